@@ -1,0 +1,4 @@
+"""The domain of painting in plain torch: strokes, renderers, canvas, environment, rewards, painters.
+
+Nothing here knows Lightning or Hydra, and importing a module touches no file, device or random state.
+"""

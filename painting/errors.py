@@ -1,0 +1,26 @@
+"""What a user can get wrong, as exceptions that say what to do."""
+
+
+class UserError(ValueError):
+    """A mistake that the user can mend.
+
+    Its text is one line, ``<what is wrong, with the file or key> — <what to do>``; the entry point
+    prints it without a traceback and exits with code 2.
+
+    Args:
+        what: What is wrong, naming the file or the key.
+        todo: What to do about it, in the imperative.
+    """
+
+    def __init__(self, what: str, todo: str) -> None:
+        super().__init__(f"{what} — {todo}")
+        self.what = what
+        self.todo = todo
+
+    def __reduce__(self) -> tuple[type["UserError"], tuple[str, str]]:
+        """Pickle by both arguments, so that a worker process can hand the error on."""
+        return type(self), (self.what, self.todo)
+
+
+class Diverged(UserError):
+    """A loss became NaN or infinite; the last good checkpoint is kept and named."""
