@@ -1,4 +1,6 @@
-"""What a user can get wrong, as exceptions that say what to do."""
+"""What a user can get wrong, as exceptions that say what to do; and being interrupted."""
+
+from pathlib import Path
 
 
 class UserError(ValueError):
@@ -24,3 +26,17 @@ class UserError(ValueError):
 
 class Diverged(UserError):
     """A loss became NaN or infinite; the last good checkpoint is kept and named."""
+
+
+class Interrupted(RuntimeError):
+    """A signal asked the run to stop; it has stopped between two updates and saved itself.
+
+    Args:
+        signal_number: Which signal, as in `signal.Signals`.
+        checkpoint: Where the run can be resumed from; None if nothing was saved.
+    """
+
+    def __init__(self, signal_number: int, checkpoint: Path | None) -> None:
+        super().__init__(f"interrupted by signal {signal_number}")
+        self.signal_number = signal_number
+        self.checkpoint = checkpoint

@@ -1,0 +1,81 @@
+"""CelebA, the aligned and cropped faces."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.base import ImageDataModule, Options
+from datamodules.cache import Items
+from datamodules.files import file_items, fingerprint_files
+from datamodules.hub import Hub
+from datamodules.splits import TEST, TRAIN, VAL
+from painting.errors import UserError
+from painting.images import find_images
+
+# The official partition: the last image of training and of validation.
+_LAST_TRAIN = 162_770
+_LAST_VAL = 182_637
+
+_FOLDERS = ("img_align_celeba", "img_align_celeba/img_align_celeba", "celeba/img_align_celeba", ".")
+
+
+class CelebA(ImageDataModule):
+    """202,599 faces of 178 x 218 pixels.
+
+    ``root`` holds ``img_align_celeba/NNNNNN.jpg``, or the files themselves; no annotation file is
+    needed, since the image's number says its part: to 162770 training, to 182637 validation, the
+    rest test. Without a root they come from the Hugging Face hub.
+
+    Args:
+        hub_id: Data set on the hub with the splits ``train``, ``valid`` and ``test``.
+        **options: As in the base class.
+    """
+
+    name = "celeba"
+    layout = "img_align_celeba/000001.jpg to img_align_celeba/202599.jpg"
+
+    def __init__(self, *, hub_id: str = "flwrlabs/celeba", **options: Unpack[Options]) -> None:
+        super().__init__(**options)
+        self._hub = Hub(hub_id, self.cache, f"unpack {self.layout} and give its folder")
+
+    def fingerprint(self) -> Mapping[str, object]:
+        """Name the files, or the hub's data set."""
+        if self.root is None:
+            return self._hub.fingerprint()
+        return fingerprint_files(self.root, self._files)
+
+    def items(self) -> Items:
+        """Give the faces."""
+        if self.root is None:
+            return self._hub.items()
+        return file_items(self.root, self._files, parts=_partition(self._files))
+
+    @cached_property
+    def _files(self) -> list[Path]:
+        assert self.root is not None
+        for folder in (self.root / name for name in _FOLDERS):
+            if folder.is_dir() and (files := _numbered(folder)):
+                return files
+        raise UserError(
+            f"data.root={self.root}: no CelebA in it; looked for numbered pictures such as "
+            "img_align_celeba/000001.jpg",
+            "unpack img_align_celeba.zip there, or leave data.root out to download the set",
+        )
+
+
+def _numbered(folder: Path) -> list[Path]:
+    """List the pictures whose names are image numbers."""
+    try:
+        return [path for path in find_images(folder) if path.stem.isdecimal()]
+    except UserError:  # no picture at all: perhaps the next folder has some
+        return []
+
+
+def _partition(files: list[Path]) -> NDArray[np.int8]:
+    numbers = np.array([int(path.stem) for path in files])
+    parts = np.where(numbers <= _LAST_TRAIN, TRAIN, np.where(numbers <= _LAST_VAL, VAL, TEST))
+    return parts.astype(np.int8)

@@ -1,0 +1,78 @@
+"""Downloads that fail soon, and say what to do instead."""
+
+import contextlib
+import http.client
+import socket
+import threading
+import urllib.request
+from collections.abc import Iterator, Sequence
+
+from painting.errors import UserError
+
+# A download without a network ends within 30 seconds: the look whether a server answers takes at
+# most the first number, an answer that stays away in the middle of a download the second.
+_PROBE_SECONDS = 12.0
+_STALL_SECONDS = 12.0
+
+
+def reachable(urls: Sequence[str], seconds: float = _PROBE_SECONDS) -> bool:
+    """Say whether one of some servers answers in time, be it with an error.
+
+    The limit holds for all together, name lookup and every address of a server included, which a
+    socket's own timeout does not cover.
+
+    Args:
+        urls: Where to look, all at the same time.
+        seconds: How long to wait.
+    """
+    answered = threading.Event()
+    for url in urls:
+        threading.Thread(target=_probe, args=(url, seconds, answered), daemon=True).start()
+    return answered.wait(seconds)
+
+
+def _probe(url: str, seconds: float, answered: threading.Event) -> None:
+    try:
+        urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=seconds).close()
+    except urllib.request.HTTPError:  # an answer all the same
+        pass
+    except (OSError, ValueError, http.client.HTTPException):
+        return
+    answered.set()
+
+
+@contextlib.contextmanager
+def downloading(
+    name: str, urls: Sequence[str], todo: str, errors: tuple[type[BaseException], ...] = ()
+) -> Iterator[None]:
+    """Turn whatever goes wrong in a download into a ``UserError``.
+
+    Args:
+        name: What is downloaded.
+        urls: Servers, of which one has to answer before the download starts.
+        todo: What to put where instead.
+        errors: What the download raises beyond errors of the system and of HTTP.
+
+    Raises:
+        UserError: No server answers, or the download fails.
+    """
+    if not reachable(urls):
+        raise UserError(f"{name} cannot be downloaded: no answer from {urls[0]}", todo)
+    expected: tuple[type[BaseException], ...] = (
+        OSError,
+        RuntimeError,
+        ValueError,
+        http.client.HTTPException,
+        *errors,
+    )
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_STALL_SECONDS)
+    try:
+        yield
+    except expected as error:
+        if isinstance(error, UserError):
+            raise
+        reason = " ".join(str(error).split())
+        raise UserError(f"{name} cannot be downloaded: {reason}", todo) from error
+    finally:
+        socket.setdefaulttimeout(before)

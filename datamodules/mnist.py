@@ -1,0 +1,121 @@
+"""MNIST, read from its idx files."""
+
+import gzip
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.base import ImageDataModule
+from datamodules.cache import Items
+from datamodules.download import downloading
+from datamodules.files import fingerprint_files
+from datamodules.splits import TEST, TRAIN
+from painting.errors import UserError
+
+_FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+# The third byte of an idx file is its data type, 8 for uint8; the fourth its number of dimensions.
+_UINT8 = 8
+
+
+class Mnist(ImageDataModule):
+    """70,000 handwritten digits of 28 x 28 pixels, white on black.
+
+    The idx files are read as they lie, packed or not, in ``root``, ``root/raw`` or
+    ``root/MNIST/raw``. Without a root they are downloaded. The official 10,000 are the test split.
+    Arguments as in the base class.
+    """
+
+    name = "mnist"
+    layout = "train-images-idx3-ubyte.gz, train-labels-…, t10k-images-… and t10k-labels-…"
+    flips = False
+
+    def fingerprint(self) -> Mapping[str, object]:
+        """Name the four files.
+
+        Raises:
+            UserError: ``root`` does not hold them, or the download failed.
+        """
+        files = self._files()
+        return fingerprint_files(files[0].parent, files)
+
+    def items(self) -> Items:
+        """Read the four files.
+
+        Raises:
+            UserError: A file is damaged or they do not belong together.
+        """
+        train, train_labels, test, test_labels = (_read_idx(path) for path in self._files())
+        images = np.concatenate([train, test])  # (N, 28, 28)
+        labels = np.concatenate([train_labels, test_labels]).astype(np.int64)
+        if len(train) != len(train_labels) or len(test) != len(test_labels):
+            raise UserError(
+                f"data.root={self.root}: the label files do not belong to the image files",
+                "get the four files of MNIST anew",
+            )
+        return Items(
+            names=[f"digit {number}" for number in range(len(images))],
+            read=lambda number: np.repeat(images[number][:, :, None], 3, axis=2),
+            parts=np.repeat(np.array([TRAIN, TEST], np.int8), [len(train), len(test)]),
+            labels=labels,
+            classes=[str(digit) for digit in range(10)],
+        )
+
+    def _files(self) -> list[Path]:
+        """Find the files, or download them where there is no root."""
+        if self.root is not None:
+            if files := _find(self.root):
+                return files
+            raise UserError(
+                f"data.root={self.root}: no MNIST in it; looked for {', '.join(_FILES)}, each "
+                "plain or .gz, there, in raw/ and in MNIST/raw/",
+                "put the four files there, or leave data.root out to download them",
+            )
+        if not (files := _find(self.cache)):
+            self._download()
+            files = _find(self.cache)
+        return files
+
+    def _download(self) -> None:
+        from torchvision.datasets import MNIST
+
+        todo = f"put {self.layout} into a folder and give it as data.root"
+        with downloading("MNIST", MNIST.mirrors, todo):
+            MNIST(str(self.cache), download=True)
+
+
+def _find(root: Path) -> list[Path]:
+    """Find all four files in one folder; the packed one is taken where both lie there."""
+    for folder in (root, root / "raw", root / "MNIST" / "raw"):
+        candidates = [(folder / f"{name}.gz", folder / name) for name in _FILES]
+        files = [path for pair in candidates for path in pair if path.is_file()]
+        if all(any(path.is_file() for path in pair) for pair in candidates):
+            return [next(path for path in pair if path in files) for pair in candidates]
+    return []
+
+
+def _read_idx(path: Path) -> NDArray[np.uint8]:
+    """Read an idx file, packed or not.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    try:
+        data = path.read_bytes()
+        if path.suffix == ".gz":
+            data = gzip.decompress(data)
+        if len(data) < 4 or data[2] != _UINT8:
+            raise ValueError("no idx header")
+        shape = np.frombuffer(data, ">i4", count=data[3], offset=4)
+        return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise UserError(
+            f"{path}: damaged or no idx file ({error})", "get the file anew from where it came"
+        ) from error

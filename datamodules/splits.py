@@ -1,0 +1,61 @@
+"""Who is in training, validation and test."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from painting.errors import UserError
+
+TRAIN, VAL, TEST = 0, 1, 2
+SPLITS = ("train", "val", "test")
+
+VAL_LIMIT = 2_000
+VAL_FRACTION = 0.1
+
+
+def assign_splits(
+    count: int, parts: NDArray[np.int8] | None, seed: int, test_fraction: float
+) -> NDArray[np.int8]:
+    """Put every image into one split.
+
+    A split that the set defines is kept. A missing test split is ``test_fraction`` of all images; a
+    missing validation split is the smaller of 2,000 and 10 % of the training part. Both are drawn
+    by the seed alone, so they stay the same when an image turns out to be broken.
+
+    Args:
+        count: Images in the set.
+        parts: ``(count,)`` of TRAIN, VAL or TEST where the set defines them.
+        seed: Fixes what is drawn.
+        test_fraction: Share of the test split where the set has none.
+
+    Returns:
+        ``(count,)`` of TRAIN, VAL or TEST.
+
+    Raises:
+        UserError: There are too few images for three splits.
+    """
+    result = np.full(count, TRAIN, np.int8) if parts is None else parts.astype(np.int8)
+    generator = np.random.default_rng([seed, count])
+    if not (result == TEST).any():
+        _move(result, TEST, max(1, round(test_fraction * count)), generator)
+    if not (result == VAL).any():
+        training = int((result == TRAIN).sum())
+        _move(result, VAL, max(1, min(VAL_LIMIT, round(VAL_FRACTION * training))), generator)
+    if not (result == TRAIN).any():
+        raise UserError(
+            f"data.root: {count} images are too few for training, validation and test",
+            "give at least three, and some that belong to training",
+        )
+    return result
+
+
+def _move(parts: NDArray[np.int8], to: int, count: int, generator: np.random.Generator) -> None:
+    """Move ``count`` random images from training to another split, in place."""
+    training = np.flatnonzero(parts == TRAIN)
+    parts[generator.permutation(training)[:count]] = to
+
+
+def limit_rows(rows: NDArray[np.int64], limit: int | None, seed: int) -> NDArray[np.int64]:
+    """Keep ``limit`` random rows, or all of them where ``limit`` is None, in ascending order."""
+    if limit is None or limit >= len(rows):
+        return rows
+    return np.sort(np.random.default_rng([seed, len(rows)]).permutation(rows)[:limit])

@@ -1,0 +1,106 @@
+"""From the composed config to the call of a task."""
+
+from functools import partial
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from painting.errors import UserError
+
+# Loads an exported renderer into use, and refuses one of another stroke kind or canvas size, or an
+# untrained one: (weights, stroke, canvas_size, allow_untrained) -> Renderer.
+RENDERER_LOADER = "painting.renderers.load_renderer"
+
+
+def build_call(cfg: DictConfig) -> "partial[dict[str, object]]":
+    """Build everything that the task's function needs.
+
+    Returns:
+        The function with its arguments; to be called without any.
+
+    Raises:
+        UserError: If an object refuses its arguments, or weights are missing.
+    """
+    node = OmegaConf.to_container(cfg.task.call, resolve=True)
+    try:
+        call = instantiate(_prepare(node, cfg), _partial_=True, _convert_="all")
+    except InstantiationException as error:
+        raise _explained(error) from error
+    return partial(call.func, *call.args, **call.keywords)
+
+
+def pick_device(accelerator: str) -> str:
+    """The torch device that the trainer's accelerator names; `auto` is CUDA, then MPS, then CPU."""
+    import torch
+
+    names = {"gpu": "cuda", "auto": ""}
+    name = names.get(accelerator, accelerator)
+    if name:
+        return name
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _prepare(node: Any, cfg: DictConfig) -> Any:
+    """Take out of the nodes what is no argument of theirs, and put weights to work."""
+    if isinstance(node, list):
+        return [_prepare(child, cfg) for child in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: _prepare(child, cfg) for key, child in node.items()}
+    target = node.get("_target_")
+    if target is None:
+        return node
+    if target == OmegaConf.select(cfg, "data._target_"):
+        node.pop("strokes", None)
+    if target == OmegaConf.select(cfg, "agent._target_"):
+        node.pop("weights", None)
+    if "allow_untrained" in node:
+        return _prepare_renderer(node, bool(cfg.task.get("allow_untrained")))
+    return node
+
+
+def _prepare_renderer(node: dict[str, Any], task_allows: bool) -> dict[str, Any]:
+    weights = node.pop("weights", None)
+    allow = bool(node.pop("allow_untrained")) or task_allows
+    if weights:
+        return {
+            "_target_": RENDERER_LOADER,
+            "weights": weights,
+            "stroke": node["stroke"],
+            "canvas_size": node["canvas_size"],
+            "allow_untrained": allow,
+        }
+    if not allow:
+        todo = (
+            "give those of a task=pretrain run, or paint without any by renderer=analytic, "
+            "or insist by renderer.allow_untrained=true"
+        )
+        raise UserError("renderer.weights is not given, so the renderer is untrained", todo)
+    return node
+
+
+def _explained(error: InstantiationException) -> Exception:
+    """What a constructor complained about, as an error of the user where it may be one."""
+    cause: BaseException | None = error
+    while isinstance(cause, InstantiationException):
+        cause = cause.__cause__
+    if isinstance(cause, UserError):
+        return cause
+    key = str(error).rpartition("full_key: ")[2].strip()
+    where = f" ({key})" if key and "\n" not in key else ""
+    if isinstance(cause, ModuleNotFoundError) and cause.name:
+        package = cause.name.partition(".")[0]
+        return UserError(f"{package} is not installed{where}", f"pip install {package}")
+    if cause is not None and type(cause).__name__ == "MisconfigurationException":
+        return UserError(f"{_line(cause)}{where}", "choose another trainer, such as trainer=auto")
+    if isinstance(cause, TypeError | ValueError):
+        return UserError(f"{_line(cause)}{where}", "correct the values there")
+    return error
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,9 @@
+"""What watches a run: checkpoints, figures, pictures, progress, signals."""
+
+from lightning_modules.callbacks.checkpoints import Checkpoints
+from lightning_modules.callbacks.graceful_stop import GracefulStop
+from lightning_modules.callbacks.metrics_csv import MetricsCsv
+from lightning_modules.callbacks.pictures import Pictures
+from lightning_modules.callbacks.progress import Progress
+
+__all__ = ["Checkpoints", "GracefulStop", "MetricsCsv", "Pictures", "Progress"]

@@ -1,0 +1,42 @@
+"""Stopping between two updates when a signal asks for it."""
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as pl
+
+from lightning_modules.updates import UpdateModule
+
+
+class GracefulStop(pl.Callback):
+    """On Ctrl-C or SIGTERM the run finishes its update, saves itself, and ends.
+
+    A second Ctrl-C ends it at once. The task that ran the trainer asks `signal_number` afterwards.
+    """
+
+    def __init__(self) -> None:
+        self.signal_number: int | None = None
+        self._previous: dict[int, Any] = {}
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Take over the signals before Lightning does; only a main thread may."""
+        if stage != "fit" or threading.current_thread() is not threading.main_thread():
+            return
+        assert isinstance(pl_module, UpdateModule)
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            if self.signal_number is not None and number == signal.SIGINT:
+                raise KeyboardInterrupt
+            self.signal_number = number
+            pl_module.stop_requested = True
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, stop)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Give the signals back."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}

@@ -1,0 +1,88 @@
+"""``metrics.csv``: what a run measured, by update and by second."""
+
+import csv
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from lightning_modules.updates import Figures, UpdateModule
+from painting.images import atomic_write
+
+_FIRST = ["update", "seconds", "val_l2"]
+
+
+class MetricsCsv(pl.Callback):
+    """Writes a row per logging point, and sends the same figures to the loggers.
+
+    A row of training figures holds their means since the one before. A validation shares the row of
+    its update. A resumed run appends: rows of updates that it makes again are dropped.
+
+    Args:
+        path: The file.
+        every: Updates between two rows.
+    """
+
+    def __init__(self, path: str | Path, every: int = 100) -> None:
+        self.path = Path(path)
+        self.every = every
+        self.rows: list[dict[str, float]] = []
+        self._sums: dict[str, Any] = {}
+        self._count = 0
+        self._seconds_before = 0.0
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far, earlier parts of a resumed run included."""
+        return self._seconds_before + time.monotonic() - self._started
+
+    def state_dict(self) -> dict[str, Any]:
+        """Rows and seconds."""
+        return {"rows": [dict(row) for row in self.rows], "seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take rows and seconds back."""
+        self.rows = [dict(row) for row in state_dict["rows"]]
+        self._seconds_before = state_dict["seconds"]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Listen to the module's updates."""
+        assert isinstance(pl_module, UpdateModule)
+        self._started = time.monotonic()
+        pl_module.update_hooks.append(lambda update, figures: self._note(trainer, update, figures))
+
+    def _note(self, trainer: pl.Trainer, update: int, figures: Figures) -> None:
+        for name, value in figures.items():
+            self._sums[name] = self._sums.get(name, 0) + value
+        self._count += 1
+        if update % self.every == 0:
+            means = {name: (total / self._count).item() for name, total in self._sums.items()}
+            self._sums, self._count = {}, 0
+            self._add(trainer, update, means)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Put validation figures into the row of the present update."""
+        assert isinstance(pl_module, UpdateModule)
+        measured = {
+            name: value.item() for name, value in trainer.callback_metrics.items()
+            if name.startswith("val_") or name == "mean_image_mse"
+        }  # fmt: skip
+        self._add(trainer, pl_module.update_count, measured)
+
+    def _add(self, trainer: pl.Trainer, update: int, figures: dict[str, float]) -> None:
+        if not self.rows or self.rows[-1]["update"] != update:
+            self.rows.append({"update": update, "seconds": round(self.seconds, 2)})
+        self.rows[-1] |= figures
+        self._write()
+        for logger in trainer.loggers:
+            logger.log_metrics(figures, step=update)
+
+    def _write(self) -> None:
+        names = dict.fromkeys([*_FIRST, *(name for row in self.rows for name in row)])
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(self.path) as temporary, open(temporary, "w", newline="") as file:
+            writer = csv.DictWriter(file, list(names), restval="")
+            writer.writeheader()
+            writer.writerows(self.rows)

@@ -1,0 +1,154 @@
+"""The part of a painting agent that every algorithm shares: rollouts, replay, budget, resume."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lightning_modules.updates import Figures, UpdateModule
+from painting.canvas import to_float
+from painting.drawing import draw
+from painting.environment import OBSERVATION_CHANNELS, PaintingEnvironment
+from painting.policy import PaintingPolicy
+from painting.replay import ReplayBuffer, Transition
+from painting.rewards import l2_distance
+
+ActorFactory = Callable[[int, int], nn.Module]
+
+
+class PaintingAgent(UpdateModule, ABC):
+    """Learns to paint: one `training_step` is one rollout of the batch's targets, then N updates.
+
+    An *update* is one mini-batch through every network that learns. The run stops after exactly
+    `updates` of them, also inside a rollout's group of N; a resumed run finishes that group before
+    it takes the next batch.
+
+    Args:
+        environment: Where the agent paints; its renderer is frozen here.
+        actor: Makes the policy from (observation channels, K * D).
+        replay: Keeps the rollouts.
+        updates: How many updates the run makes, counted from its very beginning.
+        batch_size: Transitions in an update.
+        updates_per_rollout: N.
+        warmup_env_steps: Environment steps (of a whole batch of canvases) before the first update.
+        seed: Seed of replay sampling and of everything else that updates draw.
+    """
+
+    def __init__(
+        self, environment: PaintingEnvironment, actor: ActorFactory, replay: ReplayBuffer,
+        updates: int, batch_size: int = 96, updates_per_rollout: int = 10,
+        warmup_env_steps: int = 400, seed: int = 0,
+    ) -> None:  # fmt: skip
+        super().__init__(updates, seed)
+        self.automatic_optimization = False
+        self.environment = environment
+        self.renderer = environment.renderer.requires_grad_(False).eval()
+        self.actor = actor(OBSERVATION_CHANNELS, environment.action_dim)
+        self.replay = replay
+        self.batch_size = batch_size
+        self.updates_per_rollout = updates_per_rollout
+        self.warmup_rollouts = -(-warmup_env_steps // environment.max_steps)
+        self.rollout_count = 0
+        self._generator: torch.Generator | None = None
+
+    @abstractmethod
+    def update(self, transition: Transition) -> Figures:
+        """One update of every network that learns, on one mini-batch.
+
+        Returns:
+            Scalars to log, detached; every loss is among them.
+        """
+
+    @property
+    def policy(self) -> PaintingPolicy:
+        """The present actor, ready to paint."""
+        return PaintingPolicy(self.actor, self.environment)
+
+    @property
+    def generator(self) -> torch.Generator:
+        """The agent's own source of randomness, on its device."""
+        if self._generator is None:
+            self._generator = torch.Generator(self.device).manual_seed(self.seed)
+        return self._generator
+
+    # ---- the loop
+
+    def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> None:
+        """Paint the batch's targets, then make the rollout's updates."""
+        self.rollout(to_float(batch["target"]))
+        self._make_due_updates()
+
+    @torch.no_grad()
+    def rollout(self, target: Tensor) -> None:
+        """Paint targets (B, 3, n, n) with the present policy, and keep the episodes."""
+        self.actor.eval()
+        state = self.environment.reset(target)
+        canvases, actions = [state.canvas], []
+        for _ in range(self.environment.max_steps):
+            action = self.actor(self.environment.observe(state))
+            state = self.environment.step(state, action)
+            canvases.append(state.canvas)
+            actions.append(action)
+        self.actor.train()
+        self.replay.add(target, torch.stack(canvases, dim=1), torch.stack(actions, dim=1))
+        self.rollout_count += 1
+
+    @property
+    def updates_due(self) -> int:
+        """Updates that the rollouts so far call for and that were not made yet."""
+        groups = max(0, self.rollout_count - self.warmup_rollouts)
+        return groups * self.updates_per_rollout - self.update_count
+
+    def _make_due_updates(self) -> None:
+        for _ in range(min(self.updates_due, self.updates - self.update_count)):
+            if self.stop_requested:
+                break
+            transition = self.replay.sample(self.batch_size, self.generator, self.device)
+            self.count_update(self.update(transition))
+        self.stop_if_due()
+
+    # ---- measuring
+
+    def validation_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> None:
+        """Mean L2 of paintings of the validation split, drawn by the exact rasterizer."""
+        target = to_float(batch["target"])
+        strokes, _ = self.policy.paint(target)
+        height, width = target.shape[2:]
+        canvas = draw(
+            self.renderer.stroke, strokes, height, width, self.environment.background
+        )
+        distance = l2_distance(canvas, target).mean()
+        self.log("val_l2", distance, on_epoch=True, batch_size=len(target), sync_dist=True)
+
+    # ---- resume
+
+    def geometry(self) -> dict[str, Any]:
+        """Stroke kind, canvas and bundle: a replay and an actor of others do not fit."""
+        return {
+            "agent": type(self).__name__,
+            "stroke": self.renderer.stroke.name,
+            "canvas.size": self.renderer.canvas_size,
+            "strokes": self.environment.strokes,
+            "bundle": self.environment.bundle,
+        }
+
+    def training_state(self) -> dict[str, Any]:
+        """Rollouts so far, the replay, and the agent's own random state."""
+        return {
+            "rollout_count": self.rollout_count,
+            "replay": self.replay.state_dict(),
+            "generator": self.generator.get_state(),
+        }
+
+    def load_training_state(self, state: dict[str, Any]) -> None:
+        """Take back what `training_state` returned."""
+        self.rollout_count = state["rollout_count"]
+        self.replay.load_state_dict(state["replay"], self.device)
+        self.generator.set_state(state["generator"].cpu())
+
+    def on_train_start(self) -> None:
+        """Take everything back, and finish a group of updates that a stop cut short."""
+        super().on_train_start()
+        self._make_due_updates()

@@ -1,0 +1,108 @@
+"""Pretraining of a neural renderer."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from lightning_modules.updates import UpdateModule
+from painting.renderers import Renderer, Verdict, judge
+
+
+class Ticks:
+    """An endless loader of nothing: strokes are drawn on the device, never by a worker."""
+
+    def __len__(self) -> int:
+        """As many as Lightning can count."""
+        return 2**31 - 1
+
+    def __iter__(self) -> Iterator[int]:
+        """0, 1, 2, …"""
+        return iter(range(len(self)))
+
+
+class RendererModule(UpdateModule):
+    """Trains a renderer on random strokes against the exact rasterizer (ICCV 2019, section 3.4).
+
+    The strokes of an update are a function of the seed and of its number, so that a resumed run
+    goes on exactly.
+
+    Args:
+        renderer: The network.
+        updates: How many updates the run makes.
+        optimizer: Makes the optimizer from parameters.
+        scheduler: Makes its schedule in updates; None keeps the rate.
+        batch_size: Strokes in an update.
+        seed: Of the strokes.
+        judged_strokes: Fresh strokes on which the renderer is measured.
+    """
+
+    def __init__(
+        self, renderer: Renderer, updates: int,
+        optimizer: Callable[[Iterator[nn.Parameter]], Optimizer],
+        scheduler: Callable[[Optimizer], LRScheduler] | None = None,
+        batch_size: int = 64, seed: int = 0, judged_strokes: int = 2048,
+    ) -> None:  # fmt: skip
+        super().__init__(updates, seed)
+        self.renderer = renderer
+        self.batch_size = batch_size
+        self.judged_strokes = judged_strokes
+        self._make_optimizer = optimizer
+        self._make_scheduler = scheduler
+
+    def train_dataloader(self) -> Ticks:
+        """One tick per update."""
+        return Ticks()
+
+    def val_dataloader(self) -> list[int]:
+        """One tick per validation."""
+        return [0]
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """One optimizer, scheduled in updates."""
+        optimizer = self._make_optimizer(self.renderer.parameters())
+        if self._make_scheduler is None:
+            return {"optimizer": optimizer}
+        schedule = {"scheduler": self._make_scheduler(optimizer), "interval": "step"}
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def strokes_of(self, update: int) -> Tensor:
+        """Shapes (N, S) of one update."""
+        # A large odd factor keeps the streams of neighbouring seeds apart.
+        generator = torch.Generator(self.device)
+        generator.manual_seed((self.seed * 0x9E3779B97F4A7C15 + update) % 2**63)
+        return self.renderer.stroke.sample(self.batch_size, generator, self.device)
+
+    def training_step(self, batch: int, batch_idx: int) -> Tensor:
+        """Mean squared error of the alpha of fresh strokes."""
+        size = self.renderer.canvas_size
+        shape = self.strokes_of(self.update_count)
+        with torch.no_grad():
+            exact = self.renderer.stroke.rasterize(shape, size, size)
+        return F.mse_loss(self.renderer(shape), exact)
+
+    def on_train_batch_end(self, outputs: Any, batch: int, batch_idx: int) -> None:
+        """An update was made."""
+        self.count_update({"renderer_loss": outputs["loss"].detach()})
+
+    def validation_step(self, batch: int, batch_idx: int) -> None:
+        """Error on fresh strokes, beside the mean image's."""
+        verdict = self.judge()
+        figures = {"val_mse": verdict.mse, "mean_image_mse": verdict.mean_image}
+        self.log_dict(figures, batch_size=1)
+
+    def judge(self) -> Verdict:
+        """The renderer's error on strokes that no update sees."""
+        return judge(self.renderer, self.judged_strokes, seed=self.seed + 2**40)
+
+    def geometry(self) -> dict[str, Any]:
+        """Stroke kind and canvas."""
+        return {
+            "renderer": type(self.renderer).__name__,
+            "stroke": self.renderer.stroke.name,
+            "canvas.size": self.renderer.canvas_size,
+        }

@@ -1,0 +1,110 @@
+"""What every module that learns shares: counting updates, and stopping after exactly so many."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from lightning_modules.random_state import get_random_state, set_random_state
+from painting.errors import Diverged, UserError
+
+Figures = dict[str, Tensor]
+UpdateHook = Callable[[int, Figures], None]
+
+
+class UpdateModule(pl.LightningModule):
+    """A module whose budget, schedules and logs count its own updates.
+
+    Lightning's `global_step` counts every optimizer's step and is used for nothing.
+
+    Args:
+        updates: How many updates the run makes, counted from its very beginning.
+        seed: Fixes everything that the module draws.
+    """
+
+    def __init__(self, updates: int, seed: int = 0) -> None:
+        super().__init__()
+        self.updates = updates
+        self.seed = seed
+        self.update_count = 0
+        self.stop_requested = False
+        self.update_hooks: list[UpdateHook] = []
+        self._restored: dict[str, Any] | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has made all its updates."""
+        return self.update_count >= self.updates
+
+    def count_update(self, figures: Figures) -> None:
+        """Take note of one update, and end the run if it was the last.
+
+        Args:
+            figures: Its scalars, detached, every loss among them.
+
+        Raises:
+            Diverged: One of them is NaN or infinite.
+        """
+        if not torch.stack(list(figures.values())).isfinite().all():
+            raise Diverged(
+                f"a loss is not finite at update {self.update_count + 1}: "
+                + ", ".join(f"{name} {value.item():g}" for name, value in figures.items()),
+                "lower the learning rates, and resume from the last good checkpoint",
+            )
+        self.update_count += 1
+        for hook in self.update_hooks:
+            hook(self.update_count, figures)
+        self.stop_if_due()
+
+    def stop_if_due(self) -> None:
+        """Ask the trainer to stop when the budget is spent or a stop was requested."""
+        if self.finished or self.stop_requested:
+            self.trainer.should_stop = True
+
+    def geometry(self) -> dict[str, Any]:
+        """What a checkpoint and this module must agree on before one is loaded into the other."""
+        return {}
+
+    def training_state(self) -> dict[str, Any]:
+        """What learns or draws and is no parameter, as values that load safely."""
+        return {}
+
+    def load_training_state(self, state: dict[str, Any]) -> None:
+        """Take back what `training_state` returned, once the module is on its device."""
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add counters and every random state."""
+        checkpoint["impasto"] = {
+            "update_count": self.update_count,
+            "geometry": self.geometry(),
+            "random": get_random_state(),
+            "state": self.training_state(),
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Check that the checkpoint fits, and take the counter; the rest waits for the device.
+
+        Raises:
+            UserError: It was saved by another kind of run, or for other strokes or canvases.
+        """
+        if "impasto" not in checkpoint:
+            raise UserError("the checkpoint was not written by this project", "resume another one")
+        saved, here = checkpoint["impasto"]["geometry"], self.geometry()
+        for key in sorted(saved.keys() | here.keys()):
+            if saved.get(key) != here.get(key):
+                raise UserError(
+                    f"the checkpoint has {key} {saved.get(key)}, this run has {here.get(key)}",
+                    f"resume with {key} {saved.get(key)}, or start a new run",
+                )
+        self._restored = checkpoint["impasto"]
+        self.update_count = checkpoint["impasto"]["update_count"]
+
+    def on_train_start(self) -> None:
+        """Take back what waited for the device."""
+        if self._restored is not None:
+            restored, self._restored = self._restored, None
+            self.load_training_state(restored["state"])
+            set_random_state(restored["random"])
+        self.stop_if_due()

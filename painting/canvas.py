@@ -1,0 +1,69 @@
+"""The canvas: blank, painted on, and as bytes.
+
+Shapes: B batch, K strokes of a bundle, H rows, W columns. RGB floats in [0, 1].
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def blank_canvas(
+    count: int, height: int, width: int, background: Sequence[float],
+    device: torch.device | str | None = None,
+) -> Tensor:  # fmt: skip
+    """Canvases of one colour.
+
+    Args:
+        count: How many, B.
+        height: Rows H.
+        width: Columns W.
+        background: RGB in [0, 1].
+        device: Where they lie.
+
+    Returns:
+        (B, 3, H, W) float32, contiguous.
+    """
+    color = torch.tensor(background, dtype=torch.float32, device=device)
+    return color.view(1, 3, 1, 1).expand(count, 3, height, width).contiguous()
+
+
+def composite(canvas: Tensor, alpha: Tensor, color: Tensor) -> Tensor:
+    """Lay one stroke over each canvas: C (1 - alpha) + alpha * colour (SARA, Algorithm 1).
+
+    Args:
+        canvas: (B, 3, H, W).
+        alpha: (B, 1, H, W); 1 is paint, 0 leaves the canvas.
+        color: (B, 3).
+
+    Returns:
+        (B, 3, H, W).
+    """
+    return canvas + alpha * (color[:, :, None, None] - canvas)
+
+
+def paint(canvas: Tensor, alpha: Tensor, color: Tensor) -> Tensor:
+    """Lay a bundle of strokes over each canvas, the first one lowest.
+
+    Args:
+        canvas: (B, 3, H, W).
+        alpha: (B, K, 1, H, W).
+        color: (B, K, 3).
+
+    Returns:
+        (B, 3, H, W).
+    """
+    for k in range(alpha.shape[1]):
+        canvas = composite(canvas, alpha[:, k], color[:, k])
+    return canvas
+
+
+def to_uint8(image: Tensor) -> Tensor:
+    """[0, 1] to 0..255, rounded: truncation would cost a level per step (every canvas darkens)."""
+    return (image * 255).round().clamp(0, 255).to(torch.uint8)
+
+
+def to_float(image: Tensor) -> Tensor:
+    """0..255 uint8 to [0, 1] float32."""
+    return image.float() / 255

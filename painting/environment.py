@@ -1,0 +1,106 @@
+"""The painting environment: a canvas, a target, and strokes laid bundle by bundle.
+
+It is a pure, differentiable function of state and action. Rollouts and the updates' look-ahead
+("trans" in ICCV 2019, section 3.3.1) are therefore one and the same code.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from painting.canvas import blank_canvas, paint
+from painting.renderers import Renderer
+
+OBSERVATION_CHANNELS = 9  # canvas 3, target 3, step 1, coordinates 2
+
+
+class State(NamedTuple):
+    """s_t = (C_t, I, t) of ICCV 2019, section 3.2, for B canvases.
+
+    Attributes:
+        canvas: (B, 3, H, W) float in [0, 1].
+        target: (B, 3, H, W) float in [0, 1].
+        step: (B,) int64, bundles painted so far, 0 to T.
+    """
+
+    canvas: Tensor
+    target: Tensor
+    step: Tensor
+
+
+class PaintingEnvironment:
+    """Paints `strokes` strokes in bundles of `bundle`.
+
+    Args:
+        renderer: Draws the strokes.
+        strokes: Strokes in a painting, exactly: surplus strokes of the last bundle are not painted.
+        bundle: Strokes per action, K.
+        background: RGB of the blank canvas, in [0, 1].
+    """
+
+    def __init__(
+        self, renderer: Renderer, strokes: int, bundle: int,
+        background: Sequence[float] = (0.0, 0.0, 0.0),
+    ) -> None:  # fmt: skip
+        self.renderer = renderer
+        self.strokes = strokes
+        self.bundle = bundle
+        self.background = tuple(background)
+
+    @property
+    def max_steps(self) -> int:
+        """Steps in an episode, T = ceil(strokes / bundle)."""
+        return math.ceil(self.strokes / self.bundle)
+
+    @property
+    def action_dim(self) -> int:
+        """Numbers in an action, K * D."""
+        return self.bundle * self.renderer.stroke.dim
+
+    def reset(self, target: Tensor) -> State:
+        """A blank canvas before each target (B, 3, H, W)."""
+        count, _, height, width = target.shape
+        canvas = blank_canvas(count, height, width, self.background, target.device)
+        return State(canvas, target, torch.zeros(count, dtype=torch.long, device=target.device))
+
+    def step(self, state: State, action: Tensor) -> State:
+        """Paint one bundle.
+
+        Args:
+            state: Of B canvases, each at a step of its own.
+            action: (B, K * D) in [0, 1].
+
+        Returns:
+            The next state; differentiable in the action and in the canvas.
+        """
+        strokes = action.view(-1, self.bundle, self.renderer.stroke.dim)  # (B, K, D)
+        shape, color = strokes.split([self.renderer.stroke.shape_dim, 3], dim=2)
+        alpha = self.renderer(shape.flatten(0, 1)).unflatten(0, strokes.shape[:2])
+        if self.strokes % self.bundle:
+            alpha = alpha * self._painted(state.step)[:, :, None, None, None]
+        return State(paint(state.canvas, alpha, color), state.target, state.step + 1)
+
+    def _painted(self, step: Tensor) -> Tensor:
+        """Which strokes of the bundle at `step` (B,) belong to the painting, bool (B, K)."""
+        number = step[:, None] * self.bundle + torch.arange(self.bundle, device=step.device)
+        return number < self.strokes
+
+    def done(self, state: State) -> Tensor:
+        """Whether each painting is finished, bool (B,)."""
+        return state.step >= self.max_steps
+
+    def observe(self, state: State) -> Tensor:
+        """What the networks see: canvas, target, t / T, and x and y in [-1, 1] (CoordConv).
+
+        Returns:
+            (B, 9, H, W).
+        """
+        count, _, height, width = state.canvas.shape
+        progress = (state.step.to(state.canvas) / self.max_steps).view(-1, 1, 1, 1)
+        plane = (count, 1, height, width)
+        x = torch.linspace(-1, 1, width, device=state.canvas.device).expand(plane)
+        y = torch.linspace(-1, 1, height, device=state.canvas.device)[:, None].expand(plane)
+        return torch.cat([state.canvas, state.target, progress.expand(plane), x, y], dim=1)

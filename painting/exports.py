@@ -1,0 +1,189 @@
+"""Exported folders: weights that anyone can load, without running code from the file.
+
+A folder holds ``config.yaml`` (what to build, its measurements) and ``weights.safetensors``, in
+shards under 15 MB with the usual index where it would be larger.
+"""
+
+import importlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from painting.errors import UserError
+
+CONFIG = "config.yaml"
+_WEIGHTS = "weights.safetensors"
+_INDEX = "weights.safetensors.index.json"
+_SHARD_BYTES = 14_000_000  # leaves room for headers under 15 MB
+_PIECE = "#"  # a tensor that is larger than a shard is cut into rows: name#0, name#1, …
+_PACKAGE = "painting."
+
+
+class Describable(Protocol):
+    """Anything that can say how it was built."""
+
+    def config(self) -> dict[str, Any]:
+        """Constructor arguments, plain or describable."""
+
+
+def describe(thing: Describable) -> dict[str, Any]:
+    """How to build `thing` again, as a plain dictionary: ``_target_`` and its arguments."""
+    kind = type(thing)
+    arguments = {
+        key: describe(value) if hasattr(value, "config") else value
+        for key, value in thing.config().items()
+    }
+    return {"_target_": f"{kind.__module__}.{kind.__qualname__}", **arguments}
+
+
+def build(node: Mapping[str, Any]) -> Any:
+    """Build what `describe` described. Only classes of this package are ever called.
+
+    Raises:
+        UserError: The description names something else, or arguments that do not fit.
+    """
+    target = str(node.get("_target_", ""))
+    if not target.startswith(_PACKAGE):
+        raise UserError(
+            f"the exported config names {target or 'nothing'!r}, which is not of {_PACKAGE[:-1]}",
+            "use a folder that this project exported",
+        )
+    module, _, name = target.rpartition(".")
+    arguments = {
+        key: build(value) if isinstance(value, Mapping) and "_target_" in value else value
+        for key, value in node.items()
+        if key != "_target_"
+    }
+    try:
+        kind = getattr(importlib.import_module(module), name)
+        if not isinstance(kind, type):
+            raise TypeError(f"{target} is not a class")
+        return kind(**arguments)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise UserError(
+            f"the exported config can't be built ({error})", "export it again with this version"
+        ) from error
+
+
+def write_export(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Write an exported folder, whole or not at all; an older one of the same name is replaced.
+
+    Args:
+        folder: Where; its parent exists.
+        config: Plain values.
+        tensors: By name; saved on the CPU in their own dtype.
+    """
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        (temporary / CONFIG).write_text(yaml.safe_dump(dict(config), sort_keys=False))
+        shards = _shards({key: value.detach().cpu().contiguous() for key, value in tensors.items()})
+        if len(shards) == 1:
+            save_file(shards[0], temporary / _WEIGHTS)
+        else:
+            _write_shards(temporary, shards)
+        temporary.chmod(0o755)  # mkdtemp's is for the owner alone
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read what `write_export` wrote.
+
+    Raises:
+        UserError: It is missing, cut off, or not an exported folder.
+    """
+    try:
+        config = yaml.safe_load((folder / CONFIG).read_text())
+        index = folder / _INDEX
+        if index.exists():
+            names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+        else:
+            names = [_WEIGHTS]
+        pieces: dict[str, Tensor] = {}
+        for name in names:
+            pieces |= load_file(folder / name)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{error.filename or folder} does not exist", "give a folder that a run exported"
+        ) from error
+    except (OSError, SafetensorError, yaml.YAMLError, ValueError, KeyError) as error:
+        raise UserError(
+            f"{folder} can't be read as exported weights ({error})", "export it again"
+        ) from error
+    if not isinstance(config, dict):
+        raise UserError(f"{folder / CONFIG} is not an exported config", "export it again")
+    return config, _joined(pieces)
+
+
+def load_weights(module: torch.nn.Module, tensors: Mapping[str, Tensor], folder: Path) -> None:
+    """Load weights into a module that was built for them.
+
+    Raises:
+        UserError: They are of another module.
+    """
+    try:
+        module.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise UserError(
+            f"the weights in {folder} do not fit ({reason})", "use the config they came with"
+        ) from error
+
+
+def _shards(tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+    """Tensors in groups of at most a shard each, large ones cut into pieces along their rows."""
+    shards: list[dict[str, Tensor]] = [{}]
+    size = 0
+    for name, tensor in tensors.items():
+        bytes_ = tensor.numel() * tensor.element_size()
+        count = -(-bytes_ // _SHARD_BYTES)
+        pieces = {name: tensor}
+        if count > 1:
+            cut = tensor.tensor_split(count)
+            pieces = {f"{name}{_PIECE}{i}": p.contiguous() for i, p in enumerate(cut)}
+        for key, piece in pieces.items():
+            piece_bytes = piece.numel() * piece.element_size()
+            if shards[-1] and size + piece_bytes > _SHARD_BYTES:
+                shards.append({})
+                size = 0
+            shards[-1][key] = piece
+            size += piece_bytes
+    return shards
+
+
+def _write_shards(folder: Path, shards: list[dict[str, Tensor]]) -> None:
+    weight_map = {}
+    for number, shard in enumerate(shards, start=1):
+        name = f"weights-{number:05d}-of-{len(shards):05d}.safetensors"
+        save_file(shard, folder / name)
+        weight_map |= dict.fromkeys(shard, name)
+    total = sum(t.numel() * t.element_size() for shard in shards for t in shard.values())
+    index = {"metadata": {"total_size": total}, "weight_map": weight_map}
+    (folder / _INDEX).write_text(json.dumps(index, indent=2))
+
+
+def _joined(pieces: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Undo the cutting of large tensors."""
+    rows: dict[str, dict[int, Tensor]] = {}
+    tensors = {}
+    for key, piece in pieces.items():
+        name, cut, number = key.partition(_PIECE)
+        if cut:
+            rows.setdefault(name, {})[int(number)] = piece
+        else:
+            tensors[name] = piece
+    for name, parts in rows.items():
+        tensors[name] = torch.cat([parts[number] for number in sorted(parts)])
+    return tensors

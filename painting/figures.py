@@ -1,0 +1,78 @@
+"""Pictures about paintings: sheets of targets above paintings, and curves."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from painting.canvas import to_uint8
+from painting.images import atomic_write, write_png
+
+_GAP = 2
+_WHITE = 255
+
+
+def contact_sheet(*rows: Tensor, columns: int = 12, scale: int = 1) -> np.ndarray:
+    """Rows of pictures above each other, in as many bands as the columns need.
+
+    Args:
+        rows: Each (B, 3, H, W) in [0, 1]: targets, paintings, …
+        columns: Pictures side by side.
+        scale: Each pixel becomes a square of so many.
+
+    Returns:
+        (height, width, 3) uint8.
+    """
+    bands = []
+    for start in range(0, rows[0].shape[0], columns):
+        for row in rows:
+            pictures = to_uint8(row[start : start + columns].cpu())
+            pictures = pictures.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+            framed = torch.nn.functional.pad(pictures, (0, _GAP, 0, _GAP), value=_WHITE)
+            missing = columns - len(framed)
+            if missing and rows[0].shape[0] > columns:
+                blank = torch.full((missing, *framed.shape[1:]), _WHITE, dtype=torch.uint8)
+                framed = torch.cat([framed, blank])
+            bands.append(torch.cat(list(framed), dim=2))
+        bands[-1] = torch.nn.functional.pad(bands[-1], (0, 0, 0, 2 * _GAP), value=_WHITE)
+    return torch.cat(bands, dim=1).permute(1, 2, 0).numpy()
+
+
+def save_sheet(path: Path, *rows: Tensor, columns: int = 12) -> None:
+    """Write a contact sheet as PNG, small pictures enlarged."""
+    scale = max(1, 96 // rows[0].shape[-1])
+    write_png(path, contact_sheet(*rows, columns=columns, scale=scale))
+
+
+def save_curves(
+    path: Path, x: Sequence[float], curves: Mapping[str, Sequence[float]], x_label: str,
+    y_label: str, log: bool = False,
+) -> None:  # fmt: skip
+    """Draw curves over a common x as PNG.
+
+    Args:
+        path: The file.
+        x: Positions.
+        curves: Values by name, as long as `x`; NaN where not measured.
+        x_label: Under the axis.
+        y_label: Beside the axis.
+        log: Logarithmic values.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    for name, values in curves.items():
+        known = [(a, b) for a, b in zip(x, values, strict=True) if b == b]
+        if known:
+            axes.plot(*zip(*known, strict=True), label=name, marker="." if len(known) < 60 else "")
+    axes.set(xlabel=x_label, ylabel=y_label, yscale="log" if log else "linear")
+    axes.grid(alpha=0.3)
+    if len(curves) > 1:
+        axes.legend()
+    FigureCanvasAgg(figure)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)

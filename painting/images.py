@@ -1,0 +1,250 @@
+"""Pictures as files: finding, reading, resizing and writing them.
+
+A picture in memory is a ``(H, W, 3)`` uint8 array, RGB. Whatever is wrong with a file raises
+``UserError`` with the file's name.
+"""
+
+import contextlib
+import glob
+import os
+import struct
+import uuid
+import zlib
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from torch.nn import functional
+
+from painting.errors import UserError
+
+_FORMATS = "avif bmp gif jp2 jpeg jpg pbm pgm png pnm ppm tga tif tiff webp"
+IMAGE_SUFFIXES = frozenset(f".{name}" for name in _FORMATS.split())
+
+# What Pillow's decoders raise on damaged files; it has no common base class for them.
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    EOFError,
+    IndexError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+def read_image(path: str | Path, background: tuple[int, int, int] = (0, 0, 0)) -> NDArray[np.uint8]:
+    """Read one picture of any Pillow mode, turned upright as its EXIF orientation says.
+
+    Args:
+        path: The file.
+        background: RGB in 0..255 that shows through transparent pixels.
+
+    Returns:
+        ``(H, W, 3)`` uint8, RGB; 16-bit and float pictures are scaled, not clipped.
+
+    Raises:
+        UserError: The file is missing, empty, cut off or not a picture.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        what = f"{path}: cannot be read ({error.strerror})"
+        raise UserError(what, "check its name and its permissions") from error
+    return decode_image(data, str(path), background)
+
+
+def decode_image(
+    data: bytes, name: str, background: tuple[int, int, int] = (0, 0, 0)
+) -> NDArray[np.uint8]:
+    """Decode the bytes of a picture file.
+
+    Args:
+        data: The whole file.
+        name: What to call it in an error.
+        background: RGB in 0..255 that shows through transparent pixels.
+
+    Returns:
+        ``(H, W, 3)`` uint8, RGB.
+
+    Raises:
+        UserError: The bytes are empty, cut off or not a picture.
+    """
+    if not data:
+        raise UserError(f"{name}: the file is empty (0 bytes)", "replace or remove it")
+    try:
+        with Image.open(BytesIO(data)) as picture:
+            picture.load()
+            return np.array(_to_rgb(_upright(picture), background), dtype=np.uint8)
+    except UnidentifiedImageError as error:
+        raise UserError(f"{name}: not a picture that Pillow can read", "replace it") from error
+    except _BROKEN as error:
+        raise UserError(f"{name}: damaged or cut off ({error})", "replace or remove it") from error
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Apply the EXIF orientation; damaged EXIF data does not make a picture unreadable."""
+    try:
+        return ImageOps.exif_transpose(picture)
+    except _BROKEN:
+        return picture
+
+
+def _to_rgb(picture: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    """Convert any Pillow mode to RGB."""
+    mode = picture.mode
+    if mode.startswith(("I", "F")):
+        return Image.fromarray(_scale_deep(np.asarray(picture))).convert("RGB")
+    if mode == "LAB":  # the one mode that Image.convert does not know
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(picture, lab, srgb, outputMode="RGB")
+        assert converted is not None  # only an in-place conversion returns None
+        return converted
+    if mode == "La":  # premultiplied grey, which converts to LA only
+        picture = picture.convert("LA")
+    if picture.mode in ("RGBA", "RGBa", "LA", "PA") or "transparency" in picture.info:
+        layer = picture.convert("RGBA")
+        backdrop = Image.new("RGBA", layer.size, (*background, 255))
+        return Image.alpha_composite(backdrop, layer).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _scale_deep(values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Scale grey values of 16 or 32 bits, or floats, to 0..255.
+
+    A file does not say which white it means, so white is the smallest usual one that holds all
+    values: 65535 or 2**31 - 1 for integers; 1, 255 or 65535 for floats.
+    """
+    levels = np.nan_to_num(values.astype(np.float64))
+    usual = (1.0, 255.0, 65535.0) if values.dtype.kind == "f" else (65535.0, 2.0**31 - 1)
+    top = levels.max(initial=0.0)
+    white = next((level for level in usual if top <= level), top)
+    return np.rint(levels.clip(0.0) * (255.0 / white)).astype(np.uint8)
+
+
+def resize_image(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Resize a whole picture, bilinear with antialiasing; the aspect ratio is not kept.
+
+    Args:
+        image: ``(H, W, C)`` uint8.
+        height: Rows of the result.
+        width: Columns of the result.
+
+    Returns:
+        ``(height, width, C)`` uint8.
+    """
+    if image.shape[:2] == (height, width):
+        return image.copy()
+    batch = torch.tensor(image).permute(2, 0, 1)[None]  # (1, C, H, W)
+    resized = functional.interpolate(
+        batch, (height, width), mode="bilinear", align_corners=False, antialias=True
+    )
+    return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())  # (height, width, C)
+
+
+def find_images(source: str | Path | Sequence[str | Path], recursive: bool = False) -> list[Path]:
+    """Find the pictures that a file, a folder, a glob or a list of them stands for.
+
+    A path that exists is meant literally, whatever characters it has; only then are ``~`` and glob
+    patterns expanded. A named file counts whatever its suffix; in folders and globs only files with
+    a picture's suffix count, in the order of their names, hidden ones left out.
+
+    Args:
+        source: What to look for.
+        recursive: Whether folders inside a folder count too.
+
+    Returns:
+        The files, each once.
+
+    Raises:
+        UserError: One of the sources does not exist or holds no picture.
+    """
+    if not isinstance(source, (str, Path)):
+        if not source:
+            raise UserError("no picture is named", "give a file, a folder or a glob")
+        return list(dict.fromkeys(path for one in source for path in find_images(one, recursive)))
+    for path in (Path(source), Path(os.path.expanduser(source))):
+        if path.is_file():
+            return [path]
+        if path.is_dir():
+            if found := _images_in(path, recursive):
+                return found
+            raise UserError(f"{path}: no pictures in this folder", "put pictures there")
+    matches = sorted(Path(match) for match in glob.glob(os.path.expanduser(source), recursive=True))
+    files = [path for path in matches if path.is_file() and _looks_like_image(path.name)]
+    folders = [path for path in matches if path.is_dir()]
+    found = files + [path for folder in folders for path in _images_in(folder, recursive)]
+    if not found:
+        raise UserError(
+            f"{source}: no such picture, folder or pattern", "check the name and the quotes"
+        )
+    return list(dict.fromkeys(found))
+
+
+def _looks_like_image(name: str) -> bool:
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+
+
+def _images_in(folder: Path, recursive: bool) -> list[Path]:
+    """List the pictures of a folder, sorted; linked folders count, each once."""
+    found: list[Path] = []
+    seen: set[str] = set()
+    for where, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(where)
+        hidden = [name for name in folders if name.startswith(".")]
+        folders[:] = [] if real in seen or not recursive else sorted(set(folders) - set(hidden))
+        if real not in seen:
+            found += [Path(where, name) for name in names if _looks_like_image(name)]
+        seen.add(real)
+    return sorted(found)
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """Write a file so that it is either whole or not there.
+
+    Args:
+        path: Where the file shall be; its folder is made if need be.
+
+    Yields:
+        A temporary name with the same suffix in the same folder. It becomes ``path`` when the block
+        ends, and is removed when the block raises.
+
+    Raises:
+        UserError: The folder cannot be made or written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}.tmp{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+    except OSError as error:
+        raise UserError(
+            f"{path.parent}: cannot be written ({error.strerror})", "choose another folder"
+        ) from error
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_png(path: str | Path, image: NDArray[np.uint8]) -> None:
+    """Write a picture as PNG, atomically.
+
+    Args:
+        path: The file.
+        image: ``(H, W, 3)`` uint8, RGB.
+
+    Raises:
+        UserError: The folder cannot be made or written.
+    """
+    with atomic_write(path) as temporary:
+        Image.fromarray(image).save(temporary, format="PNG")

@@ -1,0 +1,129 @@
+"""Strokes proposed where a painting is worst: the coarse-to-fine start of an optimization.
+
+No gradient is used. Places are drawn by the error that is left there; at each place many random
+strokes are tried, in their best colours, and the one that lowers the error most is kept.
+
+Letters in comments: N strokes, C candidates, K tiles, R rows, T pixels on a tile's side.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from painting.painters.tiles import (
+    composite_rows,
+    from_tiles,
+    rasterize_rows,
+    tile_strokes,
+    to_tiles,
+)
+from painting.strokes import Stroke
+
+# Strokes are tried and laid in batches of this share of what is asked for, so that the later ones
+# see the earlier ones' paint.
+_BATCHES = 4
+
+
+@dataclass(frozen=True)
+class Proposer:
+    """Proposes strokes for one target.
+
+    Attributes:
+        stroke: The stroke kind.
+        target: (3, H, W) in [0, 1].
+        tile: Pixels on a tile's side; divides H and W.
+        tries: Candidates per stroke.
+        focus: Exponent of the error: 0 places strokes anywhere, larger ones only where it is worst.
+        generator: Source of randomness, on the CPU (so that every device starts alike).
+    """
+
+    stroke: Stroke
+    target: Tensor
+    tile: int
+    tries: int
+    focus: float
+    generator: torch.Generator
+
+    @torch.no_grad()
+    def propose(self, canvas: Tensor, count: int, scale: float) -> Tensor:
+        """Find strokes to lay over a canvas.
+
+        Args:
+            canvas: (3, H, W), what is painted so far.
+            count: How many strokes.
+            scale: Their radius, roughly, as a fraction of the shorter side.
+
+        Returns:
+            (count, D) in [0, 1], in painting order.
+        """
+        strokes = canvas.new_empty(0, self.stroke.dim)
+        batch = max(4, -(-count // _BATCHES))
+        while len(strokes) < count:
+            center = self._worst_places(canvas, min(batch, count - len(strokes)), scale)
+            chosen = self._best_of_tries(canvas, center, scale)
+            canvas = self._lay(canvas, chosen)
+            strokes = torch.cat([strokes, chosen])
+        return strokes
+
+    def _worst_places(self, canvas: Tensor, count: int, scale: float) -> Tensor:
+        """Places (count, 2), as fractions of width and height, drawn by the error around them."""
+        height, width = canvas.shape[1:]
+        reach = scale * min(height, width)  # pixels
+        error = (canvas - self.target).square().sum(0).cpu()
+        window = min(int(2 * reach) | 1, 2 * min(height, width) - 1)
+        around = functional.avg_pool2d(
+            error[None, None], window, stride=1, padding=window // 2, count_include_pad=False
+        )[0, 0]
+        odds = (around / around.max().clamp_min(1e-12)).pow(self.focus) + 1e-9
+        x, y = torch.arange(width), torch.arange(height)[:, None]
+        places = []
+        for _ in range(count):
+            pixel = int(torch.multinomial(odds.flatten(), 1, generator=self.generator))
+            row, column = divmod(pixel, width)
+            places.append([(column + 0.5) / width, (row + 0.5) / height])
+            distance = (x - column).square() + (y - row).square()
+            odds = odds * (1 - torch.exp(-distance / (2 * (1.5 * reach) ** 2 + 1e-9)))
+        return torch.tensor(places)
+
+    def _best_of_tries(self, canvas: Tensor, center: Tensor, scale: float) -> Tensor:
+        """The best stroke (n, D) of many around each of the places (n, 2)."""
+        every = center.repeat_interleave(self.tries, dim=0)
+        shape = self.stroke.place(every, scale, self.generator).to(canvas.device)  # (C, S)
+        color, gain = self._best_colors(canvas, shape)
+        best = gain.view(-1, self.tries).argmax(1)
+        best += torch.arange(len(center), device=best.device) * self.tries
+        return torch.cat([shape, color], dim=1)[best]
+
+    def _best_colors(self, canvas: Tensor, shape: Tensor) -> tuple[Tensor, Tensor]:
+        """Each candidate's best colour (C, 3), and how much it alone lowers the squared error."""
+        height, width = canvas.shape[1:]
+        tiling = tile_strokes(self.stroke, shape, height, width, self.tile)
+        alpha = rasterize_rows(self.stroke, shape, tiling, height, width, self.tile)
+        tiles = tiling.order[tiling.place]
+        missing = to_tiles(self.target - canvas, self.tile)[tiles]  # (R, 3, T, T)
+        # What alpha * colour should be.
+        wanted = missing + to_tiles(canvas, self.tile)[tiles] * alpha
+        square = self._sum(alpha.square().sum((2, 3)), tiling.stroke, len(shape))  # (C, 1)
+        product = self._sum((alpha * wanted).sum((2, 3)), tiling.stroke, len(shape))  # (C, 3)
+        color = (product / square.clamp_min(1e-6)).clamp(0, 1)
+        before = missing.square().sum((2, 3)) - wanted.square().sum((2, 3))
+        gain = self._sum(before, tiling.stroke, len(shape))
+        gain += 2 * color * product - color.square() * square
+        return color, gain.sum(1)
+
+    @staticmethod
+    def _sum(values: Tensor, owner: Tensor, count: int) -> Tensor:
+        """Sum rows (R, n) by their owner: (count, n)."""
+        return values.new_zeros(count, values.shape[1]).index_add_(0, owner, values)
+
+    def _lay(self, canvas: Tensor, strokes: Tensor) -> Tensor:
+        """Paint strokes (N, D) over a canvas (3, H, W)."""
+        height, width = canvas.shape[1:]
+        shape, color = strokes[:, : self.stroke.shape_dim], strokes[:, self.stroke.shape_dim :]
+        tiling = tile_strokes(self.stroke, shape, height, width, self.tile)
+        alpha = rasterize_rows(self.stroke, shape, tiling, height, width, self.tile)
+        tiles = to_tiles(canvas, self.tile)
+        tiles[tiling.order] = composite_rows(tiles[tiling.order], alpha, color, tiling)
+        return from_tiles(tiles, height, width)

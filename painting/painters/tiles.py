@@ -1,0 +1,171 @@
+"""Strokes on tiles: the rasterizer and the compositing that gradient descent runs through.
+
+The canvas is cut into square tiles, and a stroke is drawn only on the tiles that its box touches:
+one *row* per pair. Tiles do not see each other, so all are composited at once, layer by layer. Rows
+are sorted by layer, and tiles by how many layers they have, so that a layer is a slice of both.
+
+Letters in comments: N strokes, K tiles, R rows, T pixels on a tile's side.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from painting.strokes import Stroke
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Which stroke lies on which tile, in which layer.
+
+    Attributes:
+        stroke: (R,) int64, the stroke of each row; ascending within every tile.
+        place: (R,) int64, the row's tile as a place in `order`.
+        corner: (R, 2) int64, x and y of the row's tile in pixels.
+        order: (K,) int64, the tiles (row by row over the canvas) by falling number of layers.
+        layers: How many tiles have a first layer, a second, and so on; falling.
+    """
+
+    stroke: Tensor
+    place: Tensor
+    corner: Tensor
+    order: Tensor
+    layers: tuple[int, ...]
+
+    @cached_property
+    def slices(self) -> list[slice]:
+        """The rows of each layer, the lowest layer first."""
+        ends = torch.tensor([0, *self.layers]).cumsum(0).tolist()
+        return [slice(start, end) for start, end in pairwise(ends)]
+
+
+def tile_strokes(stroke: Stroke, shape: Tensor, height: int, width: int, tile: int) -> Tiling:
+    """Find the tiles of every stroke.
+
+    Args:
+        stroke: The stroke kind.
+        shape: (N, S) in [0, 1], in painting order.
+        height: Rows of the canvas, a multiple of `tile`.
+        width: Columns of the canvas, a multiple of `tile`.
+        tile: Pixels on a tile's side.
+
+    Returns:
+        The tiling.
+    """
+    across, device = width // tile, shape.device
+    count = across * (height // tile)
+    left, top, right, bottom = stroke.bounds(shape, height, width).unbind(1)
+    first_x, first_y = left // tile, top // tile
+    columns = (right - 1) // tile - first_x + 1
+    each = columns * ((bottom - 1) // tile - first_y + 1)  # (N,) tiles of a stroke
+    index = torch.arange(len(shape), device=device).repeat_interleave(each)  # (R,)
+    nth = torch.arange(len(index), device=device) - (each.cumsum(0) - each)[index]
+    x = first_x[index] + nth % columns[index]
+    y = first_y[index] + nth // columns[index]
+
+    depth = torch.bincount(y * across + x, minlength=count)  # (K,) layers of a tile
+    order = depth.argsort(descending=True, stable=True)
+    rank = order.argsort()
+    place, by_tile = rank[y * across + x].sort(stable=True)  # strokes still ascend in each tile
+    start = depth[order].cumsum(0) - depth[order]
+    layer = torch.arange(len(place), device=device) - start[place]
+    by_layer = (layer * count + place).argsort()
+    rows = by_tile[by_layer]
+    corner = torch.stack([x, y], dim=1)[rows] * tile
+    layers = torch.bincount(layer).tolist() if len(rows) else []
+    return Tiling(index[rows], place[by_layer], corner, order, tuple(layers))
+
+
+def to_tiles(image: Tensor, tile: int) -> Tensor:
+    """Cut (C, H, W) into tiles (K, C, T, T), row by row over the image."""
+    channels = image.shape[0]
+    cut = image.unfold(1, tile, tile).unfold(2, tile, tile)  # (C, H / T, W / T, T, T)
+    return cut.permute(1, 2, 0, 3, 4).reshape(-1, channels, tile, tile)
+
+
+def from_tiles(tiles: Tensor, height: int, width: int) -> Tensor:
+    """Put tiles (K, C, T, T) together to (C, H, W)."""
+    channels, tile = tiles.shape[1:3]
+    grid = tiles.view(height // tile, width // tile, channels, tile, tile)
+    return grid.permute(2, 0, 3, 1, 4).reshape(channels, height, width)
+
+
+def rasterize_rows(
+    stroke: Stroke, shape: Tensor, tiling: Tiling, height: int, width: int, tile: int
+) -> Tensor:
+    """Alpha of every row, (R, 1, T, T), differentiable in `shape` (N, S)."""
+    return stroke.rasterize_window(
+        shape.index_select(0, tiling.stroke), height, width, tiling.corner, tile, tile
+    )
+
+
+def composite_rows(canvas: Tensor, alpha: Tensor, color: Tensor, tiling: Tiling) -> Tensor:
+    """Lay all strokes over the tiles in order.
+
+    Args:
+        canvas: (K, 3, T, T), the tiles below in the tiling's order; no gradient goes to it.
+        alpha: (R, 1, T, T).
+        color: (N, 3), or (R, 3) if every row has its own.
+        tiling: Their layers.
+
+    Returns:
+        (K, 3, T, T), differentiable once, in `alpha` and `color`.
+    """
+    painted: Tensor = _Composite.apply(canvas, alpha, color.index_select(0, tiling.stroke), tiling)
+    return painted
+
+
+class _Composite(torch.autograd.Function):
+    """Compositing with its own backward pass: the canvas is changed in place, no tile is copied."""
+
+    @staticmethod
+    def forward(ctx: Any, canvas: Tensor, alpha: Tensor, color: Tensor, tiling: Tiling) -> Tensor:
+        canvas = canvas.clone()
+        change = canvas.new_empty(len(alpha), *canvas.shape[1:])  # (R, 3, T, T) colour - canvas
+        for rows in tiling.slices:
+            below = canvas[: rows.stop - rows.start]
+            torch.sub(color[rows, :, None, None], below, out=change[rows])
+            below.addcmul_(change[rows], alpha[rows])
+        ctx.save_for_backward(alpha, change)
+        ctx.slices = tiling.slices
+        return canvas
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        alpha, change = ctx.saved_tensors
+        grad = grad.clone()
+        of_alpha = torch.empty_like(alpha)
+        of_color = alpha.new_empty(len(alpha), 3)
+        for rows in reversed(ctx.slices):
+            above = grad[: rows.stop - rows.start]
+            of_alpha[rows] = (above * change[rows]).sum(1, keepdim=True)
+            through = above * alpha[rows]
+            of_color[rows] = through.sum((2, 3))
+            above -= through
+        return None, of_alpha, of_color, None
+
+
+def visible(alpha: Tensor, tiling: Tiling) -> tuple[Tensor, Tensor]:
+    """How much of every row is seen in the end, under what is painted over it.
+
+    Args:
+        alpha: (R, 1, T, T).
+        tiling: Its layers.
+
+    Returns:
+        Weights (R, 1, T, T), and what is seen of the ground, (K, 1, T, T): the finished canvas is
+        the sum of weight times colour over a tile's rows, plus the rest times the ground.
+    """
+    rest = alpha.new_ones(len(tiling.order), *alpha.shape[1:])
+    weight = torch.empty_like(alpha)
+    for rows in reversed(tiling.slices):
+        seen = rest[: rows.stop - rows.start]
+        torch.mul(seen, alpha[rows], out=weight[rows])
+        seen -= weight[rows]
+    return weight, rest

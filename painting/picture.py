@@ -1,0 +1,89 @@
+"""Drawing one painting exactly at any size, in bounded memory: the picture, and a film's frames."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from painting.canvas import to_uint8
+from painting.strokes import Stroke
+
+# A picture is drawn in bands of rows of about this many pixels: what is kept besides its bytes.
+_BAND_PIXELS = 2**20
+
+
+@torch.no_grad()
+def draw_picture(
+    stroke: Stroke, strokes: Tensor, height: int, width: int, background: Sequence[float]
+) -> NDArray[np.uint8]:
+    """Draw a painting exactly.
+
+    Args:
+        stroke: The stroke kind.
+        strokes: (N, D) in [0, 1], in painting order.
+        height: Rows H.
+        width: Columns W.
+        background: RGB in [0, 1] of the blank canvas.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+    """
+    picture = np.empty((height, width, 3), dtype=np.uint8)
+    rows = max(1, _BAND_PIXELS // width)
+    boxes = stroke.bounds(strokes[:, : stroke.shape_dim], height, width).tolist()
+    for top in range(0, height, rows):
+        band = _blank(min(rows, height - top), width, background, strokes)
+        for one, box in zip(strokes, boxes, strict=True):
+            _lay(stroke, one, box, band, top, height)
+        picture[top : top + rows] = to_uint8(band).permute(1, 2, 0).cpu().numpy()
+    return picture
+
+
+@torch.no_grad()
+def draw_frames(
+    stroke: Stroke, strokes: Tensor, height: int, width: int, background: Sequence[float],
+    frames: int,
+) -> Iterator[NDArray[np.uint8]]:  # fmt: skip
+    """Draw the making of a painting.
+
+    Args:
+        stroke: The stroke kind.
+        strokes: (N, D) in [0, 1], in painting order.
+        height: Rows H.
+        width: Columns W.
+        background: RGB in [0, 1] of the blank canvas.
+        frames: At most how many frames, at least 2.
+
+    Yields:
+        (H, W, 3) uint8: the blank canvas, states at equal distances, the finished painting.
+    """
+    boxes = stroke.bounds(strokes[:, : stroke.shape_dim], height, width).tolist()
+    shown = set(np.linspace(0, len(strokes), min(frames, len(strokes) + 1)).round().astype(int))
+    canvas = _blank(height, width, background, strokes)
+    for count in range(len(strokes) + 1):
+        if count > 0:
+            _lay(stroke, strokes[count - 1], boxes[count - 1], canvas, 0, height)
+        if count in shown:
+            yield to_uint8(canvas).permute(1, 2, 0).cpu().numpy()
+
+
+def _blank(rows: int, width: int, background: Sequence[float], like: Tensor) -> Tensor:
+    """Rows of a blank canvas, (3, rows, W)."""
+    return like.new_tensor(list(background)).view(3, 1, 1).repeat(1, rows, width)
+
+
+def _lay(
+    stroke: Stroke, one: Tensor, box: Sequence[int], band: Tensor, top: int, height: int
+) -> None:
+    """Lay one stroke (D,) over the rows of a canvas from `top` on, in place, inside its box."""
+    left, start, right, end = box
+    start, end = max(start, top), min(end, top + band.shape[1])
+    if start >= end:
+        return
+    shape, color = one[None, : stroke.shape_dim], one[stroke.shape_dim :]
+    corner = torch.tensor([[left, start]], device=one.device)
+    alpha = stroke.rasterize_window(shape, height, band.shape[2], corner, end - start, right - left)
+    window = band[:, start - top : end - top, left:right]
+    window += alpha[0] * (color.view(3, 1, 1) - window)

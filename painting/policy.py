@@ -1,0 +1,97 @@
+"""Everything that painting with an agent needs: its actor, and the environment it learned in."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from painting.environment import PaintingEnvironment
+from painting.errors import UserError
+from painting.exports import build, describe, load_weights, read_export, write_export
+from painting.strokes import Stroke
+
+
+class PaintingPolicy(nn.Module):
+    """An actor and its environment.
+
+    Args:
+        actor: An observation (B, 9, n, n) to an action (B, K * D) in [0, 1].
+        environment: The renderer, the number of strokes, the bundle and the background.
+    """
+
+    def __init__(self, actor: nn.Module, environment: PaintingEnvironment) -> None:
+        super().__init__()
+        self.actor = actor
+        self.renderer = environment.renderer
+        self.environment = environment
+
+    @property
+    def stroke(self) -> Stroke:
+        """The stroke kind."""
+        return self.renderer.stroke
+
+    @property
+    def canvas_size(self) -> int:
+        """Pixels on a side of what the actor sees."""
+        return self.renderer.canvas_size
+
+    @torch.no_grad()
+    def paint(self, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Paint pictures, without exploration, with batch statistics of training.
+
+        Args:
+            target: (B, 3, n, n) in [0, 1].
+
+        Returns:
+            The strokes (B, N, D), exactly as many as the painting has, and the canvas (B, 3, n, n)
+            that the actor saw at the end, drawn by its own renderer.
+        """
+        training = self.actor.training
+        self.actor.eval()
+        environment = self.environment
+        state = environment.reset(target)
+        actions = []
+        for _ in range(environment.max_steps):
+            action = self.actor(environment.observe(state))
+            state = environment.step(state, action)
+            actions.append(action)
+        self.actor.train(training)
+        strokes = torch.cat(actions, dim=1).unflatten(1, (-1, self.stroke.dim))
+        return strokes[:, : environment.strokes], state.canvas
+
+    def save(self, folder: Path) -> None:
+        """Export all that painting needs; the neural renderer included if one was used."""
+        environment = self.environment
+        config: dict[str, Any] = {
+            "kind": "agent",
+            "strokes": environment.strokes,
+            "bundle": environment.bundle,
+            "background": list(environment.background),
+            "actor": describe(self.actor),
+            "renderer": describe(self.renderer),
+        }
+        write_export(folder, config, self.state_dict())
+
+    @classmethod
+    def load(cls, path: str | Path) -> "PaintingPolicy":
+        """The policy of an exported ``agent/`` folder, or of the run folder that holds one.
+
+        Raises:
+            UserError: There is none, it is damaged, or it is something else.
+        """
+        folder = Path(path)
+        if (folder / "agent").is_dir():
+            folder = folder / "agent"
+        config, tensors = read_export(folder)
+        if config.get("kind") != "agent":
+            raise UserError(
+                f"{folder} holds a {config.get('kind', 'thing of no kind')}, not an agent",
+                "give agent.weights a folder that task=train exported",
+            )
+        environment = PaintingEnvironment(
+            build(config["renderer"]), config["strokes"], config["bundle"], config["background"]
+        )
+        policy = cls(build(config["actor"]), environment)
+        load_weights(policy, tensors, folder)
+        return policy.requires_grad_(False).eval()

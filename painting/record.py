@@ -1,0 +1,179 @@
+"""The stroke record, `strokes.json`: every stroke of a painting, to be drawn again at any size."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from inspect import isabstract
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from painting.errors import UserError
+from painting.images import atomic_write
+from painting.strokes import COLOR_DIM, Stroke
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class StrokeRecord:
+    """A painting as strokes.
+
+    Attributes:
+        stroke: The stroke kind.
+        strokes: (N, D) float32, in painting order.
+        width: Pixels of the picture it was painted from or for.
+        height: The same.
+        background: RGB in [0, 1] of the blank canvas; None is transparent.
+    """
+
+    stroke: Stroke
+    strokes: Tensor
+    width: int
+    height: int
+    background: tuple[float, float, float] | None
+
+
+def write_record(path: str | Path, record: StrokeRecord) -> None:
+    """Write `strokes.json`, atomically, in full float32 precision.
+
+    Args:
+        path: The file.
+        record: What to write.
+
+    Raises:
+        UserError: The folder cannot be written.
+    """
+    stroke, strokes = record.stroke, record.strokes.detach().cpu().float()
+    shapes, colors = strokes[:, : stroke.shape_dim], strokes[:, stroke.shape_dim :]
+    content = {
+        "version": VERSION,
+        "stroke": stroke.name,
+        "width": record.width,
+        "height": record.height,
+        "background": None if record.background is None else list(record.background),
+        "strokes": [
+            {"shape": stroke.to_record(shape), "color": color.tolist()}
+            for shape, color in zip(shapes, colors, strict=True)
+        ],
+    }
+    with atomic_write(path) as temporary:
+        temporary.write_text(_one_stroke_a_line(content), encoding="utf-8")
+
+
+def _one_stroke_a_line(record: Mapping[str, Any]) -> str:
+    """JSON that a person can read and a diff can show."""
+    head = {key: value for key, value in record.items() if key != "strokes"}
+    lines = ",\n  ".join(json.dumps(one, allow_nan=False) for one in record["strokes"])
+    start = json.dumps(head, allow_nan=False)[:-1]
+    return f'{start}, "strokes": [\n  {lines}\n]}}\n'
+
+
+def read_record(path: str | Path) -> StrokeRecord:
+    """Read `strokes.json`.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its content; float32 strokes as they were written, but for rounding in a relative parameter.
+
+    Raises:
+        UserError: The file is missing, not JSON, of another version, or wrong in a field or stroke
+            (which one is said).
+    """
+    path = Path(path)
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file", "give a strokes.json") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})", "check it") from error
+    except ValueError as error:  # also what is not UTF-8
+        raise UserError(f"{path}: not JSON ({error})", "give a strokes.json") from error
+    if not isinstance(record, dict) or record.get("version") != VERSION:
+        version = record.get("version") if isinstance(record, dict) else None
+        raise UserError(
+            f"{path}: version {version!r} of the stroke record",
+            f"give a strokes.json of version {VERSION}",
+        )
+    stroke = _kind(record.get("stroke"), path)
+    return StrokeRecord(
+        stroke,
+        _strokes(stroke, record.get("strokes"), path),
+        _pixels(record, "width", path),
+        _pixels(record, "height", path),
+        _background(record.get("background", ()), path),
+    )
+
+
+def _kind(name: object, path: Path) -> Stroke:
+    """The stroke kind of a name: any class of strokes that is loaded."""
+    known = {kind.name: kind for kind in _loaded_kinds()}
+    if not isinstance(name, str) or name not in known:
+        raise UserError(
+            f"{path}: unknown stroke kind {name!r}", f"the kinds are {', '.join(sorted(known))}"
+        )
+    return known[name]()
+
+
+def _loaded_kinds() -> Iterator[type[Stroke]]:
+    """The concrete classes below `Stroke`."""
+    open_ends = Stroke.__subclasses__()
+    while open_ends:
+        kind = open_ends.pop()
+        open_ends += kind.__subclasses__()
+        if not isabstract(kind):
+            yield kind
+
+
+def _pixels(record: Mapping[str, object], key: str, path: Path) -> int:
+    value = record.get(key)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UserError(f"{path}: {key} is {value!r}", "give a number of pixels, 1 or more")
+    return value
+
+
+def _background(value: object, path: Path) -> tuple[float, float, float] | None:
+    if value is None:
+        return None
+    red, green, blue = _color(value, f"{path}: the background")
+    return red, green, blue
+
+
+def _strokes(stroke: Stroke, entries: object, path: Path) -> Tensor:
+    if not isinstance(entries, list):
+        raise UserError(f"{path}: no list of strokes", "give a whole strokes.json")
+    rows = [_stroke(stroke, entry, f"{path}: stroke {n}") for n, entry in enumerate(entries)]
+    return torch.stack(rows) if rows else torch.empty(0, stroke.dim)
+
+
+def _stroke(stroke: Stroke, entry: object, name: str) -> Tensor:
+    """One stroke (D,), float32."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("shape"), dict):
+        raise UserError(f"{name} has no shape", "mend or remove it")
+    if not all(_is_number(value) for value in entry["shape"].values()):
+        raise UserError(f"{name} has a shape parameter that is not a number", "mend or remove it")
+    try:
+        shape = stroke.from_record(entry["shape"])
+    except UserError as error:
+        raise UserError(f"{name}: {error.what}", error.todo) from error
+    return torch.cat([shape, torch.tensor(_color(entry.get("color"), f"{name}: its color"))])
+
+
+def _color(value: object, name: str) -> list[float]:
+    """Three levels in [0, 1]."""
+    if (
+        not isinstance(value, list)
+        or len(value) != COLOR_DIM
+        or not all(_is_number(level) and 0 <= level <= 1 for level in value)
+    ):
+        raise UserError(f"{name} is {value!r}", "give three numbers from 0 to 1")
+    return [float(level) for level in value]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

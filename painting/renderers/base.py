@@ -1,0 +1,30 @@
+"""The interface of a renderer: stroke shapes in, alpha out, with a gradient."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from torch import Tensor, nn
+
+from painting.strokes import Stroke
+
+
+class Renderer(nn.Module, ABC):
+    """Draws the shapes of one stroke kind on a square canvas of one size.
+
+    Args:
+        stroke: The stroke kind.
+        canvas_size: Pixels on a side, n.
+    """
+
+    def __init__(self, stroke: Stroke, canvas_size: int) -> None:
+        super().__init__()
+        self.stroke = stroke
+        self.canvas_size = canvas_size
+
+    def config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {"stroke": self.stroke, "canvas_size": self.canvas_size}
+
+    @abstractmethod
+    def forward(self, shape: Tensor) -> Tensor:
+        """Draw shapes (N, S) in [0, 1] as alpha (N, 1, n, n) in [0, 1], differentiably."""

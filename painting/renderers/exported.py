@@ -1,0 +1,119 @@
+"""A trained renderer as a folder: its weights and the verdict on them."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from painting.errors import UserError
+from painting.exports import build, describe, load_weights, read_export, write_export
+from painting.renderers.base import Renderer
+from painting.strokes import Stroke
+
+# A renderer above this share of the mean image's error has not learned to draw.
+TRAINED_BELOW = 0.1
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How well a renderer draws fresh strokes.
+
+    Attributes:
+        mse: Mean squared error of its alpha against the exact one.
+        mean_image: The same of the mean picture of those strokes: what a renderer reaches that has
+            learned nothing about its input.
+    """
+
+    mse: float
+    mean_image: float
+
+    @property
+    def ratio(self) -> float:
+        """Share of the mean image's error."""
+        return self.mse / self.mean_image
+
+    @property
+    def trained(self) -> bool:
+        """Whether the renderer draws its strokes at all."""
+        return self.ratio <= TRAINED_BELOW
+
+
+@torch.no_grad()
+def judge(renderer: Renderer, count: int = 2048, seed: int = 0) -> Verdict:
+    """Measure a renderer on strokes drawn for this alone.
+
+    Args:
+        renderer: On any device; its mode is not changed.
+        count: Strokes.
+        seed: Of the strokes.
+    """
+    device = next(iter(renderer.parameters()), torch.zeros(0)).device
+    size, stroke = renderer.canvas_size, renderer.stroke
+    shapes = stroke.sample(count, torch.Generator().manual_seed(seed)).to(device)
+    mean = torch.zeros(1, 1, size, size, device=device, dtype=torch.float64)
+    square, error = 0.0, 0.0
+    for shape in shapes.split(256):
+        exact = stroke.rasterize(shape, size, size)
+        error += (renderer(shape) - exact).square().sum(dtype=torch.float64).item()
+        square += exact.square().sum(dtype=torch.float64).item()
+        mean += exact.sum(0, dtype=torch.float64) / count
+    pixels = count * size * size
+    variance = square / pixels - mean.square().mean().item()
+    return Verdict(mse=error / pixels, mean_image=variance)
+
+
+def save_renderer(folder: Path, renderer: Renderer, verdict: Verdict) -> None:
+    """Export a renderer with its verdict."""
+    config = {
+        "kind": "renderer",
+        "renderer": describe(renderer),
+        "verdict": {**asdict(verdict), "trained": verdict.trained},
+    }
+    write_export(folder, config, renderer.state_dict())
+
+
+def load_renderer(
+    weights: str | Path, stroke: Stroke | None = None, canvas_size: int | None = None,
+    allow_untrained: bool = False,
+) -> Renderer:  # fmt: skip
+    """A renderer from an exported ``renderer/`` folder, or from the run folder that holds one.
+
+    Args:
+        weights: The folder.
+        stroke: The stroke kind that is wanted.
+        canvas_size: Pixels on a side that are wanted.
+        allow_untrained: Take one that was never trained, too.
+
+    Raises:
+        UserError: There is none, it is damaged, of another stroke kind or size, or untrained.
+    """
+    folder = Path(weights)
+    if (folder / "renderer").is_dir():
+        folder = folder / "renderer"
+    config, tensors = read_export(folder)
+    if config.get("kind") != "renderer":
+        raise UserError(
+            f"{folder} holds a {config.get('kind', 'thing of no kind')}, not a renderer",
+            "give renderer.weights a folder that task=pretrain exported",
+        )
+    renderer = build(config["renderer"])
+    if stroke is not None and renderer.stroke.name != stroke.name:
+        raise UserError(
+            f"the renderer in {folder} draws {renderer.stroke.name} strokes, not {stroke.name}",
+            f"choose stroke={renderer.stroke.name}, or pretrain one with stroke={stroke.name}",
+        )
+    if canvas_size is not None and renderer.canvas_size != canvas_size:
+        raise UserError(
+            f"the renderer in {folder} draws at {renderer.canvas_size} px, not {canvas_size}",
+            f"set canvas.size={renderer.canvas_size}, or pretrain one at {canvas_size}",
+        )
+    verdict = config["verdict"]
+    if not (verdict["trained"] or allow_untrained):
+        raise UserError(
+            f"the renderer in {folder} was never trained: its error is "
+            f"{verdict['mse'] / verdict['mean_image']:.2f} of the mean image's",
+            "pretrain it longer, or set renderer.allow_untrained=true",
+        )
+    load_weights(renderer, tensors, folder)
+    loaded: Renderer = renderer.requires_grad_(False).eval()
+    return loaded

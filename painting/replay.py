@@ -1,0 +1,141 @@
+"""The replay buffer: whole episodes, every canvas once.
+
+A transition (C_t, a_t, C_{t+1}) of an episode of T steps needs two canvases that its neighbours
+need too, and its target. Kept by episode that is T + 2 pictures instead of 3 T. Pictures are
+rounded uint8. Rewards are not stored: the WGAN's changes with the discriminator.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from painting.canvas import to_float, to_uint8
+from painting.environment import State
+
+
+class Transition(NamedTuple):
+    """B sampled transitions (s_t, a_t, s_{t+1}).
+
+    Attributes:
+        state: s_t; pictures are float in [0, 1].
+        action: (B, K * D).
+        next_state: s_{t+1}.
+    """
+
+    state: State
+    action: Tensor
+    next_state: State
+
+
+class ReplayBuffer:
+    """A ring of whole episodes, sampled uniformly by transition.
+
+    Memory is claimed at the first `add`, for the whole capacity.
+
+    Args:
+        episodes: Capacity.
+        device: Where pictures lie; None is the device of the first episode added.
+    """
+
+    def __init__(self, episodes: int, device: str | None = None) -> None:
+        if episodes < 1:
+            raise ValueError(f"episodes is {episodes}, not at least 1")
+        self.episodes = episodes
+        self.device = device
+        self._next = 0
+        self._filled = 0
+        self._pictures: dict[str, Tensor] = {}
+
+    def __len__(self) -> int:
+        """Transitions held."""
+        return self._filled * self._pictures["action"].shape[1] if self._filled else 0
+
+    @property
+    def bytes_per_transition(self) -> float:
+        """Bytes claimed per transition at full capacity."""
+        claimed = sum(tensor.numel() * tensor.element_size() for tensor in self._pictures.values())
+        return claimed / (self.episodes * self._pictures["action"].shape[1])
+
+    def add(self, target: Tensor, canvas: Tensor, action: Tensor) -> None:
+        """Add whole episodes over the oldest ones.
+
+        Args:
+            target: (B, 3, H, W) in [0, 1].
+            canvas: C_0 to C_T, (B, T + 1, 3, H, W) in [0, 1].
+            action: a_0 to a_{T-1}, (B, T, K * D).
+        """
+        new = {"target": to_uint8(target), "canvas": to_uint8(canvas), "action": action}
+        new = {key: value[-self.episodes :] for key, value in new.items()}
+        if not self._pictures:
+            for key, value in new.items():
+                device = self.device or value.device
+                shape = (self.episodes, *value.shape[1:])
+                self._pictures[key] = torch.empty(shape, dtype=value.dtype, device=device)
+        count = new["target"].shape[0]
+        slots = (self._next + torch.arange(count)) % self.episodes
+        for key, value in new.items():
+            held = self._pictures[key]
+            held[slots.to(held.device)] = value.detach().to(held.device)
+        self._next = (self._next + count) % self.episodes
+        self._filled = min(self._filled + count, self.episodes)
+
+    def sample(
+        self, count: int, generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+    ) -> Transition:  # fmt: skip
+        """Transitions drawn uniformly, with replacement.
+
+        Args:
+            count: How many, B.
+            generator: Source of randomness, on the device that pictures lie on.
+            device: Where the result is wanted; where pictures lie by default.
+
+        Raises:
+            ValueError: The buffer is empty.
+        """
+        if not self._filled:
+            raise ValueError("the replay buffer is empty")
+        canvas, action = self._pictures["canvas"], self._pictures["action"]
+        steps = action.shape[1]
+        drawn = torch.randint(
+            self._filled * steps, (count,), generator=generator, device=canvas.device
+        )
+        episode, step = drawn // steps, drawn % steps
+        to = device or canvas.device
+        target = to_float(self._pictures["target"][episode].to(to))
+        here = to_float(canvas[episode, step].to(to))
+        there = to_float(canvas[episode, step + 1].to(to))
+        at = step.to(to)
+        return Transition(
+            State(here, target, at), action[episode, step].to(to), State(there, target, at + 1)
+        )
+
+    def state_dict(self) -> dict[str, Tensor | int]:
+        """What is held, and where the next episode goes."""
+        held = {key: value[: self._filled].cpu() for key, value in self._pictures.items()}
+        return {"next": self._next, "filled": self._filled, **held}
+
+    def load_state_dict(
+        self, state: dict[str, Tensor | int], device: torch.device | str | None = None
+    ) -> None:
+        """Take over what another buffer of the same capacity held.
+
+        Args:
+            state: From `state_dict`.
+            device: Where pictures lie if this buffer was not told.
+
+        Raises:
+            ValueError: It was saved by a buffer of another capacity than this ring needs.
+        """
+        filled, position = int(state["filled"]), int(state["next"])
+        if filled > self.episodes or (filled < self.episodes and position != filled):
+            raise ValueError(f"a replay of {filled} episodes does not fit {self.episodes}")
+        self._pictures = {}
+        for key, value in state.items():
+            if isinstance(value, Tensor):
+                shape = (self.episodes, *value.shape[1:])
+                held = torch.empty(shape, dtype=value.dtype, device=self.device or device)
+                held[:filled] = value
+                self._pictures[key] = held
+        self._next, self._filled = position, filled

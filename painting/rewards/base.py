@@ -1,0 +1,76 @@
+"""The interface of a reward."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+
+class Reward(nn.Module, ABC):
+    """r(s_t, a_t) = L_t - L_{t+1} (ICCV 2019, Eq. 1), with the loss L given as ``-score``.
+
+    A further reward subclasses this and says how good a canvas is; a learned one subclasses
+    `LearnedReward`.
+    """
+
+    @abstractmethod
+    def score(self, canvas: Tensor, target: Tensor) -> Tensor:
+        """How good canvases are, higher is better: (B, 3, H, W) twice to (B,)."""
+
+    def forward(self, canvas: Tensor, next_canvas: Tensor, target: Tensor) -> Tensor:
+        """The reward of painting `canvas` into `next_canvas`.
+
+        Both are scored in one pass.
+
+        Args:
+            canvas: C_t, (B, 3, H, W).
+            next_canvas: C_{t+1}, (B, 3, H, W).
+            target: I, (B, 3, H, W).
+
+        Returns:
+            (B,).
+
+        Raises:
+            ValueError: `score` did not return one number per canvas. A (B, 1) would broadcast
+                against values of (B,) to (B, B), and nothing would complain.
+        """
+        count = canvas.shape[0]
+        score = self.score(torch.cat([canvas, next_canvas]), torch.cat([target, target]))
+        if score.shape != (2 * count,):
+            raise ValueError(
+                f"{type(self).__name__}.score returned {tuple(score.shape)} for {2 * count} "
+                f"canvases, not ({2 * count},)"
+            )
+        return score[count:] - score[:count]
+
+
+class LearnedReward(Reward):
+    """A reward whose score is itself trained, by a loss and an optimizer of its own.
+
+    Subclasses score with a slow copy, so that the reward changes slowly; `parameters_to_train` are
+    those of the network that learns.
+    """
+
+    @property
+    @abstractmethod
+    def trained(self) -> nn.Module:
+        """The network that learns; everything else of this module is frozen."""
+
+    @abstractmethod
+    def loss(
+        self, canvas: Tensor, target: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of `trained` on painted canvases.
+
+        Args:
+            canvas: C_{t+1}, (B, 3, H, W).
+            target: I, (B, 3, H, W).
+            generator: Source of randomness.
+
+        Returns:
+            A scalar, and figures to log.
+        """
+
+    @abstractmethod
+    def update_target(self) -> None:
+        """Let the slow copy follow, after each step of `trained`."""

@@ -1,0 +1,103 @@
+"""Strokes of a round pen along a curve: quadratic Bézier and straight line."""
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from painting.strokes.base import Frame, Stroke
+from painting.strokes.coverage import THINNEST
+from painting.strokes.pen import pen_alpha
+
+
+class PenStroke(Stroke):
+    """A pen whose radius and opacity change linearly in t along a curve (SARA, Algorithm 1)."""
+
+    def _draw(self, shape: Tensor, frame: Frame) -> Tensor:
+        points, radii = self._polyline(shape, frame)
+        opacity = shape[:, self.columns(["opacity0", "opacity1"])]
+        return pen_alpha(points, radii, opacity, frame.rows, frame.columns)
+
+    def _extent(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
+        points, radii = self._polyline(shape, frame)
+        radii = radii.clamp_min(THINNEST)[..., None]
+        return (points - radii).amin(1), (points + radii).amax(1)
+
+    def _polyline(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
+        """Points (N, M + 1, 2) and radii (N, M + 1) in pixels of the frame."""
+        radius0, radius1 = shape[:, self.columns(["radius0", "radius1"]), None].unbind(1)
+        t = torch.linspace(0, 1, _segments(frame.height, frame.width) + 1).to(shape)  # (M + 1,)
+        radii = frame.radius(radius0 + (radius1 - radius0) * t)
+        return frame.pixels(self.curve(shape, t)), radii
+
+    @abstractmethod
+    def curve(self, shape: Tensor, t: Tensor) -> Tensor:
+        """Points (N, M, 2), as fractions of width and height, at parameters t (M,) in [0, 1]."""
+
+
+def _segments(height: int, width: int) -> int:
+    """Segments of the polyline: 16 at 128 px, so that a chord never leaves the curve by 0.2 px.
+
+    A quadratic curve leaves a chord by at most |B''| / (8 M^2), and |B''| is at most 2.8 sides.
+    """
+    return max(8, math.ceil(math.sqrt(2 * max(height, width))))
+
+
+class Bezier(PenStroke):
+    """Quadratic Bézier curve, the papers' stroke (ICCV 2019, Eq. 6; SARA, Algorithm 1).
+
+    The vector's control point is relative to the box of P0 and P2, as in the authors' code:
+    P1 = P0 + (P2 - P0) * (x1, y1), so that a random stroke has no wild bends. Records hold it
+    absolute.
+    """
+
+    name = "bezier"
+    parameters = (
+        "x0", "y0", "x1", "y1", "x2", "y2", "radius0", "opacity0", "radius1", "opacity1",
+    )  # fmt: skip
+
+    def curve(self, shape: Tensor, t: Tensor) -> Tensor:
+        """Points (N, M, 2) of the curve."""
+        p0, inner, p2 = shape[:, None, 0:2], shape[:, None, 2:4], shape[:, None, 4:6]
+        p1 = p0 + (p2 - p0) * inner
+        t = t[:, None]
+        return (1 - t).square() * p0 + 2 * t * (1 - t) * p1 + t.square() * p2
+
+    def place(
+        self, center: Tensor, scale: float, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Random shapes around given places; the control point, being relative, is anywhere."""
+        shape = super().place(center, scale, generator)
+        shape[:, 2:4] = torch.rand(len(center), 2, generator=generator, device=center.device)
+        return shape
+
+    def to_record(self, shape: Tensor) -> dict[str, float]:
+        """One shape (S,) with an absolute control point."""
+        record = super().to_record(shape)
+        for axis in "xy":
+            start, end = record[f"{axis}0"], record[f"{axis}2"]
+            record[f"{axis}1"] = start + (end - start) * record[f"{axis}1"]
+        return record
+
+    def from_record(self, record: Mapping[str, float]) -> Tensor:
+        """The vector (S,) of a record; a control point outside the box of P0 and P2 is kept."""
+        shape = super().from_record(record)
+        for axis in "xy":
+            start, end = float(record[f"{axis}0"]), float(record[f"{axis}2"])
+            inner = (float(record[f"{axis}1"]) - start) / (end - start) if end != start else 0.5
+            shape[self.parameters.index(f"{axis}1")] = inner
+        return shape
+
+
+class Line(PenStroke):
+    """Straight line with a radius and an opacity at each end (ICCV 2019, section 5.4.4)."""
+
+    name = "line"
+    parameters = ("x0", "y0", "x1", "y1", "radius0", "opacity0", "radius1", "opacity1")
+
+    def curve(self, shape: Tensor, t: Tensor) -> Tensor:
+        """Points (N, M, 2) of the line."""
+        start, end = shape[:, None, 0:2], shape[:, None, 2:4]
+        return start + (end - start) * t[:, None]

@@ -1,0 +1,179 @@
+"""The round pen moved along a polyline: SARA's Algorithm 1, exact and differentiable.
+
+Shapes: N strokes, M segments, H rows, W columns, P pixels on an edge. Lengths are pixels.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from painting.strokes.coverage import THINNEST, in_chunks, pixel_centers
+
+_FAR = 1e9
+
+
+def pen_alpha(points: Tensor, radii: Tensor, opacity: Tensor, height: int, width: int) -> Tensor:
+    """Alpha of a round pen moved along a polyline, whose later paint replaces earlier paint.
+
+    Algorithm 1 draws 100 discs along the curve, each overwriting what lies below, with an opacity
+    linear in t. A pixel therefore shows the opacity at the *last* t whose disc covers it. With
+    M(t) the coverage by all discs from t on (its running maximum from the end) this is
+
+        alpha = opacity0 * M(0) + (opacity1 - opacity0) * integral of M(t) dt,
+
+    which has soft edges also where a stroke crosses itself, and a gradient in every parameter.
+    Here M is taken per segment; between two points the pen is the exact hull of two discs.
+
+    Args:
+        points: (N, M + 1, 2), x and y in pixels, M at least 2.
+        radii: (N, M + 1), pixels.
+        opacity: (N, 2), opacity at the first and at the last point, in [0, 1].
+        height: Rows H.
+        width: Columns W.
+
+    Returns:
+        (N, H, W) in [0, 1]. It can be differentiated once.
+    """
+
+    def draw(points: Tensor, radii: Tensor, opacity: Tensor) -> Tensor:
+        alpha: Tensor = _PenAlpha.apply(points, radii, opacity, height, width)
+        return alpha
+
+    return in_chunks(draw, height * width, 2, points, radii, opacity)
+
+
+class _PenAlpha(torch.autograd.Function):
+    """`pen_alpha` with its own backward pass.
+
+    A parameter other than opacity moves only pixels on an edge that shows, a few in a hundred. The
+    forward pass notes them, and the backward pass differentiates at them alone: many times faster
+    than through all M maps, and nothing of size N * M * H * W is kept.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, points: Tensor, radii: Tensor, opacity: Tensor, height: int, width: int
+    ) -> Tensor:
+        find_edges = any(ctx.needs_input_grad[:2])
+        covered, later, edges = _cover(_segments(points, radii), height, width, find_edges)
+        ctx.save_for_backward(points, radii, opacity, covered, later, *edges)
+        start, end = opacity[:, 0, None, None], opacity[:, 1, None, None]
+        return start * covered + (end - start) * later
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        points, radii, opacity, covered, later, *edges = ctx.saved_tensors
+        of_end = (grad * later).sum((1, 2))
+        of_start = (grad * covered).sum((1, 2)) - of_end
+        of_opacity = torch.stack([of_start, of_end], dim=1)
+        if not edges:
+            return None, None, of_opacity, None, None
+        segment, shown_from, pixel = edges  # (P,) each
+        height, width = grad.shape[1:]
+        stroke, place = pixel // (height * width), pixel % (height * width)
+        x, y = pixel_centers(height, width, points)
+        with torch.enable_grad():
+            leaves = [points.detach().requires_grad_(), radii.detach().requires_grad_()]
+            segments = _segments(*leaves)
+            rows = segments.flatten(0, 1).index_select(0, stroke * segments.shape[1] + segment)
+            here = rows.unbind(1)
+            frame = _along_and_across(here, x[place % width], y[place // width])
+            coverage = _hull_coverage(*frame, *here[4:])
+        # Segment i's coverage is M of the segments that it shows for; M of the first has weight
+        # opacity0, of every other one an equal share of opacity1 - opacity0.
+        start, end = opacity[stroke, 0], opacity[stroke, 1]
+        others = segment - shown_from.clamp_min(1) + 1
+        weight = start * (shown_from == 0) + (end - start) * others / (segments.shape[1] - 1)
+        upstream = grad.flatten()[pixel] * weight
+        of_points, of_radii = torch.autograd.grad(coverage, leaves, upstream)
+        return of_points, of_radii, of_opacity, None, None
+
+
+def _segments(points: Tensor, radii: Tensor) -> Tensor:
+    """What drawing needs of every segment, (N, M, 10).
+
+    Start (x, y), direction (x, y), length; then of its pen: radius at the start, growth per pixel,
+    `lean` and `shift` (where along the segment the disc nearest to a pixel lies, see
+    `_hull_coverage`), and ink (less than 1 for a pen thinner than a pixel).
+    """
+    start, step = points[:, :-1], points[:, 1:] - points[:, :-1]  # (N, M, 2)
+    square = step.square().sum(-1)
+    standing = square < 1e-8  # a pen that does not move has no direction: any will do
+    length = torch.where(standing, 1e-4, square.clamp_min(1e-8).sqrt())  # (N, M)
+    along_x = step.new_tensor([1.0, 0.0])
+    direction = torch.where(standing[..., None], along_x, step / length[..., None])
+    drawn = radii.clamp_min(THINNEST)
+    ink = radii / drawn
+    growth = (drawn[:, 1:] - drawn[:, :-1]) / length
+    swallowed = growth.abs() >= 1  # one end's disc lies inside the other's
+    lean = growth / (1 - growth.square()).clamp_min(1e-6).sqrt()
+    lean = torch.where(swallowed, torch.zeros_like(lean), lean)
+    shift = torch.where(swallowed, growth.sign() * _FAR, torch.zeros_like(growth))
+    pen = (length, drawn[:, :-1], growth, lean, shift, (ink[:, 1:] + ink[:, :-1]) / 2)
+    return torch.cat([start, direction, torch.stack(pen, dim=-1)], dim=-1)
+
+
+def _along_and_across(
+    segment: tuple[Tensor, ...], x: Tensor, y: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Pixels in a segment's own frame: u runs along it from 0 to its length, v across it."""
+    start_x, start_y, cosine, sine = segment[:4]
+    dx, dy = x - start_x, y - start_y
+    return dx * cosine + dy * sine, dy * cosine - dx * sine
+
+
+def _hull_coverage(
+    u: Tensor, v: Tensor, length: Tensor, radius: Tensor,
+    growth: Tensor, lean: Tensor, shift: Tensor, ink: Tensor,
+) -> Tensor:  # fmt: skip
+    """Coverage of pixels (u, v) by the hull of the discs at a segment's two ends."""
+    with torch.no_grad():
+        # How far along lies the disc that reaches nearest to the pixel. The signed distance is
+        # least there, so by the envelope theorem moving it adds nothing to the gradient.
+        fraction = torch.minimum((u + lean * v.abs() + shift).clamp_min(0), length) / length
+    reach = fraction * length
+    distance = ((u - reach).square() + v.square() + 1e-9).sqrt()
+    return (radius + 0.5 + growth * reach - distance).clamp(0, 1) * ink
+
+
+def _cover(
+    segments: Tensor, height: int, width: int, find_edges: bool
+) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+    """M(0) and the integral of M, (N, H, W) each, and the edges that show.
+
+    Segment i *shows* at a pixel if it covers it more than every later one does; its coverage is then
+    M of all segments from the one after the next earlier segment that shows there up to itself.
+
+    Returns:
+        M(0); the integral; with `find_edges`, of the P pixels at which a showing segment covers
+        partly: the segment, the first one whose M it is, and the index into (N, H, W).
+    """
+    x, y = pixel_centers(height, width, segments)
+    covered = segments.new_zeros(segments.shape[0], height, width)
+    later = torch.zeros_like(covered)
+    shows, edges = [], []
+    for index in reversed(range(segments.shape[1])):
+        segment = segments[:, index, :, None, None].unbind(1)  # ten of (N, 1, 1)
+        u, v = _along_and_across(segment, x, y[:, None])
+        coverage = _hull_coverage(u, v, *segment[4:])
+        if find_edges:
+            shows.append((coverage > covered).flatten())
+            edges.append((shows[-1] & (coverage < segment[9]).flatten()).nonzero().squeeze(1))
+        covered = torch.maximum(covered, coverage)
+        if index > 0:
+            later += covered
+    later /= segments.shape[1] - 1
+    if not find_edges:
+        return covered, later, ()
+    first = torch.zeros(shows[0].shape, dtype=torch.int16, device=segments.device)
+    shown_from = []
+    for index, (show, edge) in enumerate(zip(shows[::-1], edges[::-1], strict=True)):
+        shown_from.append(first[edge])
+        first.masked_fill_(show, index + 1)
+    counts = torch.tensor([len(edge) for edge in edges[::-1]], device=segments.device)
+    numbers = torch.arange(len(edges), device=segments.device)
+    segment_of = numbers.repeat_interleave(counts)
+    return covered, later, (segment_of, torch.cat(shown_from).long(), torch.cat(edges[::-1]))

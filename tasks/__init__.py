@@ -1,0 +1,1 @@
+"""One function per task, of finished objects."""

@@ -1,0 +1,125 @@
+"""Measuring an agent on held-out images: ``task=evaluate``."""
+
+import csv
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.image import (
+    peak_signal_noise_ratio,
+    structural_similarity_index_measure,
+)
+from tqdm import tqdm
+
+from datamodules.base import ImageDataModule
+from painting.canvas import to_float
+from painting.drawing import draw_each
+from painting.figures import save_curves, save_sheet
+from painting.images import atomic_write
+from painting.policy import PaintingPolicy
+from painting.rewards import l2_distance
+
+_SHOWN = 24
+
+
+@dataclass
+class Curve:
+    """L2, PSNR and SSIM of every image after every stroke, (images, strokes + 1) each."""
+
+    l2: list[Tensor] = field(default_factory=list)
+    psnr: list[Tensor] = field(default_factory=list)
+    ssim: list[Tensor] = field(default_factory=list)
+
+    def add(self, canvases: Iterable[Tensor], target: Tensor) -> None:
+        """Measure one batch's canvases (B, 3, H, W), one after each stroke, the blank one first."""
+        columns: list[tuple[Tensor, Tensor, Tensor]] = []
+        for canvas in canvases:
+            ssim = structural_similarity_index_measure(
+                canvas, target, data_range=1.0, reduction="none"
+            )
+            psnr = peak_signal_noise_ratio(
+                canvas, target, data_range=1.0, reduction="none", dim=(1, 2, 3)
+            )
+            assert isinstance(ssim, Tensor)
+            # A perfect canvas has an infinite PSNR, of which no mean can be taken.
+            columns.append((l2_distance(canvas, target), psnr.clamp_max(100.0), ssim))
+        for name, values in zip(("l2", "psnr", "ssim"), zip(*columns, strict=True), strict=True):
+            getattr(self, name).append(torch.stack(values, dim=1).cpu())
+
+    def rows(self) -> list[dict[str, float]]:
+        """Means over all images, a row per number of strokes."""
+        l2, psnr, ssim = (torch.cat(part).double() for part in (self.l2, self.psnr, self.ssim))
+        columns = zip(
+            l2.mean(0).tolist(), l2.std(0, correction=0).tolist(), psnr.mean(0).tolist(),
+            ssim.mean(0).tolist(), strict=True,
+        )  # fmt: skip
+        names = ("l2_mean", "l2_std", "psnr_mean", "ssim_mean")
+        return [
+            {"stroke": stroke, **dict(zip(names, values, strict=True))}
+            for stroke, values in enumerate(columns)
+        ]
+
+
+@torch.no_grad()
+def evaluate(
+    policy: PaintingPolicy, datamodule: ImageDataModule, folder: Path, device: str = "cpu"
+) -> dict[str, Any]:
+    """Paint the whole test split, draw the strokes exactly, and measure after every stroke.
+
+    Leaves ``curve.csv``, ``curve.png`` and ``paintings.png`` (targets above paintings).
+
+    Args:
+        policy: The agent.
+        datamodule: The data, at the agent's canvas size.
+        folder: The run folder.
+        device: Where to paint.
+
+    Returns:
+        Figures for the summary; ``l2_renderer`` is that of the canvas that the agent saw.
+    """
+    datamodule.setup("test")
+    policy = policy.to(device)
+    curve, seen_by_agent, shown = Curve(), [], []
+    loader = datamodule.test_dataloader()
+    for batch in tqdm(loader, desc="painting the test split", file=sys.stderr, leave=False):
+        target = to_float(batch["target"].to(device))
+        strokes, seen = policy.paint(target)
+        seen_by_agent.append(l2_distance(seen, target).cpu())
+        background = policy.environment.background
+        canvases = list(draw_each(policy.stroke, strokes, *target.shape[2:], background))
+        curve.add(canvases, target)
+        if sum(len(pair[0]) for pair in shown) < _SHOWN:
+            shown.append((target, canvases[-1]))
+    rows = curve.rows()
+    targets, paintings = (torch.cat(part)[:_SHOWN] for part in zip(*shown, strict=True))
+    save_sheet(folder / "paintings.png", targets, paintings)
+    _save_curve(folder, rows)
+    final = rows[-1]
+    print(
+        f"test: L2 {final['l2_mean']:.5f} (blank {rows[0]['l2_mean']:.5f}), PSNR "
+        f"{final['psnr_mean']:.2f} dB, SSIM {final['ssim_mean']:.3f}\n"
+        f"paintings: {folder / 'paintings.png'}"
+    )
+    return {
+        "strokes": policy.environment.strokes,
+        "images": sum(len(part) for part in curve.l2),
+        "l2": final["l2_mean"],
+        "psnr": final["psnr_mean"],
+        "ssim": final["ssim_mean"],
+        "l2_renderer": torch.cat(seen_by_agent).mean().item(),
+    }
+
+
+def _save_curve(folder: Path, rows: list[dict[str, float]]) -> None:
+    with atomic_write(folder / "curve.csv") as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    save_curves(
+        folder / "curve.png", [row["stroke"] for row in rows],
+        {"test L2": [row["l2_mean"] for row in rows]}, "strokes", "L2", log=True,
+    )  # fmt: skip

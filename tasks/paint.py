@@ -1,0 +1,188 @@
+"""The task `paint`: pictures given as files or folders, painted."""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
+from tqdm import tqdm
+
+from painting.canvas import to_float, to_uint8
+from painting.drawing import draw
+from painting.errors import UserError
+from painting.film import Export, find_exports
+from painting.images import find_images, read_image, resize_image, write_png
+from painting.painters import Painter
+from painting.picture import draw_picture
+from painting.record import StrokeRecord, write_record
+
+log = logging.getLogger(__name__)
+
+Source = str | Path | Sequence[str | Path]
+
+_SHEET = "paintings.png"
+_SHEET_COLUMNS = 8
+_SHEET_PICTURES = 64
+_LARGEST = 20_000  # pixels on the longer side of a painting
+_RESERVED = frozenset({"run.log", "summary.json", _SHEET})  # names that a run folder needs itself
+_MEASURES = ("l2", "psnr", "ssim")
+
+
+@dataclass(frozen=True)
+class _Painted:
+    """One painting at canvas size, and how near it came: what is kept of it while others follow."""
+
+    target: Tensor  # (3, n, n) uint8
+    canvas: Tensor  # (3, n, n) uint8
+    l2: float
+    psnr: float
+    ssim: float
+
+
+def paint(
+    painter: Painter,
+    images: Source | None,
+    folder: str | Path,
+    size: int | None = None,
+    export: str | Sequence[str] | None = ("gif",),
+    device: torch.device | str = "cpu",
+) -> dict[str, float]:
+    """Paint pictures.
+
+    Each is resized whole to the painter's square canvas, where its strokes are found, and drawn
+    exactly in its own aspect ratio at the size asked for. Written per picture, in a folder of its
+    name: `painting.png`, `strokes.json`, exports; for several pictures also a sheet of all.
+
+    Args:
+        painter: Finds the strokes.
+        images: A file, a folder, a glob, or a list of them.
+        folder: The run folder.
+        size: Longer side of the paintings in pixels; each picture's own by default.
+        export: What else to write: names in `painting.film.EXPORTS`.
+        device: Where to paint.
+
+    Returns:
+        `images`, `strokes`, and the means of `l2`, `psnr` (dB) and `ssim`, measured at canvas size,
+        drawn by the exact rasterizer.
+
+    Raises:
+        UserError: No picture can be read, a picture asked for by name cannot, the size makes no
+            sense, or an export is unknown.
+    """
+    exports = find_exports(export)
+    if size is not None and not 1 <= size <= _LARGEST:
+        raise UserError(f"size={size} makes no sense", f"give 1 to {_LARGEST} pixels")
+    pictures = _find(images)
+    names = _folder_names(pictures)
+    done: list[_Painted] = []
+    with tqdm(total=len(pictures) * painter.steps, unit="step", dynamic_ncols=True) as bar:
+        for number, (path, name) in enumerate(zip(pictures, names, strict=True)):
+            bar.set_description(name)
+            image = _read_or_skip(path)
+            if image is not None:
+                strokes, painted = _paint_one(painter, image, device, bar)
+                done.append(painted)
+                _write(painter, strokes, image, size, Path(folder) / name, exports)
+            bar.update(painter.steps * (number + 1) - bar.n)  # also past a skipped picture
+    if not done:
+        raise UserError(
+            f"none of the {len(pictures)} pictures of {images} can be read", "replace them"
+        )
+    if len(done) > 1:
+        write_png(Path(folder) / _SHEET, _sheet(done))
+    means = {key: float(np.mean([getattr(one, key) for one in done])) for key in _MEASURES}
+    return {"images": len(done), "strokes": painter.strokes, **means}
+
+
+def _find(images: Source | None) -> list[Path]:
+    """The pictures, each once; one that was asked for by name must be readable."""
+    if images is None:
+        raise UserError("image is not set", "give image=FILE, a folder, a glob or a list of them")
+    sources = [images] if isinstance(images, (str, Path)) else list(images)
+    for source in sources:
+        if find_images(source) in ([Path(source)], [Path(source).expanduser()]):
+            read_image(find_images(source)[0])  # an error now, not after the others are painted
+    return find_images(sources)
+
+
+def _folder_names(pictures: Sequence[Path]) -> list[str]:
+    """A folder name for each picture: its stem, with a number where that is taken."""
+    taken = set(_RESERVED)
+    names = []
+    for picture in pictures:
+        stem = picture.stem.lstrip(".") or "picture"
+        candidates = (f"{stem}-{n}" if n > 1 else stem for n in count(1))
+        # Lower case: some file systems do not tell A from a.
+        name = next(name for name in candidates if name.lower() not in taken)
+        taken.add(name.lower())
+        names.append(name)
+    return names
+
+
+def _read_or_skip(path: Path) -> NDArray[np.uint8] | None:
+    try:
+        return read_image(path)
+    except UserError as error:
+        log.warning("skipped: %s", error.what)
+        return None
+
+
+def _paint_one(
+    painter: Painter, image: NDArray[np.uint8], device: torch.device | str, bar: "tqdm[NoReturn]"
+) -> tuple[Tensor, _Painted]:
+    """Find the strokes (N, D) of a picture, and measure them at canvas size."""
+    size = painter.canvas_size
+    target = torch.from_numpy(resize_image(image, size, size)).permute(2, 0, 1)  # (3, n, n)
+
+    def progress(step: int, psnr: float) -> None:
+        bar.set_postfix(psnr=f"{psnr:.2f} dB", refresh=False)
+        bar.update()
+
+    strokes = painter.paint(to_float(target.to(device)), progress).detach().cpu()
+    canvas = draw(painter.stroke, strokes[None], size, size, painter.background)
+    wanted = to_float(target)[None]
+    l2 = float((canvas - wanted).square().mean())
+    ssim = structural_similarity_index_measure(canvas, wanted, data_range=1.0)
+    assert isinstance(ssim, Tensor)
+    psnr = -10 * math.log10(max(l2, 1e-10))
+    return strokes, _Painted(target, to_uint8(canvas[0]), l2, psnr, float(ssim))
+
+
+def _write(
+    painter: Painter, strokes: Tensor, image: NDArray[np.uint8], size: int | None, folder: Path,
+    exports: Mapping[str, Export],
+) -> None:  # fmt: skip
+    """Write what is left behind of one picture."""
+    height, width = image.shape[:2]
+    if size is not None:
+        share = size / max(height, width)
+        height, width = max(1, round(height * share)), max(1, round(width * share))
+    red, green, blue = painter.background
+    record = StrokeRecord(painter.stroke, strokes, width, height, (red, green, blue))
+    picture = draw_picture(painter.stroke, strokes, height, width, painter.background)
+    write_png(folder / "painting.png", picture)
+    write_record(folder / "strokes.json", record)
+    for name, export in exports.items():
+        export(folder / f"painting.{name}", record)
+
+
+def _sheet(done: Sequence[_Painted]) -> NDArray[np.uint8]:
+    """Targets above paintings, eight side by side, as (H, W, 3) uint8."""
+    done = done[:_SHEET_PICTURES]
+    rows = []
+    for start in range(0, len(done), _SHEET_COLUMNS):
+        row = done[start : start + _SHEET_COLUMNS]
+        pairs = torch.stack([torch.cat([one.target, one.canvas], dim=1) for one in row])
+        blank = pairs.new_full((_SHEET_COLUMNS, *pairs.shape[1:]), 255)
+        blank[: len(row)] = pairs
+        columns = min(_SHEET_COLUMNS, len(done))
+        rows.append(torch.cat(list(blank[:columns]), dim=2))
+    return np.ascontiguousarray(torch.cat(rows, dim=1).permute(1, 2, 0).numpy())

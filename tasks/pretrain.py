@@ -1,0 +1,78 @@
+"""Pretraining of a neural renderer: ``task=pretrain``."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from lightning_modules.callbacks import MetricsCsv
+from lightning_modules.renderer_module import RendererModule
+from painting.figures import save_curves, save_sheet
+from painting.renderers import save_renderer
+from tasks.fitting import fit
+
+_SAMPLES = 16
+
+
+def pretrain(
+    module: RendererModule, trainer: pl.Trainer, folder: Path, ckpt_path: Path | None = None
+) -> dict[str, Any]:
+    """Train a renderer, judge it on fresh strokes, and export it with the verdict.
+
+    Leaves ``renderer/``, ``strokes.png`` (exact strokes above drawn ones) and ``curve.png``.
+
+    Args:
+        module: The renderer and how it learns.
+        trainer: Runs it.
+        folder: The run folder.
+        ckpt_path: Where to go on.
+
+    Returns:
+        Figures for the summary; ``status`` is "untrained" for a renderer above a tenth of the mean
+        image's error.
+    """
+    fit(module, trainer, ckpt_path=ckpt_path)
+    verdict = module.judge()
+    save_renderer(folder / "renderer", module.renderer, verdict)
+    _show(module, trainer, folder)
+    figures: dict[str, Any] = {
+        "updates": module.update_count,
+        "renderer_mse": verdict.mse,
+        "mean_image_mse": verdict.mean_image,
+    }
+    found = f"error {verdict.mse:.5f}, {verdict.ratio:.3f} of the mean image's"
+    if verdict.trained:
+        print(f"renderer: {found}\nexported: {folder / 'renderer'}")
+    else:
+        red, plain = ("\033[31m", "\033[0m") if sys.stderr.isatty() else ("", "")
+        print(
+            f"{red}warning: the renderer is NOT TRAINED: {found}; above a tenth it draws no "
+            f"strokes. Pretrain it longer.{plain}", file=sys.stderr,
+        )  # fmt: skip
+        figures["status"] = "untrained"
+    return figures
+
+
+@torch.no_grad()
+def _show(module: RendererModule, trainer: pl.Trainer, folder: Path) -> None:
+    """Pictures of what was learned, and how fast."""
+    renderer = module.renderer
+    size = renderer.canvas_size
+    shape = renderer.stroke.sample(_SAMPLES, torch.Generator().manual_seed(0)).to(module.device)
+    exact, drawn = renderer.stroke.rasterize(shape, size, size), renderer(shape)
+    save_sheet(
+        folder / "strokes.png", exact.expand(-1, 3, -1, -1), drawn.expand(-1, 3, -1, -1),
+        columns=_SAMPLES,
+    )  # fmt: skip
+    rows = next(c for c in trainer.callbacks if isinstance(c, MetricsCsv)).rows
+    names = ["renderer_loss", "val_mse", "mean_image_mse"]
+    nan = float("nan")
+    curves = {name: [row.get(name, nan) for row in rows] for name in names}
+    save_curves(
+        folder / "curve.png", [row["update"] for row in rows], curves, "update",
+        "mean squared error", log=True,
+    )  # fmt: skip
+
+

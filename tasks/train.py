@@ -1,0 +1,48 @@
+"""Training of an agent: ``task=train``."""
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from datamodules.base import ImageDataModule
+from lightning_modules.callbacks import Checkpoints, MetricsCsv
+from lightning_modules.painting_agent import PaintingAgent
+from painting.figures import save_curves
+from tasks.evaluate import evaluate
+from tasks.fitting import fit
+
+
+def train(
+    agent: PaintingAgent, datamodule: ImageDataModule, trainer: pl.Trainer, folder: Path,
+    ckpt_path: Path | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Train an agent, export the best one by validation, and measure it on the test split.
+
+    Leaves ``agent/`` and everything that `evaluate` leaves, and ``learning.png``, the L2 by update.
+
+    Args:
+        agent: What learns.
+        datamodule: The data.
+        trainer: Runs it.
+        folder: The run folder.
+        ckpt_path: Where to go on.
+
+    Returns:
+        Figures for the summary.
+    """
+    fit(agent, trainer, datamodule, ckpt_path)
+    trainer.validate(agent, datamodule=datamodule, verbose=False)
+    checkpoints = next(c for c in trainer.callbacks if isinstance(c, Checkpoints))
+    best = trainer.strategy.load_checkpoint(checkpoints.best)
+    agent.load_state_dict(best["state_dict"])
+    policy = agent.policy
+    policy.save(folder / "agent")
+    rows = next(c for c in trainer.callbacks if isinstance(c, MetricsCsv)).rows
+    values = [row.get("val_l2", float("nan")) for row in rows]
+    save_curves(
+        folder / "learning.png", [row["update"] for row in rows], {"validation L2": values},
+        "update", "L2", log=True,
+    )  # fmt: skip
+    figures = evaluate(policy, datamodule, folder, device=str(agent.device))
+    return {"updates": agent.update_count, **figures}

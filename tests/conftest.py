@@ -1,0 +1,157 @@
+"""What tests of several packages share."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
+
+ROOT = Path(__file__).resolve().parent.parent
+CONF = ROOT / "conf"
+
+
+@pytest.fixture
+def compose_config() -> Iterator[Callable[..., DictConfig]]:
+    """The project's real config, composed with overrides."""
+
+    def composed(*overrides: str) -> DictConfig:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return compose("config", overrides=list(overrides), return_hydra_config=True)
+
+    yield composed
+    GlobalHydra.instance().clear()
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a program left: exit code, standard output and error."""
+
+    code: int
+    out: str
+    err: str
+
+
+def command_line(*arguments: str) -> list[str]:
+    """The command that runs run.py."""
+    return [sys.executable, str(ROOT / "run.py"), *arguments]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The present environment for a program: few threads, no colours, no traceback on errors."""
+    kept = {key: value for key, value in os.environ.items() if key != "HYDRA_FULL_ERROR"}
+    return {**kept, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1", **more}
+
+
+@pytest.fixture
+def run_cli(tmp_path: Path) -> Callable[..., Finished]:
+    """Run run.py as a program in an empty folder."""
+
+    def run(*arguments: str, timeout: float = 240, **env: str) -> Finished:
+        done = subprocess.run(
+            command_line(*arguments),
+            cwd=tmp_path,
+            env=environment(**env),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=timeout,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+FAKE_TASK = '''
+import os
+import time
+
+from painting.errors import Diverged, Interrupted, UserError
+
+
+def succeed(folder, updates, checkpoint):
+    (folder / "checkpoints").mkdir(exist_ok=True)
+    (folder / "checkpoints" / "last.ckpt").write_text(str(updates))
+    return {"l2": 0.25, "psnr": float("nan"), "updates": updates, "from": checkpoint}
+
+
+def untrained(folder, updates, checkpoint):
+    return {"status": "untrained", "renderer_mse": 0.5}
+
+
+def fail(folder, updates, checkpoint):
+    raise UserError("the paint is dry", "add water")
+
+
+def diverge(folder, updates, checkpoint):
+    raise Diverged("a loss is nan", "lower the rates")
+
+
+def crash(folder, updates, checkpoint):
+    raise RuntimeError("a bug")
+
+
+def fill_disk(folder, updates, checkpoint):
+    raise OSError(28, "No space left on device", str(folder / "big"))
+
+
+def interrupted(folder, updates, checkpoint):
+    raise Interrupted(15, folder / "checkpoints" / "last.ckpt")
+
+
+def wait(folder, updates, checkpoint):
+    (folder / "ready").touch()
+    time.sleep(120)
+
+
+def odd_fails(folder, updates, checkpoint):
+    if updates % 2:
+        fail(folder, updates, checkpoint)
+    return {"updates": updates}
+
+
+class Picky:
+    def __init__(self, size):
+        if size < 0:
+            raise UserError("size is negative", "turn it round")
+
+
+def picky(folder, updates, checkpoint, picky):
+    return {}
+'''
+
+FAKE_YAML = """
+# a task for tests
+updates: 10
+strokes: 7
+kind: {kind}
+call:
+  _target_: fake_task.${{task.kind}}
+  folder: ${{run.folder}}
+  updates: ${{updates}}
+  checkpoint: ${{run.checkpoint}}
+"""
+
+
+@dataclass(frozen=True)
+class FakeTasks:
+    """How to run tasks that only pretend."""
+
+    arguments: tuple[str, ...]
+    env: dict[str, str]
+
+
+@pytest.fixture
+def fake_tasks(tmp_path_factory: pytest.TempPathFactory) -> FakeTasks:
+    """A task `fake` that does what `task.kind` says, in a folder that Hydra searches too."""
+    folder = tmp_path_factory.mktemp("fake")
+    (folder / "conf" / "task").mkdir(parents=True)
+    (folder / "conf" / "task" / "fake.yaml").write_text(FAKE_YAML.format(kind="succeed"))
+    (folder / "fake_task.py").write_text(FAKE_TASK)
+    search = f"hydra.searchpath=[file://{folder / 'conf'}]"
+    return FakeTasks(("task=fake", search, "trainer=cpu"), {"PYTHONPATH": str(folder)})

@@ -1,0 +1,209 @@
+import pickle
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from datamodules import Digits, ImageDataModule, Images, Mnist
+from painting.errors import UserError
+
+Build = Callable[..., ImageDataModule]
+AnySet = tuple[ImageDataModule, Path | None]
+
+
+def test_splits_are_disjoint_and_hold_every_image(any_set: AnySet) -> None:
+    data, _ = any_set
+    splits = data.splits()
+    rows = np.concatenate([splits[name] for name in ("train", "val", "test")])
+    assert sorted(rows) == list(range(len(rows)))
+    assert min(len(split) for split in splits.values()) > 0
+
+
+def test_batches_are_what_the_contract_says(any_set: AnySet) -> None:
+    data, _ = any_set
+    data.setup()
+    batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+    assert batch["target"].shape == (4, 3, 16, 16)
+    assert batch["target"].dtype == torch.uint8
+    assert batch["index"].shape == (4,)
+    assert batch["index"].dtype == torch.int64
+    labelled = data.name in ("digits", "mnist", "svhn", "imagenet")
+    assert set(batch) == {"target", "index"} | ({"label"} if labelled else set())
+    if labelled:
+        assert batch["label"].dtype == torch.int64
+    assert set(batch["index"].tolist()) <= set(data.splits()["train"].tolist())
+
+
+def test_the_root_is_only_read(any_set: AnySet, snapshot: Callable[[Path], object]) -> None:
+    data, root = any_set
+    if root is None:
+        pytest.skip("comes with the installation")
+    before = snapshot(root)
+    data.setup()
+    for loader in (data.val_dataloader(), data.test_dataloader()):
+        assert sum(len(batch["index"]) for batch in loader) > 0
+    assert snapshot(root) == before
+
+
+def test_only_what_a_mirrored_digit_survives_is_flipped(any_set: AnySet) -> None:
+    data, _ = any_set
+    assert data.flip == (data.name not in ("digits", "mnist", "svhn"))
+
+
+def test_evaluation_covers_the_whole_split_in_order(build: Build) -> None:
+    data = build(Digits, eval_batch_size=100)
+    for split, loader in (("val", data.val_dataloader()), ("test", data.test_dataloader())):
+        index = torch.cat([batch["index"] for batch in loader])
+        assert index.tolist() == data.splits()[split].tolist()
+
+
+def test_a_limit_takes_a_seeded_part_of_the_split(build: Build) -> None:
+    whole, small, again = (
+        build(Digits, val_limit=limit, test_limit=limit).splits() for limit in (None, 10, 10)
+    )
+    for split in ("val", "test"):
+        assert len(small[split]) == 10
+        assert set(small[split]) < set(whole[split])
+        assert small[split].tolist() == again[split].tolist()
+        assert small[split].tolist() != whole[split][:10].tolist()
+    assert small["train"].tolist() == whole["train"].tolist()
+
+
+def test_the_seed_leaves_the_splits_alone_and_the_split_seed_does_not(build: Build) -> None:
+    first, other, drawn = (
+        build(Digits, **seeds).splits()["test"].tolist()
+        for seeds in ({}, {"seed": 5}, {"split_seed": 5})
+    )
+    assert first == other
+    assert first != drawn
+
+
+def test_a_root_that_is_missing_or_empty_is_named(
+    rooted_kind: type[ImageDataModule], build: Build, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r"data\.root=.*nowhere: no such folder — "):
+        build(rooted_kind, tmp_path / "nowhere")
+    (tmp_path / "void").mkdir()
+    with pytest.raises(UserError, match=r"data\.root=.*void: the folder is empty — "):
+        build(rooted_kind, tmp_path / "void")
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"data\.root=.*file: is not a folder — "):
+        build(rooted_kind, tmp_path / "file")
+
+
+def test_a_root_with_something_else_says_what_was_looked_for(
+    rooted_kind: type[ImageDataModule], build: Build, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").write_text("not a picture")
+    data = build(rooted_kind, tmp_path / "other")
+    looked_for = {
+        "mnist": "train-images-idx3-ubyte",
+        "svhn": "train_32x32.mat",
+        "celeba": "img_align_celeba/000001.jpg",
+        "imagenet": "train/<class>",
+        "images": "no pictures",
+    }
+    with pytest.raises(UserError) as caught:
+        data.setup()
+    assert "data.root" in caught.value.what
+    assert looked_for[data.name] in caught.value.what
+
+
+def test_a_cache_inside_the_root_is_refused(build: Build, images_root: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.cache=.* lies in data\.root"):
+        build(Images, images_root, cache=str(images_root / "cache"))
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "key"),
+    [
+        ("batch_size", 0, "batch_size"),
+        ("canvas_size", 0, "canvas.size"),
+        ("seed", -1, "seed"),
+        ("num_workers", -1, "data.num_workers"),
+        ("val_limit", 0, "data.val_limit"),
+        ("test_limit", -3, "data.test_limit"),
+        ("eval_batch_size", 0, "data.eval_batch_size"),
+    ],
+)
+def test_a_number_out_of_range_names_its_key(
+    build: Build, option: str, value: int, key: str
+) -> None:
+    with pytest.raises(UserError, match=f"^{key}={value} is below"):
+        build(Digits, **{option: value})
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_resumed_module_hands_out_the_same_next_batches(
+    build: Build, images_root: Path, workers: int
+) -> None:
+    def stream(data: ImageDataModule, count: int) -> list[dict[str, Tensor]]:
+        batches = islice(iter(data.train_dataloader()), count)
+        return [data.on_after_batch_transfer(batch, 0) for batch in batches]
+
+    whole = stream(build(Images, images_root, num_workers=0), 13)  # 4 batches to an epoch
+    first = build(Images, images_root, num_workers=workers)
+    stream(first, 6)
+    state = pickle.loads(pickle.dumps(first.state_dict()))
+    assert state == {"position": 6}
+    second = build(Images, images_root, num_workers=workers)
+    loader = second.train_dataloader()
+    second.load_state_dict(state)  # later than the loader: it is lazy
+    rest = [second.on_after_batch_transfer(batch, 0) for batch in islice(iter(loader), 7)]
+    for expected, batch in zip(whole[6:], rest, strict=True):
+        assert torch.equal(expected["target"], batch["target"])
+        assert torch.equal(expected["index"], batch["index"])
+
+
+class _Count(pl.LightningModule):
+    """Keeps what Lightning hands to a training step."""
+
+    def __init__(self, data: ImageDataModule) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(1, 1)
+        self.data = data
+        self.seen: list[tuple[int, set[str]]] = []
+
+    def training_step(self, batch: dict[str, Tensor], batch_index: int) -> Tensor:
+        self.seen.append((self.data.state_dict()["position"], set(batch)))
+        return self.layer(batch["target"].float().mean().reshape(1, 1)).sum()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+
+def test_lightning_reads_no_batch_ahead(build: Build, images_root: Path) -> None:
+    data = build(Images, images_root)
+    module = _Count(data)
+    trainer = pl.Trainer(
+        max_steps=6,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+    )
+    trainer.fit(module, datamodule=data)
+    # 6 batches of 4 cross the border of an epoch of 16 images.
+    assert module.seen == [(number, {"target", "index"}) for number in range(1, 7)]
+
+
+def test_reading_leaves_the_global_random_state_alone(build: Build, mnist_root: Path) -> None:
+    data = build(Mnist, mnist_root)
+    torch.manual_seed(0)
+    np.random.seed(0)
+    before = torch.get_rng_state(), np.random.get_state()[1].tolist()
+    data.setup()
+    for _ in zip(range(5), data.train_dataloader(), strict=False):
+        pass
+    for _ in data.val_dataloader():
+        pass
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert np.random.get_state()[1].tolist() == before[1]

@@ -1,0 +1,134 @@
+"""The painter that needs no training."""
+
+import math
+
+import pytest
+import torch
+
+from painting.drawing import draw
+from painting.errors import UserError
+from painting.painters import OptimizePainter
+from painting.painters.greedy import Proposer
+from painting.painters.schedule import cooling, plan
+from painting.strokes import Bezier, Circle, Line, Stroke, Triangle
+
+KINDS = [Bezier(), Line(), Circle(), Triangle()]
+SIZE = 32
+
+
+def picture() -> torch.Tensor:
+    """A shaded ground with a bright disc and a dark bar, (3, 32, 32)."""
+    y, x = torch.meshgrid(torch.linspace(0, 1, SIZE), torch.linspace(0, 1, SIZE), indexing="ij")
+    image = torch.stack([0.3 + 0.4 * x, 0.6 - 0.3 * y, 0.4 + 0.2 * x * y])
+    image[:, (x - 0.3).square() + (y - 0.4).square() < 0.04] = 0.9
+    image[:, (x > 0.6) & (x < 0.75)] = 0.1
+    return image
+
+
+def psnr(stroke: Stroke, strokes: torch.Tensor, target: torch.Tensor) -> float:
+    canvas = draw(stroke, strokes[None], SIZE, SIZE)[0]
+    return -10 * math.log10(float((canvas - target).square().mean()))
+
+
+@pytest.mark.parametrize("stroke", KINDS, ids=lambda kind: kind.name)
+def test_paints_a_picture_with_every_kind(stroke: Stroke) -> None:
+    painter = OptimizePainter(stroke, strokes=16, canvas_size=SIZE, steps=60, tries=16)
+    target = picture()
+    strokes = painter.paint(target)
+    assert strokes.shape == (16, stroke.dim)
+    assert not strokes.requires_grad
+    assert strokes.min() >= 0
+    assert strokes.max() <= 1
+    # One colour has 13.5 dB, a black canvas 6.1.
+    assert psnr(stroke, strokes, target) > 21
+
+
+def test_more_steps_and_more_strokes_paint_better() -> None:
+    target = picture()
+
+    def quality(strokes: int, steps: int) -> float:
+        painter = OptimizePainter(Bezier(), strokes, SIZE, steps=steps, tries=8)
+        return psnr(Bezier(), painter.paint(target), target)
+
+    few, short, long = quality(4, 40), quality(24, 10), quality(24, 80)
+    assert few + 2 < long
+    assert short + 1 < long
+
+
+def test_a_seed_fixes_the_painting_and_touches_no_other_randomness() -> None:
+    target = picture()
+
+    def paint(seed: int) -> torch.Tensor:
+        return OptimizePainter(Bezier(), 6, SIZE, steps=8, tries=4, seed=seed).paint(target)
+
+    state = torch.get_rng_state()
+    first = paint(0)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.rand(3)
+    assert torch.equal(paint(0), first)
+    assert not torch.equal(paint(1), first)
+
+
+def test_progress_is_told_after_every_step() -> None:
+    told: list[tuple[int, float]] = []
+    painter = OptimizePainter(Circle(), 5, SIZE, steps=20, tries=4)
+    strokes = painter.paint(picture(), lambda step, decibel: told.append((step, decibel)))
+    assert [step for step, _ in told] == list(range(1, 21))
+    assert told[-1][1] == pytest.approx(psnr(Circle(), strokes, picture()), abs=0.5)
+    assert told[-1][1] > told[0][1]
+
+
+@pytest.mark.parametrize("strokes", [1, 2, 9, 500])
+@pytest.mark.parametrize("steps", [1, 5, 700])
+def test_the_plan_ends_with_all_strokes(strokes: int, steps: int) -> None:
+    events = plan(strokes, steps, moves=12, moved=0.05)
+    assert min(events) == 0
+    assert max(events) < steps
+    assert sum(event.add - event.remove for event in events.values()) == strokes
+    present = 0
+    for step in sorted(events):
+        assert events[step].remove <= present
+        present += events[step].add - events[step].remove
+    scales = [events[step].scale for step in sorted(events)]
+    assert scales == sorted(scales, reverse=True)  # coarse to fine
+
+
+def test_cooling_falls_to_almost_nothing() -> None:
+    rates = [cooling(step, 100) for step in range(100)]
+    assert rates[0] == 1
+    assert rates == sorted(rates, reverse=True)
+    assert 0 < rates[-1] < 0.03
+
+
+def test_strokes_are_proposed_where_the_error_is() -> None:
+    target = torch.zeros(3, SIZE, SIZE)
+    target[:, 20:28, 4:12] = torch.tensor([0.9, 0.5, 0.1]).view(3, 1, 1)
+    generator = torch.Generator().manual_seed(0)
+    proposer = Proposer(Circle(), target, 8, tries=32, focus=2.0, generator=generator)
+    strokes = proposer.propose(torch.zeros_like(target), count=1, scale=0.12)
+    assert strokes.shape == (1, 7)
+    assert abs(strokes[0, 0] * SIZE - 8) < 4
+    assert abs(strokes[0, 1] * SIZE - 24) < 4
+    torch.testing.assert_close(strokes[0, 4:], torch.tensor([0.9, 0.5, 0.1]), rtol=0, atol=0.15)
+    canvas = draw(Circle(), strokes[None], SIZE, SIZE)[0]
+    assert (canvas - target).square().sum() < 0.5 * target.square().sum()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("strokes", 0, "strokes=0"),
+        ("steps", -1, "painter.steps=-1"),
+        ("canvas_size", 20, "canvas.size=20"),
+        ("tries", 0, "painter.tries=0"),
+        ("fit_every", 0, "painter.fit_every=0"),
+        ("learning_rate", 0.0, "painter.learning_rate=0.0"),
+        ("focus", -1.0, "painter.focus=-1.0"),
+        ("moves", -1, "painter.moves=-1"),
+        ("moved", 1.0, "painter.moved=1.0"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(key: str, value: float, said: str) -> None:
+    arguments: dict[str, float] = {"strokes": 5, key: value}
+    with pytest.raises(UserError, match=said):
+        OptimizePainter(Bezier(), **arguments)  # type: ignore[arg-type]

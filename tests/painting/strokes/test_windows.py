@@ -1,0 +1,58 @@
+"""A stroke drawn in a window, and the box outside of which it paints nothing."""
+
+import pytest
+import torch
+
+from painting.strokes import Bezier, Circle, Line, Stroke, Triangle
+
+KINDS = [Bezier(), Line(), Circle(), Triangle()]
+H, W = 48, 70
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
+def stroke(request: pytest.FixtureRequest) -> Stroke:
+    kind: Stroke = request.param
+    return kind
+
+
+def shapes(stroke: Stroke, count: int = 20) -> torch.Tensor:
+    return stroke.sample(count, torch.Generator().manual_seed(0)).double()
+
+
+def test_window_is_a_crop(stroke: Stroke) -> None:
+    shape = shapes(stroke)
+    corner = torch.stack([torch.arange(20) * 2, torch.arange(20)], dim=1)
+    window = stroke.rasterize_window(shape, H, W, corner, rows=24, columns=30)
+    whole = stroke.rasterize(shape, H, W)
+    for n, (x, y) in enumerate(corner.tolist()):
+        torch.testing.assert_close(window[n, 0], whole[n, 0, y : y + 24, x : x + 30])
+
+
+def test_window_has_the_gradient_of_a_crop(stroke: Stroke) -> None:
+    shape = shapes(stroke, 6).requires_grad_()
+    corner = torch.tensor([[11, 7]]).expand(6, 2)
+    inside = stroke.rasterize(shape, H, W)[:, :, 7:31, 11:41].square().sum()
+    of_crop = torch.autograd.grad(inside, shape)
+    window = stroke.rasterize_window(shape, H, W, corner, 24, 30).square().sum()
+    torch.testing.assert_close(torch.autograd.grad(window, shape), of_crop)
+
+
+def test_nothing_is_painted_outside_the_bounds(stroke: Stroke) -> None:
+    shape = shapes(stroke, 200)
+    whole = stroke.rasterize(shape, H, W)[:, 0]
+    boxes = stroke.bounds(shape, H, W)
+    assert boxes.shape == (200, 4)
+    for alpha, (left, top, right, bottom) in zip(whole, boxes.tolist(), strict=True):
+        assert 0 <= left < right <= W
+        assert 0 <= top < bottom <= H
+        alpha[top:bottom, left:right] = 0
+        assert alpha.max() == 0
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(1).double().mean()
+    assert area < 0.6 * H * W  # and the boxes save something
+
+
+def test_bounds_of_a_stroke_on_the_border_hold_a_pixel(stroke: Stroke) -> None:
+    for value in (0.0, 1.0):
+        left, top, right, bottom = stroke.bounds(torch.full((1, stroke.shape_dim), value), H, W)[0]
+        assert 0 <= left < right <= W
+        assert 0 <= top < bottom <= H

@@ -1,0 +1,120 @@
+"""strokes.json: written, read, drawn again; and what is wrong with it is said."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from painting.drawing import draw
+from painting.errors import UserError
+from painting.record import StrokeRecord, read_record, write_record
+from painting.strokes import Bezier, Circle, Line, Stroke, Triangle
+
+KINDS = [Bezier(), Line(), Circle(), Triangle()]
+
+
+def record(stroke: Stroke, count: int = 5) -> StrokeRecord:
+    strokes = torch.rand(count, stroke.dim, generator=torch.Generator().manual_seed(0))
+    return StrokeRecord(stroke, strokes, width=60, height=40, background=(0.0, 0.25, 1.0))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "strokes.json"
+    write_record(path, record(Bezier()))
+    return path
+
+
+@pytest.mark.parametrize("stroke", KINDS, ids=lambda kind: kind.name)
+def test_what_is_read_is_what_was_written(stroke: Stroke, tmp_path: Path) -> None:
+    written = record(stroke)
+    write_record(tmp_path / "strokes.json", written)
+    read = read_record(tmp_path / "strokes.json")
+    assert type(read.stroke) is type(stroke)
+    assert (read.width, read.height, read.background) == (60, 40, (0.0, 0.25, 1.0))
+    torch.testing.assert_close(read.strokes, written.strokes, rtol=0, atol=1e-6)
+    # Order, geometry and colour: drawn again it is the same painting.
+    again, first = (draw(one.stroke, one.strokes[None], 40, 60) for one in (read, written))
+    assert (again - first).abs().max() < 1e-4
+
+
+def test_the_file_has_the_documented_fields(file: Path) -> None:
+    content = json.loads(file.read_text())
+    assert {key: value for key, value in content.items() if key != "strokes"} == {
+        "version": 1, "stroke": "bezier", "width": 60, "height": 40, "background": [0.0, 0.25, 1.0],
+    }  # fmt: skip
+    vector = record(Bezier()).strokes[0].tolist()
+    first = content["strokes"][0]
+    assert first["color"] == vector[10:]
+    assert list(first["shape"]) == list(Bezier.parameters)
+    assert first["shape"]["x0"] == vector[0]
+    # P1 is absolute and a radius is a fraction of the shorter side.
+    assert first["shape"]["x1"] == pytest.approx(vector[0] + (vector[4] - vector[0]) * vector[2])
+    assert first["shape"]["radius0"] == pytest.approx((1 + 64 * vector[6]) / 256)
+
+
+def test_transparent_background_and_no_strokes(tmp_path: Path) -> None:
+    path = tmp_path / "strokes.json"
+    write_record(path, StrokeRecord(Circle(), torch.empty(0, 7), 3, 2, None))
+    read = read_record(path)
+    assert read.background is None
+    assert read.strokes.shape == (0, 7)
+
+
+def test_nothing_half_written(tmp_path: Path) -> None:
+    bad = torch.full((2, Circle().dim), float("nan"))
+    with pytest.raises(ValueError, match="JSON"):
+        write_record(tmp_path / "strokes.json", StrokeRecord(Circle(), bad, 3, 2, None))
+    assert list(tmp_path.iterdir()) == []
+
+
+WRONG = {
+    "version": ("version", 2, "version 2"),
+    "kind": ("stroke", "spiral", "bezier, circle, line, triangle"),
+    "width": ("width", 0, "width is 0"),
+    "background": ("background", [0, 0, 2], "background"),
+    "strokes": ("strokes", None, "no list of strokes"),
+}
+
+
+@pytest.mark.parametrize(("key", "value", "said"), WRONG.values(), ids=WRONG)
+def test_a_wrong_field_is_named(file: Path, key: str, value: object, said: str) -> None:
+    content = json.loads(file.read_text()) | {key: value}
+    file.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=said):
+        read_record(file)
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [("color", [0, 0]), ("color", [0, 0, 1.5]), ("shape", {"x0": 0.5}), ("shape", None)],
+)
+def test_a_wrong_stroke_is_numbered(file: Path, part: str, value: object) -> None:
+    content = json.loads(file.read_text())
+    content["strokes"][3][part] = value
+    file.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="stroke 3"):
+        read_record(file)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "0.5", None, True])
+def test_a_parameter_must_be_a_number(file: Path, value: object) -> None:
+    content = json.loads(file.read_text())
+    content["strokes"][2]["shape"]["y1"] = value
+    file.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="stroke 2"):
+        read_record(file)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b"\xff\xfe\x00"])
+def test_what_is_no_record_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "strokes.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"strokes\.json"):
+        read_record(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nothing\.json: no such file"):
+        read_record(tmp_path / "nothing.json")

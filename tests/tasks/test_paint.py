@@ -1,0 +1,197 @@
+"""The task `paint`: what it writes, in which size, and what it does with bad files."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from painting.drawing import draw
+from painting.errors import UserError
+from painting.images import resize_image
+from painting.painters import OptimizePainter, Painter, Progress
+from painting.picture import draw_picture
+from painting.record import read_record
+from painting.strokes import Circle
+from tasks.paint import paint
+
+SIZE = 32
+
+
+class CirclePainter(Painter):
+    """Two circles in the colours of the picture's left and right half."""
+
+    stroke = Circle()
+    strokes = 2
+    canvas_size = SIZE
+    background = (0.0, 0.0, 1.0)
+    steps = 3
+
+    def paint(self, target: Tensor, progress: Progress | None = None) -> Tensor:
+        assert target.shape == (3, SIZE, SIZE)
+        assert target.dtype == torch.float32
+        left, right = target[:, :, : SIZE // 2], target[:, :, SIZE // 2 :]
+        rows = [
+            torch.cat([torch.tensor([x, 0.5, 1.0, 1.0]), half.mean((1, 2))])
+            for x, half in ((0.25, left), (0.75, right))
+        ]
+        for step in range(self.steps):
+            if progress is not None:
+                progress(step + 1, 20.0)
+        return torch.stack(rows)
+
+
+def picture(height: int = 20, width: int = 40) -> np.ndarray:
+    image = np.zeros((height, width, 3), dtype=np.uint8)
+    image[:, : width // 2] = (200, 50, 50)
+    image[:, width // 2 :] = (50, 200, 50)
+    return image
+
+
+def save(path: Path, image: np.ndarray | None = None) -> Path:
+    Image.fromarray(picture() if image is None else image).save(path)
+    return path
+
+
+def break_(path: Path) -> Path:
+    path.write_bytes(path.read_bytes()[:60])
+    return path
+
+
+def read(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def test_one_picture_leaves_its_files(tmp_path: Path) -> None:
+    source, out = save(tmp_path / "a photo [1].png"), tmp_path / "run"
+    result = paint(CirclePainter(), str(source), out)
+    assert sorted(path.name for path in out.iterdir()) == ["a photo [1]"]
+    folder = out / "a photo [1]"
+    files = {path.name for path in folder.iterdir()}
+    assert files == {"painting.png", "strokes.json", "painting.gif"}
+    record = read_record(folder / "strokes.json")
+    assert (record.width, record.height, record.background) == (40, 20, (0.0, 0.0, 1.0))
+    expected = draw_picture(record.stroke, record.strokes, 20, 40, (0.0, 0.0, 1.0))
+    assert (read(folder / "painting.png") == expected).all()
+    # Left is red, right is green, and the border is the background: nothing is turned or swapped.
+    assert np.abs(expected[10, 10].astype(int) - (200, 50, 50)).max() < 3
+    assert np.abs(expected[10, 30].astype(int) - (50, 200, 50)).max() < 3
+    assert expected[0, 0].tolist() == [0, 0, 255]
+    assert (result["images"], result["strokes"]) == (1, 2)
+
+
+def test_figures_are_measured_exactly_at_canvas_size(tmp_path: Path) -> None:
+    sources = [save(tmp_path / "a.png"), save(tmp_path / "b.png", picture(50, 30)[::-1] // 2)]
+    result = paint(CirclePainter(), sources, tmp_path / "run", export=None)
+    errors = []
+    for source in sources:
+        target = torch.from_numpy(resize_image(read(source), SIZE, SIZE)).permute(2, 0, 1) / 255
+        strokes = CirclePainter().paint(target)
+        canvas = draw(Circle(), strokes[None], SIZE, SIZE, (0.0, 0.0, 1.0))[0]
+        errors.append(float((canvas - target).square().mean()))
+    assert result["l2"] == pytest.approx(np.mean(errors), rel=1e-5)
+    assert result["psnr"] == pytest.approx(np.mean(-10 * np.log10(errors)), rel=1e-5)
+    assert 0 < result["ssim"] < 1
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [(None, (20, 40)), (64, (32, 64)), (10, (5, 10)), (1, (1, 1))]
+)
+def test_size_is_the_longer_side(
+    tmp_path: Path, size: int | None, expected: tuple[int, int]
+) -> None:
+    source = save(tmp_path / "a.png")
+    paint(CirclePainter(), source, tmp_path / "run", size=size)
+    assert read(tmp_path / "run" / "a" / "painting.png").shape[:2] == expected
+
+
+def test_a_folder_leaves_a_sheet_of_targets_above_paintings(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    for name in "abc":
+        save(source / f"{name}.png")
+    paint(CirclePainter(), source, tmp_path / "run", export=[])
+    sheet = read(tmp_path / "run" / "paintings.png")
+    assert sheet.shape == (2 * SIZE, 3 * SIZE, 3)
+    assert (sheet[:SIZE, SIZE : 2 * SIZE] == resize_image(picture(), SIZE, SIZE)).all()
+    assert sheet[SIZE, SIZE].tolist() == [0, 0, 255]
+    assert {path.name for path in (tmp_path / "run" / "b").iterdir()} == {
+        "painting.png", "strokes.json",
+    }  # fmt: skip
+
+
+def test_equal_stems_and_reserved_names_get_folders_of_their_own(tmp_path: Path) -> None:
+    names = ["a.png", "a.jpg", "A.bmp", "paintings.png.png", ".hidden.png"]
+    sources = [save(tmp_path / name) for name in names]
+    paint(CirclePainter(), sources, tmp_path / "run", export=None)
+    folders = {path.name for path in (tmp_path / "run").iterdir() if path.is_dir()}
+    assert folders == {"a", "a-2", "A-3", "paintings.png-2", "hidden"}
+
+
+def test_broken_pictures_in_a_folder_are_skipped_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    break_(save(source / "cut.png"))
+    (source / "empty.png").touch()
+    (source / "text.jpg").write_text("no picture")
+    save(source / "good.png")
+    with caplog.at_level(logging.WARNING):
+        result = paint(CirclePainter(), source, tmp_path / "run", export=None)
+    assert result["images"] == 1
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["good"]
+    for name in ("cut.png", "empty.png", "text.jpg"):
+        assert name in caplog.text
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_a_broken_picture_that_is_asked_for_is_an_error(tmp_path: Path, as_list: bool) -> None:
+    bad = break_(save(tmp_path / "bad.png"))
+    images = [str(save(tmp_path / "good.png")), str(bad)] if as_list else str(bad)
+    with pytest.raises(UserError, match=r"bad\.png"):
+        paint(CirclePainter(), images, tmp_path / "run")
+    assert not (tmp_path / "run").exists()  # nothing was painted before it was found
+
+
+def test_a_folder_of_broken_pictures_is_an_error(tmp_path: Path) -> None:
+    for name in ("x.png", "y.png"):
+        break_(save(tmp_path / name))
+    with pytest.raises(UserError, match="none of the 2 pictures"):
+        paint(CirclePainter(), tmp_path, tmp_path / "run")
+    with pytest.raises(UserError, match="none of the 2 pictures"):
+        paint(CirclePainter(), str(tmp_path / "*.png"), tmp_path / "run")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "CMYK", "I;16"])
+def test_pictures_of_any_mode_and_of_one_pixel_work(tmp_path: Path, mode: str) -> None:
+    source = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
+    Image.new(mode, (1, 1)).save(source)
+    assert paint(CirclePainter(), source, tmp_path / "run")["images"] == 1
+    assert read(tmp_path / "run" / "a" / "painting.png").shape == (1, 1, 3)
+
+
+@pytest.mark.parametrize("size", [0, -3, 100_000])
+def test_a_size_that_makes_no_sense_is_refused(tmp_path: Path, size: int) -> None:
+    with pytest.raises(UserError, match=f"size={size}"):
+        paint(CirclePainter(), save(tmp_path / "a.png"), tmp_path / "run", size=size)
+
+
+def test_what_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="image is not set"):
+        paint(CirclePainter(), None, tmp_path / "run")
+    with pytest.raises(UserError, match=r"nothing\.png"):
+        paint(CirclePainter(), tmp_path / "nothing.png", tmp_path / "run")
+    with pytest.raises(UserError, match="export=doc is unknown — choose from gif"):
+        paint(CirclePainter(), save(tmp_path / "a.png"), tmp_path / "run", export=["doc"])
+
+
+def test_the_optimizer_paints_through_the_task(tmp_path: Path) -> None:
+    painter = OptimizePainter(Circle(), strokes=8, canvas_size=SIZE, steps=30, tries=8)
+    result = paint(painter, save(tmp_path / "a.png"), tmp_path / "run")
+    assert result["psnr"] > 18  # one colour has 14
+    assert result["strokes"] == 8

@@ -1,0 +1,297 @@
+"""The program run.py: what it says, leaves and exits with, however a run goes."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import run
+from tests.conftest import ROOT, command_line, environment
+
+# Overrides, and what the one line must contain.
+BAD_INPUT = {
+    "no task": ([], ["no task", "task=train", "task=pretrain", "task=evaluate", "task=paint"]),
+    "unknown task": (["task=drain"], ["task has no choice 'drain'", "task=train"]),
+    "unknown choice": (
+        ["task=train", "stroke=spline"],
+        ["'spline'", "stroke=bezier", "stroke=line", "stroke=circle", "stroke=triangle"],
+    ),
+    "unknown experiment": (["task=train", "experiment=nope"], ["'nope'", "experiment=quickstart"]),
+    "unknown key": (["task=train", "strkes=5"], ["'strkes'", "did you mean 'strokes'"]),
+    "unknown nested key": (["task=train", "canvas.sise=64"], ["did you mean 'canvas.size'"]),
+    "unknown key, leaf known": (
+        ["task=train", "data=mnist", "root=x"],
+        ["'root'", "did you mean 'data.root'"],
+    ),
+    "unknown group": (["task=train", "strok=line"], ["'strok'", "did you mean 'stroke'"]),
+    "unknown deletion": (["task=train", "~strkes"], ["'strkes'", "did you mean 'strokes'"]),
+    "unknown flag": (["task=train", "--flag"], ["--flag", "--hydra-help"]),
+    "no equals sign": (["task=train", "strokes"], ["'strokes'", "key=value"]),
+    "two equals signs": (["task=train", "strokes==5"], ["'strokes==5'", "key=value"]),
+    "several values": (["task=train", "strokes=5,10"], ["strokes=5,10", "-m"]),
+    "dangling interpolation": (["task=train", "strokes=${nope}"], ["strokes", "'nope'"]),
+    "size no multiple": (["task=train", "canvas.size=100"], ["canvas.size is 100", "multiple of 16"]),
+    "size below": (["task=train", "canvas.size=8"], ["canvas.size is 8", "canvas.size=16"]),
+    "canvas no section": (["task=train", "canvas=64"], ["canvas.size"]),
+    "background": (["task=train", "canvas.background=[0,0,255]"], ["canvas.background", "0 to 1"]),
+    "seed": (["task=train", "seed=-1"], ["seed is -1"]),
+    "seed too large": (["task=train", f"seed={2**32}"], [f"seed is {2**32}"]),
+    "checkpoint missing": (["task=train", "resume=no.ckpt"], ["no.ckpt does not exist"]),
+    "run folder without one": (["task=train", "resume=."], ["checkpoints/last.ckpt"]),
+    "no image": (["task=paint"], ["image is not given", "image="]),
+    "empty image": (["task=paint", "image="], ["image is not given", "image="]),
+    "no agent": (["task=evaluate"], ["agent.weights is not given", "agent.weights="]),
+    "sweep": (["-m", "task=train", "strokes=5,0"], ["strokes is 0"]),
+}
+for key in ("strokes", "bundle", "canvas.size", "updates", "batch_size"):
+    for value in ("0", "-16", "abc", "nan", "1.5", "true", "null", "[1]", "inf", ""):
+        BAD_INPUT[f"{key}={value}"] = (["task=train", f"{key}={value}"], [f"{key} is"])
+BAD_INPUT["size=0"] = (["task=paint", "image=a.png", "size=0"], ["size is 0"])
+
+
+def call_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["run.py", *arguments])
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    with pytest.raises(SystemExit) as end:
+        run.main()
+    return int(end.value.code or 0)
+
+
+@pytest.mark.parametrize(("arguments", "expected"), BAD_INPUT.values(), ids=BAD_INPUT)
+def test_bad_input_is_one_line_and_exit_2(arguments, expected, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert call_main(monkeypatch, *arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("error: ")
+    assert " — " in err
+    for part in expected:
+        assert part in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whole_floats_are_numbers(compose_config):
+    cfg = compose_config("task=train", "updates=1e4")
+    run.check(cfg)
+    assert cfg.updates == 10_000
+    assert isinstance(cfg.updates, int)
+
+
+def test_a_bundle_may_be_larger_than_the_strokes(compose_config):
+    run.check(compose_config("task=train", "strokes=3", "bundle=8"))
+
+
+def test_full_error_shows_the_traceback(run_cli):
+    done = run_cli("task=drain", HYDRA_FULL_ERROR="1")
+    assert done.code == 2
+    assert "Traceback" in done.err
+    assert done.err.splitlines()[-1].startswith("error: task has no choice 'drain'")
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below", "occupied"])
+def test_run_folder_that_cannot_be_written(folder, run_cli, tmp_path, fake_tasks):
+    (tmp_path / "file").touch()
+    (tmp_path / "occupied" / "run.log").mkdir(parents=True)
+    done = run_cli(*fake_tasks.arguments, f"hydra.run.dir={folder}", **fake_tasks.env)
+    assert done.code == 2
+    assert done.err.count("\n") == 1
+    assert done.err.startswith("error: can't write the run folder")
+    assert "hydra.run.dir=" in done.err
+
+
+def test_help(run_cli):
+    done = run_cli("--help")
+    assert done.code == 0
+    assert "task=train" in done.out
+    assert done.err == ""
+
+
+def test_finished_run_leaves_config_log_and_summary(run_cli, tmp_path, fake_tasks):
+    done = run_cli(*fake_tasks.arguments, "hydra.run.dir=out", "seed=3", **fake_tasks.env)
+    assert (done.code, done.err) == (0, "")
+    out = tmp_path / "out"
+    assert (out / "run.log").is_file()
+    assert (out / ".hydra" / "config.yaml").is_file()
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary.pop("seconds") > 0
+    assert summary.pop("peak_memory_mb") > 10
+    summary.pop("git_commit", None)
+    assert summary == {
+        "task": "fake",
+        "status": "finished",
+        "seed": 3,
+        "strokes": 7,
+        "device": "cpu",
+        "l2": 0.25,
+        "updates": 10,
+    }
+
+
+ENDINGS = {
+    "untrained": ("untrained", 0, ""),
+    "fail": ("failed", 2, "error: the paint is dry — add water\n"),
+    "diverge": ("diverged", 2, "error: a loss is nan — lower the rates\n"),
+    "fill_disk": ("failed", 2, None),
+    "crash": ("failed", 1, None),
+    "interrupted": ("interrupted", 143, None),
+}
+
+
+@pytest.mark.parametrize("kind", ENDINGS)
+def test_every_ending_has_its_status_code_and_line(kind, run_cli, tmp_path, fake_tasks):
+    status, code, err = ENDINGS[kind]
+    arguments = (*fake_tasks.arguments, f"task.kind={kind}", "hydra.run.dir=out")
+    done = run_cli(*arguments, **fake_tasks.env)
+    assert done.code == code
+    if err is not None:
+        assert done.err == err
+    if kind == "fill_disk":
+        assert done.err.count("\n") == 1
+        assert done.err.startswith("error: can't write out/big")
+    if kind == "crash":
+        assert "RuntimeError: a bug" in done.err
+    if kind == "interrupted":
+        assert "resume=" in done.err
+        assert "task.kind=interrupted" in done.err.splitlines()[-1]
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["status"] == status
+    assert done.err.splitlines()[:1] == [] or "run.log" not in done.err
+    if code == 2:
+        assert "Traceback" in (tmp_path / "out" / "run.log").read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_in_order(number, tmp_path, fake_tasks):
+    arguments = (*fake_tasks.arguments, "task.kind=wait", "hydra.run.dir=out")
+    process = subprocess.Popen(
+        command_line(*arguments),
+        cwd=tmp_path,
+        env=environment(**fake_tasks.env),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "out" / "ready").exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + number
+    assert err == "interrupted\n"
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["status"] == "interrupted"
+
+
+def test_sweep_goes_on_after_a_failing_job_and_names_it(run_cli, tmp_path, fake_tasks):
+    arguments = ("-m", *fake_tasks.arguments, "task.kind=odd_fails", "updates=1,2,4")
+    done = run_cli(*arguments, "hydra.sweep.dir=out", **fake_tasks.env)
+    assert done.code == 2
+    assert "error: job 0 (" in done.err
+    assert "updates=1" in done.err
+    assert "Traceback" not in done.err
+    statuses = [
+        json.loads((tmp_path / "out" / job / "summary.json").read_text())["status"]
+        for job in ("0", "1", "2")
+    ]
+    assert statuses == ["failed", "finished", "finished"]
+
+
+def test_resume_auto_goes_on_where_it_was_and_stops_when_finished(run_cli, tmp_path, fake_tasks):
+    arguments = (*fake_tasks.arguments, "resume=auto")
+
+    def folder(name: str) -> str:
+        return f"hydra.run.dir=runs/{name}"
+
+    first = run_cli(*arguments, folder("a"), **fake_tasks.env)
+    assert first.code == 0
+    again = run_cli(*arguments, folder("b"), **fake_tasks.env)
+    assert (again.code, again.err) == (0, "")
+    assert "finished" in again.out
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["a"]
+    more = run_cli(*arguments, folder("c"), "updates=20", **fake_tasks.env)
+    assert more.code == 0
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["a"]
+    summary = json.loads((tmp_path / "runs" / "a" / "summary.json").read_text())
+    assert summary["updates"] == 20
+    assert Path(summary["from"]) == Path("runs/a/checkpoints/last.ckpt")
+    other = run_cli(*arguments, folder("d"), "bundle=2", **fake_tasks.env)
+    assert other.code == 0
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["a", "d"]
+
+
+NAMES = [
+    "plain.png",
+    "two words.png",
+    "[1].png",
+    "a,b.png",
+    "it's.png",
+    'say "hi".png',
+    "'quoted'.png",
+    "a=b.png",
+    "~tilde.png",
+    "~",
+    "déjà vu.png",
+    "back\\slash.png",
+    "ends\\",
+    "${x}.png",
+    "\\${x}.png",
+    "a$b.png",
+    "{a: b}.png",
+    "(1).png",
+    "null",
+    "123",
+    "1e5",
+    "true",
+    "# no comment.png",
+    "100%.png",
+    "a:b;c&d|e!.png",
+    " lead and trail ",
+    "[a.png,b.png]",
+    "range(1,3)",
+    "???",
+]
+
+
+@pytest.mark.parametrize("multirun", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_arrives_as_it_is(name, multirun, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).touch()
+    flags = ["-m"] if multirun else []
+    arguments = run.quote_paths([*flags, "task=paint", f"image={name}"])
+    [cfg] = run.compose_jobs(ROOT / "conf", arguments[len(flags) :], multirun)
+    assert cfg.image == name
+    assert type(cfg.image) is str
+
+
+def test_hydras_own_notation_still_works(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PICTURES", "/pictures")
+    for argument, expected in {
+        "image=[a.png,'b c.png']": ["a.png", "b c.png"],
+        "image='quoted name.png'": "quoted name.png",
+        "image=${oc.env:PICTURES}/a.png": "/pictures/a.png",
+        "resume=auto": "auto",
+        "resume=null": None,
+        "image=missing [1].png": "missing [1].png",
+        "image=~/a.png": str(Path.home() / "a.png"),
+        "image=*.png": "*.png",
+    }.items():
+        [cfg] = run.compose_jobs(ROOT / "conf", run.quote_paths(["task=paint", argument]), False)
+        assert cfg[argument.partition("=")[0]] == expected
+
+
+def test_a_sweep_splits_names_at_commas(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    arguments = run.quote_paths(["-m", "task=paint", "image=a 1.png,b=2.png"])
+    jobs = run.compose_jobs(ROOT / "conf", arguments[1:], True)
+    assert [cfg.image for cfg in jobs] == ["a 1.png", "b=2.png"]

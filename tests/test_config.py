@@ -1,0 +1,145 @@
+"""The composed config: defaults, precedence, and that every file in conf/ works."""
+
+from pathlib import Path
+
+import pytest
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from hydra_plugins.impasto.checks import check
+from hydra_plugins.impasto.composing import choices, groups
+from hydra_plugins.impasto.help import describe, help_text
+from tests.conftest import CONF
+
+EXPERIMENTS = choices(CONF, "experiment")
+ALL_CHOICES = [(group, choice) for group in groups(CONF) for choice in choices(CONF, group)]
+
+
+def test_groups_are_those_of_the_design():
+    expected = "task data stroke renderer agent reward replay exploration painter trainer logger"
+    assert set(groups(CONF)) == {*expected.split(), "callbacks", "experiment"}
+
+
+def test_default_choices(compose_config):
+    chosen = compose_config("task=train").hydra.runtime.choices
+    expected = {
+        "task": "train",
+        "data": "digits",
+        "stroke": "bezier",
+        "renderer": "neural",
+        "agent": "model_based_ddpg",
+        "reward": "wgan_gp",
+        "replay": "uniform",
+        "exploration": "none",
+        "painter": "optimize",
+        "trainer": "auto",
+        "logger": "tensorboard",
+        "callbacks": "default",
+        "experiment": None,
+    }
+    assert {group: chosen[group] for group in expected} == expected
+
+
+def test_default_knobs(compose_config):
+    cfg = compose_config("task=train", "data=mnist")
+    knobs = "canvas strokes bundle batch_size seed resume image size export".split()
+    assert {knob: OmegaConf.to_container(cfg, resolve=False)[knob] for knob in knobs} == {
+        "canvas": {"size": 128, "background": [0, 0, 0]},
+        "strokes": "${task.strokes}",
+        "bundle": 5,
+        "batch_size": 96,
+        "seed": 0,
+        "resume": None,
+        "image": None,
+        "size": None,
+        "export": ["gif"],
+    }
+    assert cfg.data.root is None
+    assert cfg.data.cache == "data/"
+    assert cfg.renderer.weights is None
+    assert cfg.agent.weights is None
+
+
+@pytest.mark.parametrize(
+    ("data", "strokes"),
+    [("mnist", 5), ("digits", 5), ("svhn", 40), ("celeba", 200), ("imagenet", 400)],
+)
+def test_strokes_are_the_data_sets(compose_config, data, strokes):
+    assert compose_config("task=train", f"data={data}").strokes == strokes
+    assert compose_config("task=paint", f"data={data}").strokes == 500
+
+
+@pytest.mark.parametrize(("group", "choice"), ALL_CHOICES)
+def test_every_choice_composes_and_is_described(compose_config, group, choice):
+    overrides = [f"{group}={choice}"] if group == "task" else ["task=train", f"{group}={choice}"]
+    cfg = compose_config(*overrides)
+    assert cfg.hydra.runtime.choices[group] == choice
+    assert describe(CONF / group / f"{choice}.yaml")
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize("task", ["train", "pretrain"])
+def test_every_experiment_passes_the_checks(compose_config, experiment, task):
+    cfg = compose_config(f"task={task}", f"experiment={experiment}")
+    check(cfg)
+    assert cfg.updates >= 1
+    assert cfg.hydra.runtime.choices.experiment == experiment
+
+
+def test_experiment_overrides_groups_and_values_and_the_command_line_both(
+    compose_config, tmp_path: Path
+):
+    folder = tmp_path / "experiment"
+    folder.mkdir()
+    (folder / "mine.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /data: svhn\n  - override /stroke: line\n"
+        "canvas:\n  size: 64\nbundle: 4\n"
+    )
+    search = f"hydra.searchpath=[file://{tmp_path}]"
+    cfg = compose_config("task=train", "experiment=mine", search)
+    assert (cfg.strokes, cfg.canvas.size, cfg.bundle) == (40, 64, 4)
+    assert cfg.stroke._target_ == "painting.strokes.Line"
+    cfg = compose_config("task=train", "experiment=mine", search, "bundle=2", "stroke=circle")
+    assert (cfg.strokes, cfg.canvas.size, cfg.bundle) == (40, 64, 2)
+    assert cfg.stroke._target_ == "painting.strokes.Circle"
+
+
+@pytest.mark.parametrize("renderer", ["neural", "analytic"])
+def test_canvas_size_alone_changes_every_size(compose_config, renderer):
+    nodes = []
+    for size in (64, 96):
+        cfg = compose_config("task=train", f"renderer={renderer}", f"canvas.size={size}")
+        nodes.append((cfg.data.canvas_size, cfg.renderer.canvas_size))
+        built = instantiate(
+            {key: value for key, value in cfg.renderer.items() if not _is_config_only(key)},
+            stroke=instantiate(cfg.stroke),
+            canvas_size=cfg.renderer.canvas_size,
+        )
+        assert built.canvas_size == size
+        shape = built.stroke.sample(1)
+        assert built(shape).shape == (1, 1, size, size)
+    assert nodes == [(64, 64), (96, 96)]
+
+
+def _is_config_only(key: str) -> bool:
+    return key in ("weights", "allow_untrained", "stroke", "canvas_size")
+
+
+@pytest.mark.parametrize("logger", ["tensorboard", "csv", "none"])
+def test_trainer_gets_loggers_and_callbacks_as_lists(compose_config, tmp_path, logger):
+    cfg = compose_config("task=train", "trainer=cpu", f"logger={logger}")
+    cfg.run.folder = tmp_path
+    cfg.callbacks = {}
+    trainer = instantiate(cfg.trainer, _convert_="all")
+    assert len(trainer.loggers) == (0 if logger == "none" else 1)
+    assert trainer.strategy.root_device.type == "cpu"
+    assert all(Path(log.log_dir).is_relative_to(tmp_path) for log in trainer.loggers)
+
+
+def test_help_shows_tasks_choices_and_knobs():
+    text = help_text(CONF)
+    for group, choice in ALL_CHOICES:
+        assert f"  {group}={choice}" in text
+    for knob in ("canvas.size=128", "strokes", "bundle=5", "data.root", "resume", "updates"):
+        assert any(line.startswith((f"  {knob} ", f"  {knob}=")) for line in text.splitlines())
+    assert "stroke=bezier*" in text

@@ -1,0 +1,85 @@
+"""Importing is free, and imports run one way."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, environment
+
+PACKAGES = ("painting", "lightning_modules", "datamodules", "tasks", "hydra_plugins")
+# What each package may import of the others, and of the frameworks.
+MAY_IMPORT = {
+    "painting": set(),
+    "datamodules": {"painting", "pytorch_lightning"},
+    "lightning_modules": {"painting", "pytorch_lightning"},
+    "tasks": {"painting", "datamodules", "lightning_modules", "pytorch_lightning"},
+    "hydra_plugins": {"painting", "hydra", "omegaconf"},
+}
+WATCHED = {*PACKAGES, "pytorch_lightning", "lightning", "hydra", "omegaconf", "run"}
+
+SCRIPT = """
+import importlib, os, random, sys
+import numpy, torch
+if len(sys.argv) > 1 and sys.argv[1] == 'everything':
+    import pytorch_lightning  # draws from `random` itself
+before = (torch.get_rng_state().tolist(), random.getstate(), numpy.random.get_state()[1].tolist())
+for name in sys.argv[2:]:
+    importlib.import_module(name)
+after = (torch.get_rng_state().tolist(), random.getstate(), numpy.random.get_state()[1].tolist())
+assert before == after, "an import drew random numbers"
+assert not torch.cuda.is_initialized(), "an import touched the GPU"
+assert os.listdir(".") == [], os.listdir(".")
+print("\\n".join(sys.modules))
+"""
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def import_in_empty_folder(folder: Path, which: str, names: list[str]) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, which, *names],
+        cwd=folder,
+        env=environment(PYTHONPATH=str(ROOT), PYTHONDONTWRITEBYTECODE="1", HOME=str(folder)),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return {name.partition(".")[0] for name in done.stdout.splitlines()}
+
+
+def test_importing_everything_leaves_no_trace(tmp_path):
+    names = [module_name(path) for package in PACKAGES for path in sources(package)]
+    assert len(names) > 20
+    import_in_empty_folder(tmp_path, "everything", [*names, "run"])
+
+
+def test_painting_loads_neither_lightning_nor_hydra(tmp_path):
+    names = [module_name(path) for path in sources("painting")]
+    loaded = import_in_empty_folder(tmp_path, "painting", names)
+    assert loaded & {"pytorch_lightning", "lightning", "hydra", "omegaconf"} == set()
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_run_one_way(package):
+    for path in sources(package):
+        imported = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                imported.add(node.module.partition(".")[0])
+        lazily = {"pytorch_lightning"} if package == "hydra_plugins" else set()
+        forbidden = WATCHED - MAY_IMPORT[package] - {package} - lazily
+        assert imported & forbidden == set(), path
