@@ -10,6 +10,7 @@ import shlex
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -38,6 +39,11 @@ from painting.errors import UserError
 
 ROOT = Path(__file__).resolve().parent
 CONF = ROOT / "conf"
+_NO_NEWS = (
+    r".*module\(s\) in eval mode at the start",  # target networks and renderers are
+    r".*does not have many workers",  # reading from the cache needs none
+    r".*LeafSpec.* is deprecated",  # between Lightning and torch
+)
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
@@ -139,8 +145,8 @@ def job(cfg: DictConfig, show_traceback: bool) -> dict[str, object]:
     hydra_cfg = HydraConfig.get()
     sweep = hydra_cfg.mode == RunMode.MULTIRUN
     folder = Path(hydra_cfg.runtime.output_dir)
-    if sweep and cfg.resume == "auto":
-        found = find_resumable(folder, cfg, alone=False)
+    if cfg.resume == "auto":  # a single run has looked already, before its folder was made
+        found = find_resumable(folder, cfg, alone=False) if sweep else None
         if found is not None and _nothing_left(found):
             return {}
         cfg.resume = None if found is None else str(found.checkpoint)
@@ -205,6 +211,7 @@ def perform(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str
     check(cfg)
     from pytorch_lightning import seed_everything  # takes seconds, which a wrong key need not wait
 
+    _quieten()
     facts["strokes"] = cfg.strokes
     cfg.run.folder = folder
     cfg.run.checkpoint = None if cfg.resume is None else find_checkpoint(str(cfg.resume))
@@ -214,6 +221,13 @@ def perform(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str
     trainer = call.keywords.get("trainer")
     facts["device"] = cfg.run.device if trainer is None else str(trainer.strategy.root_device)
     return call()
+
+
+def _quieten() -> None:
+    """Leave out Lightning's advertisements, and its advice on what is done here on purpose."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for message in _NO_NEWS:
+        warnings.filterwarnings("ignore", message=message)
 
 
 def report(outcome: Outcome, show_traceback: bool, label: str = "") -> None:

@@ -205,6 +205,9 @@ class ImageDataModule(pl.LightningDataModule, ABC):
 
 
 def _at_least(least: int, key: str, value: int) -> int:
+    # What comes from a command line is not always what the annotation says.
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UserError(f"{key}={value} is not a whole number", f"give {least} or more")
     if value < least:
         raise UserError(f"{key}={value} is below {least}", f"give {least} or more")
     return value
@@ -213,6 +216,8 @@ def _at_least(least: int, key: str, value: int) -> int:
 def _checked_root(root: str, cache: Path) -> Path:
     """Check that the root exists, is not empty and would not be written to."""
     path = Path(root).expanduser()
+    if not root:  # which pathlib takes for the current folder
+        raise UserError("data.root is given, but empty", "give the folder that holds the data set")
     if not path.is_dir():
         what = "is not a folder" if path.exists() else "no such folder"
         raise UserError(f"data.root={root}: {what}", "give the folder that holds the data set")

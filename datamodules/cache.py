@@ -122,7 +122,7 @@ def prepare(
     Raises:
         UserError: The folder cannot be written, the disk is too small or no image is readable.
     """
-    what = {"version": _VERSION, "canvas_size": canvas_size, "from": fingerprint}
+    what = {"version": _VERSION, "from": fingerprint}
     digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
     folder = cache / "prepared" / f"{name}-{canvas_size}px-{digest}"
     if not _complete(folder):

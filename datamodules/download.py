@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import socket
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 
@@ -16,7 +17,7 @@ _STALL_SECONDS = 12.0
 
 
 def reachable(urls: Sequence[str], seconds: float = _PROBE_SECONDS) -> bool:
-    """Say whether one of some servers answers in time, be it with an error.
+    """Say whether one of some servers answers in time, be it that it has no such page.
 
     The limit holds for all together, name lookup and every address of a server included, which a
     socket's own timeout does not cover.
@@ -34,8 +35,9 @@ def reachable(urls: Sequence[str], seconds: float = _PROBE_SECONDS) -> bool:
 def _probe(url: str, seconds: float, answered: threading.Event) -> None:
     try:
         urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=seconds).close()
-    except urllib.request.HTTPError:  # an answer all the same
-        pass
+    except urllib.error.HTTPError as error:
+        if error.code >= 500:  # from a proxy or a server in trouble
+            return
     except (OSError, ValueError, http.client.HTTPException):
         return
     answered.set()

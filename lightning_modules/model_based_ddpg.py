@@ -11,8 +11,9 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_modules.painting_agent import PaintingAgent
 from lightning_modules.updates import Figures
-from painting.environment import OBSERVATION_CHANNELS, State
+from painting.environment import State
 from painting.networks import frozen_copy, polyak_update
+from painting.observation import OBSERVATION_CHANNELS
 from painting.replay import Transition
 from painting.rewards import LearnedReward, Reward
 

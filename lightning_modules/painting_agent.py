@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from lightning_modules.updates import Figures, UpdateModule
 from painting.canvas import to_float
 from painting.drawing import draw
-from painting.environment import OBSERVATION_CHANNELS, PaintingEnvironment
+from painting.environment import PaintingEnvironment
+from painting.observation import OBSERVATION_CHANNELS
 from painting.policy import PaintingPolicy
 from painting.replay import ReplayBuffer, Transition
 from painting.rewards import l2_distance

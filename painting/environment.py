@@ -12,10 +12,8 @@ import torch
 from torch import Tensor
 
 from painting.canvas import blank_canvas, paint
+from painting.observation import observation
 from painting.renderers import Renderer
-
-OBSERVATION_CHANNELS = 9  # canvas 3, target 3, step 1, coordinates 2
-
 
 class State(NamedTuple):
     """s_t = (C_t, I, t) of ICCV 2019, section 3.2, for B canvases.
@@ -93,14 +91,5 @@ class PaintingEnvironment:
         return state.step >= self.max_steps
 
     def observe(self, state: State) -> Tensor:
-        """What the networks see: canvas, target, t / T, and x and y in [-1, 1] (CoordConv).
-
-        Returns:
-            (B, 9, H, W).
-        """
-        count, _, height, width = state.canvas.shape
-        progress = (state.step.to(state.canvas) / self.max_steps).view(-1, 1, 1, 1)
-        plane = (count, 1, height, width)
-        x = torch.linspace(-1, 1, width, device=state.canvas.device).expand(plane)
-        y = torch.linspace(-1, 1, height, device=state.canvas.device)[:, None].expand(plane)
-        return torch.cat([state.canvas, state.target, progress.expand(plane), x, y], dim=1)
+        """What the networks see of a state, (B, 9, H, W): see `painting.observation`."""
+        return observation(state.canvas, state.target, state.step / self.max_steps)

@@ -113,18 +113,30 @@ def read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             names = [_WEIGHTS]
         pieces: dict[str, Tensor] = {}
         for name in names:
+            (folder / name).stat()  # what safetensors raises does not say which file is missing
             pieces |= load_file(folder / name)
     except FileNotFoundError as error:
         raise UserError(
             f"{error.filename or folder} does not exist", "give a folder that a run exported"
         ) from error
-    except (OSError, SafetensorError, yaml.YAMLError, ValueError, KeyError) as error:
+    except (OSError, SafetensorError, yaml.YAMLError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{folder} can't be read as exported weights ({error})", "export it again"
         ) from error
     if not isinstance(config, dict):
         raise UserError(f"{folder / CONFIG} is not an exported config", "export it again")
     return config, _joined(pieces)
+
+
+def check_keys(config: Mapping[str, Any], folder: Path, *keys: str) -> None:
+    """Check that a config was not cut off.
+
+    Raises:
+        UserError: A key is missing.
+    """
+    missing = [key for key in keys if key not in config]
+    if missing:
+        raise UserError(f"{folder / CONFIG} lacks {', '.join(missing)}", "export it again")
 
 
 def load_weights(module: torch.nn.Module, tensors: Mapping[str, Tensor], folder: Path) -> None:

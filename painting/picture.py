@@ -11,7 +11,7 @@ from painting.canvas import to_uint8
 from painting.strokes import Stroke
 
 # A picture is drawn in bands of rows of about this many pixels: what is kept besides its bytes.
-_BAND_PIXELS = 2**20
+_BAND_PIXELS = 2**18
 
 
 @torch.no_grad()

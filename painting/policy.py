@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from painting.environment import PaintingEnvironment
 from painting.errors import UserError
-from painting.exports import build, describe, load_weights, read_export, write_export
+from painting.exports import build, check_keys, describe, load_weights, read_export, write_export
 from painting.strokes import Stroke
 
 
@@ -89,6 +89,7 @@ class PaintingPolicy(nn.Module):
                 f"{folder} holds a {config.get('kind', 'thing of no kind')}, not an agent",
                 "give agent.weights a folder that task=train exported",
             )
+        check_keys(config, folder, "renderer", "strokes", "bundle", "background", "actor")
         environment = PaintingEnvironment(
             build(config["renderer"]), config["strokes"], config["bundle"], config["background"]
         )

@@ -16,12 +16,13 @@ from torchmetrics.functional.image import (
 from tqdm import tqdm
 
 from datamodules.base import ImageDataModule
-from painting.canvas import to_float
+from painting.canvas import to_float, to_uint8
 from painting.drawing import draw_each
 from painting.figures import save_curves, save_sheet
 from painting.images import atomic_write
 from painting.policy import PaintingPolicy
 from painting.rewards import l2_distance
+from tasks.reading import share_read
 
 _SHOWN = 24
 
@@ -83,7 +84,7 @@ def evaluate(
     """
     datamodule.setup("test")
     policy = policy.to(device)
-    curve, seen_by_agent, shown = Curve(), [], []
+    curve, seen_by_agent, shown, painted = Curve(), [], [], []
     loader = datamodule.test_dataloader()
     for batch in tqdm(loader, desc="painting the test split", file=sys.stderr, leave=False):
         target = to_float(batch["target"].to(device))
@@ -92,26 +93,32 @@ def evaluate(
         background = policy.environment.background
         canvases = list(draw_each(policy.stroke, strokes, *target.shape[2:], background))
         curve.add(canvases, target)
-        if sum(len(pair[0]) for pair in shown) < _SHOWN:
-            shown.append((target, canvases[-1]))
+        painted.append(to_uint8(canvases[-1]).cpu())
+        if sum(len(targets) for targets in shown) < _SHOWN:
+            shown.append(target.cpu())
     rows = curve.rows()
-    targets, paintings = (torch.cat(part)[:_SHOWN] for part in zip(*shown, strict=True))
-    save_sheet(folder / "paintings.png", targets, paintings)
+    paintings = to_float(torch.cat(painted))
+    save_sheet(folder / "paintings.png", torch.cat(shown)[:_SHOWN], paintings[:_SHOWN])
     _save_curve(folder, rows)
     final = rows[-1]
     print(
         f"test: L2 {final['l2_mean']:.5f} (blank {rows[0]['l2_mean']:.5f}), PSNR "
-        f"{final['psnr_mean']:.2f} dB, SSIM {final['ssim_mean']:.3f}\n"
+        f"{final['psnr_mean']:.2f} dB, SSIM {final['ssim_mean']:.3f}; "
         f"paintings: {folder / 'paintings.png'}"
     )
-    return {
+    readable = share_read(datamodule, paintings)
+    if readable is not None:
+        print(f"readable: {readable:.1%} of the painted digits are taken for what they are")
+    figures = {
         "strokes": policy.environment.strokes,
         "images": sum(len(part) for part in curve.l2),
         "l2": final["l2_mean"],
         "psnr": final["psnr_mean"],
         "ssim": final["ssim_mean"],
         "l2_renderer": torch.cat(seen_by_agent).mean().item(),
+        "readable": readable,
     }
+    return {name: value for name, value in figures.items() if value is not None}
 
 
 def _save_curve(folder: Path, rows: list[dict[str, float]]) -> None:

@@ -15,9 +15,10 @@ from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 from tqdm import tqdm
 
-from painting.canvas import to_float, to_uint8
+from painting.canvas import to_float
 from painting.drawing import draw
 from painting.errors import UserError
+from painting.figures import save_sheet
 from painting.film import Export, find_exports
 from painting.images import find_images, read_image, resize_image, write_png
 from painting.painters import Painter
@@ -34,14 +35,15 @@ _SHEET_PICTURES = 64
 _LARGEST = 20_000  # pixels on the longer side of a painting
 _RESERVED = frozenset({"run.log", "summary.json", _SHEET})  # names that a run folder needs itself
 _MEASURES = ("l2", "psnr", "ssim")
+_SHOWN = ("target", "canvas")
 
 
 @dataclass(frozen=True)
 class _Painted:
     """One painting at canvas size, and how near it came: what is kept of it while others follow."""
 
-    target: Tensor  # (3, n, n) uint8
-    canvas: Tensor  # (3, n, n) uint8
+    target: Tensor  # (3, n, n) in [0, 1]
+    canvas: Tensor
     l2: float
     psnr: float
     ssim: float
@@ -97,7 +99,9 @@ def paint(
             f"none of the {len(pictures)} pictures of {images} can be read", "replace them"
         )
     if len(done) > 1:
-        write_png(Path(folder) / _SHEET, _sheet(done))
+        shown = done[:_SHEET_PICTURES]
+        targets, canvases = (torch.stack([getattr(d, k) for d in shown]) for k in _SHOWN)
+        save_sheet(Path(folder) / _SHEET, targets, canvases, columns=_SHEET_COLUMNS)
     means = {key: float(np.mean([getattr(one, key) for one in done])) for key in _MEASURES}
     return {"images": len(done), "strokes": painter.strokes, **means}
 
@@ -140,20 +144,20 @@ def _paint_one(
 ) -> tuple[Tensor, _Painted]:
     """Find the strokes (N, D) of a picture, and measure them at canvas size."""
     size = painter.canvas_size
-    target = torch.from_numpy(resize_image(image, size, size)).permute(2, 0, 1)  # (3, n, n)
+    resized = torch.from_numpy(resize_image(image, size, size))
+    target = to_float(resized.permute(2, 0, 1)).contiguous()  # (3, n, n)
 
     def progress(step: int, psnr: float) -> None:
         bar.set_postfix(psnr=f"{psnr:.2f} dB", refresh=False)
         bar.update()
 
-    strokes = painter.paint(to_float(target.to(device)), progress).detach().cpu()
+    strokes = painter.paint(target.to(device), progress).detach().cpu()
     canvas = draw(painter.stroke, strokes[None], size, size, painter.background)
-    wanted = to_float(target)[None]
-    l2 = float((canvas - wanted).square().mean())
-    ssim = structural_similarity_index_measure(canvas, wanted, data_range=1.0)
+    l2 = float((canvas[0] - target).square().mean())
+    ssim = structural_similarity_index_measure(canvas, target[None], data_range=1.0)
     assert isinstance(ssim, Tensor)
     psnr = -10 * math.log10(max(l2, 1e-10))
-    return strokes, _Painted(target, to_uint8(canvas[0]), l2, psnr, float(ssim))
+    return strokes, _Painted(target, canvas[0], l2, psnr, float(ssim))
 
 
 def _write(
@@ -172,17 +176,3 @@ def _write(
     write_record(folder / "strokes.json", record)
     for name, export in exports.items():
         export(folder / f"painting.{name}", record)
-
-
-def _sheet(done: Sequence[_Painted]) -> NDArray[np.uint8]:
-    """Targets above paintings, eight side by side, as (H, W, 3) uint8."""
-    done = done[:_SHEET_PICTURES]
-    rows = []
-    for start in range(0, len(done), _SHEET_COLUMNS):
-        row = done[start : start + _SHEET_COLUMNS]
-        pairs = torch.stack([torch.cat([one.target, one.canvas], dim=1) for one in row])
-        blank = pairs.new_full((_SHEET_COLUMNS, *pairs.shape[1:]), 255)
-        blank[: len(row)] = pairs
-        columns = min(_SHEET_COLUMNS, len(done))
-        rows.append(torch.cat(list(blank[:columns]), dim=2))
-    return np.ascontiguousarray(torch.cat(rows, dim=1).permute(1, 2, 0).numpy())

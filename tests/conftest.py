@@ -12,12 +12,16 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
+import run
+
 ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "conf"
 
+Compose = Callable[..., DictConfig]
+
 
 @pytest.fixture
-def compose_config() -> Iterator[Callable[..., DictConfig]]:
+def compose_config() -> Iterator[Compose]:
     """The project's real config, composed with overrides."""
 
     def composed(*overrides: str) -> DictConfig:
@@ -37,6 +41,10 @@ class Finished:
     err: str
 
 
+RunCli = Callable[..., Finished]
+RunMain = Callable[..., Finished]
+
+
 def command_line(*arguments: str) -> list[str]:
     """The command that runs run.py."""
     return [sys.executable, str(ROOT / "run.py"), *arguments]
@@ -49,7 +57,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def run_cli(tmp_path: Path) -> Callable[..., Finished]:
+def run_cli(tmp_path: Path) -> RunCli:
     """Run run.py as a program in an empty folder."""
 
     def run(*arguments: str, timeout: float = 240, **env: str) -> Finished:
@@ -67,8 +75,28 @@ def run_cli(tmp_path: Path) -> Callable[..., Finished]:
     return run
 
 
-FAKE_TASK = '''
-import os
+@pytest.fixture
+def run_main(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> RunMain:
+    """Run run.py in this process, where everything is loaded already, in an empty folder."""
+
+    def run_it(*arguments: str) -> Finished:
+        monkeypatch.setattr(sys, "argv", ["run.py", *arguments])
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+        code: object = 0
+        try:
+            run.main()
+        except SystemExit as end:
+            code = end.code
+        out, err = capsys.readouterr()
+        return Finished(int(str(code or 0)), out, err)
+
+    monkeypatch.chdir(tmp_path)
+    return run_it
+
+
+FAKE_TASK = """
 import time
 
 from painting.errors import Diverged, Interrupted, UserError
@@ -113,28 +141,19 @@ def odd_fails(folder, updates, checkpoint):
     if updates % 2:
         fail(folder, updates, checkpoint)
     return {"updates": updates}
-
-
-class Picky:
-    def __init__(self, size):
-        if size < 0:
-            raise UserError("size is negative", "turn it round")
-
-
-def picky(folder, updates, checkpoint, picky):
-    return {}
-'''
+"""
 
 FAKE_YAML = """
 # a task for tests
 updates: 10
+batch_size: 4
 strokes: 7
-kind: {kind}
+kind: succeed
 call:
-  _target_: fake_task.${{task.kind}}
-  folder: ${{run.folder}}
-  updates: ${{updates}}
-  checkpoint: ${{run.checkpoint}}
+  _target_: fake_task.${task.kind}
+  folder: ${run.folder}
+  updates: ${updates}
+  checkpoint: ${run.checkpoint}
 """
 
 
@@ -147,11 +166,14 @@ class FakeTasks:
 
 
 @pytest.fixture
-def fake_tasks(tmp_path_factory: pytest.TempPathFactory) -> FakeTasks:
+def fake_tasks(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> FakeTasks:
     """A task `fake` that does what `task.kind` says, in a folder that Hydra searches too."""
     folder = tmp_path_factory.mktemp("fake")
     (folder / "conf" / "task").mkdir(parents=True)
-    (folder / "conf" / "task" / "fake.yaml").write_text(FAKE_YAML.format(kind="succeed"))
+    (folder / "conf" / "task" / "fake.yaml").write_text(FAKE_YAML)
     (folder / "fake_task.py").write_text(FAKE_TASK)
+    monkeypatch.syspath_prepend(folder)
     search = f"hydra.searchpath=[file://{folder / 'conf'}]"
     return FakeTasks(("task=fake", search, "trainer=cpu"), {"PYTHONPATH": str(folder)})

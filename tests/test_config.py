@@ -9,18 +9,18 @@ from omegaconf import OmegaConf
 from hydra_plugins.impasto.checks import check
 from hydra_plugins.impasto.composing import choices, groups
 from hydra_plugins.impasto.help import describe, help_text
-from tests.conftest import CONF
+from tests.conftest import CONF, Compose
 
 EXPERIMENTS = choices(CONF, "experiment")
 ALL_CHOICES = [(group, choice) for group in groups(CONF) for choice in choices(CONF, group)]
 
 
-def test_groups_are_those_of_the_design():
+def test_groups_are_those_of_the_design() -> None:
     expected = "task data stroke renderer agent reward replay exploration painter trainer logger"
     assert set(groups(CONF)) == {*expected.split(), "callbacks", "experiment"}
 
 
-def test_default_choices(compose_config):
+def test_default_choices(compose_config: Compose) -> None:
     chosen = compose_config("task=train").hydra.runtime.choices
     expected = {
         "task": "train",
@@ -40,14 +40,14 @@ def test_default_choices(compose_config):
     assert {group: chosen[group] for group in expected} == expected
 
 
-def test_default_knobs(compose_config):
+def test_default_knobs(compose_config: Compose) -> None:
     cfg = compose_config("task=train", "data=mnist")
     knobs = "canvas strokes bundle batch_size seed resume image size export".split()
     assert {knob: OmegaConf.to_container(cfg, resolve=False)[knob] for knob in knobs} == {
         "canvas": {"size": 128, "background": [0, 0, 0]},
         "strokes": "${task.strokes}",
         "bundle": 5,
-        "batch_size": 96,
+        "batch_size": "${task.batch_size}",
         "seed": 0,
         "resume": None,
         "image": None,
@@ -64,13 +64,15 @@ def test_default_knobs(compose_config):
     ("data", "strokes"),
     [("mnist", 5), ("digits", 5), ("svhn", 40), ("celeba", 200), ("imagenet", 400)],
 )
-def test_strokes_are_the_data_sets(compose_config, data, strokes):
+def test_strokes_are_the_data_sets(compose_config: Compose, data: str, strokes: int) -> None:
     assert compose_config("task=train", f"data={data}").strokes == strokes
     assert compose_config("task=paint", f"data={data}").strokes == 500
 
 
 @pytest.mark.parametrize(("group", "choice"), ALL_CHOICES)
-def test_every_choice_composes_and_is_described(compose_config, group, choice):
+def test_every_choice_composes_and_is_described(
+    compose_config: Compose, group: str, choice: str
+) -> None:
     overrides = [f"{group}={choice}"] if group == "task" else ["task=train", f"{group}={choice}"]
     cfg = compose_config(*overrides)
     assert cfg.hydra.runtime.choices[group] == choice
@@ -79,7 +81,9 @@ def test_every_choice_composes_and_is_described(compose_config, group, choice):
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 @pytest.mark.parametrize("task", ["train", "pretrain"])
-def test_every_experiment_passes_the_checks(compose_config, experiment, task):
+def test_every_experiment_passes_the_checks(
+    compose_config: Compose, experiment: str, task: str
+) -> None:
     cfg = compose_config(f"task={task}", f"experiment={experiment}")
     check(cfg)
     assert cfg.updates >= 1
@@ -87,8 +91,8 @@ def test_every_experiment_passes_the_checks(compose_config, experiment, task):
 
 
 def test_experiment_overrides_groups_and_values_and_the_command_line_both(
-    compose_config, tmp_path: Path
-):
+    compose_config: Compose, tmp_path: Path
+) -> None:
     folder = tmp_path / "experiment"
     folder.mkdir()
     (folder / "mine.yaml").write_text(
@@ -105,7 +109,7 @@ def test_experiment_overrides_groups_and_values_and_the_command_line_both(
 
 
 @pytest.mark.parametrize("renderer", ["neural", "analytic"])
-def test_canvas_size_alone_changes_every_size(compose_config, renderer):
+def test_canvas_size_alone_changes_every_size(compose_config: Compose, renderer: str) -> None:
     nodes = []
     for size in (64, 96):
         cfg = compose_config("task=train", f"renderer={renderer}", f"canvas.size={size}")
@@ -126,7 +130,9 @@ def _is_config_only(key: str) -> bool:
 
 
 @pytest.mark.parametrize("logger", ["tensorboard", "csv", "none"])
-def test_trainer_gets_loggers_and_callbacks_as_lists(compose_config, tmp_path, logger):
+def test_trainer_gets_loggers_and_callbacks_as_lists(
+    compose_config: Compose, tmp_path: Path, logger: str
+) -> None:
     cfg = compose_config("task=train", "trainer=cpu", f"logger={logger}")
     cfg.run.folder = tmp_path
     cfg.callbacks = {}
@@ -136,7 +142,7 @@ def test_trainer_gets_loggers_and_callbacks_as_lists(compose_config, tmp_path, l
     assert all(Path(log.log_dir).is_relative_to(tmp_path) for log in trainer.loggers)
 
 
-def test_help_shows_tasks_choices_and_knobs():
+def test_help_shows_tasks_choices_and_knobs() -> None:
     text = help_text(CONF)
     for group, choice in ALL_CHOICES:
         assert f"  {group}={choice}" in text

@@ -63,6 +63,8 @@ def quote_paths(arguments: Sequence[str]) -> list[str]:
 
 def _expand_home(name: str) -> str:
     """Do what the shell does not after `key=`: `~/` at the start is the home folder."""
+    if name == "???":  # OmegaConf's mark for a missing value
+        return "./???"
     if name.startswith("~/") and not os.path.lexists(name):
         return os.path.expanduser(name)
     return name

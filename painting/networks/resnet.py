@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from painting.networks.layers import TReLU, weight_normed_conv
+from painting.observation import CANVAS, STEP, TARGET
 
 _GROUPS = 4
 
@@ -50,11 +52,40 @@ class ResidualBlock(nn.Module):
         return out
 
 
+class StepFeatures(nn.Module):
+    """Sines and cosines of how far the painting is, through a linear layer, as transformers do.
+
+    The observation's step is a constant plane among nine; a small network hardly tells one step from
+    the next by it, and repeats its first bundle. This says it loudly, next to the output.
+
+    Args:
+        out_features: Numbers out.
+        frequencies: Octaves.
+        gain: Factor on the output at the start.
+    """
+
+    def __init__(self, out_features: int, frequencies: int = 6, gain: float = 3.0) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2 * frequencies, out_features)
+        with torch.no_grad():
+            self.linear.weight.mul_(gain)
+        octaves = torch.pi * 2.0 ** torch.arange(frequencies)
+        self.register_buffer("octaves", octaves, persistent=False)
+        self.octaves: Tensor
+
+    def forward(self, progress: Tensor) -> Tensor:
+        """t / T (B,) to (B, out_features)."""
+        phase = progress[:, None] * self.octaves
+        out: Tensor = self.linear(torch.cat([phase.sin(), phase.cos()], dim=1))
+        return out
+
+
 class ResNet(nn.Module):
     """ResNet for small pictures: stride-2 3 x 3 stem, no max-pool, every stage halves.
 
     The defaults are the papers' ResNet-18 (He et al., 2016, Table 1). Nothing depends on the
-    picture's size: a global average stands before the last layer.
+    picture's size: a global average stands before the last layer. `residual` and `hidden` are this
+    project's and off by default; they let a small network paint many steps (see docs/recipes.md).
 
     Args:
         in_channels: Channels of the observation.
@@ -63,6 +94,8 @@ class ResNet(nn.Module):
         width: Channels of the stem and of the first stage.
         norm: ``batch`` (batch normalization, ReLU), ``weight`` (weight normalization, TReLU) or
             ``group`` (group normalization, ReLU).
+        residual: If not 0, target minus canvas times this is seen as three more planes.
+        hidden: If not 0, a layer of so many units before the last, which `StepFeatures` join.
 
     Raises:
         ValueError: An unknown `norm`.
@@ -70,17 +103,19 @@ class ResNet(nn.Module):
 
     def __init__(
         self, in_channels: int, out_features: int, blocks: Sequence[int] = (2, 2, 2, 2),
-        width: int = 64, norm: str = "batch",
+        width: int = 64, norm: str = "batch", residual: float = 0.0, hidden: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
         if norm not in _NORMS:
             raise ValueError(f"norm is {norm!r}, not one of {', '.join(_NORMS)}")
         self._config = {
             "in_channels": in_channels, "out_features": out_features, "blocks": list(blocks),
-            "width": width, "norm": norm,
+            "width": width, "norm": norm, "residual": residual, "hidden": hidden,
         }  # fmt: skip
         conv, nonlinearity = _NORMS[norm]
-        self.stem = nn.Sequential(conv(in_channels, width, 3, 2), nonlinearity())
+        self.residual = residual
+        seen = in_channels + 3 if residual else in_channels
+        self.stem = nn.Sequential(conv(seen, width, 3, 2), nonlinearity())
         stages: list[nn.Module] = []
         fan_in = width
         for depth, count in enumerate(blocks):
@@ -89,7 +124,9 @@ class ResNet(nn.Module):
                 stages.append(ResidualBlock(fan_in, fan_out, 2 if index == 0 else 1, norm))
                 fan_in = fan_out
         self.stages = nn.Sequential(*stages)
-        self.head = nn.Linear(fan_in, out_features)
+        self.hidden = nn.Linear(fan_in, hidden) if hidden else None
+        self.step_features = StepFeatures(hidden) if hidden else None
+        self.head = nn.Linear(hidden or fan_in, out_features)
 
     def config(self) -> dict[str, Any]:
         """Constructor arguments."""
@@ -97,8 +134,15 @@ class ResNet(nn.Module):
 
     def forward(self, observation: Tensor) -> Tensor:
         """(B, in_channels, H, W) to (B, out_features)."""
-        features = self.stages(self.stem(observation))
-        out: Tensor = self.head(features.mean((2, 3)))
+        seen = observation
+        if self.residual:
+            missing = observation[:, TARGET] - observation[:, CANVAS]
+            seen = torch.cat([observation, self.residual * missing], dim=1)
+        features = self.stages(self.stem(seen)).mean((2, 3))
+        if self.hidden is not None and self.step_features is not None:
+            progress = observation[:, STEP, 0, 0]
+            features = torch.relu(self.hidden(features) + self.step_features(progress))
+        out: Tensor = self.head(features)
         return out
 
 
@@ -118,9 +162,9 @@ class Critic(ResNet):
 
     def __init__(
         self, in_channels: int, blocks: Sequence[int] = (2, 2, 2, 2), width: int = 64,
-        norm: str = "weight",
+        norm: str = "weight", residual: float = 0.0, hidden: int = 0,
     ) -> None:  # fmt: skip
-        super().__init__(in_channels, 1, blocks, width, norm)
+        super().__init__(in_channels, 1, blocks, width, norm, residual, hidden)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 

@@ -59,7 +59,7 @@ class OptimizePainter(Painter):
     canvas_size: int = 128
     background: Sequence[float] = (0.0, 0.0, 0.0)
     steps: int = 700
-    learning_rate: float = 0.01
+    learning_rate: float = 0.02
     tries: int = 48
     focus: float = 2.0
     moves: int = 12

@@ -51,7 +51,7 @@ def plan(strokes: int, steps: int, moves: int, moved: float) -> dict[int, Event]
     for move in range(1, moves + 1 if count else 1):
         step = int(steps * (_GROWING + (_MOVING - _GROWING) * move / moves))
         events.setdefault(step, Event(count, count, _radius(strokes)))
-    return {step: event for step, event in events.items() if step < steps}
+    return events
 
 
 def cooling(step: int, steps: int) -> float:

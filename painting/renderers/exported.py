@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from painting.errors import UserError
-from painting.exports import build, describe, load_weights, read_export, write_export
+from painting.exports import build, check_keys, describe, load_weights, read_export, write_export
 from painting.renderers.base import Renderer
 from painting.strokes import Stroke
 
@@ -96,6 +96,7 @@ def load_renderer(
             f"{folder} holds a {config.get('kind', 'thing of no kind')}, not a renderer",
             "give renderer.weights a folder that task=pretrain exported",
         )
+    check_keys(config, folder, "renderer", "verdict")
     renderer = build(config["renderer"])
     if stroke is not None and renderer.stroke.name != stroke.name:
         raise UserError(

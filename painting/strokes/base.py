@@ -219,12 +219,15 @@ class Stroke(ABC):
                 f"a {self.name} stroke has the shape parameters {sorted(record)}",
                 f"give {', '.join(self.parameters)}",
             )
-        values = [
-            (float(record[key]) - _RADIUS_LEAST) / _RADIUS_RANGE
-            if key.startswith("radius")
-            else float(record[key])
-            for key in self.parameters
-        ]
+        try:
+            values = [
+                (float(record[key]) - _RADIUS_LEAST) / _RADIUS_RANGE
+                if key.startswith("radius")
+                else float(record[key])
+                for key in self.parameters
+            ]
+        except (TypeError, ValueError) as error:
+            raise UserError(f"a {self.name} stroke holds what is not a number", "mend it") from error
         if not all(math.isfinite(value) for value in values):
             raise UserError(f"a {self.name} stroke holds a number that is not finite", "mend it")
         return torch.tensor(values, dtype=torch.float32)

@@ -139,6 +139,17 @@ def test_a_number_out_of_range_names_its_key(
         build(Digits, **{option: value})
 
 
+@pytest.mark.parametrize("value", ["many", 2.5, True])
+def test_what_is_no_whole_number_names_its_key(build: Build, value: object) -> None:
+    with pytest.raises(UserError, match=r"^data\.val_limit=.* is not a whole number"):
+        build(Digits, val_limit=value)
+
+
+def test_an_empty_root_is_not_the_current_folder() -> None:
+    with pytest.raises(UserError, match=r"^data\.root is given, but empty"):
+        Images(canvas_size=16, batch_size=4, root="")
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_resumed_module_hands_out_the_same_next_batches(
     build: Build, images_root: Path, workers: int

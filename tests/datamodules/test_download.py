@@ -1,9 +1,10 @@
+import contextlib
 import http.server
 import socket
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -21,14 +22,23 @@ def silent_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def refusing_server() -> Iterator[str]:
-    """A server that answers every request with an error."""
-    handler = http.server.BaseHTTPRequestHandler
-    with http.server.HTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.handle_request, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        thread.join(5)
+def serve() -> Iterator[Callable[[int], str]]:
+    """Start a server that answers one request with a status."""
+    with contextlib.ExitStack() as stack:
+
+        def start(status: int) -> str:
+            class Handler(http.server.BaseHTTPRequestHandler):
+                def do_HEAD(self) -> None:
+                    self.send_response(status)
+                    self.end_headers()
+
+            server = stack.enter_context(http.server.HTTPServer(("127.0.0.1", 0), Handler))
+            thread = threading.Thread(target=server.handle_request, daemon=True)
+            thread.start()
+            stack.callback(thread.join, 5)
+            return f"http://127.0.0.1:{server.server_port}/"
+
+        yield start
 
 
 @pytest.fixture(autouse=True)
@@ -42,10 +52,12 @@ def test_a_silent_server_is_given_up_in_time(silent_server: str) -> None:
     assert time.monotonic() - start < 2
 
 
-def test_an_answer_is_an_answer_even_if_it_is_an_error(
-    refusing_server: str, silent_server: str
+@pytest.mark.parametrize(("status", "expected"), [(200, True), (404, True), (503, False)])
+def test_a_page_that_is_not_there_is_an_answer_and_a_server_in_trouble_is_none(
+    serve: Callable[[int], str], silent_server: str, status: int, expected: bool
 ) -> None:
-    assert reachable([silent_server, refusing_server], seconds=10)
+    seconds = 10 if expected else 0.5
+    assert reachable([silent_server, serve(status)], seconds) == expected
 
 
 def test_without_an_answer_the_download_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:

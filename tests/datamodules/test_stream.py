@@ -38,7 +38,7 @@ def test_a_batch_is_a_function_of_the_seed_and_the_position() -> None:
     assert not all(np.array_equal(other.numbers(k), wanted[k]) for k in range(30))
 
 
-def test_a_flip_belongs_to_the_image_and_the_epoch_not_to_its_place() -> None:
+def test_a_flip_belongs_to_the_image_and_the_epoch_not_to_the_batch() -> None:
     small, large = (BatchPlan(count=64, batch_size=size, seed=0, flip=True) for size in (4, 16))
 
     def flipped(plan: BatchPlan, size: int, epoch: int) -> dict[int, bool]:

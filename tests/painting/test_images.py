@@ -73,7 +73,7 @@ def test_transparent_pixels_show_the_background(tmp_path: Path) -> None:
 
 
 def test_a_transparent_palette_entry_shows_the_background(tmp_path: Path) -> None:
-    picture = Image.fromarray(np.array([[0, 1]], np.uint8), mode=None).convert("P")
+    picture = Image.fromarray(np.array([[0, 1]], np.uint8)).convert("P")
     picture.putpalette([10, 20, 30, 40, 50, 60])
     picture.save(tmp_path / "p.png", transparency=0)
     assert read_image(tmp_path / "p.png", (1, 2, 3))[0].tolist() == [[1, 2, 3], [40, 50, 60]]

@@ -1,0 +1,56 @@
+# `make help` shows what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help install quickstart test test-all lint format bench clean
+
+# The first Python on this machine that the project runs on; PYTHON=... chooses another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+	2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+OUT ?= outputs/quickstart
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+	@echo; echo "python run.py --help shows the tasks, groups and knobs (after: source $(BIN)/activate)"
+
+install: $(STAMP) ## make .venv and install, once
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 to 3.13 — install one, or give PYTHON=path" >&2; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+quickstart: $(STAMP) ## train a renderer and an agent, paint digits and a photograph (minutes)
+	$(BIN)/python run.py task=pretrain experiment=quickstart_renderer hydra.run.dir=$(OUT)/renderer
+	$(BIN)/python run.py task=train experiment=quickstart renderer=neural \
+		renderer.weights=$(OUT)/renderer hydra.run.dir=$(OUT)/agent
+	$(BIN)/python run.py task=evaluate experiment=quickstart agent.weights=$(OUT)/agent \
+		hydra.run.dir=$(OUT)/evaluation
+	$(BIN)/python run.py task=paint experiment=quickstart_photograph hydra.run.dir=$(OUT)/photograph \
+		image="$$($(BIN)/python -c 'import skimage; print(skimage.__path__[0] + "/data/astronaut.png")')"
+
+test: $(STAMP) ## run the tests
+	$(BIN)/python -m pytest
+
+test-all: $(STAMP) ## run the tests, the slow ones too
+	$(BIN)/python -m pytest -m "not gpu"
+
+lint: $(STAMP) ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## put the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## time what matters, and print a table
+	$(BIN)/python -m benchmarks
+
+clean: ## remove caches and build files; runs, data and .venv stay
+	rm -rf .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,82 @@
+"""One page of what runs left behind: ``task=gallery``."""
+
+import base64
+import html
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from painting.errors import UserError
+from painting.images import atomic_write
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem }
+img { max-width: 100%; image-rendering: pixelated; margin: .3rem 1rem .3rem 0; vertical-align: top }
+figure { display: inline-block; margin: 0 } figcaption { color: #666; font-size: 13px }
+table { border-collapse: collapse; font-size: 14px } td { padding: 0 1rem 0 0 }
+"""
+# Pictures from inside the project's own runs are small; anything larger is left in its folder.
+_LARGEST_BYTES = 3_000_000
+_FIGURES = (
+    "experiment", "status", "updates", "strokes", "l2", "psnr", "ssim", "readable",
+    "renderer_mse", "mean_image_mse", "images", "seconds",
+)  # fmt: skip
+
+
+def gallery(runs: Sequence[str], folder: Path) -> dict[str, Any]:
+    """Put the pictures and figures of runs on one self-contained page, and print the figures.
+
+    Args:
+        runs: Run folders, in order.
+        folder: Where ``index.html`` goes.
+
+    Returns:
+        How many runs are on it.
+
+    Raises:
+        UserError: A folder holds no run.
+    """
+    sections = [_section(Path(run)) for run in runs]
+    page = folder / "index.html"
+    text = (
+        f"<!doctype html><meta charset=utf-8><title>Impasto</title><style>{_STYLE}</style>"
+        + "\n".join(sections)
+    )
+    with atomic_write(page) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    print(f"page: {page}")
+    return {"runs": len(sections)}
+
+
+def _section(run: Path) -> str:
+    """One run: its figures, then its pictures."""
+    try:
+        summary: dict[str, Any] = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"runs: {run} holds no summary.json that can be read", "give folders of finished runs"
+        ) from error
+    figures = {name: _short(summary[name]) for name in _FIGURES if name in summary}
+    title = f"{summary.get('task', 'run')} in {run}"
+    print(f"{title}: " + ", ".join(f"{name} {value}" for name, value in figures.items()))
+    cells = "".join(
+        f"<tr><td>{html.escape(name)}<td>{html.escape(value)}" for name, value in figures.items()
+    )
+    pictures = sorted([*run.glob("*.png"), *run.glob("*/painting.*")])
+    shown = "".join(_figure(run, path) for path in pictures if path.suffix in (".png", ".gif"))
+    return f"<h2>{html.escape(title)}</h2><table>{cells}</table>{shown}"
+
+
+def _figure(run: Path, path: Path) -> str:
+    name = html.escape(str(path.relative_to(run)))
+    if path.stat().st_size > _LARGEST_BYTES:
+        return f"<p>{name} is large; it lies in the run folder.</p>"
+    data = base64.b64encode(path.read_bytes()).decode()
+    kind = path.suffix[1:]
+    image = f'<img alt="{name}" src="data:image/{kind};base64,{data}">'
+    return f"<figure>{image}<figcaption>{name}</figcaption></figure>"
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,166 @@
+"""The lookup of `resume=`, over run folders that are only pretended."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from hydra_plugins.impasto.resuming import find_checkpoint, find_resumable, locked
+from painting.errors import UserError
+
+CONFIG = {
+    "task": {"updates": 100},
+    "updates": "${task.updates}",
+    "seed": 0,
+    "bundle": 5,
+    "rate": 1e-4,
+    "resume": None,
+    "data": {"_target_": "datamodules.Digits", "root": "/a", "cache": "data/"},
+    "renderer": {"weights": None},
+    "logger": {},
+    "trainer": {"accelerator": "cpu"},
+}
+
+
+def config(**changes: object) -> DictConfig:
+    cfg = OmegaConf.create(CONFIG)
+    for key, value in changes.items():
+        OmegaConf.update(cfg, key.replace("__", "."), value)
+    return cfg
+
+
+def make_run(
+    folder: Path,
+    cfg: DictConfig,
+    *,
+    age: int = 0,
+    checkpoint: bool = True,
+    **summary: object,
+) -> Path:
+    (folder / ".hydra").mkdir(parents=True)
+    OmegaConf.save(cfg, folder / ".hydra" / "config.yaml")
+    if checkpoint:
+        (folder / "checkpoints").mkdir()
+        last = folder / "checkpoints" / "last.ckpt"
+        last.touch()
+        os.utime(last, (1_000_000 - age, 1_000_000 - age))
+    if summary:
+        (folder / "summary.json").write_text(json.dumps(summary))
+    return folder
+
+
+def found_folder(own: Path, cfg: DictConfig) -> str | None:
+    found = find_resumable(own, cfg)
+    return found.folder.name if found else None
+
+
+def test_nothing_to_find(tmp_path: Path) -> None:
+    assert find_resumable(tmp_path / "none" / "own", config()) is None
+    assert find_resumable(tmp_path / "own", config()) is None
+
+
+def test_own_folder_comes_first(tmp_path: Path) -> None:
+    make_run(tmp_path / "own", config(), age=10, status="interrupted")
+    make_run(tmp_path / "other", config(), status="interrupted")
+    found = find_resumable(tmp_path / "own", config())
+    assert found is not None
+    assert found.folder == tmp_path / "own"
+    assert found.checkpoint == tmp_path / "own" / "checkpoints" / "last.ckpt"
+    assert not found.complete
+
+
+def test_newest_unfinished_run_beside_it(tmp_path: Path) -> None:
+    make_run(tmp_path / "old", config(), age=20, status="interrupted")
+    make_run(tmp_path / "killed", config(), age=10)
+    make_run(tmp_path / "done", config(), age=5, status="finished", updates=100)
+    make_run(tmp_path / "diverged", config(), age=1, status="diverged")
+    make_run(tmp_path / "empty", config(), checkpoint=False, status="interrupted")
+    assert found_folder(tmp_path / "own", config()) == "killed"
+
+
+def test_jobs_of_a_sweep_stay_in_their_folders(tmp_path: Path) -> None:
+    make_run(tmp_path / "0", config(), status="interrupted")
+    assert find_resumable(tmp_path / "1", config(), alone=False) is None
+    found = find_resumable(tmp_path / "0", config(), alone=False)
+    assert found is not None
+    assert found.folder == tmp_path / "0"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"resume": "auto"},
+        {"updates": 200},
+        {"task__updates": 300},
+        {"data__root": "/b"},
+        {"data__cache": "/tmp"},
+        {"logger": {"csv": {"name": "csv"}}},
+        {"trainer": {"accelerator": "gpu"}},
+    ],
+)
+def test_what_may_differ(tmp_path: Path, change: dict[str, object]) -> None:
+    make_run(tmp_path / "before", config(), status="interrupted")
+    assert found_folder(tmp_path / "own", config(**change)) == "before"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": 1}, {"bundle": 4}, {"rate": 2e-4}, {"renderer__weights": "x"}],
+)
+def test_what_may_not_differ(tmp_path: Path, change: dict[str, object]) -> None:
+    make_run(tmp_path / "before", config(), status="interrupted")
+    assert found_folder(tmp_path / "own", config(**change)) is None
+
+
+@pytest.mark.parametrize(("updates", "complete"), [(50, True), (100, True), (101, False)])
+def test_a_finished_run_goes_on_only_for_more_updates(
+    tmp_path: Path, updates: int, complete: bool
+) -> None:
+    make_run(tmp_path / "done", config(), status="finished", updates=100)
+    found = find_resumable(tmp_path / "own", config(updates=updates))
+    assert found is not None
+    assert found.complete is complete
+
+
+def test_an_untrained_renderer_is_complete_too(tmp_path: Path) -> None:
+    make_run(tmp_path / "done", config(), status="untrained", updates=100)
+    found = find_resumable(tmp_path / "own", config())
+    assert found is not None
+    assert found.complete
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "\x00", ""])
+def test_a_damaged_config_is_no_candidate(tmp_path: Path, text: str) -> None:
+    run = make_run(tmp_path / "before", config(), status="interrupted")
+    (run / ".hydra" / "config.yaml").write_text(text)
+    assert found_folder(tmp_path / "own", config()) is None
+
+
+def test_a_damaged_summary_is_that_of_a_killed_run(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "before", config())
+    (run / "summary.json").write_text('{"status": "fini')
+    found = find_resumable(tmp_path / "own", config())
+    assert found is not None
+    assert not found.complete
+
+
+def test_a_running_run_is_left_alone(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "before", config())
+    with locked(run):
+        assert found_folder(tmp_path / "own", config()) is None
+        with pytest.raises(UserError, match="another process"), locked(run):
+            pass
+    assert found_folder(tmp_path / "own", config()) == "before"
+
+
+def test_find_checkpoint(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", config())
+    last = run / "checkpoints" / "last.ckpt"
+    assert find_checkpoint(str(run)) == last
+    assert find_checkpoint(str(last)) == last
+    with pytest.raises(UserError, match="does not exist"):
+        find_checkpoint(str(tmp_path / "no.ckpt"))
+    with pytest.raises(UserError, match=r"last\.ckpt"):
+        find_checkpoint(str(tmp_path))

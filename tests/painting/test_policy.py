@@ -1,0 +1,128 @@
+"""Actor and environment, painting and exported."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from torch import Tensor
+
+from painting.drawing import draw
+from painting.environment import PaintingEnvironment
+from painting.errors import UserError
+from painting.networks import Actor
+from painting.policy import PaintingPolicy
+from painting.renderers import AnalyticRenderer, NeuralRenderer, Renderer
+from painting.strokes import Bezier, Line
+
+SIZE, B = 16, 3
+BACKGROUND = (0.2, 0.1, 0.0)
+
+
+def policy(
+    strokes: int = 5, bundle: int = 2, renderer: Renderer | None = None, **actor: object
+) -> PaintingPolicy:
+    torch.manual_seed(0)
+    environment = PaintingEnvironment(
+        renderer or AnalyticRenderer(Line(), SIZE), strokes, bundle, BACKGROUND
+    )
+    arguments = {"blocks": [1, 1], "width": 4, **actor}
+    made = PaintingPolicy(Actor(9, environment.action_dim, **arguments), environment)
+    for _ in range(3):  # batch statistics that are not those of the start
+        made.actor(environment.observe(environment.reset(targets())))
+    return made
+
+
+def targets() -> Tensor:
+    return torch.rand(B, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(4))
+
+
+@pytest.mark.parametrize(("strokes", "bundle"), [(5, 2), (4, 2), (1, 5), (7, 1)])
+def test_exactly_so_many_strokes(strokes: int, bundle: int) -> None:
+    painter = policy(strokes, bundle)
+    found, canvas = painter.paint(targets())
+    assert found.shape == (B, strokes, 11)
+    assert 0 <= found.min() <= found.max() <= 1
+    # With the exact renderer the agent saw what the strokes draw.
+    drawn = draw(painter.stroke, found, SIZE, SIZE, BACKGROUND)
+    torch.testing.assert_close(canvas, drawn)
+
+
+def test_each_bundle_sees_the_canvas_before_it() -> None:
+    painter = policy(strokes=4, bundle=2)
+    found, _ = painter.paint(targets())
+    painter.eval()
+    world = painter.environment
+    state = world.reset(targets())
+    with torch.no_grad():
+        for step in range(2):
+            action = painter.actor(world.observe(state))
+            torch.testing.assert_close(found[:, 2 * step : 2 * step + 2].flatten(1), action)
+            state = world.step(state, action)
+    assert (found[:, :2] - found[:, 2:]).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_painting_changes_nothing(training: bool) -> None:
+    painter = policy().train(training)
+    before = {key: value.clone() for key, value in painter.state_dict().items()}
+    random = torch.get_rng_state()
+    first, _ = painter.paint(targets())
+    again, _ = painter.paint(targets())
+    assert torch.equal(first, again)
+    assert painter.actor.training == training
+    assert torch.equal(torch.get_rng_state(), random)
+    for key, value in painter.state_dict().items():
+        assert torch.equal(value, before[key])  # batch statistics too
+    assert not first.requires_grad
+
+
+def test_a_picture_is_painted_alone_as_in_a_batch() -> None:
+    painter = policy()
+    together, _ = painter.paint(targets())
+    alone, _ = painter.paint(targets()[1:2])
+    torch.testing.assert_close(together[1:2], alone, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "renderer",
+    [AnalyticRenderer(Line(), SIZE), NeuralRenderer(Bezier(), SIZE, [8], 4)],
+    ids=["analytic", "neural"],
+)
+@pytest.mark.parametrize("actor", [{}, {"norm": "group", "hidden": 8, "residual": 1.0}])
+def test_a_loaded_policy_paints_the_same(
+    tmp_path: Path, renderer: Renderer, actor: dict[str, object]
+) -> None:
+    painter = policy(renderer=renderer, **actor)
+    painter.save(tmp_path / "agent")
+    for where in (tmp_path / "agent", tmp_path, str(tmp_path)):
+        loaded = PaintingPolicy.load(where)
+        for found, expected in zip(loaded.paint(targets()), painter.paint(targets()), strict=True):
+            assert torch.equal(found, expected)
+        world = loaded.environment
+        assert (world.strokes, world.bundle, world.background) == (5, 2, BACKGROUND)
+        assert loaded.canvas_size == SIZE
+        assert not any(p.requires_grad for p in loaded.parameters())
+        assert not loaded.training
+
+
+def test_what_is_no_agent_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        PaintingPolicy.load(tmp_path / "nothing")
+    policy().save(tmp_path / "agent")
+    config_file = tmp_path / "agent" / "config.yaml"
+    config = yaml.safe_load(config_file.read_text())
+    for change, message in [
+        ({"kind": "renderer"}, "holds a renderer, not an agent"),
+        ({"bundle": 3}, "do not fit"),
+        ({"actor": {**config["actor"], "width": 8}}, "do not fit"),
+        ({"actor": {**config["actor"], "_target_": "subprocess.run"}}, "subprocess"),
+    ]:
+        config_file.write_text(yaml.safe_dump(config | change))
+        if "bundle" not in change:  # an actor's outputs do not say of how many strokes they are
+            with pytest.raises(UserError, match=message):
+                PaintingPolicy.load(tmp_path)
+    del config["actor"]
+    config_file.write_text(yaml.safe_dump(config))
+    with pytest.raises(UserError, match=r"config\.yaml lacks actor"):
+        PaintingPolicy.load(tmp_path)
