@@ -51,7 +51,7 @@ def _palette(frames: Sequence[NDArray[np.uint8]]) -> Image.Image:
     """One palette for all frames (one for each would flicker), from some of them."""
     some = [*frames[:: max(1, len(frames) // 8)], frames[-1]]
     sheet = np.concatenate([frame[::2, ::2] for frame in some], axis=1)
-    return Image.fromarray(sheet).quantize(256, method=Image.Quantize.MEDIANCUT)
+    return Image.fromarray(sheet).quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=2)
 
 
 def fit_size(height: int, width: int, longer: int) -> tuple[int, int]:

@@ -1,7 +1,6 @@
 """The stroke record, `strokes.json`: every stroke of a painting, to be drawn again at any size."""
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from inspect import isabstract
@@ -176,4 +175,4 @@ def _color(value: object, name: str) -> list[float]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -69,6 +69,9 @@ def outcome_of(error: BaseException) -> Outcome:
     interruption = error
     if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
         interruption = error.__context__  # Lightning's trainer turns Ctrl-C into an exit
+    # Lightning's own exit on SIGTERM is known by name, so that knowing it loads no Lightning.
+    if type(error).__name__ == "SIGTERMException":
+        interruption = Terminated()
     if isinstance(interruption, KeyboardInterrupt):
         number = signal.SIGTERM if isinstance(interruption, Terminated) else signal.SIGINT
         return Outcome("interrupted", _FIRST_SIGNAL + number, "interrupted", error=error)

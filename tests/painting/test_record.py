@@ -69,6 +69,20 @@ def test_nothing_half_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_failure_leaves_the_old_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = file.read_text()
+
+    def full_disk(path: Path, text: str, **_: object) -> None:
+        path.write_bytes(text[:20].encode())
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        write_record(file, record(Circle()))
+    assert file.read_text() == old
+    assert list(file.parent.iterdir()) == [file]
+
+
 WRONG = {
     "version": ("version", 2, "version 2"),
     "kind": ("stroke", "spiral", "bezier, circle, line, triangle"),

@@ -25,7 +25,7 @@ GOOD, BAD = Verdict(mse=0.001, mean_image=0.05), Verdict(mse=0.03, mean_image=0.
 
 def small(stroke: Stroke | None = None, size: int = 16) -> NeuralRenderer:
     torch.manual_seed(0)
-    return NeuralRenderer(stroke or Circle(), size, hidden=[16, 24], channels=4)
+    return NeuralRenderer(stroke or Circle(), size, hidden=[16, 24], channels=16)
 
 
 def shapes(stroke: Stroke, count: int = 6) -> Tensor:

@@ -126,11 +126,11 @@ def test_a_folder_leaves_a_sheet_of_targets_above_paintings(tmp_path: Path) -> N
 
 
 def test_equal_stems_and_reserved_names_get_folders_of_their_own(tmp_path: Path) -> None:
-    names = ["a.png", "a.jpg", "A.bmp", "paintings.png.png", ".hidden.png"]
+    names = ["A.bmp", "a.png", "a.jpg", "paintings.png.png", ".hidden.png"]
     sources = [save(tmp_path / name) for name in names]
     paint(CirclePainter(), sources, tmp_path / "run", export=None)
     folders = {path.name for path in (tmp_path / "run").iterdir() if path.is_dir()}
-    assert folders == {"a", "a-2", "A-3", "paintings.png-2", "hidden"}
+    assert folders == {"A", "a-2", "a-3", "paintings.png-2", "hidden"}
 
 
 def test_broken_pictures_in_a_folder_are_skipped_and_named(

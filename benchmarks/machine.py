@@ -1,0 +1,52 @@
+"""Which machine a figure was measured on, and how long things take there."""
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+
+def machine() -> str:
+    """The processor or accelerator, threads, and versions, in a line."""
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        models = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        name = models[0].partition(":")[2].strip() if models else name
+    if torch.cuda.is_available():
+        name += f", {torch.cuda.get_device_name()}"
+    return (
+        f"{name}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, "
+        f"Python {platform.python_version()}, torch {torch.__version__}"
+    )
+
+
+def device() -> torch.device:
+    """Where to measure: CUDA if there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def seconds(work: Callable[[], object], repeats: int = 5) -> float:
+    """Median wall-clock seconds of `work`, after one call to warm up."""
+    times = []
+    for _ in range(repeats + 1):
+        started = time.perf_counter()
+        work()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times[1:])
+
+
+def peak_memory_mb() -> float:
+    """Most resident memory that this process has had, in MB (0 where the system does not tell)."""
+    try:
+        import resource
+    except ImportError:
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if platform.system() == "Darwin" else peak / 1e3

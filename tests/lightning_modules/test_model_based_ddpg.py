@@ -1,0 +1,377 @@
+"""The updates: which network each changes, by what loss, in which order."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lightning_modules import ModelBasedDDPG
+from painting.environment import PaintingEnvironment, State
+from painting.networks import ZeroCritic
+from painting.renderers import AnalyticRenderer, NeuralRenderer
+from painting.replay import Transition
+from painting.rewards import L2Reward, l2_distance
+from painting.strokes import Circle
+from tests.lightning_modules.conftest import (
+    BUNDLE,
+    SIZE,
+    STEPS,
+    attached,
+    make_agent,
+    stir,
+)
+
+PARTS = {
+    "actor": "actor.", "critic": "critic.", "discriminator": "reward.discriminator.",
+    "target_actor": "target_actor.", "target_critic": "target_critic.",
+    "target_discriminator": "reward.target_discriminator.", "renderer": "renderer.",
+}  # fmt: skip
+
+
+@contextmanager
+def only_changes(agent: ModelBasedDDPG, *parts: str) -> Iterator[None]:
+    """Assert that in the block every one of these parts changes, and nothing else does."""
+    before = {key: value.clone() for key, value in agent.state_dict().items()}
+    yield
+    changed = {
+        part for part, prefix in PARTS.items() for key, value in agent.state_dict().items()
+        if key.startswith(prefix) and not torch.equal(value, before[key])
+    }  # fmt: skip
+    assert changed == set(parts)
+
+
+def transition(agent: ModelBasedDDPG, count: int = 6) -> Transition:
+    return agent.replay.sample(count, torch.Generator().manual_seed(0))
+
+
+def parameters(agent: ModelBasedDDPG, part: str) -> list[nn.Parameter]:
+    return [p for name, p in agent.named_parameters() if name.startswith(PARTS[part])]
+
+
+@pytest.fixture
+def neural_agent() -> ModelBasedDDPG:
+    """One that paints through a learned renderer, which has parameters to protect."""
+    torch.manual_seed(1)
+    renderer = NeuralRenderer(Circle(), SIZE, [16, 16], 8)
+    return attached(make_agent(environment=PaintingEnvironment(renderer, 5, BUNDLE)))
+
+
+# ---- who changes
+
+
+def test_update_critic_changes_only_the_critic(neural_agent: ModelBasedDDPG) -> None:
+    with only_changes(neural_agent, "critic"):
+        neural_agent.update_critic(transition(neural_agent))
+
+
+def test_update_actor_changes_only_the_actor(neural_agent: ModelBasedDDPG) -> None:
+    agent = neural_agent
+    with only_changes(agent, "actor"):
+        agent.update_actor(transition(agent))
+    for part in PARTS.keys() - {"actor"}:
+        assert parameters(agent, part)
+        assert all(p.grad is None for p in parameters(agent, part)), part
+    assert all(p.grad is not None for p in parameters(agent, "actor"))
+    for part in ("actor", "critic", "discriminator"):  # toggled back
+        assert all(p.requires_grad for p in parameters(agent, part))
+    for part in ("target_actor", "target_critic", "target_discriminator", "renderer"):
+        assert not any(p.requires_grad for p in parameters(agent, part))
+
+
+def test_update_discriminator_changes_it_and_its_slow_copy(neural_agent: ModelBasedDDPG) -> None:
+    with only_changes(neural_agent, "discriminator", "target_discriminator"):
+        neural_agent.update_discriminator(transition(neural_agent))
+    for part in PARTS.keys() - {"discriminator"}:
+        assert all(p.grad is None for p in parameters(neural_agent, part)), part
+
+
+def test_an_update_changes_all_but_the_renderer(neural_agent: ModelBasedDDPG) -> None:
+    with only_changes(neural_agent, *(PARTS.keys() - {"renderer"})):
+        neural_agent.update(transition(neural_agent))
+    for part in ("target_actor", "target_critic", "target_discriminator", "renderer"):
+        assert all(p.grad is None for p in parameters(neural_agent, part)), part
+
+
+def test_gradients_of_one_update_do_not_reach_the_next(agent: ModelBasedDDPG) -> None:
+    """Two updates on the same batch from the same state are the same."""
+    batch = transition(agent)
+    state = {key: value.clone() for key, value in agent.actor.state_dict().items()}
+    for optimizer in agent.optimizers():
+        optimizer.param_groups[0]["lr"] = 0.0
+    agent.actor.eval()  # batch statistics would move
+    agent.update_actor(batch)
+    first = [p.grad.clone() for p in agent.actor.parameters()]
+    agent.update_actor(batch)
+    for gradient, parameter in zip(first, agent.actor.parameters(), strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)
+    for key, value in agent.actor.state_dict().items():
+        assert torch.equal(value, state[key])
+
+
+def test_order_is_critic_actor_discriminator(
+    agent: ModelBasedDDPG, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    def spied(name: str, real: Callable[[Transition], dict[str, Tensor]]) -> Callable[..., object]:
+        def call(batch: Transition) -> dict[str, Tensor]:
+            order.append(name)
+            slow = [key for key, _ in agent.named_parameters() if key.startswith("target_")]
+            before = {key: agent.state_dict()[key].clone() for key in slow}
+            figures = real(batch)
+            for key in slow:  # slow copies follow at the very end
+                assert torch.equal(agent.state_dict()[key], before[key])
+            return figures
+
+        return call
+
+    for name in ("update_critic", "update_actor", "update_discriminator"):
+        monkeypatch.setattr(agent, name, spied(name, getattr(agent, name)))
+    agent.update(transition(agent))
+    assert order == ["update_critic", "update_actor", "update_discriminator"]
+
+
+def test_slow_copies_follow_by_tau(agent: ModelBasedDDPG) -> None:
+    slow = {key: value.clone() for key, value in agent.target_actor.state_dict().items()}
+    slow_critic = {key: value.clone() for key, value in agent.target_critic.state_dict().items()}
+    agent.update(transition(agent))
+    pairs = [
+        (agent.target_actor, agent.actor, slow), (agent.target_critic, agent.critic, slow_critic)
+    ]  # fmt: skip
+    for target, source, before in pairs:
+        for key, value in target.state_dict().items():
+            if value.is_floating_point():
+                expected = 0.9 * before[key] + 0.1 * source.state_dict()[key]
+                torch.testing.assert_close(value, expected)
+
+
+def test_each_network_has_an_optimizer_and_a_schedule(agent: ModelBasedDDPG) -> None:
+    actor, critic, discriminator = agent.optimizers()
+    for optimizer, part in [
+        (actor, "actor"), (critic, "critic"), (discriminator, "discriminator")
+    ]:  # fmt: skip
+        held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        assert held == {id(p) for p in parameters(agent, part)}
+    assert discriminator.param_groups[0]["betas"] == (0.5, 0.999)
+    rates = []
+    for _ in range(8):
+        agent.update(transition(agent))
+        rates.append([o.param_groups[0]["lr"] for o in (actor, critic, discriminator)])
+    # Milestones at 3 and 7 updates; the discriminator has no schedule.
+    assert rates == [[r, r, 1e-3] for r in [1e-2] * 2 + [5e-3] * 4 + [2.5e-3] * 2]
+
+
+# ---- by what loss
+
+
+def batch_of(step: list[int]) -> Transition:
+    count = len(step)
+    generator = torch.Generator().manual_seed(2)
+    canvas, following, target = (
+        torch.rand(count, 3, SIZE, SIZE, generator=generator) for _ in range(3)
+    )
+    at = torch.tensor(step)
+    action = torch.rand(count, BUNDLE * 7, generator=generator)
+    return Transition(State(canvas, target, at), action, State(following, target, at + 1))
+
+
+class Constant(nn.Module):
+    """An actor that does the same everywhere."""
+
+    def __init__(self, action: Tensor) -> None:
+        super().__init__()
+        self.action = nn.Parameter(action)
+
+    def forward(self, observation: Tensor) -> Tensor:
+        return self.action.expand(len(observation), -1)
+
+
+class MeanValue(nn.Module):
+    """A critic whose value can be worked out by hand: weight * mean of the canvas."""
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(weight))
+
+    def forward(self, observation: Tensor) -> Tensor:
+        return self.weight * observation[:, 0:3].mean((1, 2, 3))
+
+
+def simple_agent(**arguments: object) -> ModelBasedDDPG:
+    """L2 reward, constant actors and a critic of one weight."""
+    torch.manual_seed(0)
+    return attached(make_agent(
+        L2Reward(10.0), actor=lambda channels, dim: Constant(torch.rand(dim)),
+        critic=lambda channels: MeanValue(), discount=0.9, **arguments,
+    ))  # fmt: skip
+
+
+def painted(agent: ModelBasedDDPG, canvas: Tensor, action: Tensor, strokes: int) -> Tensor:
+    """The canvas after the first so many strokes of an action, by the formula."""
+    for stroke in action.view(-1, 7)[:strokes]:
+        alpha = Circle().rasterize(stroke[None, :4], SIZE, SIZE)
+        canvas = canvas * (1 - alpha) + alpha * stroke[4:].view(3, 1, 1)
+    return canvas
+
+
+def test_value_target_by_hand() -> None:
+    """discount ** K * [r + V'], with nothing after the end, and a last bundle that is cut."""
+    agent = simple_agent()
+    agent.target_critic.weight.data.fill_(0.5)
+    agent.target_actor.action.data.uniform_()
+    batch = batch_of([0, 1, 2])  # s_{t+1} is at 1, 2 and 3, of T = 3
+    expected = torch.zeros(3)
+    canvas, target = batch.next_state.canvas, batch.next_state.target
+    for n, strokes in enumerate([2, 1, 0]):  # five strokes: the last bundle has one
+        before = canvas[n : n + 1]
+        after = painted(agent, before, agent.target_actor.action, strokes)
+        wanted = target[n : n + 1]
+        reward = 10 * (l2_distance(before, wanted) - l2_distance(after, wanted)).item()
+        value = 0.5 * after.mean().item() if n == 0 else 0.0  # V' is 0 where s_{t+2} is the end
+        if n < 2:
+            expected[n] = 0.9**BUNDLE * (reward + value)
+    predicted = canvas.mean((1, 2, 3)) * torch.tensor([1.0, 1.0, 0.0])  # V of the end is 0
+    figures = agent.update_critic(batch)
+    assert figures["value"].item() == pytest.approx(expected.mean().item(), rel=1e-4)
+    loss = (predicted.detach() - expected.detach()).square().mean()
+    assert figures["critic_loss"].item() == pytest.approx(loss.item(), rel=1e-4)
+    assert agent.critic.weight.grad is not None
+    slope = (2 * (predicted - expected) * canvas.mean((1, 2, 3)) * torch.tensor([1.0, 1, 0])).mean()
+    assert agent.critic.weight.grad.item() == pytest.approx(slope.item(), rel=1e-4)
+
+
+def test_actor_loss_by_hand() -> None:
+    """-(r + V) through the present actor and the present critic, V 0 at the end, no discount."""
+    agent = simple_agent()
+    agent.critic.weight.data.fill_(0.7)
+    agent.target_critic.weight.data.fill_(9.0)
+    batch = batch_of([0, 1, 2])
+    canvas, target = batch.state.canvas, batch.state.target
+    rewards, values = [], []
+    for n, strokes in enumerate([2, 2, 1]):
+        before, wanted = canvas[n : n + 1], target[n : n + 1]
+        after = painted(agent, before, agent.actor.action, strokes)
+        rewards.append(10 * (l2_distance(before, wanted) - l2_distance(after, wanted)))
+        values.append(0.7 * after.mean() if n < 2 else torch.zeros(()))
+    reward, value = torch.cat(rewards).mean(), torch.stack(values).mean()
+    (slope,) = torch.autograd.grad(-(reward + value), agent.actor.action)
+    figures = agent.update_actor(batch)
+    assert figures["reward"].item() == pytest.approx(reward.item(), rel=1e-4)
+    assert figures["actor_loss"].item() == pytest.approx(-(reward + value).item(), rel=1e-4)
+    torch.testing.assert_close(agent.actor.action.grad, slope, rtol=1e-3, atol=1e-5)
+
+
+def test_rewards_and_values_do_not_broadcast() -> None:
+    """Each canvas's target is its own: (B,) + (B,) and not (B, B)."""
+    agent = simple_agent()
+    batch = batch_of([0, 0, 0, 1, 1])
+    one_by_one = []
+    for n in range(5):
+        single = Transition(*(
+            State(*(tensor[n : n + 1] for tensor in part)) if isinstance(part, State)
+            else part[n : n + 1] for part in batch
+        ))  # fmt: skip
+        agent.critic.weight.data.fill_(1.0)
+        one_by_one.append(agent.update_critic(single)["critic_loss"])
+    agent.critic.weight.data.fill_(1.0)
+    together = agent.update_critic(batch)["critic_loss"]
+    torch.testing.assert_close(together, torch.stack(one_by_one).mean())
+
+
+def test_a_discriminator_step_sees_the_newest_canvases(
+    agent: ModelBasedDDPG, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = transition(agent)
+    seen: list[tuple[Tensor, ...]] = []
+    real = agent.reward.loss
+    monkeypatch.setattr(agent.reward, "loss", lambda *a: seen.append(a) or real(*a))
+    figures = agent.update_discriminator(batch)
+    canvas, target, generator = seen[0]
+    assert torch.equal(canvas, batch.next_state.canvas)
+    assert torch.equal(target, batch.state.target)
+    assert generator is agent.generator
+    assert set(figures) == {"discriminator_loss", "wasserstein", "gradient_penalty"}
+
+
+def test_the_discount_is_per_stroke() -> None:
+    renderer = AnalyticRenderer(Circle(), SIZE)
+    for bundle in (1, 2, 5):
+        agent = make_agent(environment=PaintingEnvironment(renderer, 10, bundle), discount=0.95)
+        assert agent.discount == pytest.approx(0.95**bundle)
+
+
+# ---- modes
+
+
+def test_slow_copies_stay_in_evaluation_mode(agent: ModelBasedDDPG) -> None:
+    agent.train()
+    assert agent.actor.training
+    assert agent.critic.training
+    assert agent.reward.discriminator.training
+    frozen = [
+        agent.target_actor, agent.target_critic, agent.reward.target_discriminator, agent.renderer
+    ]  # fmt: skip
+    for network in frozen:
+        assert not any(module.training for module in network.modules())
+    agent.eval()
+    assert not any(module.training for module in agent.modules())
+
+
+def test_target_batch_statistics_is_a_switch() -> None:
+    """As in the authors' code: the target actor on each batch's statistics."""
+    agent = attached(make_agent(target_batch_statistics=True))
+    assert all(module.training for module in agent.target_actor.modules())
+    assert not agent.target_critic.training
+    agent.eval()
+    assert not agent.target_actor.training
+    losses = []
+    for switch in (False, True):
+        agent = attached(make_agent(target_batch_statistics=switch))
+        losses.append(agent.update_critic(transition(agent))["critic_loss"].item())
+    assert losses[0] != losses[1]
+
+
+def test_rollouts_use_averaged_statistics_and_change_none(agent: ModelBasedDDPG) -> None:
+    with only_changes(agent):
+        agent.rollout(torch.rand(2, 3, SIZE, SIZE))
+    assert agent.actor.training
+
+
+# ---- variations
+
+
+def test_without_a_critic_each_bundle_works_for_its_own_reward() -> None:
+    agent = attached(make_agent("l2", critic=ZeroCritic))
+    before = agent.actor.head.weight.clone()
+    figures = agent.update(transition(agent))
+    assert set(figures) == {"actor_loss", "reward"}
+    assert figures["actor_loss"] == -figures["reward"]
+    assert not torch.equal(agent.actor.head.weight, before)
+
+
+def test_a_reward_that_is_not_learned_has_no_optimizer() -> None:
+    agent = attached(make_agent("l2"))
+    assert len(agent.optimizers()) == 2
+    assert set(agent.update(transition(agent))) == {
+        "critic_loss", "value", "actor_loss", "reward",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("reward", ["l2", "wgan_gp"])
+def test_figures_are_detached_scalars(reward: str) -> None:
+    agent = attached(make_agent(reward))
+    for value in agent.update(transition(agent)).values():
+        assert value.shape == ()
+        assert not value.requires_grad
+
+
+def test_the_actor_learns(agent: ModelBasedDDPG) -> None:
+    """Forty updates on one batch raise r + V of the L2 reward."""
+    agent = attached(make_agent("l2", critic=ZeroCritic, actor_scheduler=None))
+    batch = transition(agent)
+    rewards = [agent.update(batch)["reward"].item() for _ in range(40)]
+    assert rewards[-1] > rewards[0] + 0.05
+    stir(agent.actor)
+    assert agent.environment.max_steps == STEPS
