@@ -39,7 +39,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         try:
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         except FileNotFoundError as error:
-            raise UserError(f"{path} does not exist", "give a checkpoint or a run folder") from error
+            raise UserError(
+                f"{path} does not exist", "give a checkpoint or a run folder"
+            ) from error
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError) as error:
             raise UserError(
                 f"{path} is cut off or is no checkpoint", "resume from another one"

@@ -1,7 +1,7 @@
 """Model-based DDPG (ICCV 2019, section 3.3.1)."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,14 @@ from painting.rewards import LearnedReward, Reward
 CriticFactory = Callable[[int], nn.Module]
 OptimizerFactory = Callable[[Iterator[nn.Parameter]], Optimizer]
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
+
+
+class Learner(NamedTuple):
+    """A network that learns, and by what."""
+
+    network: nn.Module
+    optimizer: OptimizerFactory
+    scheduler: SchedulerFactory | None
 
 
 class ModelBasedDDPG(PaintingAgent):
@@ -69,26 +77,27 @@ class ModelBasedDDPG(PaintingAgent):
         self.discount = discount**self.environment.bundle
         self.tau = tau
         self.target_batch_statistics = target_batch_statistics
-        self._factories = {
-            "actor": (self.actor, actor_optimizer, actor_scheduler),
-            "critic": (self.critic, critic_optimizer, critic_scheduler),
+        learners = {
+            "critic": Learner(self.critic, critic_optimizer, critic_scheduler),
+            "actor": Learner(self.actor, actor_optimizer, actor_scheduler),
         }
         if isinstance(reward, LearnedReward):
-            self._factories["reward"] = (reward.trained, reward_optimizer, reward_scheduler)
+            learners["reward"] = Learner(reward.trained, reward_optimizer, reward_scheduler)
         # A critic that is zero by design has nothing to optimize.
-        self._factories = {
-            name: factory for name, factory in self._factories.items()
-            if any(parameter.requires_grad for parameter in factory[0].parameters())
-        }  # fmt: skip
+        self.networks_that_learn = {
+            name: learner
+            for name, learner in learners.items()
+            if any(parameter.requires_grad for parameter in learner.network.parameters())
+        }
 
-    def configure_optimizers(self) -> list[dict[str, Any]]:
+    def configure_optimizers(self) -> Any:
         """One optimizer per network that learns, each with a schedule in updates."""
-        configured = []
-        for network, make_optimizer, make_scheduler in self._factories.values():
-            optimizer = make_optimizer(network.parameters())
+        configured: list[dict[str, Any]] = []
+        for learner in self.networks_that_learn.values():
+            optimizer = learner.optimizer(learner.network.parameters())
             configured.append({"optimizer": optimizer})
-            if make_scheduler is not None:
-                configured[-1]["lr_scheduler"] = make_scheduler(optimizer)
+            if learner.scheduler is not None:
+                configured[-1]["lr_scheduler"] = learner.scheduler(optimizer)
         return configured
 
     def train(self, mode: bool = True) -> "ModelBasedDDPG":
@@ -113,7 +122,7 @@ class ModelBasedDDPG(PaintingAgent):
 
     def update_critic(self, transition: Transition) -> Figures:
         """V(s_{t+1}) towards the discounted reward of the target policy from there on."""
-        if "critic" not in self._factories:
+        if "critic" not in self.networks_that_learn:
             return {}
         state = transition.next_state
         with torch.no_grad():
@@ -156,9 +165,8 @@ class ModelBasedDDPG(PaintingAgent):
         return value * ~self.environment.done(state)
 
     def _optimizer(self, name: str) -> Any:
-        optimizers = self.optimizers()
-        index = list(self._factories).index(name)
-        return optimizers[index] if isinstance(optimizers, list) else optimizers
+        """Lightning's wrapper of one network's optimizer, which counts and scales its steps."""
+        return _as_list(self.optimizers())[list(self.networks_that_learn).index(name)]
 
     def _step(self, name: str, loss: Tensor) -> None:
         """One step of one network's optimizer and of its schedule."""
@@ -166,8 +174,11 @@ class ModelBasedDDPG(PaintingAgent):
         optimizer.zero_grad()
         self.manual_backward(loss)
         optimizer.step()
-        scheduled = [key for key, factory in self._factories.items() if factory[2] is not None]
+        scheduled = [key for key, learner in self.networks_that_learn.items() if learner.scheduler]
         if name in scheduled:
-            schedulers = self.lr_schedulers()
-            schedulers = schedulers if isinstance(schedulers, list) else [schedulers]
-            schedulers[scheduled.index(name)].step()
+            _as_list(self.lr_schedulers())[scheduled.index(name)].step()
+
+
+def _as_list(one_or_more: Any) -> list[Any]:
+    """Lightning hands out one thing bare, and several as a list."""
+    return one_or_more if isinstance(one_or_more, list) else [one_or_more]

@@ -5,18 +5,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lightning_modules.updates import Figures, UpdateModule
 from painting.canvas import to_float
 from painting.drawing import draw
 from painting.environment import PaintingEnvironment
+from painting.networks import ResNet
 from painting.observation import OBSERVATION_CHANNELS
 from painting.policy import PaintingPolicy
 from painting.replay import ReplayBuffer, Transition
 from painting.rewards import l2_distance
 
-ActorFactory = Callable[[int, int], nn.Module]
+ActorFactory = Callable[[int, int], ResNet]
 
 
 class PaintingAgent(UpdateModule, ABC):
@@ -117,9 +118,7 @@ class PaintingAgent(UpdateModule, ABC):
         target = to_float(batch["target"])
         strokes, _ = self.policy.paint(target)
         height, width = target.shape[2:]
-        canvas = draw(
-            self.renderer.stroke, strokes, height, width, self.environment.background
-        )
+        canvas = draw(self.renderer.stroke, strokes, height, width, self.environment.background)
         distance = l2_distance(canvas, target).mean()
         self.log("val_l2", distance, on_epoch=True, batch_size=len(target), sync_dist=True)
 

@@ -21,7 +21,7 @@ class Ticks:
         return 2**31 - 1
 
     def __iter__(self) -> Iterator[int]:
-        """0, 1, 2, …"""
+        """Count from 0."""
         return iter(range(len(self)))
 
 
@@ -62,7 +62,7 @@ class RendererModule(UpdateModule):
         """One tick per validation."""
         return [0]
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         """One optimizer, scheduled in updates."""
         optimizer = self._make_optimizer(self.renderer.parameters())
         if self._make_scheduler is None:

@@ -15,6 +15,7 @@ from painting.canvas import blank_canvas, paint
 from painting.observation import observation
 from painting.renderers import Renderer
 
+
 class State(NamedTuple):
     """s_t = (C_t, I, t) of ICCV 2019, section 3.2, for B canvases.
 

@@ -176,7 +176,7 @@ def _shards(tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
 
 
 def _write_shards(folder: Path, shards: list[dict[str, Tensor]]) -> None:
-    weight_map = {}
+    weight_map: dict[str, str] = {}
     for number, shard in enumerate(shards, start=1):
         name = f"weights-{number:05d}-of-{len(shards):05d}.safetensors"
         save_file(shard, folder / name)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from painting.environment import PaintingEnvironment
 from painting.errors import UserError
 from painting.exports import build, check_keys, describe, load_weights, read_export, write_export
+from painting.networks import ResNet
 from painting.strokes import Stroke
 
 
@@ -20,7 +21,7 @@ class PaintingPolicy(nn.Module):
         environment: The renderer, the number of strokes, the bundle and the background.
     """
 
-    def __init__(self, actor: nn.Module, environment: PaintingEnvironment) -> None:
+    def __init__(self, actor: ResNet, environment: PaintingEnvironment) -> None:
         super().__init__()
         self.actor = actor
         self.renderer = environment.renderer

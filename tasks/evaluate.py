@@ -84,14 +84,18 @@ def evaluate(
     """
     datamodule.setup("test")
     policy = policy.to(device)
-    curve, seen_by_agent, shown, painted = Curve(), [], [], []
+    curve = Curve()
+    seen_by_agent: list[Tensor] = []
+    shown: list[Tensor] = []
+    painted: list[Tensor] = []
     loader = datamodule.test_dataloader()
     for batch in tqdm(loader, desc="painting the test split", file=sys.stderr, leave=False):
         target = to_float(batch["target"].to(device))
         strokes, seen = policy.paint(target)
         seen_by_agent.append(l2_distance(seen, target).cpu())
         background = policy.environment.background
-        canvases = list(draw_each(policy.stroke, strokes, *target.shape[2:], background))
+        height, width = target.shape[2:]
+        canvases = list(draw_each(policy.stroke, strokes, height, width, background))
         curve.add(canvases, target)
         painted.append(to_uint8(canvases[-1]).cpu())
         if sum(len(targets) for targets in shown) < _SHOWN:

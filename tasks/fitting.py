@@ -3,12 +3,28 @@
 import signal
 import sys
 from pathlib import Path
+from typing import TypeVar
 
 import pytorch_lightning as pl
 
 from lightning_modules.callbacks import Checkpoints, GracefulStop
 from lightning_modules.updates import UpdateModule
-from painting.errors import Diverged, Interrupted
+from painting.errors import Diverged, Interrupted, UserError
+
+Kind = TypeVar("Kind", bound=pl.Callback)
+
+
+def find_callback(trainer: pl.Trainer, kind: type[Kind]) -> Kind:
+    """The trainer's callback of a kind.
+
+    Raises:
+        UserError: It has none: the task can't do without.
+    """
+    callbacks: list[pl.Callback] = vars(trainer)["callbacks"]
+    for callback in callbacks:
+        if isinstance(callback, kind):
+            return callback
+    raise UserError(f"callbacks: none is a {kind.__name__}", "keep it, as in callbacks=default")
 
 
 def fit(
@@ -27,8 +43,8 @@ def fit(
         Interrupted: A signal stopped the run, which has saved itself.
         Diverged: A loss became NaN or infinite; the last good checkpoint is named.
     """
-    checkpoints = next(c for c in trainer.callbacks if isinstance(c, Checkpoints))
-    stop = next(c for c in trainer.callbacks if isinstance(c, GracefulStop))
+    checkpoints = find_callback(trainer, Checkpoints)
+    stop = find_callback(trainer, GracefulStop)
     try:
         trainer.fit(module, datamodule=datamodule, ckpt_path=ckpt_path)
     except Diverged as error:

@@ -11,7 +11,7 @@ from lightning_modules.callbacks import MetricsCsv
 from lightning_modules.renderer_module import RendererModule
 from painting.figures import save_curves, save_sheet
 from painting.renderers import save_renderer
-from tasks.fitting import fit
+from tasks.fitting import find_callback, fit
 
 _SAMPLES = 16
 
@@ -66,7 +66,7 @@ def _show(module: RendererModule, trainer: pl.Trainer, folder: Path) -> None:
         folder / "strokes.png", exact.expand(-1, 3, -1, -1), drawn.expand(-1, 3, -1, -1),
         columns=_SAMPLES,
     )  # fmt: skip
-    rows = next(c for c in trainer.callbacks if isinstance(c, MetricsCsv)).rows
+    rows = find_callback(trainer, MetricsCsv).rows
     names = ["renderer_loss", "val_mse", "mean_image_mse"]
     nan = float("nan")
     curves = {name: [row.get(name, nan) for row in rows] for name in names}
@@ -74,5 +74,3 @@ def _show(module: RendererModule, trainer: pl.Trainer, folder: Path) -> None:
         folder / "curve.png", [row["update"] for row in rows], curves, "update",
         "mean squared error", log=True,
     )  # fmt: skip
-
-

@@ -10,7 +10,7 @@ from lightning_modules.callbacks import Checkpoints, MetricsCsv
 from lightning_modules.painting_agent import PaintingAgent
 from painting.figures import save_curves
 from tasks.evaluate import evaluate
-from tasks.fitting import fit
+from tasks.fitting import find_callback, fit
 
 
 def train(
@@ -33,12 +33,12 @@ def train(
     """
     fit(agent, trainer, datamodule, ckpt_path)
     trainer.validate(agent, datamodule=datamodule, verbose=False)
-    checkpoints = next(c for c in trainer.callbacks if isinstance(c, Checkpoints))
+    checkpoints = find_callback(trainer, Checkpoints)
     best = trainer.strategy.load_checkpoint(checkpoints.best)
     agent.load_state_dict(best["state_dict"])
     policy = agent.policy
     policy.save(folder / "agent")
-    rows = next(c for c in trainer.callbacks if isinstance(c, MetricsCsv)).rows
+    rows = find_callback(trainer, MetricsCsv).rows
     values = [row.get("val_l2", float("nan")) for row in rows]
     save_curves(
         folder / "learning.png", [row["update"] for row in rows], {"validation L2": values},

@@ -42,7 +42,8 @@ def test_default_choices(compose_config: Compose) -> None:
 
 def test_default_knobs(compose_config: Compose) -> None:
     cfg = compose_config("task=train", "data=mnist")
-    knobs = "canvas strokes bundle batch_size seed resume image size export".split()
+    knobs = {"canvas", "strokes", "bundle", "batch_size", "seed", "resume", "image", "size"}
+    knobs.add("export")
     assert {knob: OmegaConf.to_container(cfg, resolve=False)[knob] for knob in knobs} == {
         "canvas": {"size": 128, "background": [0, 0, 0]},
         "strokes": "${task.strokes}",

@@ -17,8 +17,8 @@ class TReLU(nn.Module):
         return torch.relu(x - self.threshold) + self.threshold
 
 
-def weight_normed_conv(
-    fan_in: int, fan_out: int, kernel: int, stride: int = 1
-) -> nn.Module:
+def weight_normed_conv(fan_in: int, fan_out: int, kernel: int, stride: int = 1) -> nn.Module:
     """A convolution with bias and weight normalization, padded to keep its size at stride 1."""
-    return weight_norm(nn.Conv2d(fan_in, fan_out, kernel, stride, padding=kernel // 2))
+    conv = nn.Conv2d(fan_in, fan_out, kernel, stride, padding=kernel // 2)
+    normed: nn.Module = weight_norm(conv)
+    return normed

@@ -34,7 +34,7 @@ _NORMS: dict[str, tuple[Conv, Callable[[], nn.Module]]] = {
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions beside a shortcut: (fan_in, h, w) to (fan_out, h / stride, w / stride)."""
+    """Two 3 x 3 convolutions beside a shortcut."""
 
     def __init__(self, fan_in: int, fan_out: int, stride: int, norm: str) -> None:
         super().__init__()
@@ -55,8 +55,8 @@ class ResidualBlock(nn.Module):
 class StepFeatures(nn.Module):
     """Sines and cosines of how far the painting is, through a linear layer, as transformers do.
 
-    The observation's step is a constant plane among nine; a small network hardly tells one step from
-    the next by it, and repeats its first bundle. This says it loudly, next to the output.
+    The observation's step is a constant plane among nine; a small network hardly tells one step
+    from the next by it, and repeats its first bundle. This says it loudly, next to the output.
 
     Args:
         out_features: Numbers out.
@@ -74,7 +74,7 @@ class StepFeatures(nn.Module):
         self.octaves: Tensor
 
     def forward(self, progress: Tensor) -> Tensor:
-        """t / T (B,) to (B, out_features)."""
+        """Map t / T (B,) to (B, out_features)."""
         phase = progress[:, None] * self.octaves
         out: Tensor = self.linear(torch.cat([phase.sin(), phase.cos()], dim=1))
         return out

@@ -1,5 +1,6 @@
 """The learned renderer of the papers."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,7 +44,7 @@ class NeuralRenderer(Renderer):
         side = canvas_size // _UPSAMPLING
         widths = [stroke.shape_dim, *hidden, channels * side * side]
         dense: list[nn.Module] = []
-        for fan_in, fan_out in zip(widths, widths[1:], strict=False):
+        for fan_in, fan_out in itertools.pairwise(widths):
             dense += [nn.Linear(fan_in, fan_out), nn.ReLU()]
         self.dense = nn.Sequential(*dense, nn.Unflatten(1, (channels, side, side)))
         self.draw = nn.Sequential(
@@ -52,7 +53,8 @@ class NeuralRenderer(Renderer):
             *_upsample(channels // 4, channels // 2, 4),
         )
         last = self.draw[-2]
-        assert isinstance(last, nn.Conv2d) and last.bias is not None
+        assert isinstance(last, nn.Conv2d)
+        assert last.bias is not None
         nn.init.constant_(last.bias, -3.0)
 
     def config(self) -> dict[str, Any]:

@@ -6,5 +6,6 @@ from painting.rewards.psnr import PsnrReward
 from painting.rewards.wgan_gp import WganGpReward, gradient_penalty
 
 __all__ = [
-    "L2Reward", "LearnedReward", "PsnrReward", "Reward", "WganGpReward", "gradient_penalty", "l2_distance",
+    "L2Reward", "LearnedReward", "PsnrReward", "Reward", "WganGpReward", "gradient_penalty",
+    "l2_distance",
 ]  # fmt: skip

@@ -34,7 +34,8 @@ def gradient_penalty(
     score = discriminator(condition, between)
     gradients = torch.autograd.grad(score.sum(), [condition, between], create_graph=True)
     norm = torch.cat(gradients, dim=1).flatten(1).norm(dim=1)  # (B,)
-    return (norm - 1).square().mean()
+    penalty: Tensor = (norm - 1).square().mean()
+    return penalty
 
 
 class WganGpReward(LearnedReward):

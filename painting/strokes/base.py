@@ -227,7 +227,9 @@ class Stroke(ABC):
                 for key in self.parameters
             ]
         except (TypeError, ValueError) as error:
-            raise UserError(f"a {self.name} stroke holds what is not a number", "mend it") from error
+            raise UserError(
+                f"a {self.name} stroke holds what is not a number", "mend it"
+            ) from error
         if not all(math.isfinite(value) for value in values):
             raise UserError(f"a {self.name} stroke holds a number that is not finite", "mend it")
         return torch.tensor(values, dtype=torch.float32)

@@ -1,7 +1,7 @@
 """Antialiased coverage of discs and triangles, and drawing in pieces.
 
-Shapes in comments: N strokes, M segments, H rows, W columns. Lengths are pixels; the centre of pixel
-``(row, column)`` is at ``x = column + 0.5, y = row + 0.5``. Coverage is in [0, 1]: 1 - where the pen
+Shapes in comments: N strokes, H rows, W columns. Lengths are pixels; the centre of pixel
+``(row, column)`` is at ``x = column + 0.5, y = row + 0.5``. Coverage is in [0, 1]: 1 where it
 covers the whole pixel, falling linearly to 0 over the one pixel that an edge passes through.
 """
 
@@ -21,7 +21,7 @@ THINNEST = 0.5
 
 
 def pixel_centers(height: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Coordinates of the pixel centres: x (W,) and y (H,), in pixels, with `like`'s dtype and device."""
+    """The pixel centres: x (W,) and y (H,), in pixels, with `like`'s dtype and device."""
     x = torch.arange(width, dtype=like.dtype, device=like.device) + 0.5
     y = torch.arange(height, dtype=like.dtype, device=like.device) + 0.5
     return x, y

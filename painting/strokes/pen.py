@@ -116,9 +116,7 @@ def _segments(points: Tensor, radii: Tensor) -> Tensor:
     return torch.cat([start, direction, torch.stack(pen, dim=-1)], dim=-1)
 
 
-def _along_and_across(
-    segment: tuple[Tensor, ...], x: Tensor, y: Tensor
-) -> tuple[Tensor, Tensor]:
+def _along_and_across(segment: tuple[Tensor, ...], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Pixels in a segment's own frame: u runs along it from 0 to its length, v across it."""
     start_x, start_y, cosine, sine = segment[:4]
     dx, dy = x - start_x, y - start_y
@@ -144,8 +142,8 @@ def _cover(
 ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
     """M(0) and the integral of M, (N, H, W) each, and the edges that show.
 
-    Segment i *shows* at a pixel if it covers it more than every later one does; its coverage is then
-    M of all segments from the one after the next earlier segment that shows there up to itself.
+    Segment i *shows* at a pixel if it covers it more than every later one; its coverage is
+    then M of all segments from after the next earlier one that shows there up to itself.
 
     Returns:
         M(0); the integral; with `find_edges`, of the P pixels at which a showing segment covers

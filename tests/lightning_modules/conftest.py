@@ -101,7 +101,9 @@ def make_renderer_module(**arguments: Any) -> RendererModule:
     return RendererModule(**settings | arguments)
 
 
-def make_trainer(folder: Path, callbacks: Iterable[pl.Callback] = (), **arguments: Any) -> pl.Trainer:
+def make_trainer(
+    folder: Path, callbacks: Iterable[pl.Callback] = (), **arguments: Any
+) -> pl.Trainer:
     """A trainer as conf/trainer makes it."""
     settings: dict[str, Any] = {
         "accelerator": "cpu",

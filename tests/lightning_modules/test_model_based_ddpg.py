@@ -219,6 +219,7 @@ def painted(agent: ModelBasedDDPG, canvas: Tensor, action: Tensor, strokes: int)
 def test_value_target_by_hand() -> None:
     """discount ** K * [r + V'], with nothing after the end, and a last bundle that is cut."""
     agent = simple_agent()
+    agent.critic.weight.data.fill_(1.0)
     agent.target_critic.weight.data.fill_(0.5)
     agent.target_actor.action.data.uniform_()
     batch = batch_of([0, 1, 2])  # s_{t+1} is at 1, 2 and 3, of T = 3

@@ -186,6 +186,9 @@ def test_what_cannot_be_built_is_refused(target: str, arguments: dict[str, objec
 
 def test_weights_of_another_module_are_refused(tmp_path: Path) -> None:
     module = torch.nn.Linear(2, 3)
-    for wrong in ({"weight": torch.ones(3, 2)}, {"weight": torch.ones(2, 2), "bias": torch.ones(3)}):
+    for wrong in (
+        {"weight": torch.ones(3, 2)},
+        {"weight": torch.ones(2, 2), "bias": torch.ones(3)},
+    ):
         with pytest.raises(UserError, match=r"the weights in .* do not fit"):
             load_weights(module, wrong, tmp_path)

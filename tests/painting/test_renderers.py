@@ -50,7 +50,9 @@ def test_analytic_renderer_is_the_rasterizer(stroke: Stroke) -> None:
 
 def test_neural_renderer_of_the_papers() -> None:
     network = NeuralRenderer(Bezier(), 128)
-    widths = [(m.in_features, m.out_features) for m in network.modules() if isinstance(m, nn.Linear)]
+    widths = [
+        (m.in_features, m.out_features) for m in network.modules() if isinstance(m, nn.Linear)
+    ]
     assert widths == [(10, 512), (512, 1024), (1024, 2048), (2048, 4096)]
     assert sum(p.numel() for p in network.parameters()) == pytest.approx(11.0e6, rel=0.005)
     assert network(shapes(Bezier(), 1)).shape == (1, 1, 128, 128)
@@ -148,7 +150,9 @@ def test_a_loaded_renderer_draws_the_same(tmp_path: Path) -> None:
 
 def test_an_untrained_renderer_is_refused_unless_allowed(tmp_path: Path) -> None:
     save_renderer(tmp_path / "renderer", small(), BAD)
-    with pytest.raises(UserError, match=r"never trained: its error is 0\.60 .*allow_untrained=true"):
+    with pytest.raises(
+        UserError, match=r"never trained: its error is 0\.60 .*allow_untrained=true"
+    ):
         load_renderer(tmp_path)
     shape = shapes(Circle())
     assert load_renderer(tmp_path, allow_untrained=True)(shape).shape == (6, 1, 16, 16)

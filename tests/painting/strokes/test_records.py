@@ -10,7 +10,9 @@ BEZIER = Bezier()
 
 
 def test_dimensions() -> None:
-    dims = {kind.name: (kind.shape_dim, kind.dim) for kind in (BEZIER, Line(), Circle(), Triangle())}
+    dims = {
+        kind.name: (kind.shape_dim, kind.dim) for kind in (BEZIER, Line(), Circle(), Triangle())
+    }
     assert dims == {"bezier": (10, 13), "line": (8, 11), "circle": (4, 7), "triangle": (7, 10)}
     assert BEZIER.parameters == (
         "x0", "y0", "x1", "y1", "x2", "y2", "radius0", "opacity0", "radius1", "opacity1",

@@ -1,0 +1,231 @@
+"""N + N updates equal 2N, bit for bit, for every tensor of the checkpoint."""
+
+import copy
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from datamodules.digits import Digits
+from lightning_modules import ModelBasedDDPG
+from lightning_modules.callbacks import Checkpoints, MetricsCsv
+from lightning_modules.random_state import get_random_state, set_random_state
+from painting.rewards import L2Reward
+from tests.lightning_modules.conftest import make_agent, make_trainer, run
+
+MakeDigits = Callable[..., Digits]
+
+
+def assert_equal(found: Any, expected: Any, where: str = "checkpoint") -> int:
+    """Compare two checkpoints leaf by leaf; how many tensors were compared."""
+    assert type(found) is type(expected), where
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys(), where
+        return sum(assert_equal(found[k], expected[k], f"{where}.{k}") for k in expected)
+    if isinstance(expected, (list, tuple)):
+        assert len(found) == len(expected), where
+        pairs = zip(found, expected, strict=True)
+        return sum(assert_equal(a, b, f"{where}[{n}]") for n, (a, b) in enumerate(pairs))
+    if isinstance(expected, Tensor):
+        assert found.dtype == expected.dtype, where
+        assert torch.equal(found, expected), where
+        return 1
+    assert found == expected, where
+    return 0
+
+
+def content(path: Path) -> dict[str, Any]:
+    """What a checkpoint says about the run; Lightning's own loop counters and clocks apart."""
+    checkpoint: dict[str, Any] = torch.load(path, weights_only=True)
+    loops = {"loops", "callbacks", "epoch", "pytorch-lightning_version"}
+    return {key: value for key, value in checkpoint.items() if key not in loops}
+
+
+def seed_everything(seed: int) -> None:
+    """As run.py does at the start of every run, also of a resumed one."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def train(
+    folder: Path, digits: MakeDigits, stops: list[int], reward: str = "wgan_gp", seed: int = 0,
+    **arguments: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """One run, stopped and resumed at some updates in a new process's objects; its checkpoint."""
+    last = None
+    for updates in stops:
+        seed_everything(seed)
+        agent = make_agent(reward, updates=updates, seed=seed, **arguments)
+        last = run(agent, folder / str(updates), digits(seed), last)
+        assert agent.update_count == updates
+    assert last is not None
+    return content(last)
+
+
+@pytest.mark.parametrize("reward", ["l2", "wgan_gp"])
+@pytest.mark.parametrize(
+    "stops",
+    [[8, 16], [6, 16], [3, 5, 16], [15, 16], [4, 8, 12, 16]],  # four updates to a rollout
+    ids=["border", "middle", "twice", "late", "every"],
+)
+def test_n_and_n_is_2n(tmp_path: Path, digits: MakeDigits, reward: str, stops: list[int]) -> None:
+    whole = train(tmp_path / "whole", digits, stops[-1:], reward)
+    parts = train(tmp_path / "parts", digits, stops, reward)
+    compared = assert_equal(parts, whole)
+    assert compared > 100
+    # What a peer loses is there: optimizers, schedules, slow copies, replay, random states, data.
+    learned = whole["state_dict"]
+    parts_of = {key.split(".")[0] for key in learned}
+    assert parts_of >= {"actor", "critic", "target_actor", "target_critic"}
+    assert ("reward.target_discriminator.layers.0.bias" in learned) == (reward == "wgan_gp")
+    assert len(whole["optimizer_states"]) == (3 if reward == "wgan_gp" else 2)
+    assert len(whole["lr_schedulers"]) == 2
+    impasto = whole["impasto"]
+    assert impasto["update_count"] == 16
+    assert set(impasto["state"]) == {"rollout_count", "replay", "generator"}
+    assert set(impasto["state"]["replay"]) == {"next", "filled", "target", "canvas", "action"}
+    assert impasto["state"]["replay"]["next"] == 4  # 16 episodes in a ring of 6
+    assert set(impasto["random"]) >= {"python", "numpy", "torch"}
+    assert whole["Digits"] == {"position": 4}
+
+
+def test_the_targets_batch_statistics_resume_too(tmp_path: Path, digits: MakeDigits) -> None:
+    switch = {"target_batch_statistics": True}
+    whole = train(tmp_path / "whole", digits, [12], **switch)
+    assert_equal(train(tmp_path / "parts", digits, [6, 12], **switch), whole)
+
+
+def test_a_run_with_warm_up_resumes(tmp_path: Path, digits: MakeDigits) -> None:
+    whole = train(tmp_path / "whole", digits, [12], warmup_env_steps=6)
+    assert_equal(train(tmp_path / "parts", digits, [5, 12], warmup_env_steps=6), whole)
+
+
+class DrawingReward(L2Reward):
+    """One that draws from every global generator, as a library below might."""
+
+    def score(self, canvas: Tensor, target: Tensor) -> Tensor:
+        noise = random.random() + np.random.rand() + torch.rand(()).item()
+        return super().score(canvas, target) * (1 + noise)
+
+
+def test_global_generators_go_on(tmp_path: Path, digits: MakeDigits) -> None:
+    whole = train(tmp_path / "whole", digits, [12], DrawingReward())  # type: ignore[arg-type]
+    parts = train(tmp_path / "parts", digits, [6, 12], DrawingReward())  # type: ignore[arg-type]
+    assert_equal(parts, whole)
+
+
+def test_more_updates_do_not_change_the_schedule(tmp_path: Path, digits: MakeDigits) -> None:
+    """A run of 6 is the first 6 of a run of 16."""
+    short = train(tmp_path / "short", digits, [6])
+    agent = make_agent(updates=16)
+    kept: list[dict[str, Any]] = []
+
+    def note(number: int, figures: object) -> None:
+        if number == 6:
+            kept.append(copy.deepcopy(agent.state_dict()))
+
+    agent.update_hooks.append(note)
+    run(agent, tmp_path, digits())
+    assert_equal(dict(kept[0]), dict(short["state_dict"]))
+
+
+class Killed(Exception):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("at", [9, 10, 12, 13])
+def test_a_killed_run_resumed_ends_as_one_that_was_not(
+    tmp_path: Path, digits: MakeDigits, at: int
+) -> None:
+    """Killed without warning, it goes on from the last periodic checkpoint."""
+    results = []
+    for killed in (False, True):
+        folder = tmp_path / str(killed)
+        last = None
+        for life in range(2 if killed else 1):
+            seed_everything(0)
+            agent = make_agent(updates=16)
+            checkpoints = Checkpoints(folder, every=4, monitor="val_l2")
+            metrics = MetricsCsv(folder / "metrics.csv", every=2)
+
+            def die(number: int, figures: object, now: bool = killed and life == 0) -> None:
+                if now and number == at:
+                    raise Killed
+
+            agent.update_hooks.append(die)
+            trainer = make_trainer(folder, [metrics, checkpoints], val_check_interval=2)
+            try:
+                trainer.fit(agent, digits(), ckpt_path=last)
+            except Killed:
+                last = checkpoints.last
+                assert content(last)["impasto"]["update_count"] == (at - 1) // 4 * 4
+        rows = [{k: v for k, v in row.items() if k != "seconds"} for row in metrics.rows]
+        best = content(checkpoints.best)
+        results.append((content(checkpoints.last), best, checkpoints.best_value, rows))
+    for found, expected in zip(results[1], results[0], strict=True):
+        assert_equal(found, expected)
+
+
+@pytest.mark.parametrize("at", [6, 8, 10, 14])
+def test_a_stopped_run_keeps_the_same_best(tmp_path: Path, digits: MakeDigits, at: int) -> None:
+    """A stop validates where the whole run does not; the best must not come from there."""
+    results = []
+    for stops in ([16], [at, 16]):
+        folder, last = tmp_path / str(len(stops)), None
+        for updates in stops:
+            seed_everything(0)
+            agent = make_agent(updates=16)
+            stopping = updates < 16
+
+            def ask(
+                number: int, figures: object, agent: ModelBasedDDPG = agent, now: bool = stopping
+            ) -> None:
+                agent.stop_requested = now and number == at
+
+            agent.update_hooks.append(ask)
+            checkpoints = Checkpoints(folder, every=100, monitor="val_l2")
+            trainer = make_trainer(folder, [checkpoints], val_check_interval=2)
+            trainer.fit(agent, digits(), ckpt_path=last)
+            last = checkpoints.last
+        results.append((content(checkpoints.best), checkpoints.best_value))
+    assert_equal(results[1], results[0])
+
+
+# ---- seeds
+
+
+def test_seed_0_is_a_seed(tmp_path: Path, digits: MakeDigits) -> None:
+    runs = [train(tmp_path / str(n), digits, [6], seed=seed) for n, seed in enumerate([0, 0, 1])]
+    assert_equal(runs[1], runs[0])
+    for key in ("actor.head.weight", "critic.head.weight", "reward.discriminator.layers.0.bias"):
+        assert not torch.equal(runs[2]["state_dict"][key], runs[0]["state_dict"][key])
+    replays = [one["impasto"]["state"]["replay"]["target"] for one in runs]
+    assert not torch.equal(replays[2], replays[0])  # other pictures, too
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_seed_alone_fixes_what_updates_draw(seed: int) -> None:
+    drawn = [torch.rand(3, generator=make_agent(seed=s).generator) for s in (seed, seed, seed + 1)]
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+
+
+def test_random_states_are_taken_back(tmp_path: Path) -> None:
+    seed_everything(3)
+    np.random.standard_normal()  # leaves a second value in store
+    torch.save(get_random_state(), tmp_path / "state")
+
+    def draw() -> list[float]:
+        return [random.random(), random.gauss(0, 1), float(np.random.standard_normal()),
+                float(np.random.rand()), torch.rand(()).item()]  # fmt: skip
+
+    expected = draw()
+    seed_everything(4)
+    set_random_state(torch.load(tmp_path / "state", weights_only=True))
+    assert draw() == expected
