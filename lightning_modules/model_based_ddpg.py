@@ -83,6 +83,8 @@ class ModelBasedDDPG(PaintingAgent):
         }
         if isinstance(reward, LearnedReward):
             learners["reward"] = Learner(reward.trained, reward_optimizer, reward_scheduler)
+        if self.environment.max_steps == 1:
+            del learners["critic"]  # a painting of one bundle has no future to value
         # A critic that is zero by design has nothing to optimize.
         self.networks_that_learn = {
             name: learner
@@ -161,6 +163,8 @@ class ModelBasedDDPG(PaintingAgent):
 
     def _value(self, critic: nn.Module, state: State) -> Tensor:
         """V(s), (B,), 0 where the painting is finished."""
+        if "critic" not in self.networks_that_learn:
+            return state.canvas.new_zeros(state.canvas.shape[0])
         value: Tensor = critic(self.environment.observe(state))
         return value * ~self.environment.done(state)
 

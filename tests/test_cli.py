@@ -199,13 +199,14 @@ def test_sweep_goes_on_after_a_failing_job_and_names_it(
     run_main: RunMain, tmp_path: Path, fake_tasks: FakeTasks
 ) -> None:
     arguments = ("-m", *fake_tasks.arguments, "task.kind=odd_fails", "updates=1,2,4")
-    done = run_main(*arguments, "hydra.sweep.dir=out")
+    done = run_main(*arguments)
     assert done.code == 2
     assert "error: job 0 (" in done.err
     assert "updates=1" in done.err
     assert "Traceback" not in done.err
+    [sweep] = (tmp_path / "multirun").iterdir()
     statuses = [
-        json.loads((tmp_path / "out" / job / "summary.json").read_text())["status"]
+        json.loads((sweep / job / "summary.json").read_text())["status"]
         for job in ("0", "1", "2")
     ]
     assert statuses == ["failed", "finished", "finished"]

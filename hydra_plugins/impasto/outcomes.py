@@ -117,7 +117,9 @@ def outcome_before_job(error: BaseException, conf: Path, overrides: Sequence[str
     if isinstance(error, UserError):
         return outcome_of(error)
     if isinstance(error, HydraException | OmegaConfBaseException):
-        return outcome_of(explain(error, conf, overrides))
+        complaint = explain(error, conf, overrides)
+        complaint.__cause__ = error
+        return outcome_of(complaint)
     cause: BaseException | None = error  # the log's file handler wraps what the system says
     while cause is not None and not isinstance(cause, OSError):
         cause = cause.__cause__

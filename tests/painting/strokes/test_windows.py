@@ -51,8 +51,8 @@ def test_nothing_is_painted_outside_the_bounds(stroke: Stroke) -> None:
     assert area < 0.6 * H * W  # and the boxes save something
 
 
-def test_bounds_of_a_stroke_on_the_border_hold_a_pixel(stroke: Stroke) -> None:
-    for value in (0.0, 1.0):
+def test_bounds_of_a_stroke_on_or_past_the_border_hold_a_pixel(stroke: Stroke) -> None:
+    for value in (-0.5, 0.0, 1.0, 1.5):  # a record may hold points outside
         left, top, right, bottom = stroke.bounds(torch.full((1, stroke.shape_dim), value), H, W)[0]
         assert 0 <= left < right <= W
         assert 0 <= top < bottom <= H
