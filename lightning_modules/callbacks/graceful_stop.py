@@ -20,9 +20,13 @@ class GracefulStop(pl.Callback):
         self.signal_number: int | None = None
         self._previous: dict[int, Any] = {}
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Take over the signals before Lightning does; only a main thread may."""
-        if stage != "fit" or threading.current_thread() is not threading.main_thread():
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the signals over; only a main thread may.
+
+        Lightning has set its own handler by now, which would end the run by an exception at the
+        next batch, or in the middle of a validation.
+        """
+        if threading.current_thread() is not threading.main_thread():
             return
         assert isinstance(pl_module, UpdateModule)
 

@@ -40,6 +40,16 @@ class TargetStream:
             yield {"target": pictures(self.position, BATCH)}
 
 
+class Validation:
+    """Five pictures, in batches of three and of two."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        return iter([{"target": pictures(0, 3)}, {"target": pictures(-1, 2)}])
+
+
 class MemoryData(pl.LightningDataModule):
     """Random pictures in memory."""
 
@@ -50,8 +60,8 @@ class MemoryData(pl.LightningDataModule):
     def train_dataloader(self) -> TargetStream:
         return self.stream
 
-    def val_dataloader(self) -> list[dict[str, Tensor]]:
-        return [{"target": pictures(0, 3)}, {"target": pictures(-1, 2)}]
+    def val_dataloader(self) -> Validation:
+        return Validation()
 
 
 def pictures(seed: int, count: int) -> Tensor:
