@@ -94,12 +94,16 @@ def git_commit(folder: Path) -> str | None:
 
 def write_summary(folder: Path, values: Mapping[str, object]) -> None:
     """Write summary.json atomically; what is None, or no finite number, is left out."""
-    from painting.images import atomic_write  # loads torch, which --help need not wait for
-
     kept = {key: _plain(value) for key, value in values.items()}
     kept = {key: value for key, value in kept.items() if value is not None}
-    with atomic_write(folder / SUMMARY) as path:
-        Path(path).write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps(kept, indent=2) + "\n"
+    # Not by `painting.images.atomic_write`: that loads torch, which a signal may have interrupted.
+    temporary = folder / f".{SUMMARY}.{os.getpid()}"
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(folder / SUMMARY)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _plain(value: object) -> object:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 from painting.networks.layers import TReLU, weight_normed_conv
 from painting.observation import CANVAS, STEP, TARGET
@@ -96,6 +97,8 @@ class ResNet(nn.Module):
             ``group`` (group normalization, ReLU).
         residual: If not 0, target minus canvas times this is seen as three more planes.
         hidden: If not 0, a layer of so many units before the last, which `StepFeatures` join.
+        glance: If not 0, target and missing paint, averaged down to so many squares on a side, join
+            the hidden layer too: where which colour is, without a way through all stages.
 
     Raises:
         ValueError: An unknown `norm`.
@@ -104,6 +107,7 @@ class ResNet(nn.Module):
     def __init__(
         self, in_channels: int, out_features: int, blocks: Sequence[int] = (2, 2, 2, 2),
         width: int = 64, norm: str = "batch", residual: float = 0.0, hidden: int = 0,
+        glance: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
         if norm not in _NORMS:
@@ -111,6 +115,7 @@ class ResNet(nn.Module):
         self._config = {
             "in_channels": in_channels, "out_features": out_features, "blocks": list(blocks),
             "width": width, "norm": norm, "residual": residual, "hidden": hidden,
+            "glance": glance,
         }  # fmt: skip
         conv, nonlinearity = _NORMS[norm]
         self.residual = residual
@@ -126,6 +131,8 @@ class ResNet(nn.Module):
         self.stages = nn.Sequential(*stages)
         self.hidden = nn.Linear(fan_in, hidden) if hidden else None
         self.step_features = StepFeatures(hidden) if hidden else None
+        self.glance = nn.Linear(6 * glance**2, hidden) if glance and hidden else None
+        self._squares = glance
         self.head = nn.Linear(hidden or fan_in, out_features)
 
     def config(self) -> dict[str, Any]:
@@ -135,13 +142,18 @@ class ResNet(nn.Module):
     def forward(self, observation: Tensor) -> Tensor:
         """(B, in_channels, H, W) to (B, out_features)."""
         seen = observation
+        target = observation[:, TARGET]
+        missing = self.residual * (target - observation[:, CANVAS])
         if self.residual:
-            missing = observation[:, TARGET] - observation[:, CANVAS]
-            seen = torch.cat([observation, self.residual * missing], dim=1)
+            seen = torch.cat([observation, missing], dim=1)
         features = self.stages(self.stem(seen)).mean((2, 3))
         if self.hidden is not None and self.step_features is not None:
             progress = observation[:, STEP, 0, 0]
-            features = torch.relu(self.hidden(features) + self.step_features(progress))
+            features = self.hidden(features) + self.step_features(progress)
+            if self.glance is not None:
+                both = torch.cat([target, missing], dim=1)
+                features = features + self.glance(adaptive_avg_pool2d(both, self._squares).flatten(1))
+            features = torch.relu(features)
         out: Tensor = self.head(features)
         return out
 
@@ -162,9 +174,9 @@ class Critic(ResNet):
 
     def __init__(
         self, in_channels: int, blocks: Sequence[int] = (2, 2, 2, 2), width: int = 64,
-        norm: str = "weight", residual: float = 0.0, hidden: int = 0,
+        norm: str = "weight", residual: float = 0.0, hidden: int = 0, glance: int = 0,
     ) -> None:  # fmt: skip
-        super().__init__(in_channels, 1, blocks, width, norm, residual, hidden)
+        super().__init__(in_channels, 1, blocks, width, norm, residual, hidden, glance)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
