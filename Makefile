@@ -1,7 +1,7 @@
 # `make help` shows what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-all lint format bench clean
+.PHONY: help install quickstart pictures test test-all lint format bench clean
 
 # The first Python on this machine that the project runs on; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -11,6 +11,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT ?= outputs/quickstart
+
+# A photograph that comes with scikit-image.
+PHOTOGRAPH = $(shell $(BIN)/python -c 'import skimage; print(skimage.__path__[0])')/data/$(1).png
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -28,10 +31,17 @@ quickstart: $(STAMP) ## train a renderer and an agent, paint digits and a photog
 	$(BIN)/python run.py task=pretrain experiment=quickstart_renderer hydra.run.dir=$(OUT)/renderer
 	$(BIN)/python run.py task=train experiment=quickstart renderer=neural \
 		renderer.weights=$(OUT)/renderer hydra.run.dir=$(OUT)/agent
-	$(BIN)/python run.py task=evaluate experiment=quickstart agent.weights=$(OUT)/agent \
-		hydra.run.dir=$(OUT)/evaluation
 	$(BIN)/python run.py task=paint experiment=quickstart_photograph hydra.run.dir=$(OUT)/photograph \
-		image="$$($(BIN)/python -c 'import skimage; print(skimage.__path__[0] + "/data/astronaut.png")')"
+		image=$(call PHOTOGRAPH,astronaut)
+	$(BIN)/python run.py task=gallery runs=[$(OUT)/renderer,$(OUT)/agent,$(OUT)/photograph] \
+		hydra.run.dir=$(OUT)/page
+
+pictures: $(STAMP) ## make the pictures in docs/ again (after make quickstart)
+	$(BIN)/python run.py task=paint strokes=200 export=[] hydra.run.dir=outputs/pictures \
+		"image=[$(call PHOTOGRAPH,astronaut),$(call PHOTOGRAPH,chelsea),$(call PHOTOGRAPH,coffee)]"
+	mkdir -p docs/pictures
+	cp outputs/pictures/paintings.png docs/pictures/photographs.png
+	cp $(OUT)/agent/paintings.png docs/pictures/digits.png
 
 test: $(STAMP) ## run the tests
 	$(BIN)/python -m pytest

@@ -75,11 +75,23 @@ class PaintingPolicy(nn.Module):
         write_export(folder, config, self.state_dict())
 
     @classmethod
-    def load(cls, path: str | Path) -> "PaintingPolicy":
+    def load(
+        cls,
+        path: str | Path,
+        stroke: Stroke | None = None,
+        bundle: int | None = None,
+        canvas_size: int | None = None,
+    ) -> "PaintingPolicy":
         """The policy of an exported ``agent/`` folder, or of the run folder that holds one.
 
+        Args:
+            path: The folder.
+            stroke: The stroke kind that is wanted; any by default.
+            bundle: Strokes per action that are wanted.
+            canvas_size: Pixels on a side that are wanted.
+
         Raises:
-            UserError: There is none, it is damaged, or it is something else.
+            UserError: There is none, it is damaged, it is something else, or not what is wanted.
         """
         folder = Path(path)
         if (folder / "agent").is_dir():
@@ -91,8 +103,20 @@ class PaintingPolicy(nn.Module):
                 "give agent.weights a folder that task=train exported",
             )
         check_keys(config, folder, "renderer", "strokes", "bundle", "background", "actor")
+        renderer = build(config["renderer"])
+        wanted = {
+            "stroke": (stroke.name if stroke else None, renderer.stroke.name),
+            "bundle": (bundle, config["bundle"]),
+            "canvas.size": (canvas_size, renderer.canvas_size),
+        }
+        for key, (asked, has) in wanted.items():
+            if asked is not None and asked != has:
+                raise UserError(
+                    f"the agent in {folder} has {key} {has}, not {asked}",
+                    f"set {key}={has}, or train one with {key}={asked}",
+                )
         environment = PaintingEnvironment(
-            build(config["renderer"]), config["strokes"], config["bundle"], config["background"]
+            renderer, config["strokes"], config["bundle"], config["background"]
         )
         policy = cls(build(config["actor"]), environment)
         load_weights(policy, tensors, folder)
