@@ -96,6 +96,7 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
         return quoted
     found = _find_beside(jobs[0])
     if found is None:
+        print("no run with this config to go on with: starting a new one")
         return quoted
     if _nothing_left(found):
         return None

@@ -121,7 +121,7 @@ def _read_mat(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         content: dict[str, Any] = loadmat(str(path), variable_names=["X", "y"])
         images = np.asarray(content["X"], np.uint8)
         labels = np.asarray(content["y"], np.int64).reshape(-1)
-        if images.ndim != 4 or images.shape[2:] != (3, len(labels)):
+        if images.shape[2:] != (3, len(labels)):
             raise ValueError(f"X has the shape {images.shape}, y {len(labels)} labels")
     except (OSError, EOFError, KeyError, ValueError, TypeError, NotImplementedError) as error:
         raise _damaged(path, error) from error

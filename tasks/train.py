@@ -44,5 +44,5 @@ def train(
         folder / "learning.png", [row["update"] for row in rows], {"validation L2": values},
         "update", "L2", log=True,
     )  # fmt: skip
-    figures = evaluate(policy, datamodule, folder, device=str(agent.device))
+    figures = evaluate(policy, datamodule, folder, device=str(trainer.strategy.root_device))
     return {"updates": agent.update_count, **figures}

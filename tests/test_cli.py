@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import run
-from tests.conftest import ROOT, Compose, FakeTasks, RunCli, RunMain, command_line, environment
+from tests.conftest import Compose, FakeTasks, RunCli, RunMain, command_line, environment
 
 # Overrides, and what the one line must contain.
 BAD_INPUT = {
@@ -25,6 +25,10 @@ BAD_INPUT = {
     "unknown key, leaf known": (
         ["task=train", "data=mnist", "root=x"],
         ["'root'", "did you mean 'data.root'"],
+    ),
+    "experiment of another task": (
+        ["task=train", "experiment=renderer_cpu"],
+        ["'renderer_cpu'", "task that it is for"],
     ),
     "unknown group": (["task=train", "strok=line"], ["'strok'", "did you mean 'stroke'"]),
     "unknown deletion": (["task=train", "~strkes"], ["'strkes'", "did you mean 'strokes'"]),
@@ -206,8 +210,7 @@ def test_sweep_goes_on_after_a_failing_job_and_names_it(
     assert "Traceback" not in done.err
     [sweep] = (tmp_path / "multirun").iterdir()
     statuses = [
-        json.loads((sweep / job / "summary.json").read_text())["status"]
-        for job in ("0", "1", "2")
+        json.loads((sweep / job / "summary.json").read_text())["status"] for job in ("0", "1", "2")
     ]
     assert statuses == ["failed", "finished", "finished"]
 
@@ -235,81 +238,3 @@ def test_resume_auto_goes_on_where_it_was_and_stops_when_finished(
     other = run_main(*arguments, folder("d"), "bundle=2")
     assert other.code == 0
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["a", "d"]
-
-
-NAMES = [
-    "plain.png",
-    "two words.png",
-    "[1].png",
-    "a,b.png",
-    "it's.png",
-    'say "hi".png',
-    "'quoted'.png",
-    "a=b.png",
-    "~tilde.png",
-    "~",
-    "déjà vu.png",
-    "back\\slash.png",
-    "ends\\",
-    "${x}.png",
-    "\\${x}.png",
-    "a$b.png",
-    "{a: b}.png",
-    "(1).png",
-    "null",
-    "123",
-    "1e5",
-    "true",
-    "# no comment.png",
-    "100%.png",
-    "a:b;c&d|e!.png",
-    " lead and trail ",
-    "[a.png,b.png]",
-    "range(1,3)",
-]
-
-
-@pytest.mark.parametrize("multirun", [False, True])
-@pytest.mark.parametrize("name", NAMES)
-def test_any_name_arrives_as_it_is(
-    name: str, multirun: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / name).touch()
-    flags = ["-m"] if multirun else []
-    arguments = run.quote_paths([*flags, "task=paint", f"image={name}"])
-    [cfg] = run.compose_jobs(ROOT / "conf", arguments[len(flags) :], multirun)
-    assert cfg.image == name
-    assert type(cfg.image) is str
-
-
-def test_three_question_marks_are_a_name_too(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)  # to OmegaConf they say that a value is missing
-    [cfg] = run.compose_jobs(ROOT / "conf", run.quote_paths(["task=paint", "image=???"]), False)
-    assert cfg.image == "./???"
-
-
-def test_hydras_own_notation_still_works(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PICTURES", "/pictures")
-    for argument, expected in {
-        "image=[a.png,'b c.png']": ["a.png", "b c.png"],
-        "image='quoted name.png'": "quoted name.png",
-        "image=${oc.env:PICTURES}/a.png": "/pictures/a.png",
-        "resume=auto": "auto",
-        "resume=null": None,
-        "image=missing [1].png": "missing [1].png",
-        "image=~/a.png": str(Path.home() / "a.png"),
-        "image=*.png": "*.png",
-    }.items():
-        [cfg] = run.compose_jobs(ROOT / "conf", run.quote_paths(["task=paint", argument]), False)
-        assert cfg[argument.partition("=")[0]] == expected
-
-
-def test_a_sweep_splits_names_at_commas(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    arguments = run.quote_paths(["-m", "task=paint", "image=a 1.png,b=2.png"])
-    jobs = run.compose_jobs(ROOT / "conf", arguments[1:], True)
-    assert [cfg.image for cfg in jobs] == ["a 1.png", "b=2.png"]

@@ -17,7 +17,7 @@ ALL_CHOICES = [(group, choice) for group in groups(CONF) for choice in choices(C
 
 def test_groups_are_those_of_the_design() -> None:
     expected = "task data stroke renderer agent reward replay exploration painter trainer logger"
-    assert set(groups(CONF)) == {*expected.split(), "callbacks", "experiment"}
+    assert set(groups(CONF)) == {*expected.split(), "callbacks", "experiment", "schedule"}
 
 
 def test_default_choices(compose_config: Compose) -> None:
@@ -74,21 +74,24 @@ def test_strokes_are_the_data_sets(compose_config: Compose, data: str, strokes: 
 def test_every_choice_composes_and_is_described(
     compose_config: Compose, group: str, choice: str
 ) -> None:
-    overrides = [f"{group}={choice}"] if group == "task" else ["task=train", f"{group}={choice}"]
-    cfg = compose_config(*overrides)
-    assert cfg.hydra.runtime.choices[group] == choice
     assert describe(CONF / group / f"{choice}.yaml")
+    if group == "experiment":
+        return  # each has its tasks: the next test
+    name = "schedule@agent.actor_scheduler" if group == "schedule" else group
+    others = [] if group == "task" else ["task=train"]
+    cfg = compose_config(*others, f"{name}={choice}")
+    assert cfg.hydra.runtime.choices[name] == choice
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
-@pytest.mark.parametrize("task", ["train", "pretrain"])
-def test_every_experiment_passes_the_checks(
-    compose_config: Compose, experiment: str, task: str
-) -> None:
-    cfg = compose_config(f"task={task}", f"experiment={experiment}")
-    check(cfg)
-    assert cfg.updates >= 1
-    assert cfg.hydra.runtime.choices.experiment == experiment
+def test_every_experiment_passes_the_checks(compose_config: Compose, experiment: str) -> None:
+    tasks = ["pretrain"] if "renderer" in experiment else ["train", "evaluate", "paint"]
+    for task in tasks:
+        overrides = (f"task={task}", f"experiment={experiment}")
+        cfg = compose_config(*overrides, "image=a.png", "agent.weights=folder")
+        check(cfg)
+        assert cfg.hydra.runtime.choices.experiment == experiment
+        assert (cfg.updates or 1) >= 1
 
 
 def test_experiment_overrides_groups_and_values_and_the_command_line_both(
@@ -146,7 +149,7 @@ def test_trainer_gets_loggers_and_callbacks_as_lists(
 def test_help_shows_tasks_choices_and_knobs() -> None:
     text = help_text(CONF)
     for group, choice in ALL_CHOICES:
-        assert f"  {group}={choice}" in text
+        assert f"  {group}={choice}" in text or f"  {group}@KEY={choice}" in text
     for knob in ("canvas.size=128", "strokes", "bundle=5", "data.root", "resume", "updates"):
         assert any(line.startswith((f"  {knob} ", f"  {knob}=")) for line in text.splitlines())
     assert "stroke=bezier*" in text

@@ -95,8 +95,11 @@ def explain(error: Exception, conf: Path, overrides: Sequence[str]) -> UserError
         known = _named(conf, group) if group in groups(conf) else ", ".join(error.options or ())
         return UserError(f"{group} has no choice {choice!r}", f"choose from {known}")
     message = str(error)
+    if unfit := re.match(r"In 'experiment/([^']+)': Could not override '([^']+)'", message):
+        what = f"experiment {unfit[1]!r} sets {unfit[2]}, which is not there"
+        return UserError(what, "choose the task that it is for, or another experiment")
     if unknown := re.search(r"Could not (?:override|delete)[^']*'([^']+)'", message):
-        key = unknown[1].partition("@")[0]
+        key = unknown[1]
         todo = f"did you mean {_nearest(key, conf, overrides)!r}? {_HELP}"
         return UserError(f"unknown key {key!r}", todo)
     if several := re.search(r"Ambiguous value for argument '(.+)'", message):

@@ -42,7 +42,9 @@ def _lines(conf: Path) -> Iterator[str]:
             continue
         for choice in choices(conf, group):
             star = "*" if defaults.get(group) == choice else ""
-            yield _row(f"{group}={choice}{star}", describe(conf / group / f"{choice}.yaml"))
+            # A group without a place of its own in the defaults is put to use at several keys.
+            name = group if group in defaults else f"{group}@KEY"
+            yield _row(f"{name}={choice}{star}", describe(conf / group / f"{choice}.yaml"))
     yield "\nKNOBS"
     for key, default, meaning in _knobs(text):
         yield _row(f"{key}={default}" if "$" not in default else key, meaning)

@@ -37,8 +37,14 @@ class Checkpoints(pl.Callback):
         self.best_value = state_dict["best_value"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """A resumed run saves again `every` updates from where it goes on."""
+        """A resumed run saves again `every` updates from where it goes on.
+
+        If it goes on in another folder, the best one so far lies elsewhere: this folder gets a best
+        one of its own.
+        """
         assert isinstance(pl_module, UpdateModule)
+        if not self.best.exists():
+            self.best_value = float("inf")
         self._saved_at = pl_module.update_count
 
     def on_train_batch_end(

@@ -1,5 +1,6 @@
 """Actor and environment, painting and exported."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,19 @@ def test_what_is_no_agent_is_refused(tmp_path: Path) -> None:
     config_file.write_text(yaml.safe_dump(config))
     with pytest.raises(UserError, match=r"config\.yaml lacks actor"):
         PaintingPolicy.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "has"),
+    [
+        ({"stroke": Bezier()}, "has stroke line, not bezier — set stroke=line"),
+        ({"bundle": 5}, "has bundle 2, not 5 — set bundle=2"),
+        ({"canvas_size": 128}, f"has canvas.size {SIZE}, not 128 — set canvas.size={SIZE}"),
+    ],
+)
+def test_refuses_another_shape(tmp_path: Path, wanted: dict[str, object], has: str) -> None:
+    policy().save(tmp_path / "agent")
+    with pytest.raises(UserError, match=re.escape(has)):
+        PaintingPolicy.load(tmp_path, **wanted)
+    fitting = PaintingPolicy.load(tmp_path, stroke=Line(), bundle=2, canvas_size=SIZE)
+    assert fitting.stroke.name == "line"

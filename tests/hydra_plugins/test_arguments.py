@@ -1,0 +1,86 @@
+"""Names of files on the command line arrive as they are."""
+
+from pathlib import Path
+
+import pytest
+
+from hydra_plugins.impasto.arguments import quote_paths
+from hydra_plugins.impasto.composing import compose_jobs
+from tests.conftest import CONF
+
+NAMES = [
+    "plain.png",
+    "two words.png",
+    "[1].png",
+    "a,b.png",
+    "it's.png",
+    'say "hi".png',
+    "'quoted'.png",
+    "a=b.png",
+    "~tilde.png",
+    "~",
+    "déjà vu.png",
+    "back\\slash.png",
+    "ends\\",
+    "${x}.png",
+    "\\${x}.png",
+    "a$b.png",
+    "{a: b}.png",
+    "(1).png",
+    "null",
+    "123",
+    "1e5",
+    "true",
+    "# no comment.png",
+    "100%.png",
+    "a:b;c&d|e!.png",
+    " lead and trail ",
+    "[a.png,b.png]",
+    "range(1,3)",
+]
+
+
+@pytest.mark.parametrize("multirun", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_arrives_as_it_is(
+    name: str, multirun: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).touch()
+    flags = ["-m"] if multirun else []
+    arguments = quote_paths([*flags, "task=paint", f"image={name}"])
+    [cfg] = compose_jobs(CONF, arguments[len(flags) :], multirun)
+    assert cfg.image == name
+    assert type(cfg.image) is str
+
+
+def test_three_question_marks_are_a_name_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)  # to OmegaConf they say that a value is missing
+    [cfg] = compose_jobs(CONF, quote_paths(["task=paint", "image=???"]), False)
+    assert cfg.image == "./???"
+
+
+def test_hydras_own_notation_still_works(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PICTURES", "/pictures")
+    for argument, expected in {
+        "image=[a.png,'b c.png']": ["a.png", "b c.png"],
+        "image='quoted name.png'": "quoted name.png",
+        "image=${oc.env:PICTURES}/a.png": "/pictures/a.png",
+        "resume=auto": "auto",
+        "resume=null": None,
+        "image=missing [1].png": "missing [1].png",
+        "image=~/a.png": str(Path.home() / "a.png"),
+        "image=*.png": "*.png",
+    }.items():
+        [cfg] = compose_jobs(CONF, quote_paths(["task=paint", argument]), False)
+        assert cfg[argument.partition("=")[0]] == expected
+
+
+def test_a_sweep_splits_names_at_commas(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = quote_paths(["-m", "task=paint", "image=a 1.png,b=2.png"])
+    jobs = compose_jobs(CONF, arguments[1:], True)
+    assert [cfg.image for cfg in jobs] == ["a 1.png", "b=2.png"]
