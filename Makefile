@@ -44,10 +44,10 @@ pictures: $(STAMP) ## make the pictures in docs/ again (after make quickstart)
 	cp $(OUT)/agent/paintings.png docs/pictures/digits.png
 
 test: $(STAMP) ## run the tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 test-all: $(STAMP) ## run the tests, the slow ones too
-	$(BIN)/python -m pytest -m "not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not gpu"
 
 lint: $(STAMP) ## check style and types
 	$(BIN)/ruff check .

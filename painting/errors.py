@@ -34,9 +34,11 @@ class Interrupted(RuntimeError):
     Args:
         signal_number: Which signal, as in `signal.Signals`.
         checkpoint: Where the run can be resumed from; None if nothing was saved.
+        updates: How many updates were made.
     """
 
-    def __init__(self, signal_number: int, checkpoint: Path | None) -> None:
+    def __init__(self, signal_number: int, checkpoint: Path | None, updates: int = 0) -> None:
         super().__init__(f"interrupted by signal {signal_number}")
         self.signal_number = signal_number
         self.checkpoint = checkpoint
+        self.updates = updates

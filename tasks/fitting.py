@@ -54,4 +54,4 @@ def fit(
     if stop.signal_number is not None and not module.finished:
         name = signal.Signals(stop.signal_number).name
         print(f"stopped by {name} after {module.update_count} updates", file=sys.stderr)
-        raise Interrupted(stop.signal_number, checkpoints.last)
+        raise Interrupted(stop.signal_number, checkpoints.last, module.update_count)

@@ -78,7 +78,8 @@ def outcome_of(error: BaseException) -> Outcome:
     if isinstance(error, Interrupted):
         checkpoint = str(error.checkpoint) if error.checkpoint else None
         code = _FIRST_SIGNAL + error.signal_number
-        return Outcome("interrupted", code, "interrupted", checkpoint=checkpoint, error=error)
+        made = {"updates": error.updates}
+        return Outcome("interrupted", code, "interrupted", made, checkpoint, error)
     status = "diverged" if isinstance(error, Diverged) else "failed"
     if isinstance(error, UserError):
         return Outcome(status, USER_ERROR, f"error: {error}", error=error)
