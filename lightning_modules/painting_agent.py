@@ -148,7 +148,22 @@ class PaintingAgent(UpdateModule, ABC):
         self.replay.load_state_dict(state["replay"], self.device)
         self.generator.set_state(state["generator"].cpu())
 
+    @property
+    def validation_is_due(self) -> bool:
+        """Whether the run validates after the present rollout, and all its updates are made."""
+        interval = int(self.trainer.val_check_batch)
+        complete = self.finished or self.updates_due <= 0
+        return complete and (self.finished or self.rollout_count % interval == 0)
+
     def on_train_start(self) -> None:
-        """Take everything back, and finish a group of updates that a stop cut short."""
+        """Take everything back, and finish a group of updates that a stop cut short.
+
+        Lightning takes that group's batch for done, so the validation after it is made here.
+        """
         super().on_train_start()
+        cut_short = self.updates_due > 0
         self._make_due_updates()
+        if cut_short and self.validation_is_due:
+            self.trainer.validating = True
+            self.trainer.fit_loop.epoch_loop.val_loop.run()
+            self.trainer.training = True

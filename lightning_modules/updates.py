@@ -38,6 +38,11 @@ class UpdateModule(pl.LightningModule):
         """Whether the run has made all its updates."""
         return self.update_count >= self.updates
 
+    @property
+    def validation_is_due(self) -> bool:
+        """Whether a validation here belongs to the run's rhythm; not so where a stop brings one."""
+        return True
+
     def count_update(self, figures: Figures) -> None:
         """Take note of one update, and end the run if it was the last.
 

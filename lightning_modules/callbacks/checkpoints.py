@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytorch_lightning as pl
+from pytorch_lightning.trainer.states import TrainerFn
 
 from lightning_modules.updates import UpdateModule
 
@@ -56,13 +57,20 @@ class Checkpoints(pl.Callback):
             self._save_last(trainer, pl_module)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save the best."""
-        if self.monitor is None or self.monitor not in trainer.callback_metrics:
-            return
-        value = trainer.callback_metrics[self.monitor].item()
-        if value < self.best_value:
-            self.best_value = value
-            trainer.save_checkpoint(self.best)
+        """Save the best; and the last again if it was saved just before this validation.
+
+        A run that goes on from there does not validate again, and would miss what was measured.
+        """
+        assert isinstance(pl_module, UpdateModule)
+        # Where a stop brought a validation about, a run that was not stopped would have had none.
+        counts = pl_module.validation_is_due or trainer.state.fn != TrainerFn.FITTING
+        if counts and self.monitor is not None and self.monitor in trainer.callback_metrics:
+            value = trainer.callback_metrics[self.monitor].item()
+            if value < self.best_value:
+                self.best_value = value
+                trainer.save_checkpoint(self.best)
+        if trainer.state.fn == TrainerFn.FITTING and self._saved_at == pl_module.update_count:
+            self._save_last(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save where the run stopped; also where a signal stopped it."""

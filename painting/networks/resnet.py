@@ -152,7 +152,9 @@ class ResNet(nn.Module):
             features = self.hidden(features) + self.step_features(progress)
             if self.glance is not None:
                 both = torch.cat([target, missing], dim=1)
-                features = features + self.glance(adaptive_avg_pool2d(both, self._squares).flatten(1))
+                features = features + self.glance(
+                    adaptive_avg_pool2d(both, self._squares).flatten(1)
+                )
             features = torch.relu(features)
         out: Tensor = self.head(features)
         return out

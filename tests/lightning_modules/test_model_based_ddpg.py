@@ -148,7 +148,7 @@ def test_slow_copies_follow_by_tau(agent: ModelBasedDDPG) -> None:
 
 
 def test_each_network_has_an_optimizer_and_a_schedule(agent: ModelBasedDDPG) -> None:
-    actor, critic, discriminator = agent.optimizers()
+    critic, actor, discriminator = agent.optimizers()
     for optimizer, part in [
         (actor, "actor"), (critic, "critic"), (discriminator, "discriminator")
     ]:  # fmt: skip
