@@ -110,9 +110,12 @@ def evaluate(
         f"{final['psnr_mean']:.2f} dB, SSIM {final['ssim_mean']:.3f}; "
         f"paintings: {folder / 'paintings.png'}"
     )
-    readable = share_read(datamodule, paintings)
-    if readable is not None:
-        print(f"readable: {readable:.1%} of the painted digits are taken for what they are")
+    shares = share_read(datamodule, paintings)
+    if shares is not None:
+        print(
+            f"readable: {shares[0]:.1%} of the painted digits are taken for what they are "
+            f"({shares[1]:.1%} of the real ones)"
+        )
     figures = {
         "strokes": policy.environment.strokes,
         "images": sum(len(part) for part in curve.l2),
@@ -120,7 +123,7 @@ def evaluate(
         "psnr": final["psnr_mean"],
         "ssim": final["ssim_mean"],
         "l2_renderer": torch.cat(seen_by_agent).mean().item(),
-        "readable": readable,
+        "readable": shares[0] if shares else None,
     }
     return {name: value for name, value in figures.items() if value is not None}
 

@@ -101,7 +101,7 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         read_export(tmp_path / "nothing")
     write_export(tmp_path / "x", {"kind": "thing"}, tensors())
     next(iter((tmp_path / "x").glob("weights-00002*"))).unlink()
-    with pytest.raises(UserError, match="weights-00002-of-00005.* does not exist"):
+    with pytest.raises(UserError, match=r"weights-00002-of-00005.* does not exist"):
         read_export(tmp_path / "x")
 
 
