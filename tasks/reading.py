@@ -13,15 +13,15 @@ _MOST = 5000  # a support vector machine's training grows with the square of thi
 def share_read(datamodule: ImageDataModule, paintings: Tensor) -> tuple[float, float] | None:
     """Share of the test split's paintings that scikit-learn's ``SVC()`` takes for what they are.
 
-    It is trained on the real training images at the same size. What it makes of the real test images
-    says how far it is to be trusted: about 99 % on `digits`.
+    It is trained on the real training images at the same size. What it makes of the real test
+    images says how far it is to be trusted: about 99 % on `digits`.
 
     Args:
-        datamodule: The set; one without labels, or not of digits, is not asked.
-        paintings: (N, 3, n, n) in [0, 1], of the test split in its order.
+            datamodule: The set; one without labels, or not of digits, is not asked.
+            paintings: (N, 3, n, n) in [0, 1], of the test split in its order.
 
-    Returns:
-        That share, and that of the real test images, in [0, 1]; None for a set that is not of digits.
+        Returns:
+            That share, and that of the real test images, in [0, 1]; None for a set not of digits.
     """
     labels = datamodule.labels("test")
     if labels is None or datamodule.classes != [str(digit) for digit in range(10)]:
