@@ -20,7 +20,7 @@ def share_read(datamodule: ImageDataModule, paintings: Tensor) -> tuple[float, f
             datamodule: The set; one without labels, or not of digits, is not asked.
             paintings: (N, 3, n, n) in [0, 1], of the test split in its order.
 
-        Returns:
+    Returns:
             That share, and that of the real test images, in [0, 1]; None for a set not of digits.
     """
     labels = datamodule.labels("test")
