@@ -63,6 +63,8 @@ def test_sixteen_bits_are_scaled_not_clipped(tmp_path: Path) -> None:
     levels = np.array([[0, 257 * 100, 257 * 255]], np.uint16)
     image = read_image(save(tmp_path / "p.png", levels))
     assert image[0, :, 0].tolist() == [0, 100, 255]
+    dark = read_image(save(tmp_path / "dark.png", levels // 257))
+    assert dark[0, :, 0].tolist() == [0, 0, 1]
 
 
 def test_transparent_pixels_show_the_background(tmp_path: Path) -> None:
