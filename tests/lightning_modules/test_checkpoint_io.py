@@ -55,6 +55,6 @@ def test_what_is_no_checkpoint_is_named(
         torch.save({"weights": torch.ones(3)}, path)
     else:
         torch.save({"state_dict": {}, "trap": Trap()}, path)
-    with pytest.raises(UserError, match="a.ckpt"):
+    with pytest.raises(UserError, match=r"a\.ckpt"):
         AtomicCheckpointIO().load_checkpoint(path)
     assert "code ran" not in capsys.readouterr().out
