@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
+import pytorch_lightning as pl
 import torch
 
 from benchmarks.machine import device, machine, peak_memory_mb, seconds
@@ -62,7 +63,7 @@ def renderer_training() -> Iterator[Row]:
 
 
 def _agent(renderer: Renderer) -> ModelBasedDDPG:
-    module = ModelBasedDDPG(
+    return ModelBasedDDPG(
         environment=PaintingEnvironment(renderer, strokes=200, bundle=5),
         actor=Actor, critic=Critic, replay=ReplayBuffer(_BATCH), updates=0, batch_size=_BATCH,
         reward=WganGpReward(Discriminator()),
@@ -70,12 +71,12 @@ def _agent(renderer: Renderer) -> ModelBasedDDPG:
         critic_optimizer=partial(torch.optim.Adam, lr=1e-3),
         reward_optimizer=partial(torch.optim.Adam, lr=1e-4),
     )  # fmt: skip
-    return module.to(device())
 
 
 def agent() -> Iterator[Row]:
     """Environment steps, updates and transitions per second, and what a transition takes."""
     module = _agent(NeuralRenderer(Bezier(), _SIZE))
+    _attach(module)
     target = torch.rand(_BATCH, 3, _SIZE, _SIZE, device=device())
     environment = module.environment
     state = environment.reset(target)
@@ -86,24 +87,19 @@ def agent() -> Iterator[Row]:
     yield "environment steps (of one canvas)", f"{_BATCH / taken:,.1f} / s"
     module.rollout(target)
     yield "replay", f"{module.replay.bytes_per_transition / 1e3:,.1f} kB / transition"
-    trainer = _StandIn(module)
-    taken = seconds(lambda: trainer.update(), 3)
+    taken = seconds(lambda: module.update(module.replay.sample(_BATCH, device=device())), 3)
     yield "updates (critic, actor, discriminator)", f"{1 / taken:,.2f} / s"
     yield "transitions learned from", f"{_BATCH / taken:,.1f} / s"
 
 
-class _StandIn:
-    """Steps the optimizers where Lightning's trainer would, so that the update alone is timed."""
-
-    def __init__(self, module: ModelBasedDDPG) -> None:
-        self.module = module
-        self.optimizers = [entry["optimizer"] for entry in module.configure_optimizers()]
-        names = list(module.networks_that_learn)
-        module._optimizer = lambda name: self.optimizers[names.index(name)]  # type: ignore[method-assign]
-        module.manual_backward = lambda loss, *_: loss.backward()  # type: ignore[method-assign]
-
-    def update(self) -> None:
-        self.module.update(self.module.replay.sample(_BATCH, self.module.generator, device()))
+def _attach(module: ModelBasedDDPG) -> None:
+    """Let Lightning make the optimizers, as in the middle of a run."""
+    trainer = pl.Trainer(
+        accelerator="auto", devices=1, max_epochs=1, limit_train_batches=0, logger=False,
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+    trainer.fit(module, train_dataloaders=[0])
+    module.to(device()).train()
 
 
 def painting() -> Iterator[Row]:

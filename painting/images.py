@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.nn import functional
 
 from painting.errors import UserError
@@ -102,11 +102,6 @@ def _to_rgb(picture: Image.Image, background: tuple[int, int, int]) -> Image.Ima
     mode = picture.mode
     if mode.startswith(("I", "F")):
         return Image.fromarray(_scale_deep(np.asarray(picture))).convert("RGB")
-    if mode == "LAB":  # the one mode that Image.convert does not know
-        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-        converted = ImageCms.profileToProfile(picture, lab, srgb, outputMode="RGB")
-        assert converted is not None  # only an in-place conversion returns None
-        return converted
     if mode == "La":  # premultiplied grey, which converts to LA only
         picture = picture.convert("LA")
     if picture.mode in ("RGBA", "RGBa", "LA", "PA") or "transparency" in picture.info:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 # Intermediate maps of about this many pixels stay in a core's cache and still feed all threads.
-_CHUNK_PIXELS = 2**16
+_CHUNK_PIXELS = 2**17
 # Above this many saved values (about 0.5 GB in float32) a backward pass draws again instead.
 _SAVED_VALUES = 2**27
 # A pen thinner than one pixel is drawn one pixel wide and fainter, so that a stroke keeps its ink
