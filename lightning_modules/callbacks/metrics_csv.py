@@ -39,13 +39,19 @@ class MetricsCsv(pl.Callback):
         return self._seconds_before + time.monotonic() - self._started
 
     def state_dict(self) -> dict[str, Any]:
-        """Rows and seconds."""
-        return {"rows": [dict(row) for row in self.rows], "seconds": self.seconds}
+        """Rows and seconds, and what the next row is the mean of."""
+        return {
+            "rows": [dict(row) for row in self.rows],
+            "seconds": self.seconds,
+            "sums": dict(self._sums),
+            "count": self._count,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take rows and seconds back."""
+        """Take everything back."""
         self.rows = [dict(row) for row in state_dict["rows"]]
         self._seconds_before = state_dict["seconds"]
+        self._sums, self._count = dict(state_dict["sums"]), state_dict["count"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Listen to the module's updates."""

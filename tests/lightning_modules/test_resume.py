@@ -152,7 +152,7 @@ def test_a_killed_run_resumed_ends_as_one_that_was_not(
             seed_everything(0)
             agent = make_agent(updates=16)
             checkpoints = Checkpoints(folder, every=4, monitor="val_l2")
-            metrics = MetricsCsv(folder / "metrics.csv", every=2)
+            metrics = MetricsCsv(folder / "metrics.csv", every=3)
 
             def die(number: int, figures: object, now: bool = killed and life == 0) -> None:
                 if now and number == at:
