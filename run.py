@@ -21,7 +21,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.impasto.arguments import quote, quote_paths
+from hydra_plugins.impasto.arguments import quote, quote_paths, unquote
 from hydra_plugins.impasto.building import build_call, pick_device
 from hydra_plugins.impasto.checks import check, select
 from hydra_plugins.impasto.composing import CONFIG_NAME, compose_jobs
@@ -159,7 +159,7 @@ def job(cfg: DictConfig, show_traceback: bool) -> dict[str, object]:
     report(outcome, show_traceback, label)
     logging.getLogger("impasto.file").error("%s\n%s", outcome.message, _details(outcome))
     if outcome.checkpoint:
-        kept = [word for word in overrides if not word.startswith("resume=")]
+        kept = [unquote(word) for word in overrides if not word.startswith("resume=")]
         command = ["python", "run.py", *kept, f"resume={outcome.checkpoint}"]
         print(f"to go on: {shlex.join(command)}", file=sys.stderr)
     if sweep and outcome.status != "interrupted":

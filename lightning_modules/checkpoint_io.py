@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,13 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from painting.errors import UserError
 from painting.images import atomic_write
+
+
+# What torch raises on files that are something else, or cut off (found by trying many).
+_UNREADABLE = (
+    OSError, RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError,
+    pickle.UnpicklingError, struct.error,
+)  # fmt: skip
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -42,7 +50,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             raise UserError(
                 f"{path} does not exist", "give a checkpoint or a run folder"
             ) from error
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError) as error:
+        except _UNREADABLE as error:
             raise UserError(
                 f"{path} is cut off or is no checkpoint", "resume from another one"
             ) from error

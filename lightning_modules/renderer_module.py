@@ -72,10 +72,13 @@ class RendererModule(UpdateModule):
 
     def strokes_of(self, update: int) -> Tensor:
         """Shapes (N, S) of one update."""
-        # A large odd factor keeps the streams of neighbouring seeds apart.
-        generator = torch.Generator(self.device)
-        generator.manual_seed((self.seed * 0x9E3779B97F4A7C15 + update) % 2**63)
+        generator = torch.Generator(self.device).manual_seed(self._seed_of(update))
         return self.renderer.stroke.sample(self.batch_size, generator, self.device)
+
+    def _seed_of(self, update: int) -> int:
+        # A large odd factor keeps the streams of neighbouring seeds apart. Torch's generator on the
+        # CPU uses the lower 32 bits alone.
+        return (self.seed * 0x9E3779B97F4A7C15 + update) % 2**63
 
     def training_step(self, batch: int, batch_idx: int) -> Tensor:
         """Mean squared error of the alpha of fresh strokes."""
@@ -83,11 +86,18 @@ class RendererModule(UpdateModule):
         shape = self.strokes_of(self.update_count)
         with torch.no_grad():
             exact = self.renderer.stroke.rasterize(shape, size, size)
-        return F.mse_loss(self.renderer(shape), exact)
+        loss = F.mse_loss(self.renderer(shape), exact)
+        self._loss = loss.detach()
+        return loss
 
-    def on_train_batch_end(self, outputs: Any, batch: int, batch_idx: int) -> None:
-        """An update was made."""
-        self.count_update({"renderer_loss": outputs["loss"].detach()})
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Step, and count the update.
+
+        Callbacks come before the module's own `on_train_batch_end`: counted there, a checkpoint
+        would hold the weights of one update more than it says, or those of one that diverged.
+        """
+        super().optimizer_step(*args, **kwargs)
+        self.count_update({"renderer_loss": self._loss})
 
     def validation_step(self, batch: int, batch_idx: int) -> None:
         """Error on fresh strokes, beside the mean image's."""
@@ -97,7 +107,7 @@ class RendererModule(UpdateModule):
 
     def judge(self) -> Verdict:
         """The renderer's error on strokes that no update sees."""
-        return judge(self.renderer, self.judged_strokes, seed=self.seed + 2**40)
+        return judge(self.renderer, self.judged_strokes, seed=self._seed_of(-1))
 
     def geometry(self) -> dict[str, Any]:
         """Stroke kind and canvas."""

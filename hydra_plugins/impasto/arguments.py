@@ -33,6 +33,15 @@ def quote(text: str) -> str:
     return QuotedString(text=literal, quote=Quote.single).with_quotes()
 
 
+def unquote(argument: str) -> str:
+    """An override as a person would type it: plain values lose the quotes that `quote` gave them.
+
+    >>> unquote("data.root='/a/b'"), unquote("image='[1], 2.png'")
+    ('data.root=/a/b', "image='[1], 2.png'")
+    """
+    return re.sub(r"^([\w.]+)='([\w./-]+)'$", r"\1=\2", argument)
+
+
 def is_multirun(arguments: Sequence[str]) -> bool:
     """Whether the arguments ask for a sweep."""
     return "-m" in arguments or "--multirun" in arguments
