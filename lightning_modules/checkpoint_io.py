@@ -12,7 +12,6 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from painting.errors import UserError
 from painting.images import atomic_write
 
-
 # What torch raises on files that are something else, or cut off (found by trying many).
 _UNREADABLE = (
     OSError, RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError,

@@ -14,7 +14,7 @@ from painting.strokes import Circle, Line
 from tests.lightning_modules.conftest import SIZE, make_renderer_module, make_trainer, run
 
 
-class Killed(Exception):  # noqa: N818
+class Killed(Exception):
     """The process is gone."""
 
 

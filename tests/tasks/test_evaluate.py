@@ -20,7 +20,8 @@ def pictures(seed: int) -> Tensor:
 
 def test_curve_is_the_mean_of_each_pictures_own_figures() -> None:
     curve = Curve()
-    targets, canvases = [pictures(0), pictures(1)[:1]], [pictures(2), pictures(3)[:1]]
+    targets, near = [pictures(0), pictures(1)[:1]], [pictures(2), pictures(3)[:1]]
+    canvases = [0.8 * a + 0.2 * b for a, b in zip(targets, near, strict=True)]
     for target, canvas in zip(targets, canvases, strict=True):  # of three pictures and of one
         blank = torch.zeros_like(target)
         assert torch.equal(curve.add([blank, canvas], target), canvas)
@@ -39,7 +40,8 @@ def test_curve_is_the_mean_of_each_pictures_own_figures() -> None:
     assert row["l2_mean"] == pytest.approx(np.mean(l2), rel=1e-5)
     assert row["l2_std"] == pytest.approx(np.std(l2), rel=1e-4)
     assert row["psnr_mean"] == pytest.approx(np.mean(psnr), rel=1e-5)
-    assert row["ssim_mean"] == pytest.approx(np.mean(ssim), abs=0.01)  # borders differ
+    assert row["ssim_mean"] == pytest.approx(np.mean(ssim), abs=0.01)
+    assert row["ssim_mean"] > 0.5
     assert blank_row["l2_mean"] == pytest.approx(torch.cat(targets).square().mean().item())
 
 
