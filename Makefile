@@ -27,6 +27,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+# At 32 px a second thread gains nothing, and waiting for it on a busy machine costs tenfold.
+quickstart: export OMP_NUM_THREADS = 1
 quickstart: $(STAMP) ## train a renderer and an agent, paint digits and a photograph (minutes)
 	$(BIN)/python run.py task=pretrain experiment=quickstart_renderer hydra.run.dir=$(OUT)/renderer
 	$(BIN)/python run.py task=train experiment=quickstart renderer=neural \
