@@ -65,8 +65,8 @@ def build(node: Mapping[str, Any]) -> Any:
     }
     try:
         kind = getattr(importlib.import_module(module), name)
-        if not isinstance(kind, type):
-            raise TypeError(f"{target} is not a class")
+        if not isinstance(kind, type) or not kind.__module__.startswith(_PACKAGE):
+            raise TypeError(f"{target} is not a class of {_PACKAGE[:-1]}")
         return kind(**arguments)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise UserError(
