@@ -1,11 +1,17 @@
 """What learns, as LightningModules: the renderer's pretraining and the painting agents."""
 
+from lightning_modules.actor_critic import ActorCritic
 from lightning_modules.checkpoint_io import AtomicCheckpointIO
+from lightning_modules.ddpg import DDPG
 from lightning_modules.model_based_ddpg import ModelBasedDDPG
 from lightning_modules.painting_agent import PaintingAgent
+from lightning_modules.patch_q import PatchQ
 from lightning_modules.renderer_module import RendererModule
+from lightning_modules.short_horizon import ShortHorizon
+from lightning_modules.td3 import TD3
 from lightning_modules.updates import UpdateModule
 
 __all__ = [
-    "AtomicCheckpointIO", "ModelBasedDDPG", "PaintingAgent", "RendererModule", "UpdateModule",
+    "DDPG", "TD3", "ActorCritic", "AtomicCheckpointIO", "ModelBasedDDPG", "PaintingAgent",
+    "PatchQ", "RendererModule", "ShortHorizon", "UpdateModule",
 ]  # fmt: skip

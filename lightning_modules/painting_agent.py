@@ -11,6 +11,7 @@ from lightning_modules.updates import Figures, UpdateModule
 from painting.canvas import to_float
 from painting.drawing import draw
 from painting.environment import PaintingEnvironment
+from painting.exploration import Exploration, NoExploration
 from painting.networks import ResNet
 from painting.observation import OBSERVATION_CHANNELS
 from painting.policy import PaintingPolicy
@@ -35,13 +36,14 @@ class PaintingAgent(UpdateModule, ABC):
         batch_size: Transitions in an update.
         updates_per_rollout: N.
         warmup_env_steps: Environment steps (of a whole batch of canvases) before the first update.
+        exploration: How rollouts depart from the actor; not at all by default.
         seed: Seed of replay sampling and of everything else that updates draw.
     """
 
     def __init__(
         self, environment: PaintingEnvironment, actor: ActorFactory, replay: ReplayBuffer,
         updates: int, batch_size: int = 96, updates_per_rollout: int = 10,
-        warmup_env_steps: int = 400, seed: int = 0,
+        warmup_env_steps: int = 400, exploration: Exploration | None = None, seed: int = 0,
     ) -> None:  # fmt: skip
         super().__init__(updates, seed)
         self.automatic_optimization = False
@@ -49,6 +51,7 @@ class PaintingAgent(UpdateModule, ABC):
         self.renderer = environment.renderer.requires_grad_(False).eval()
         self.actor = actor(OBSERVATION_CHANNELS, environment.action_dim)
         self.replay = replay
+        self.exploration = exploration or NoExploration()
         self.batch_size = batch_size
         self.updates_per_rollout = updates_per_rollout
         self.warmup_rollouts = -(-warmup_env_steps // environment.max_steps)
@@ -84,15 +87,17 @@ class PaintingAgent(UpdateModule, ABC):
 
     @torch.no_grad()
     def rollout(self, target: Tensor) -> None:
-        """Paint targets (B, 3, n, n) with the present policy, and keep the episodes."""
+        """Paint targets (B, 3, n, n) as the exploration has it, and keep the episodes."""
         self.actor.eval()
+        behave = self.exploration.begin(self.actor, self.generator)
         state = self.environment.reset(target)
         canvases, actions = [state.canvas], []
         for _ in range(self.environment.max_steps):
-            action = self.actor(self.environment.observe(state))
+            action = behave(self.environment.observe(state))
             state = self.environment.step(state, action)
             canvases.append(state.canvas)
             actions.append(action)
+        self.exploration.end()
         self.actor.train()
         self.replay.add(target, torch.stack(canvases, dim=1), torch.stack(actions, dim=1))
         self.rollout_count += 1
@@ -107,7 +112,9 @@ class PaintingAgent(UpdateModule, ABC):
         for _ in range(min(self.updates_due, self.updates - self.update_count)):
             if self.stop_requested:
                 break
-            transition = self.replay.sample(self.batch_size, self.generator, self.device)
+            transition = self.replay.sample(
+                self.batch_size, self.generator, self.device, self.update_count
+            )
             self.count_update(self.update(transition))
         self.stop_if_due()
 
@@ -135,10 +142,11 @@ class PaintingAgent(UpdateModule, ABC):
         }
 
     def training_state(self) -> dict[str, Any]:
-        """Rollouts so far, the replay, and the agent's own random state."""
+        """Rollouts so far, the replay, the exploration, and the agent's own random state."""
         return {
             "rollout_count": self.rollout_count,
             "replay": self.replay.state_dict(),
+            "exploration": self.exploration.state_dict(),
             "generator": self.generator.get_state(),
         }
 
@@ -146,6 +154,7 @@ class PaintingAgent(UpdateModule, ABC):
         """Take back what `training_state` returned."""
         self.rollout_count = state["rollout_count"]
         self.replay.load_state_dict(state["replay"], self.device)
+        self.exploration.load_state_dict(state["exploration"])
         self.generator.set_state(state["generator"].cpu())
 
     @property

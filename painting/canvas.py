@@ -59,6 +59,21 @@ def paint(canvas: Tensor, alpha: Tensor, color: Tensor) -> Tensor:
     return canvas
 
 
+def split_patches(picture: Tensor, count: int) -> Tensor:
+    """Cut pictures into squares (or rectangles, of other pictures) without overlap.
+
+    Args:
+        picture: (B, C, H, W).
+        count: Patches on a side, a divisor of H and W.
+
+    Returns:
+        (B * count^2, C, H / count, W / count): all of the first picture, row by row, then the next.
+    """
+    batch, channels, height, width = picture.shape
+    cut = picture.reshape(batch, channels, count, height // count, count, width // count)
+    return cut.permute(0, 2, 4, 1, 3, 5).flatten(0, 2)
+
+
 def to_uint8(image: Tensor) -> Tensor:
     """[0, 1] to 0..255, rounded: truncation would cost a level per step (every canvas darkens)."""
     return (image * 255).round().clamp(0, 255).to(torch.uint8)

@@ -21,6 +21,11 @@ def _batch_normed_conv(fan_in: int, fan_out: int, kernel: int, stride: int) -> n
     return nn.Sequential(conv, nn.BatchNorm2d(fan_out))
 
 
+def _layer_normed_conv(fan_in: int, fan_out: int, kernel: int, stride: int) -> nn.Module:
+    conv = nn.Conv2d(fan_in, fan_out, kernel, stride, padding=kernel // 2, bias=False)
+    return nn.Sequential(conv, nn.GroupNorm(1, fan_out))
+
+
 def _group_normed_conv(fan_in: int, fan_out: int, kernel: int, stride: int) -> nn.Module:
     conv = nn.Conv2d(fan_in, fan_out, kernel, stride, padding=kernel // 2, bias=False)
     return nn.Sequential(conv, nn.GroupNorm(_GROUPS, fan_out))
@@ -30,6 +35,7 @@ def _group_normed_conv(fan_in: int, fan_out: int, kernel: int, stride: int) -> n
 _NORMS: dict[str, tuple[Conv, Callable[[], nn.Module]]] = {
     "batch": (_batch_normed_conv, partial(nn.ReLU, inplace=True)),
     "group": (_group_normed_conv, partial(nn.ReLU, inplace=True)),
+    "layer": (_layer_normed_conv, partial(nn.ReLU, inplace=True)),
     "weight": (weight_normed_conv, TReLU),
 }
 
@@ -93,8 +99,8 @@ class ResNet(nn.Module):
         out_features: Numbers out.
         blocks: Residual blocks in each stage; stage i has ``width * 2**i`` channels.
         width: Channels of the stem and of the first stage.
-        norm: ``batch`` (batch normalization, ReLU), ``weight`` (weight normalization, TReLU) or
-            ``group`` (group normalization, ReLU).
+        norm: ``batch`` (batch normalization, ReLU), ``weight`` (weight normalization, TReLU),
+            ``group`` (group normalization, ReLU) or ``layer`` (layer normalization, ReLU).
         residual: If not 0, target minus canvas times this is seen as three more planes.
         hidden: If not 0, a layer of so many units before the last, which `StepFeatures` join.
         glance: If not 0, target and missing paint, averaged down to so many squares on a side, join
@@ -158,46 +164,3 @@ class ResNet(nn.Module):
             features = torch.relu(features)
         out: Tensor = self.head(features)
         return out
-
-
-class Actor(ResNet):
-    """The policy pi(s): an observation to a bundle of strokes, (B, K * D) in [0, 1]."""
-
-    def forward(self, observation: Tensor) -> Tensor:
-        """(B, in_channels, H, W) to (B, K * D) in [0, 1]."""
-        return super().forward(observation).sigmoid()
-
-
-class Critic(ResNet):
-    """The state value V(s): an observation to the expected discounted reward to come, (B,).
-
-    It starts at exactly 0 everywhere: before it has learned anything it must not steer the actor.
-    """
-
-    def __init__(
-        self, in_channels: int, blocks: Sequence[int] = (2, 2, 2, 2), width: int = 64,
-        norm: str = "weight", residual: float = 0.0, hidden: int = 0, glance: int = 0,
-    ) -> None:  # fmt: skip
-        super().__init__(in_channels, 1, blocks, width, norm, residual, hidden, glance)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
-
-    def forward(self, observation: Tensor) -> Tensor:
-        """(B, in_channels, H, W) to (B,)."""
-        return super().forward(observation).squeeze(1)
-
-
-class ZeroCritic(nn.Module):
-    """V(s) = 0: the actor then maximizes the reward of its next bundle alone. For ablations.
-
-    Args:
-        in_channels: Channels of the observation.
-        unused: What another critic would be built from, so that it can stand in for any.
-    """
-
-    def __init__(self, in_channels: int, **unused: object) -> None:
-        super().__init__()
-
-    def forward(self, observation: Tensor) -> Tensor:
-        """(B, in_channels, H, W) to zeros (B,)."""
-        return observation.new_zeros(observation.shape[0])

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import pytorch_lightning as pl
@@ -11,10 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.digits import Digits
-from lightning_modules import AtomicCheckpointIO, ModelBasedDDPG, RendererModule, UpdateModule
+from lightning_modules import (
+    DDPG,
+    ActorCritic,
+    AtomicCheckpointIO,
+    ModelBasedDDPG,
+    RendererModule,
+    UpdateModule,
+)
 from lightning_modules.callbacks import Checkpoints
 from painting.environment import PaintingEnvironment
-from painting.networks import Actor, Critic, Discriminator
+from painting.networks import ActionCritic, Actor, Critic, Discriminator
 from painting.renderers import AnalyticRenderer, NeuralRenderer
 from painting.replay import ReplayBuffer
 from painting.rewards import L2Reward, Reward, WganGpReward
@@ -73,14 +80,22 @@ def make_reward(name: str) -> Reward:
     return L2Reward(10.0) if name == "l2" else WganGpReward(Discriminator([4, 4]), tau=0.1)
 
 
+Agent = TypeVar("Agent", bound=ActorCritic)
+
+
 def make_agent(reward: str | Reward = "wgan_gp", **arguments: Any) -> ModelBasedDDPG:
     """A tiny agent; the global seed fixes its weights."""
+    return make_agent_of(ModelBasedDDPG, reward, **arguments)
+
+
+def make_agent_of(kind: type[Agent], reward: str | Reward = "wgan_gp", **arguments: Any) -> Agent:
+    """A tiny agent of any kind."""
     torch.manual_seed(arguments.get("seed", 0))
     milestones = partial(torch.optim.lr_scheduler.MultiStepLR, milestones=[3, 7], gamma=0.5)
     settings: dict[str, Any] = {
         "environment": PaintingEnvironment(AnalyticRenderer(Circle(), SIZE), STROKES, BUNDLE),
         "actor": partial(Actor, **SMALL),
-        "critic": partial(Critic, **SMALL),
+        "critic": partial(ActionCritic if issubclass(kind, DDPG) else Critic, **SMALL),
         "replay": ReplayBuffer(6),
         "updates": 10,
         "batch_size": 5,
@@ -94,7 +109,7 @@ def make_agent(reward: str | Reward = "wgan_gp", **arguments: Any) -> ModelBased
         "critic_scheduler": milestones,
     }
     reward = reward if isinstance(reward, Reward) else make_reward(reward)
-    return ModelBasedDDPG(reward=reward, **settings | arguments)
+    return kind(reward=reward, **settings | arguments)
 
 
 def make_renderer_module(**arguments: Any) -> RendererModule:
@@ -162,7 +177,7 @@ def agent() -> ModelBasedDDPG:
     return attached(make_agent())
 
 
-def attached(agent: ModelBasedDDPG) -> ModelBasedDDPG:
+def attached(agent: Agent) -> Agent:
     """An agent whose optimizers a trainer holds, as in the middle of a run."""
     trainer = make_trainer(Path("."), limit_train_batches=0)
     trainer.fit(agent, MemoryData())

@@ -174,7 +174,9 @@ def batch_of(step: list[int]) -> Transition:
     )
     at = torch.tensor(step)
     action = torch.rand(count, BUNDLE * 7, generator=generator)
-    return Transition(State(canvas, target, at), action, State(following, target, at + 1))
+    following_state = State(following, target, at + 1)
+    index, weight = torch.arange(count), torch.ones(count)
+    return Transition(State(canvas, target, at), action, following_state, index, weight)
 
 
 class Constant(nn.Module):

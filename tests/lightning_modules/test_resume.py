@@ -88,7 +88,7 @@ def test_n_and_n_is_2n(tmp_path: Path, digits: MakeDigits, reward: str, stops: l
     assert len(whole["lr_schedulers"]) == 2
     impasto = whole["impasto"]
     assert impasto["update_count"] == 16
-    assert set(impasto["state"]) == {"rollout_count", "replay", "generator"}
+    assert set(impasto["state"]) == {"rollout_count", "replay", "exploration", "generator"}
     assert set(impasto["state"]["replay"]) == {"next", "filled", "target", "canvas", "action"}
     assert impasto["state"]["replay"]["next"] == 4  # 16 episodes in a ring of 6
     assert set(impasto["random"]) >= {"python", "numpy", "torch"}

@@ -105,8 +105,8 @@ def test_depth_width_and_config() -> None:
     assert [type(layer).__name__ for layer in network.stages].count("ResidualBlock") == 4
     again = ResNet(**network.config())
     assert [p.shape for p in again.parameters()] == [p.shape for p in network.parameters()]
-    with pytest.raises(ValueError, match=r"'layer', not one of batch, group, weight"):
-        ResNet(5, 7, norm="layer")
+    with pytest.raises(ValueError, match=r"'instance', not one of batch, group, layer, weight"):
+        ResNet(5, 7, norm="instance")
 
 
 def test_residual_planes_are_what_is_missing() -> None:

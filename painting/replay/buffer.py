@@ -1,4 +1,4 @@
-"""The replay buffer: whole episodes, every canvas once.
+"""The replay buffer: whole episodes, every canvas once, drawn uniformly.
 
 A transition (C_t, a_t, C_{t+1}) of an episode of T steps needs two canvases that its neighbours
 need too, and its target. Kept by episode that is T + 2 pictures instead of 3 T. Pictures are
@@ -21,17 +21,22 @@ class Transition(NamedTuple):
         state: s_t; pictures are float in [0, 1].
         action: (B, K * D).
         next_state: s_{t+1}.
+        position: (B,) int64, where each lies in the buffer.
+        weight: (B,), of each one's error in the critic's loss; 1 where all are drawn alike.
     """
 
     state: State
     action: Tensor
     next_state: State
+    position: Tensor
+    weight: Tensor
 
 
 class ReplayBuffer:
     """A ring of whole episodes, sampled uniformly by transition.
 
-    Memory is claimed at the first `add`, for the whole capacity.
+    Memory is claimed at the first `add`, for the whole capacity. A buffer that draws otherwise
+    subclasses this, and says how in `_draw`, `_added` and `prioritize`.
 
     Args:
         episodes: Capacity.
@@ -77,19 +82,21 @@ class ReplayBuffer:
         for key, value in new.items():
             held = self._pictures[key]
             held[slots.to(held.device)] = value.detach().to(held.device)
+        self._added(slots)
         self._next = (self._next + count) % self.episodes
         self._filled = min(self._filled + count, self.episodes)
 
     def sample(
         self, count: int, generator: torch.Generator | None = None,
-        device: torch.device | str | None = None,
+        device: torch.device | str | None = None, update: int = 0,
     ) -> Transition:  # fmt: skip
-        """Transitions drawn uniformly, with replacement.
+        """Draw transitions, with replacement.
 
         Args:
             count: How many, B.
-            generator: Source of randomness, on the device that pictures lie on.
+            generator: Source of randomness, on any device.
             device: Where the result is wanted; where pictures lie by default.
+            update: Number of the update that they are for, on which a schedule may depend.
 
         Raises:
             ValueError: The buffer is empty.
@@ -98,18 +105,41 @@ class ReplayBuffer:
             raise ValueError("the replay buffer is empty")
         canvas, action = self._pictures["canvas"], self._pictures["action"]
         steps = action.shape[1]
-        drawn = torch.randint(
-            self._filled * steps, (count,), generator=generator, device=canvas.device
-        )
-        episode, step = drawn // steps, drawn % steps
+        position, weight = self._draw(count, generator, update)
+        episode, step = position // steps, position % steps
         to = device or canvas.device
         target = to_float(self._pictures["target"][episode].to(to))
         here = to_float(canvas[episode, step].to(to))
         there = to_float(canvas[episode, step + 1].to(to))
         at = step.to(to)
         return Transition(
-            State(here, target, at), action[episode, step].to(to), State(there, target, at + 1)
-        )
+            State(here, target, at), action[episode, step].to(to), State(there, target, at + 1),
+            position, weight.to(to),
+        )  # fmt: skip
+
+    def prioritize(self, position: Tensor, error: Tensor) -> None:
+        """Take note of how wrong the critic was; of no use where all are drawn alike.
+
+        Args:
+            position: (B,), of a `Transition`.
+            error: (B,), absolute, on any device.
+        """
+
+    def _draw(
+        self, count: int, generator: torch.Generator | None, update: int
+    ) -> tuple[Tensor, Tensor]:
+        """Indices (B,) among the transitions held, where pictures lie, and their weights (B,)."""
+        # Drawn where the generator is: it may be on another device than a replay too large for it.
+        at = self._place if generator is None else generator.device
+        drawn = torch.randint(len(self), (count,), generator=generator, device=at)
+        return drawn.to(self._place), torch.ones(count, device=self._place)
+
+    def _added(self, slots: Tensor) -> None:
+        """Take note of new episodes in these slots (N,), before they count as held."""
+
+    @property
+    def _place(self) -> torch.device:
+        return self._pictures["canvas"].device
 
     def state_dict(self) -> dict[str, Tensor | int]:
         """What is held, and where the next episode goes."""

@@ -1,0 +1,218 @@
+"""What agents with an actor, a critic and a reward share: who learns, by what, in which order."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, NamedTuple
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from lightning_modules.painting_agent import PaintingAgent
+from lightning_modules.updates import Figures
+from painting.environment import State
+from painting.errors import UserError
+from painting.networks import frozen_copy, polyak_update
+from painting.observation import OBSERVATION_CHANNELS
+from painting.replay import PrioritizedReplay, Transition
+from painting.rewards import LearnedReward, Reward
+
+CriticFactory = Callable[..., nn.Module]
+OptimizerFactory = Callable[[Iterator[nn.Parameter]], Optimizer]
+SchedulerFactory = Callable[[Optimizer], LRScheduler]
+
+
+class Learner(NamedTuple):
+    """A network that learns, and by what."""
+
+    network: nn.Module
+    optimizer: OptimizerFactory
+    scheduler: SchedulerFactory | None
+
+
+class ActorCritic(PaintingAgent):
+    """Steps critic, actor and discriminator in turn (ICCV 2019, section 5.2), then slow copies.
+
+    A further agent says what the losses of critic and actor are (`update_actor_critic`). The critic
+    is a state value V(s) that holds the discount, and is 0 where the painting is finished; an agent
+    with another one makes it in `make_critic`.
+
+    Args:
+        reward: Judges each bundle; a `LearnedReward` is trained too.
+        critic: Makes V from the observation's channels.
+        actor_optimizer: Makes the actor's optimizer.
+        critic_optimizer: Makes the critic's.
+        reward_optimizer: Makes that of a learned reward.
+        actor_scheduler: Makes a schedule in updates; None keeps the rate. The same for the others.
+        critic_scheduler: See `actor_scheduler`.
+        reward_scheduler: See `actor_scheduler`.
+        discount: Per stroke; a bundle of K is discounted by ``discount ** K`` (section 3.3.2).
+        tau: Weight of the newest networks in the slow copies' averages.
+        target_batch_statistics: Run the target actor on each batch's statistics, as the authors'
+            code does, instead of on averaged ones.
+        shared: Arguments of `PaintingAgent`.
+
+    Raises:
+        UserError: A prioritized replay without a critic, whose errors are the priorities.
+    """
+
+    slow_copies: ClassVar[tuple[str, ...]] = ("actor", "critic")
+    """Networks of which ``target_<name>`` follows slowly."""
+
+    target_actor: nn.Module
+    target_critic: nn.Module
+
+    def __init__(
+        self, *, reward: Reward, critic: CriticFactory, actor_optimizer: OptimizerFactory,
+        critic_optimizer: OptimizerFactory, reward_optimizer: OptimizerFactory,
+        actor_scheduler: SchedulerFactory | None = None,
+        critic_scheduler: SchedulerFactory | None = None,
+        reward_scheduler: SchedulerFactory | None = None,
+        discount: float = 0.95, tau: float = 0.001, target_batch_statistics: bool = False,
+        **shared: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(**shared)
+        self.reward = reward
+        self.critic = self.make_critic(critic)
+        for name in self.slow_copies:
+            setattr(self, f"target_{name}", frozen_copy(getattr(self, name)))
+        self.discount = discount**self.environment.bundle
+        self.tau = tau
+        self.target_batch_statistics = target_batch_statistics
+        learners = {
+            "critic": Learner(self.critic, critic_optimizer, critic_scheduler),
+            "actor": Learner(self.actor, actor_optimizer, actor_scheduler),
+        }
+        if isinstance(reward, LearnedReward):
+            learners["reward"] = Learner(reward.trained, reward_optimizer, reward_scheduler)
+        if not self.needs_critic:
+            del learners["critic"]
+        # A critic that is zero by design, say, has nothing to optimize.
+        self.networks_that_learn = {
+            name: learner
+            for name, learner in learners.items()
+            if any(parameter.requires_grad for parameter in learner.network.parameters())
+        }
+        if isinstance(self.replay, PrioritizedReplay) and "critic" not in self.networks_that_learn:
+            steps = self.environment.max_steps
+            raise UserError(
+                "replay=prioritized ranks transitions by the critic's error, and "
+                f"agent={type(self).__name__} has no critic at {steps} step(s) per painting",
+                "choose replay=uniform, or strokes above bundle and an agent with a critic",
+            )
+
+    # ---- what an agent says
+
+    @property
+    def needs_critic(self) -> bool:
+        """Whether there is anything to value; a painting of one bundle has no future."""
+        return self.environment.max_steps > 1
+
+    def make_critic(self, factory: CriticFactory) -> nn.Module:
+        """The critic, from what makes one."""
+        return factory(OBSERVATION_CHANNELS)
+
+    @abstractmethod
+    def update_actor_critic(self, transition: Transition) -> Figures:
+        """One step of the critic, if it learns, and one of the actor: a loss of its own each."""
+
+    # ---- the update
+
+    def update(self, transition: Transition) -> Figures:
+        """Critic, actor and discriminator in turn, then the slow copies."""
+        figures = self.update_actor_critic(transition)
+        figures |= self.update_discriminator(transition)
+        self.update_slow_copies()
+        return figures
+
+    def update_discriminator(self, transition: Transition) -> Figures:
+        """One step of a learned reward's network on the newest canvases, then of its slow copy."""
+        if "reward" not in self.networks_that_learn:
+            return {}
+        assert isinstance(self.reward, LearnedReward)
+        state = transition.next_state
+        loss, figures = self.reward.loss(state.canvas, state.target, self.generator)
+        self.descend("reward", loss)
+        self.reward.update_target()
+        return {"discriminator_loss": loss.detach(), **figures}
+
+    def update_slow_copies(self) -> None:
+        """Every slow copy <- (1 - tau) copy + tau network."""
+        for name in self.slow_copies:
+            polyak_update(getattr(self, f"target_{name}"), getattr(self, name), self.tau)
+
+    def fit_critic(self, estimate: Tensor, wanted: Tensor, transition: Transition) -> Figures:
+        """One step of the critic towards what is wanted, and the errors to the replay.
+
+        Args:
+            estimate: (B, ...), with a gradient.
+            wanted: The same shape, without.
+            transition: Whose weights count, and whose priorities change.
+
+        Raises:
+            ValueError: The shapes differ, and would broadcast.
+        """
+        if estimate.shape != wanted.shape:
+            raise ValueError(f"values {tuple(estimate.shape)} against {tuple(wanted.shape)}")
+        error = (
+            (estimate - wanted).flatten(1) if estimate.ndim > 1 else (estimate - wanted)[:, None]
+        )
+        loss = (transition.weight * error.square().mean(1)).mean()
+        self.descend("critic", loss)
+        self.replay.prioritize(transition.position, error.detach().abs().mean(1))
+        return {"critic_loss": loss.detach(), "value": wanted.mean()}
+
+    def act(self, actor: nn.Module, state: State) -> Tensor:
+        """The action (B, K * D) of an actor."""
+        action: Tensor = actor(self.environment.observe(state))
+        return action
+
+    def value(self, critic: nn.Module, state: State) -> Tensor:
+        """V(s), (B,), 0 where the painting is finished."""
+        if "critic" not in self.networks_that_learn:
+            return state.canvas.new_zeros(state.canvas.shape[0])
+        value: Tensor = critic(self.environment.observe(state))
+        return value * ~self.environment.done(state)
+
+    # ---- optimizers
+
+    def configure_optimizers(self) -> Any:
+        """One optimizer per network that learns, each with a schedule in updates."""
+        configured: list[dict[str, Any]] = []
+        for learner in self.networks_that_learn.values():
+            optimizer = learner.optimizer(learner.network.parameters())
+            configured.append({"optimizer": optimizer})
+            if learner.scheduler is not None:
+                configured[-1]["lr_scheduler"] = learner.scheduler(optimizer)
+        return configured
+
+    def optimizer_of(self, name: str) -> Any:
+        """Lightning's wrapper of one network's optimizer, which counts and scales its steps."""
+        return _as_list(self.optimizers())[list(self.networks_that_learn).index(name)]
+
+    def descend(self, name: str, loss: Tensor) -> None:
+        """One step of one network's optimizer and of its schedule."""
+        optimizer = self.optimizer_of(name)
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+        scheduled = [key for key, learner in self.networks_that_learn.items() if learner.scheduler]
+        if name in scheduled:
+            _as_list(self.lr_schedulers())[scheduled.index(name)].step()
+
+    def train(self, mode: bool = True) -> "ActorCritic":
+        """Slow copies and renderer stay in evaluation mode, whatever the rest does."""
+        super().train(mode)
+        self.renderer.eval()
+        for name in self.slow_copies:
+            batch_statistics = name == "actor" and self.target_batch_statistics
+            getattr(self, f"target_{name}").train(mode and batch_statistics)
+        if isinstance(self.reward, LearnedReward):
+            self.reward.eval()
+            self.reward.trained.train(mode)
+        return self
+
+
+def _as_list(one_or_more: Any) -> list[Any]:
+    """Lightning hands out one thing bare, and several as a list."""
+    return one_or_more if isinstance(one_or_more, list) else [one_or_more]

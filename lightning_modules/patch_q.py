@@ -1,0 +1,52 @@
+"""DDPG with patch-level values (ICCV 2019, section 5.4.1)."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from lightning_modules.ddpg import DDPG
+from painting.canvas import split_patches
+from painting.environment import State
+from painting.errors import UserError
+
+
+class PatchQ(DDPG):
+    """`DDPG` whose critic judges every patch of the picture by a reward of its own.
+
+    "We split the images into patches before feeding the critic, then use the patch-level rewards to
+    optimize the critic" (ICCV 2019, section 5.4.1): with s^p the patch p of canvas, target and
+    coordinates, which tell the critic where it is,
+
+        Q(s^p_t, a_t)  <-  r(s^p_t, a_t) + discount * Q'(s^p_{t+1}, pi'(s_{t+1}))
+        pi maximizes  the mean over p of Q(s^p, pi(s))
+
+    Args:
+        patches: Patches on a side.
+        shared: Arguments of `ActorCritic`.
+
+    Raises:
+        UserError: `patches` doesn't divide the canvas.
+    """
+
+    def __init__(self, *, patches: int = 4, **shared: Any) -> None:
+        super().__init__(**shared)
+        size = self.renderer.canvas_size
+        if patches < 1 or size % patches:
+            raise UserError(
+                f"agent.patches={patches} doesn't divide canvas.size={size}",
+                "give a divisor of the canvas, such as agent.patches=4",
+            )
+        self.patches = patches
+
+    def rewards(self, state: State, following: State) -> Tensor:
+        """The reward of every patch, (B, P)."""
+        pictures = (state.canvas, following.canvas, state.target)
+        patches = (split_patches(picture, self.patches) for picture in pictures)
+        reward: Tensor = self.reward(*patches)  # (B * P,)
+        return reward.view(len(state.canvas), -1)
+
+    def action_value(self, critic: nn.Module, state: State, action: Tensor) -> Tensor:
+        """Q of every patch, (B, P)."""
+        observation = split_patches(self.environment.observe(state), self.patches)
+        value: Tensor = critic(observation, action.repeat_interleave(self.patches**2, 0))
+        return value.view(len(action), -1)

@@ -1,0 +1,101 @@
+"""Twin delayed DDPG (Fujimoto et al., 2018), made model-based."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lightning_modules.actor_critic import CriticFactory
+from lightning_modules.model_based_ddpg import ModelBasedDDPG
+from lightning_modules.updates import Figures
+from painting.environment import State
+from painting.networks import TwinCritic
+from painting.observation import OBSERVATION_CHANNELS
+from painting.replay import Transition
+
+
+class TD3(ModelBasedDDPG):
+    """`ModelBasedDDPG` with the three changes of Fujimoto et al. (ICML 2018, Algorithm 1).
+
+    Twin critics V_1 and V_2 learn from the less hopeful of their slow copies, target actions are
+    disturbed, and the actor and all slow copies move only at every d-th update:
+
+        a~ = clip(pi'(s) + clip(N(0, noise^2), -c, c), 0, 1)
+        V_1(s), V_2(s)  <-  discount * [r(s, a~) + min_i V'_i(trans(s, a~))]
+        pi maximizes  r(s, pi(s)) + V_1(trans(s, pi(s)))
+
+    The paper's noise of 0.2 and clip of 0.5 are for actions in [-1, 1]; half of that would be a
+    tenth of the canvas here, and blur every stroke away.
+
+    Args:
+        target_noise: Standard deviation of the noise, in units of the action.
+        noise_clip: c.
+        actor_every: d.
+        shared: Arguments of `ActorCritic`.
+
+    Raises:
+        ValueError: `actor_every` is below 1, or a noise negative.
+    """
+
+    def __init__(
+        self, *, target_noise: float = 0.02, noise_clip: float = 0.05, actor_every: int = 2,
+        **shared: Any,
+    ) -> None:  # fmt: skip
+        if actor_every < 1 or target_noise < 0 or noise_clip < 0:
+            raise ValueError(
+                f"actor_every {actor_every}, target_noise {target_noise}, noise_clip {noise_clip}: "
+                "the first is at least 1, the others 0 or more"
+            )
+        super().__init__(**shared)
+        self.target_noise = target_noise
+        self.noise_clip = noise_clip
+        self.actor_every = actor_every
+
+    def make_critic(self, factory: CriticFactory) -> nn.Module:
+        """V_1 and V_2, which share nothing."""
+        return TwinCritic(factory(OBSERVATION_CHANNELS), factory(OBSERVATION_CHANNELS))
+
+    @property
+    def actor_is_due(self) -> bool:
+        """Whether the update that is being made moves the actor."""
+        return (self.update_count + 1) % self.actor_every == 0
+
+    def update_critic(self, transition: Transition) -> Figures:
+        """Both V(s_{t+1}) towards the same value, that of the less hopeful slow copy."""
+        if "critic" not in self.networks_that_learn:
+            return {}
+        state = transition.next_state
+        with torch.no_grad():
+            following = self.environment.step(state, self.target_action(state))
+            reward = self.reward(state.canvas, following.canvas, state.target)  # (B,)
+            least = self.values(self.target_critic, following).amin(1)
+            value = self.discount * (reward + least) * ~self.environment.done(state)
+        both = value[:, None].expand(-1, 2)
+        return self.fit_critic(self.values(self.critic, state), both, transition)
+
+    def update_actor(self, transition: Transition) -> Figures:
+        """As `ModelBasedDDPG`, by V_1, at every d-th update."""
+        return super().update_actor(transition) if self.actor_is_due else {}
+
+    def update_slow_copies(self) -> None:
+        """At every d-th update."""
+        if self.actor_is_due:
+            super().update_slow_copies()
+
+    def target_action(self, state: State) -> Tensor:
+        """a~, (B, K * D)."""
+        action = super().target_action(state)
+        noise = torch.randn(action.shape, generator=self.generator, device=action.device)
+        noise = (self.target_noise * noise).clamp(-self.noise_clip, self.noise_clip)
+        return (action + noise).clamp(0, 1)
+
+    def values(self, critic: nn.Module, state: State) -> Tensor:
+        """V_1(s) and V_2(s), (B, 2), 0 where the painting is finished."""
+        values: Tensor = critic(self.environment.observe(state))
+        return values * ~self.environment.done(state)[:, None]
+
+    def value(self, critic: nn.Module, state: State) -> Tensor:
+        """V_1(s), (B,), which the actor climbs."""
+        if "critic" not in self.networks_that_learn:
+            return super().value(critic, state)
+        return self.values(critic, state)[:, 0]

@@ -1,0 +1,96 @@
+"""Prioritized experience replay (Schaul et al., 2016), proportional."""
+
+import torch
+from torch import Tensor
+
+from painting.replay.buffer import ReplayBuffer
+
+
+class PrioritizedReplay(ReplayBuffer):
+    """A replay buffer that draws a transition the more often the more the critic was wrong there.
+
+    Section 3.3 of Schaul et al. (ICLR 2016), and section 3.2 of Kumar et al. on this very task, who
+    reach with it at 10k steps what uniform replay reaches at 40k. With delta the critic's error,
+
+        p_i = |delta_i| + epsilon,    P(i) = p_i^alpha / sum_k p_k^alpha,
+        w_i = (1 / (N P(i)))^beta / max_k w_k
+
+    New transitions get the largest priority so far, so that each is seen. The weights w belong into
+    the critic's loss; beta rises linearly from `beta` to 1 over the first `beta_updates` updates.
+
+    Args:
+        episodes: Capacity.
+        device: Where pictures and priorities lie; None is the device of the first episode added.
+        alpha: How much priorities count; 0 is uniform.
+        beta: How much of the bias the weights take back at the first update.
+        beta_updates: When they take back all of it: a horizon of its own, in updates.
+        epsilon: Least priority, in the units of the critic's error.
+    """
+
+    def __init__(
+        self, episodes: int, device: str | None = None, alpha: float = 0.7, beta: float = 0.4,
+        beta_updates: int = 200_000, epsilon: float = 1e-4,
+    ) -> None:  # fmt: skip
+        super().__init__(episodes, device)
+        if alpha < 0 or not 0 <= beta <= 1 or beta_updates < 1 or epsilon <= 0:
+            raise ValueError(
+                f"alpha {alpha}, beta {beta}, beta_updates {beta_updates}, epsilon {epsilon}: "
+                "alpha is 0 or more, beta from 0 to 1, beta_updates and epsilon are above 0"
+            )
+        self.alpha = alpha
+        self.beta = beta
+        self.beta_updates = beta_updates
+        self.epsilon = epsilon
+        self._priority = torch.empty(0)  # (episodes * T,), 0 where nothing is held
+
+    def probabilities(self) -> Tensor:
+        """P(i), (N,), of the transitions held."""
+        powers = self._priority[: len(self)] ** self.alpha
+        return powers / powers.sum()
+
+    def beta_at(self, update: int) -> float:
+        """Beta at an update, counted from 0."""
+        return self.beta + (1 - self.beta) * min(1.0, update / self.beta_updates)
+
+    def prioritize(self, position: Tensor, error: Tensor) -> None:
+        """Set p_i = |delta_i| + epsilon; of one that was drawn twice, either."""
+        priority = error.detach().to(self._priority).abs() + self.epsilon
+        self._priority[position.to(self._priority.device)] = priority
+
+    def _draw(
+        self, count: int, generator: torch.Generator | None, update: int
+    ) -> tuple[Tensor, Tensor]:
+        at = self._place if generator is None else generator.device
+        chance = self.probabilities()
+        edges = chance.cumsum(0)
+        level = torch.rand(count, generator=generator, device=at).to(edges) * edges[-1]
+        index = torch.searchsorted(edges, level, right=True).clamp_max(len(self) - 1)
+        # The largest weight of all that are held is that of the least likely one, and N cancels.
+        weight = (chance.min() / chance[index]) ** self.beta_at(update)
+        return index, weight
+
+    def _added(self, slots: Tensor) -> None:
+        steps = self._pictures["action"].shape[1]
+        if not len(self._priority):
+            self._priority = torch.zeros(self.episodes * steps, device=self._place)
+        largest = self._priority.max()
+        by_episode = self._priority.view(self.episodes, steps)
+        by_episode[slots.to(self._place)] = torch.where(largest > 0, largest, 1.0)
+
+    def state_dict(self) -> dict[str, Tensor | int]:
+        """What is held, with its priorities."""
+        return {**super().state_dict(), "priority": self._priority[: len(self)].cpu()}
+
+    def load_state_dict(
+        self, state: dict[str, Tensor | int], device: torch.device | str | None = None
+    ) -> None:
+        """Take over what another buffer of the same capacity held, with its priorities."""
+        rest = dict(state)
+        priority = rest.pop("priority")
+        super().load_state_dict(rest, device)
+        assert isinstance(priority, Tensor)
+        self._priority = torch.empty(0)
+        if len(self):
+            steps = self._pictures["action"].shape[1]
+            self._priority = torch.zeros(self.episodes * steps, device=self._place)
+            self._priority[: len(priority)] = priority.to(self._place)
