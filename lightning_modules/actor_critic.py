@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -141,25 +142,31 @@ class ActorCritic(PaintingAgent):
         for name in self.slow_copies:
             polyak_update(getattr(self, f"target_{name}"), getattr(self, name), self.tau)
 
-    def fit_critic(self, estimate: Tensor, wanted: Tensor, transition: Transition) -> Figures:
-        """One step of the critic towards what is wanted, and the errors to the replay.
+    def fit_critic(
+        self, estimate: Tensor, wanted: Tensor, transition: Transition, known: Tensor | None = None
+    ) -> Figures:
+        """One step of the critic towards what is wanted, and its errors to the replay.
 
         Args:
             estimate: (B, ...), with a gradient.
             wanted: The same shape, without.
             transition: Whose weights count, and whose priorities change.
+            known: (B,) bool, where the value is known by construction, and an error of 0 says
+                nothing: these transitions get the mean priority of the others.
 
         Raises:
             ValueError: The shapes differ, and would broadcast.
         """
         if estimate.shape != wanted.shape:
             raise ValueError(f"values {tuple(estimate.shape)} against {tuple(wanted.shape)}")
-        error = (
-            (estimate - wanted).flatten(1) if estimate.ndim > 1 else (estimate - wanted)[:, None]
-        )
-        loss = (transition.weight * error.square().mean(1)).mean()
+        difference = (estimate - wanted).reshape(len(estimate), -1)
+        loss = (transition.weight * difference.square().mean(1)).mean()
         self.descend("critic", loss)
-        self.replay.prioritize(transition.position, error.detach().abs().mean(1))
+        error = difference.detach().abs().mean(1)
+        if known is not None:
+            mean = (error * ~known).sum() / (~known).sum().clamp_min(1)
+            error = torch.where(known, mean, error)
+        self.replay.prioritize(transition.position, error)
         return {"critic_loss": loss.detach(), "value": wanted.mean()}
 
     def act(self, actor: nn.Module, state: State) -> Tensor:

@@ -38,8 +38,8 @@ class ModelBasedDDPG(ActorCritic):
             following = self.environment.step(state, self.target_action(state))
             reward = self.reward(state.canvas, following.canvas, state.target)  # (B,)
             value = self.discount * (reward + self.value(self.target_critic, following))
-            value = value * ~self.environment.done(state)
-        return self.fit_critic(self.value(self.critic, state), value, transition)
+            over = self.environment.done(state)
+        return self.fit_critic(self.value(self.critic, state), value * ~over, transition, over)
 
     def update_actor(self, transition: Transition) -> Figures:
         """pi(s_t) towards more reward now and more value afterwards, through the renderer."""

@@ -69,9 +69,9 @@ class TD3(ModelBasedDDPG):
             following = self.environment.step(state, self.target_action(state))
             reward = self.reward(state.canvas, following.canvas, state.target)  # (B,)
             least = self.values(self.target_critic, following).amin(1)
-            value = self.discount * (reward + least) * ~self.environment.done(state)
-        both = value[:, None].expand(-1, 2)
-        return self.fit_critic(self.values(self.critic, state), both, transition)
+            over = self.environment.done(state)
+            both = (self.discount * (reward + least) * ~over)[:, None].expand(-1, 2)
+        return self.fit_critic(self.values(self.critic, state), both, transition, over)
 
     def update_actor(self, transition: Transition) -> Figures:
         """As `ModelBasedDDPG`, by V_1, at every d-th update."""

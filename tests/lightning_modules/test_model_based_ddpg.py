@@ -1,18 +1,17 @@
 """The updates: which network each changes, by what loss, in which order."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lightning_modules import ModelBasedDDPG
 from painting.environment import PaintingEnvironment, State
 from painting.networks import ZeroCritic
 from painting.renderers import AnalyticRenderer, NeuralRenderer
 from painting.replay import Transition
-from painting.rewards import L2Reward, l2_distance
+from painting.rewards import l2_distance
 from painting.strokes import Circle
 from tests.lightning_modules.conftest import (
     BUNDLE,
@@ -22,32 +21,15 @@ from tests.lightning_modules.conftest import (
     make_agent,
     stir,
 )
-
-PARTS = {
-    "actor": "actor.", "critic": "critic.", "discriminator": "reward.discriminator.",
-    "target_actor": "target_actor.", "target_critic": "target_critic.",
-    "target_discriminator": "reward.target_discriminator.", "renderer": "renderer.",
-}  # fmt: skip
-
-
-@contextmanager
-def only_changes(agent: ModelBasedDDPG, *parts: str) -> Iterator[None]:
-    """Assert that in the block every one of these parts changes, and nothing else does."""
-    before = {key: value.clone() for key, value in agent.state_dict().items()}
-    yield
-    changed = {
-        part for part, prefix in PARTS.items() for key, value in agent.state_dict().items()
-        if key.startswith(prefix) and not torch.equal(value, before[key])
-    }  # fmt: skip
-    assert changed == set(parts)
-
-
-def transition(agent: ModelBasedDDPG, count: int = 6) -> Transition:
-    return agent.replay.sample(count, torch.Generator().manual_seed(0))
-
-
-def parameters(agent: ModelBasedDDPG, part: str) -> list[nn.Parameter]:
-    return [p for name, p in agent.named_parameters() if name.startswith(PARTS[part])]
+from tests.lightning_modules.examples import (
+    PARTS,
+    batch_of,
+    only_changes,
+    painted,
+    parameters,
+    simple_agent,
+    transition,
+)
 
 
 @pytest.fixture
@@ -166,58 +148,6 @@ def test_each_network_has_an_optimizer_and_a_schedule(agent: ModelBasedDDPG) -> 
 # ---- by what loss
 
 
-def batch_of(step: list[int]) -> Transition:
-    count = len(step)
-    generator = torch.Generator().manual_seed(2)
-    canvas, following, target = (
-        torch.rand(count, 3, SIZE, SIZE, generator=generator) for _ in range(3)
-    )
-    at = torch.tensor(step)
-    action = torch.rand(count, BUNDLE * 7, generator=generator)
-    following_state = State(following, target, at + 1)
-    index, weight = torch.arange(count), torch.ones(count)
-    return Transition(State(canvas, target, at), action, following_state, index, weight)
-
-
-class Constant(nn.Module):
-    """An actor that does the same everywhere."""
-
-    def __init__(self, action: Tensor) -> None:
-        super().__init__()
-        self.action = nn.Parameter(action)
-
-    def forward(self, observation: Tensor) -> Tensor:
-        return self.action.expand(len(observation), -1)
-
-
-class MeanValue(nn.Module):
-    """A critic whose value can be worked out by hand: weight * mean of the canvas."""
-
-    def __init__(self, weight: float = 1.0) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.tensor(weight))
-
-    def forward(self, observation: Tensor) -> Tensor:
-        return self.weight * observation[:, 0:3].mean((1, 2, 3))
-
-
-def simple_agent(**arguments: object) -> ModelBasedDDPG:
-    """L2 reward, constant actors and a critic of one weight."""
-    torch.manual_seed(0)
-    return attached(make_agent(
-        L2Reward(10.0), actor=lambda channels, dim: Constant(torch.rand(dim)),
-        critic=lambda channels: MeanValue(), discount=0.9, **arguments,
-    ))  # fmt: skip
-
-
-def painted(agent: ModelBasedDDPG, canvas: Tensor, action: Tensor, strokes: int) -> Tensor:
-    """The canvas after the first so many strokes of an action, by the formula."""
-    for stroke in action.view(-1, 7)[:strokes]:
-        alpha = Circle().rasterize(stroke[None, :4], SIZE, SIZE)
-        canvas = canvas * (1 - alpha) + alpha * stroke[4:].view(3, 1, 1)
-    return canvas
-
-
 def test_value_target_by_hand() -> None:
     """discount ** K * [r + V'], with nothing after the end, and a last bundle that is cut."""
     agent = simple_agent()
@@ -229,7 +159,7 @@ def test_value_target_by_hand() -> None:
     canvas, target = batch.next_state.canvas, batch.next_state.target
     for n, strokes in enumerate([2, 1, 0]):  # five strokes: the last bundle has one
         before = canvas[n : n + 1]
-        after = painted(agent, before, agent.target_actor.action, strokes)
+        after = painted(before, agent.target_actor.action, strokes)
         wanted = target[n : n + 1]
         reward = 10 * (l2_distance(before, wanted) - l2_distance(after, wanted)).item()
         value = 0.5 * after.mean().item() if n == 0 else 0.0  # V' is 0 where s_{t+2} is the end
@@ -255,7 +185,7 @@ def test_actor_loss_by_hand() -> None:
     rewards, values = [], []
     for n, strokes in enumerate([2, 2, 1]):
         before, wanted = canvas[n : n + 1], target[n : n + 1]
-        after = painted(agent, before, agent.actor.action, strokes)
+        after = painted(before, agent.actor.action, strokes)
         rewards.append(10 * (l2_distance(before, wanted) - l2_distance(after, wanted)))
         values.append(0.7 * after.mean() if n < 2 else torch.zeros(()))
     reward, value = torch.cat(rewards).mean(), torch.stack(values).mean()
