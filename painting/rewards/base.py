@@ -67,8 +67,8 @@ def one_per_canvas(score: Tensor, count: int, judge: str) -> Tensor:
 class LearnedReward(Reward):
     """A reward whose score is itself trained, by a loss and an optimizer of its own.
 
-    Subclasses score with a slow copy, so that the reward changes slowly; `parameters_to_train` are
-    those of the network that learns.
+    Subclasses score with a slow copy, so that the reward changes slowly. Of every update the order
+    is: `loss`, a step of `trained`, `update_target`.
     """
 
     @property

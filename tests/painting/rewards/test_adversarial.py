@@ -116,18 +116,18 @@ def test_fisher_gan_by_hand() -> None:
 def test_cramer_gan_by_hand() -> None:
     """Vectors are 5 times the brightness long, and each painting's other one is the next's.
 
-    f = 5 |p - p'| - 5 p: real 3.75 - 5 and 2.5 - 0, painted 1.25 - 2.5 and 1.25 - 1.25. Between
-    0.5 and 1 f's slope is 5 - 5 at p' = 0.25; between 0 and 0.25 it is -5 - 5 at p' = 0.5.
+    f = 5 |p - p'| - 5 p: real 1 - 2 and 0.5 - 1.5, painted 2 - 1 and 2 - 3. Between 0.2 and 0.4
+    f's slope is -5 - 5 at p' = 0.6; between 0.3 and 0.6 it is 5 - 5 at p' = 0.2.
     """
-    target, canvas = plain(1.0, 0.0), plain(0.5, 0.25)
+    target, canvas = plain(0.4, 0.3), plain(0.2, 0.6)
     reward = CramerGanReward(BrightnessVector(), 10.0)
     loss, figures = reward.loss(canvas, target, torch.Generator().manual_seed(0))
-    distance = (-1.25 + 2.5) / 2 - (-1.25 + 0) / 2
-    penalty = ((0 - 1) ** 2 + (10 / 12**0.5 - 1) ** 2) / 2
+    distance = (-1 - 1) / 2 - (1 - 1) / 2
+    penalty = ((10 / 12**0.5 - 1) ** 2 + (0 - 1) ** 2) / 2
     assert figures["energy_distance"].item() == pytest.approx(distance)
     assert figures["gradient_penalty"].item() == pytest.approx(penalty, rel=1e-5)
     assert loss.item() == pytest.approx(10 * penalty - distance, rel=1e-5)
-    torch.testing.assert_close(reward.score(canvas, target), torch.tensor([-2.5, -1.25]))
+    torch.testing.assert_close(reward.score(canvas, target), torch.tensor([-1.0, -1.5]))
 
 
 def test_cramer_gan_needs_a_second_painting() -> None:
