@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.cache import Items
-from datamodules.download import downloading
 from datamodules.splits import TEST, TRAIN, VAL
+from painting.download import downloading
 from painting.errors import UserError
 from painting.images import decode_image
 

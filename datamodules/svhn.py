@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from datamodules.base import ImageDataModule
 from datamodules.cache import Items
-from datamodules.download import downloading
 from datamodules.files import fingerprint_files
 from datamodules.splits import TEST, TRAIN
+from painting.download import downloading
 from painting.errors import UserError
 
 _log = logging.getLogger(__name__)

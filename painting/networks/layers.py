@@ -1,8 +1,11 @@
 """Layers that the networks share."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import weight_norm
+from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 
 class TReLU(nn.Module):
@@ -22,3 +25,49 @@ def weight_normed_conv(fan_in: int, fan_out: int, kernel: int, stride: int = 1) 
     conv = nn.Conv2d(fan_in, fan_out, kernel, stride, padding=kernel // 2)
     normed: nn.Module = weight_norm(conv)
     return normed
+
+
+def spectral_normed_conv(fan_in: int, fan_out: int, kernel: int, stride: int = 1) -> nn.Module:
+    """The same with spectral normalization: W / sigma(W), W as a matrix (SNGAN, Eq. 8).
+
+    sigma, the largest singular value, is followed by one power iteration per pass in training
+    mode; evaluation mode leaves it as it is.
+    """
+    conv = nn.Conv2d(fan_in, fan_out, kernel, stride, padding=kernel // 2)
+    normed: nn.Module = spectral_norm(conv)
+    return normed
+
+
+class SelfAttention(nn.Module):
+    """y = gamma * v(attention of x to itself) + x (SAGAN, Eq. 1 to 3), gamma from 0.
+
+    Place j of the map takes from every place i in proportion to exp(f(x_i)^T g(x_j)), without the
+    scale that transformers divide by. f and g have an eighth of the channels, h a half (as in the
+    authors' code; their text says an eighth), all by 1 x 1 convolutions.
+
+    Args:
+        channels: Of the map.
+        conv: Makes the convolutions from (channels in, channels out, kernel size).
+    """
+
+    def __init__(self, channels: int, conv: Callable[[int, int, int], nn.Module]) -> None:
+        super().__init__()
+        narrow, half = max(channels // 8, 1), max(channels // 2, 1)
+        self.f = conv(channels, narrow, 1)  # keys
+        self.g = conv(channels, narrow, 1)  # queries
+        self.h = conv(channels, half, 1)  # values
+        self.v = conv(half, channels, 1)
+        self.gamma = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, h, w) to the same."""
+        key, query, value = (_places(conv(x)) for conv in (self.f, self.g, self.h))
+        out = scaled_dot_product_attention(query, key, value, scale=1.0)  # (B, 1, h * w, half)
+        out = out[:, 0].transpose(1, 2).unflatten(2, x.shape[2:])  # (B, half, h, w)
+        attended: Tensor = self.gamma * self.v(out) + x
+        return attended
+
+
+def _places(x: Tensor) -> Tensor:
+    """(B, C, h, w) to one head of all places, (B, 1, h * w, C)."""
+    return x.flatten(2).transpose(1, 2)[:, None]

@@ -1,10 +1,12 @@
 """Slow copies of networks."""
 
 import copy
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import type_before_parametrizations
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -12,9 +14,19 @@ Network = TypeVar("Network", bound=nn.Module)
 def frozen_copy(network: Network) -> Network:
     """A copy that shares no storage, takes no gradient, and stays in evaluation mode until told.
 
-    Its batch statistics are those averaged by `polyak_update`, not a batch's.
+    Its batch statistics are those averaged by `polyak_update`, not a batch's. Spectrally normalized
+    weights are plain ones in it, W / sigma(W): an average of W and of the vectors that estimate
+    sigma would be neither normalized nor of any layer that ever was.
     """
-    return copy.deepcopy(network).requires_grad_(False).eval()
+    slow = copy.deepcopy(network).eval()
+    for _, module in list(_iterating(slow)):
+        weights = _as_they_act(module)
+        # Torch's own removal would also take the weights out of the class, which the copy shares.
+        del module.parametrizations
+        module.__class__ = type_before_parametrizations(module)
+        for name, weight in weights.items():
+            module.register_parameter(name, nn.Parameter(weight.detach().clone()))
+    return slow.requires_grad_(False)
 
 
 @torch.no_grad()
@@ -22,20 +34,53 @@ def polyak_update(target: nn.Module, source: nn.Module, tau: float) -> None:
     """Polyak averaging in place: target <- (1 - tau) target + tau source.
 
     Floating-point buffers (batch statistics) are averaged like parameters; integer ones (counts)
-    are copied.
+    are copied. Of spectrally normalized layers the weights that act are averaged.
 
     Args:
-        target: The slow copy.
-        source: The network that learns, of the same structure.
+        target: The slow copy, as `frozen_copy` made it.
+        source: The network that learns.
         tau: Weight of `source`, in [0, 1].
+
+    Raises:
+        ValueError: They are not of the same structure.
     """
-    slow = [*target.parameters(), *target.buffers()]
-    fast = [*source.parameters(), *source.buffers()]
-    floating = [index for index, tensor in enumerate(slow) if tensor.is_floating_point()]
+    slow, fast = _tensors(target), _tensors(source)
+    if slow.keys() != fast.keys():
+        raise ValueError(f"{type(source).__name__} has other tensors than its slow copy")
+    floating = [name for name, tensor in slow.items() if tensor.is_floating_point()]
     if floating:
         torch._foreach_lerp_(
-            [slow[index] for index in floating], [fast[index] for index in floating], tau
+            [slow[name] for name in floating], [fast[name] for name in floating], tau
         )
-    for to, of in zip(slow, fast, strict=True):
-        if not to.is_floating_point():
-            to.copy_(of)
+    for name, tensor in slow.items():
+        if not tensor.is_floating_point():
+            tensor.copy_(fast[name])
+
+
+def _tensors(network: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers by name, weights that iterate as they act."""
+    tensors: dict[str, Tensor] = dict(network.named_parameters())
+    tensors |= dict(network.named_buffers())
+    for prefix, module in _iterating(network):
+        inside = f"{prefix}parametrizations."
+        tensors = {key: value for key, value in tensors.items() if not key.startswith(inside)}
+        tensors |= {f"{prefix}{name}": weight for name, weight in _as_they_act(module).items()}
+    return tensors
+
+
+def _iterating(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Layers whose parametrization keeps buffers, as spectral norm does, and their names' start."""
+    for prefix, module in network.named_modules():
+        parametrizations = getattr(module, "parametrizations", None)
+        if parametrizations is not None and next(parametrizations.buffers(), None) is not None:
+            yield f"{prefix}." if prefix else "", module
+
+
+def _as_they_act(module: nn.Module) -> dict[str, Tensor]:
+    """A layer's parametrized weights in evaluation mode, in which no iteration moves on."""
+    training = module.training
+    module.eval()
+    names: Iterable[str] = module.parametrizations.keys()  # type: ignore[union-attr, operator]
+    weights = {name: getattr(module, name) for name in names}
+    module.train(training)
+    return weights

@@ -31,24 +31,44 @@ class Reward(nn.Module, ABC):
             (B,).
 
         Raises:
-            ValueError: `score` did not return one number per canvas. A (B, 1) would broadcast
-                against values of (B,) to (B, B), and nothing would complain.
+            ValueError: `score` did not return one number per canvas.
         """
         count = canvas.shape[0]
-        score = self.score(torch.cat([canvas, next_canvas]), torch.cat([target, target]))
-        if score.shape != (2 * count,):
-            raise ValueError(
-                f"{type(self).__name__}.score returned {tuple(score.shape)} for {2 * count} "
-                f"canvases, not ({2 * count},)"
-            )
+        score = self.checked_score(torch.cat([canvas, next_canvas]), torch.cat([target, target]))
         return score[count:] - score[:count]
+
+    def checked_score(self, canvas: Tensor, target: Tensor) -> Tensor:
+        """`score`, made sure to be (B,)."""
+        return one_per_canvas(
+            self.score(canvas, target), canvas.shape[0], f"{type(self).__name__}.score"
+        )
+
+
+def one_per_canvas(score: Tensor, count: int, judge: str) -> Tensor:
+    """Make sure that there is one number per canvas.
+
+    A (B, 1) would broadcast against values of (B,) to (B, B), and nothing would complain.
+
+    Args:
+        score: What was returned.
+        count: For how many canvases.
+        judge: Who returned it.
+
+    Raises:
+        ValueError: It is not (count,).
+    """
+    if score.shape != (count,):
+        raise ValueError(
+            f"{judge} returned {tuple(score.shape)} for {count} canvases, not ({count},)"
+        )
+    return score
 
 
 class LearnedReward(Reward):
     """A reward whose score is itself trained, by a loss and an optimizer of its own.
 
-    Subclasses score with a slow copy, so that the reward changes slowly; `parameters_to_train` are
-    those of the network that learns.
+    Subclasses score with a slow copy, so that the reward changes slowly. Of every update the order
+    is: `loss`, a step of `trained`, `update_target`.
     """
 
     @property

@@ -37,7 +37,7 @@ def hub(
             return datasets.DatasetDict(splits)
 
         monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-        monkeypatch.setattr("datamodules.download.reachable", lambda urls: True)
+        monkeypatch.setattr("painting.download.reachable", lambda urls: True)
         return asked
 
     return offer

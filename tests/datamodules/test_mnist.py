@@ -62,7 +62,7 @@ def test_a_damaged_file_is_named(build: Build, mnist_root: Path, content: bytes)
 def test_without_a_network_the_error_says_what_to_put_where(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("datamodules.download.reachable", lambda urls: False)
+    monkeypatch.setattr("painting.download.reachable", lambda urls: False)
     with pytest.raises(UserError) as caught:
         build(Mnist).setup()
     assert "MNIST cannot be downloaded" in caught.value.what

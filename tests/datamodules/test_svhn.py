@@ -54,6 +54,6 @@ def test_a_damaged_file_is_named(build: Build, svhn_root: Path, damage: str) -> 
 def test_without_a_network_the_error_says_what_to_put_where(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("datamodules.download.reachable", lambda urls: False)
+    monkeypatch.setattr("painting.download.reachable", lambda urls: False)
     with pytest.raises(UserError, match=r"put train_32x32\.mat and test_32x32\.mat into a folder"):
         build(Svhn).setup()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from datamodules.download import downloading, reachable
+from painting.download import downloading, reachable
 from painting.errors import UserError
 
 
@@ -61,7 +61,7 @@ def test_a_page_that_is_not_there_is_an_answer_and_a_server_in_trouble_is_none(
 
 
 def test_without_an_answer_the_download_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("datamodules.download.reachable", lambda urls: False)
+    monkeypatch.setattr("painting.download.reachable", lambda urls: False)
     with (
         pytest.raises(UserError, match="X cannot be downloaded: no answer from U — do this"),
         downloading("X", ["U"], "do this"),
@@ -77,7 +77,7 @@ class _OddError(Exception):
 def test_a_failing_download_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
-    monkeypatch.setattr("datamodules.download.reachable", lambda urls: True)
+    monkeypatch.setattr("painting.download.reachable", lambda urls: True)
     before = socket.getdefaulttimeout()
     with (
         pytest.raises(UserError, match="X cannot be downloaded: why — do this"),
@@ -90,8 +90,8 @@ def test_a_failing_download_says_what_to_do(
 def test_a_server_that_stalls_is_given_up(
     monkeypatch: pytest.MonkeyPatch, silent_server: str
 ) -> None:
-    monkeypatch.setattr("datamodules.download.reachable", lambda urls: True)
-    monkeypatch.setattr("datamodules.download._STALL_SECONDS", 0.3)
+    monkeypatch.setattr("painting.download.reachable", lambda urls: True)
+    monkeypatch.setattr("painting.download._STALL_SECONDS", 0.3)
     with (
         pytest.raises(UserError, match="X cannot be downloaded: timed out"),
         downloading("X", ["U"], "do this"),
@@ -100,6 +100,6 @@ def test_a_server_that_stalls_is_given_up(
 
 
 def test_a_mistake_in_the_code_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("datamodules.download.reachable", lambda urls: True)
+    monkeypatch.setattr("painting.download.reachable", lambda urls: True)
     with pytest.raises(KeyError), downloading("X", ["U"], "do this"):
         raise KeyError("wrong")

@@ -1,0 +1,159 @@
+"""Feature maps of a classifier of photographs, as a fixed yardstick."""
+
+import hashlib
+import pickle
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from painting.download import downloading
+from painting.errors import UserError
+
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB
+_UNREADABLE = (OSError, RuntimeError, EOFError, LookupError, ValueError, pickle.UnpicklingError)
+
+
+class ClassifierFeatures(nn.Module):
+    """Pictures to feature maps of chosen layers, in evaluation mode for ever.
+
+    The weights are buffers that no checkpoint holds: every run reads them from where they come
+    from. A checkpoint keeps their fingerprint, and refuses to go on with others.
+
+    Args:
+        model: A classifier of torchvision.
+        layers: Names of its nodes, as `torchvision.models.feature_extraction` calls them.
+        weights: ``default``: torchvision's, downloaded once; or a file with a state dict, which
+            needs no more than those layers.
+
+    Raises:
+        UserError: No such model, layer or file; the weights do not fit, or can't be downloaded.
+    """
+
+    def __init__(
+        self, model: str = "vgg16", layers: Sequence[str] = ("features.3", "features.8"),
+        weights: str = "default",
+    ) -> None:  # fmt: skip
+        super().__init__()
+        network = _untrained(model, layers)
+        path = _downloaded(model) if weights == "default" else Path(weights)
+        state = _read(path)
+        needed = network.state_dict()
+        missing = [name for name in needed if name not in state]
+        if missing:
+            todo = f"give reward.weights=FILE with a state dict of torchvision's {model}"
+            raise UserError(f"{path} lacks {missing[0]} of {model}", todo)
+        try:
+            network.load_state_dict({name: state[name] for name in needed}, assign=True)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            todo = f"give reward.weights=FILE with a state dict of torchvision's {model}"
+            raise UserError(f"{path} does not fit {model} ({reason})", todo) from error
+        self.layers = list(layers)
+        self.fingerprint = _fingerprint(network.state_dict())
+        self.network = _fixed(network.eval())
+        self.register_buffer("mean", torch.tensor(_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(_STD).view(3, 1, 1), persistent=False)
+        self.mean: Tensor
+        self.std: Tensor
+
+    def train(self, mode: bool = True) -> "ClassifierFeatures":
+        """Stay in evaluation mode."""
+        return super().train(False)
+
+    def forward(self, pictures: Tensor) -> list[Tensor]:
+        """RGB pictures (B, 3, H, W) in [0, 1] to a map (B, C, h, w) per layer."""
+        maps: dict[str, Tensor] = self.network((pictures - self.mean) / self.std)
+        return [maps[layer] for layer in self.layers]
+
+    def get_extra_state(self) -> Tensor:
+        """What a checkpoint holds of the weights."""
+        return self.fingerprint
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Compare with what a checkpoint holds.
+
+        Raises:
+            UserError: That run had other weights.
+        """
+        if not torch.equal(state.cpu(), self.fingerprint):
+            raise UserError(
+                "the checkpoint's run had other weights in its perceptual reward",
+                "give the same reward.model, reward.layers and reward.weights",
+            )
+
+
+def _untrained(model: str, layers: Sequence[str]) -> nn.Module:
+    """The model as far as the layers, without storage for its weights."""
+    # Here and not above: importing it takes a second that no other reward need wait.
+    from torchvision import models
+    from torchvision.models.feature_extraction import create_feature_extractor
+
+    if model not in models.list_models(module=models):
+        todo = "give a classifier of torchvision.models, such as reward.model=vgg16"
+        raise UserError(f"torchvision has no classifier {model!r}", todo)
+    if not layers or isinstance(layers, str):
+        raise UserError(f"reward.layers is {layers!r}", "give a list such as [features.3]")
+    with torch.device("meta"):
+        whole = models.get_model(model, weights=None).eval()
+    try:
+        network: nn.Module = create_feature_extractor(whole, list(layers))
+    except ValueError as error:
+        reason = str(error).partition(". ")[0]
+        todo = "torchvision.models.feature_extraction.get_graph_node_names lists the layers"
+        raise UserError(f"{model} has no such layer ({reason})", todo) from error
+    return network
+
+
+def _downloaded(model: str) -> Path:
+    """Torchvision's weights in torch.hub's folder, where earlier downloads lie."""
+    from torchvision.models import get_model_weights
+
+    url = get_model_weights(model).DEFAULT.url
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urllib.parse.urlparse(url).path).name
+    if not path.exists():
+        todo = "get that file in another way and give reward.weights=FILE"
+        with downloading(f"the weights of {model}", [url], todo):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            digest = path.stem.rpartition("-")[2]
+            torch.hub.download_url_to_file(url, str(path), digest, progress=False)
+    return path
+
+
+def _read(path: Path) -> Mapping[str, Tensor]:
+    """A state dict, read without running code from the file."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist", "correct reward.weights") from error
+    except _UNREADABLE as error:
+        todo = "give reward.weights=FILE with a state dict that torch.save wrote"
+        raise UserError(f"{path} can't be read as weights", todo) from error
+    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+        todo = "give reward.weights=FILE with a state dict alone"
+        raise UserError(f"{path} holds something else than tensors by name", todo)
+    return state
+
+
+def _fingerprint(state: Mapping[str, Tensor]) -> Tensor:
+    """32 bytes that other weights do not have."""
+    digest = hashlib.sha256()
+    for name, tensor in state.items():
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return torch.tensor(list(digest.digest()), dtype=torch.uint8)
+
+
+def _fixed(network: nn.Module) -> nn.Module:
+    """Make buffers that are not saved of all weights, and nothing write over a layer's output."""
+    for module in network.modules():
+        if hasattr(module, "inplace"):
+            setattr(module, "inplace", False)  # noqa: B010, no module's declared attribute
+        tensors = {**module._parameters, **module._buffers}
+        for name, tensor in tensors.items():
+            delattr(module, name)
+            kept = None if tensor is None else tensor.detach()
+            module.register_buffer(name, kept, persistent=False)
+    return network

@@ -1,0 +1,60 @@
+"""What rewards by a discriminator have in common."""
+
+from torch import Tensor, cat, nn
+
+from painting.errors import UserError
+from painting.networks import frozen_copy, polyak_update
+from painting.rewards.base import LearnedReward, one_per_canvas
+
+
+class AdversarialReward(LearnedReward):
+    """r = D'(I, C_{t+1}) - D'(I, C_t), D' the slow copy of a discriminator of pairs.
+
+    ICCV 2019, section 3.3.3: the real pair is (I, I), the fake one (I, C), and D learns to score
+    the first higher. Nothing is stored: the reward is computed anew with the present D' at every
+    use. A variant subclasses this with its loss.
+
+    Args:
+        discriminator: Scores pairs (target, canvas), (B, 3, H, W) each, as (B,).
+        tau: Weight of D in the average D' after each of D's steps.
+    """
+
+    def __init__(self, discriminator: nn.Module, tau: float = 0.001) -> None:
+        super().__init__()
+        if not 0 <= tau <= 1:
+            raise UserError(f"the reward's tau is {tau}", "give a number from 0 to 1")
+        self.discriminator = discriminator
+        self.target_discriminator = frozen_copy(discriminator)
+        self.tau = tau
+
+    @property
+    def trained(self) -> nn.Module:
+        """The discriminator D."""
+        return self.discriminator
+
+    def score(self, canvas: Tensor, target: Tensor) -> Tensor:
+        """D'(I, C), (B,)."""
+        score: Tensor = self.target_discriminator(target, canvas)
+        return score
+
+    def judge(self, canvas: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """D(I, I) and D(I, C) in one pass, (B,) each, as losses need them."""
+        count = canvas.shape[0]
+        scores = self.discriminator(cat([target, target]), cat([target, canvas]))
+        scores = one_per_canvas(scores, 2 * count, type(self.discriminator).__name__)
+        return scores[:count], scores[count:]
+
+    def update_target(self) -> None:
+        """D' <- (1 - tau) D' + tau D."""
+        polyak_update(self.target_discriminator, self.discriminator, self.tau)
+
+
+def check_weight(name: str, value: float) -> float:
+    """A factor of a loss, which must not be negative.
+
+    Raises:
+        UserError: It is.
+    """
+    if not value >= 0:
+        raise UserError(f"{name} is {value}", "give a number that is not negative")
+    return value
