@@ -71,9 +71,12 @@ def cut_sheet(
     bands, below = divmod(height, rows * tile + 2 * _GAP)
     if beside or below or not bands or not 0 < count <= columns:
         raise ValueError(f"no sheet of {rows} rows of pictures of {size} px: {width} x {height}")
-    first = sheet[: rows * tile].reshape(rows, tile, count, tile, 3).swapaxes(1, 2)
-    # (rows, count, size, size, 3): the upper left pixel of each square of scale x scale
-    return list(first[:, :, : size * scale : scale, : size * scale : scale])
+    tiles = sheet[: rows * tile].reshape(rows, tile, count, tile, 3).swapaxes(1, 2)
+    large = tiles[:, :, : size * scale, : size * scale]  # (rows, count, size * scale, …, 3)
+    small = large[:, :, ::scale, ::scale]
+    if not np.array_equal(small.repeat(scale, axis=2).repeat(scale, axis=3), large):
+        raise ValueError(f"no sheet of pictures of {size} px: they are of another size")
+    return list(small)
 
 
 def _enlargement(size: int) -> int:

@@ -1,7 +1,7 @@
 """A comparison as report.md and report.html."""
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,15 +93,15 @@ def _cells(comparison: Comparison, row: Row) -> list[_Cell]:
     reached = _NONE if comparison.level is None else f"{len(row.to_level.values)} of {finished}"
     texts = [
         str(all_runs) if finished == all_runs else f"{finished} of {all_runs} finished",
-        _figure(row.l2, "{:.5f}".format),
+        _figure(row.l2, ".5f"),
         _NONE if difference is None else f"{difference:+.5f}",
         str(row.verdict),
-        _figure(row.psnr, "{:.2f}".format),
-        _figure(row.ssim, "{:.3f}".format),
-        _figure(row.updates, "{:,.0f}".format),
-        _figure(row.to_level, _seconds),
+        _figure(row.psnr, ".2f"),
+        _figure(row.ssim, ".3f"),
+        _figure(row.updates, ",.0f"),
+        _seconds(row.to_level),
         reached,
-        _figure(row.seconds, _seconds),
+        _seconds(row.seconds),
     ]
     swatch = f'<span class="swatch" style="background:{color(row)}"></span> '
     cells = [_Cell(f"`{row.variant.label}`", swatch + html.escape(row.variant.label))]
@@ -125,17 +125,17 @@ def _run_cells(comparison: Comparison) -> list[list[_Cell]]:
     return rows
 
 
-def _figure(spread: Spread, shown: Callable[[float], str]) -> str:
+def _figure(spread: Spread, notation: str) -> str:
     """Mean ± standard deviation; without the latter where it is not known, or 0 for a count."""
     if spread.mean is None:
         return _NONE
     if spread.std is None or (spread.std == 0 and spread.mean == int(spread.mean)):
-        return shown(spread.mean)
-    return f"{shown(spread.mean)} ± {shown(spread.std)}"
+        return f"{spread.mean:{notation}}"
+    return f"{spread.mean:{notation}} ± {spread.std:{notation}}"
 
 
-def _seconds(value: float) -> str:
-    return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+def _seconds(spread: Spread) -> str:
+    return _figure(spread, ".1f" if spread.mean is not None and spread.mean < 100 else ",.0f")
 
 
 def _markdown(report: _Report) -> str:
