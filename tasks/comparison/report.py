@@ -24,7 +24,8 @@ _STYLE = """
 th { text-align: left; padding: 0 1rem 0 0; border-bottom: 2px solid } td { vertical-align: top }
 tr + tr td { border-top: 1px solid #ddd } section { overflow-x: auto } figure { display: block }
 img { image-rendering: auto } .swatch { display: inline-block; width: .8em; height: .8em }
-.better { color: #17722a } .worse { color: #a3201b } code { font-size: 12px }
+.figures td { white-space: nowrap } code { font-size: 12px }
+.better { color: #17722a } .worse { color: #a3201b }
 """
 
 
@@ -166,7 +167,7 @@ def _html(report: _Report, folder: Path) -> str:
     notes = "".join(f"<li>{html.escape(note)}" for note in report.notes)
     parts = [
         f"<h1>{_TITLE}</h1>",
-        _html_table(_HEADER, [_cells(comparison, row) for row in comparison.rows]),
+        _html_table("figures", _HEADER, [_cells(comparison, row) for row in comparison.rows]),
         f"<ul>{facts}</ul>",
         f"<h2>Note</h2><ul>{notes}</ul>" if notes else "",
     ]
@@ -174,11 +175,11 @@ def _html(report: _Report, folder: Path) -> str:
         image = f'<img alt="{html.escape(_title(caption))}" src="{data_uri(folder / name)}">'
         text = f"<figcaption>{html.escape(caption)}</figcaption>"
         parts.append(f"<figure>{image}{text}</figure>")
-    parts += ["<h2>Runs</h2>", _html_table(_RUNS_HEADER, _run_cells(comparison))]
+    parts += ["<h2>Runs</h2>", _html_table("runs", _RUNS_HEADER, _run_cells(comparison))]
     return page(_TITLE, "\n".join(parts), _STYLE)
 
 
-def _html_table(header: Sequence[str], rows: Sequence[Sequence[_Cell]]) -> str:
+def _html_table(kind: str, header: Sequence[str], rows: Sequence[Sequence[_Cell]]) -> str:
     head = "".join(f"<th>{html.escape(name)}" for name in header)
     body = "".join(f"<tr>{''.join(f'<td>{cell.html}' for cell in row)}" for row in rows)
-    return f"<section><table><tr>{head}{body}</table></section>"
+    return f"<section class={kind}><table><tr>{head}{body}</table></section>"

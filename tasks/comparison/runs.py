@@ -3,6 +3,7 @@
 import csv
 import glob
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -122,7 +123,9 @@ def _runs_below(folder: Path) -> Iterator[Path]:
         yield folder
     elif folder.is_dir():
         for child in sorted(folder.iterdir(), key=_by_number):
-            if not child.name.startswith(".") and child.is_dir() and not child.is_symlink():
+            is_run = (child / CONFIG).is_file()
+            # A link may lead to a run; any other could lead back here.
+            if not child.name.startswith(".") and (is_run or not child.is_symlink()):
                 yield from _runs_below(child)
 
 
@@ -191,13 +194,14 @@ def _read_yaml(path: Path, nothing: Any) -> Any:
 
 
 def _read_table(path: Path, columns: Sequence[str]) -> Iterator[dict[str, float]]:
-    """The rows of a CSV file in which all of the columns are filled."""
+    """The rows of a CSV file in which all of the columns hold finite numbers."""
     if not path.exists():
         return
     try:
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
-                if all(row.get(column) for column in columns):
-                    yield {column: float(row[column]) for column in columns}
+                numbers = {column: float(row.get(column) or "nan") for column in columns}
+                if all(map(math.isfinite, numbers.values())):
+                    yield numbers
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error

@@ -1,5 +1,6 @@
 """Finding run folders and reading them."""
 
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ def test_a_sweeps_jobs_come_in_the_order_of_their_numbers(tmp_path: Path) -> Non
         write_run(tmp_path / "sweep" / job)
     (tmp_path / "sweep" / "multirun.yaml").touch()
     write_run(tmp_path / "sweep" / ".trash" / "1")
+    (tmp_path / "sweep" / "loop").symlink_to(tmp_path / "sweep")
     assert names(find_runs(str(tmp_path / "sweep")), tmp_path) == ["sweep/0", "sweep/9", "sweep/10"]
 
 
@@ -29,6 +31,14 @@ def test_folders_sweeps_and_globs_each_run_once_in_the_order_given(tmp_path: Pat
     sources = [str(tmp_path / "b"), str(tmp_path / "a*"), str(tmp_path / "sweep")]
     found = find_runs([*sources, str(tmp_path / "b" / ".." / "b")])
     assert names(found, tmp_path) == ["b", "a1", "a2", "sweep/x/0", "sweep/y/0"]
+
+
+def test_a_folder_of_links_to_runs(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        (tmp_path / "chosen").mkdir(exist_ok=True)
+        (tmp_path / "chosen" / name).symlink_to(write_run(tmp_path / "runs" / name))
+    found = find_runs([str(tmp_path / "chosen"), str(tmp_path / "runs" / "a")])
+    assert names(found, tmp_path) == ["chosen/a", "chosen/b"]
 
 
 def test_a_name_that_exists_is_no_glob(tmp_path: Path) -> None:
@@ -53,7 +63,8 @@ def test_what_leads_to_no_run_is_named(tmp_path: Path, source: str, problem: str
 def test_what_a_run_left(tmp_path: Path) -> None:
     folder = write_run(
         tmp_path / "run", l2=0.125, seed=3, overrides=["task=train", "data.cache='/a/b'"],
-        validations=[(5, 1.5, 0.5), (8, 2.0, None), (10, 3.5, 0.25)], by_stroke=[0.5, 0.25],
+        validations=[(5, 1.5, 0.5), (8, 2.0, None), (9, 3.0, nan), (10, 3.5, 0.25)],
+        by_stroke=[0.5, 0.25],
     )  # fmt: skip
     run = read_run(folder)
     assert (run.task, run.status, run.finished, run.seed) == ("train", "finished", True, 3)
