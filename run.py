@@ -6,7 +6,6 @@ It composes the config, checks it, builds the objects, calls the task, and leave
 import argparse
 import logging
 import os
-import shlex
 import sys
 import time
 import traceback
@@ -21,7 +20,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.impasto.arguments import quote, quote_paths, unquote
+from hydra_plugins.impasto.arguments import quote, quote_paths
 from hydra_plugins.impasto.building import build_call, pick_device
 from hydra_plugins.impasto.checks import check, select
 from hydra_plugins.impasto.composing import CONFIG_NAME, compose_jobs
@@ -35,7 +34,9 @@ from hydra_plugins.impasto.outcomes import (
 )
 from hydra_plugins.impasto.resuming import Resumption, find_checkpoint, find_resumable, locked
 from hydra_plugins.impasto.summary import SUMMARY, MemoryPeak, git_commit, write_summary
+from hydra_plugins.impasto.sweeping import report_sweep
 from painting.errors import UserError
+from tasks.run_folder import command
 
 ROOT = Path(__file__).resolve().parent
 CONF = ROOT / "conf"
@@ -63,7 +64,8 @@ def main() -> None:
         os.environ[_FULL_ERROR] = "1"
         decorate = hydra.main(version_base="1.3", config_path=str(CONF), config_name=CONFIG_NAME)
         decorate(lambda cfg: job(cfg, show_traceback))()
-    except JobFailed as failure:
+    except JobFailed as failure:  # Hydra then says nothing of the sweep's end
+        report_sweep(failure.sweep)
         sys.exit(failure.code)
     except (Exception, KeyboardInterrupt) as error:
         outcome = outcome_before_job(error, CONF, arguments)
@@ -101,8 +103,7 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
     if _nothing_left(found):
         return None
     there = (f"hydra.run.dir={quote(str(found.folder))}", f"resume={quote(str(found.checkpoint))}")
-    dropped = ("resume=", "hydra.run.dir=")
-    return [*(word for word in quoted if not word.startswith(dropped)), *there]
+    return [*(w for w in quoted if not w.startswith(("resume=", "hydra.run.dir="))), *there]
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -159,11 +160,10 @@ def job(cfg: DictConfig, show_traceback: bool) -> dict[str, object]:
     report(outcome, show_traceback, label)
     logging.getLogger("impasto.file").error("%s\n%s", outcome.message, _details(outcome))
     if outcome.checkpoint:
-        kept = [unquote(word) for word in overrides if not word.startswith("resume=")]
-        command = ["python", "run.py", *kept, f"resume={outcome.checkpoint}"]
-        print(f"to go on: {shlex.join(command)}", file=sys.stderr)
+        kept = [word for word in overrides if not word.startswith("resume=")]
+        print(f"to go on: {command([*kept, f'resume={outcome.checkpoint}'])}", file=sys.stderr)
     if sweep and outcome.status != "interrupted":
-        raise JobFailed(outcome.code)
+        raise JobFailed(outcome.code, Path(hydra_cfg.sweep.dir))
     raise SystemExit(outcome.code)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from painting.canvas import to_uint8
@@ -42,8 +43,45 @@ def contact_sheet(*rows: Tensor, columns: int = 12, scale: int = 1) -> np.ndarra
 
 def save_sheet(path: Path, *rows: Tensor, columns: int = 12) -> None:
     """Write a contact sheet as PNG, small pictures enlarged."""
-    scale = max(1, 96 // rows[0].shape[-1])
+    scale = _enlargement(rows[0].shape[-1])
     write_png(path, contact_sheet(*rows, columns=columns, scale=scale))
+
+
+def cut_sheet(
+    sheet: NDArray[np.uint8], size: int, rows: int = 2, columns: int = 12
+) -> list[NDArray[np.uint8]]:
+    """Take the first pictures of every row out of what `save_sheet` wrote.
+
+    Args:
+        sheet: (height, width, 3), the whole sheet.
+        size: Pixels on a side of each picture, which were square.
+        rows: How many rows of pictures were given.
+        columns: As it was given.
+
+    Returns:
+        For each row (N, size, size, 3), the first N <= columns of its pictures.
+
+    Raises:
+        ValueError: The sheet is not of these sizes.
+    """
+    scale = _enlargement(size)
+    tile = size * scale + _GAP
+    height, width = sheet.shape[:2]
+    count, beside = divmod(width, tile)
+    bands, below = divmod(height, rows * tile + 2 * _GAP)
+    if beside or below or not bands or not 0 < count <= columns:
+        raise ValueError(f"no sheet of {rows} rows of pictures of {size} px: {width} x {height}")
+    tiles = sheet[: rows * tile].reshape(rows, tile, count, tile, 3).swapaxes(1, 2)
+    large = tiles[:, :, : size * scale, : size * scale]  # (rows, count, size * scale, …, 3)
+    small = large[:, :, ::scale, ::scale]
+    if not np.array_equal(small.repeat(scale, axis=2).repeat(scale, axis=3), large):
+        raise ValueError(f"no sheet of pictures of {size} px: they are of another size")
+    return list(small)
+
+
+def _enlargement(size: int) -> int:
+    """Into how large a square each pixel of a small picture is made on a sheet."""
+    return max(1, 96 // size)
 
 
 def save_curves(

@@ -1,6 +1,5 @@
 """One page of what runs left behind: ``task=gallery``."""
 
-import base64
 import html
 import json
 from collections.abc import Sequence
@@ -9,13 +8,8 @@ from typing import Any
 
 from painting.errors import UserError
 from painting.images import atomic_write
+from tasks.pages import data_uri, page
 
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem }
-img { max-width: 100%; image-rendering: pixelated; margin: .3rem 1rem .3rem 0; vertical-align: top }
-figure { display: inline-block; margin: 0 } figcaption { color: #666; font-size: 13px }
-table { border-collapse: collapse; font-size: 14px } td { padding: 0 1rem 0 0 }
-"""
 # Pictures from inside the project's own runs are small; anything larger is left in its folder.
 _LARGEST_BYTES = 3_000_000
 _FIGURES = (
@@ -38,14 +32,10 @@ def gallery(runs: Sequence[str], folder: Path) -> dict[str, Any]:
         UserError: A folder holds no run.
     """
     sections = [_section(Path(run)) for run in runs]
-    page = folder / "index.html"
-    text = (
-        f"<!doctype html><meta charset=utf-8><title>Impasto</title><style>{_STYLE}</style>"
-        + "\n".join(sections)
-    )
-    with atomic_write(page) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    print(f"page: {page}")
+    path = folder / "index.html"
+    with atomic_write(path) as temporary:
+        temporary.write_text(page("Impasto", "\n".join(sections)), encoding="utf-8")
+    print(f"page: {path}")
     return {"runs": len(sections)}
 
 
@@ -72,9 +62,7 @@ def _figure(run: Path, path: Path) -> str:
     name = html.escape(str(path.relative_to(run)))
     if path.stat().st_size > _LARGEST_BYTES:
         return f"<p>{name} is large; it lies in the run folder.</p>"
-    data = base64.b64encode(path.read_bytes()).decode()
-    kind = path.suffix[1:]
-    image = f'<img alt="{name}" src="data:image/{kind};base64,{data}">'
+    image = f'<img alt="{name}" src="{data_uri(path)}">'
     return f"<figure>{image}<figcaption>{name}</figcaption></figure>"
 
 

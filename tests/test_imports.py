@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "datamodules": {"painting", "pytorch_lightning"},
     "lightning_modules": {"painting", "pytorch_lightning"},
     "tasks": {"painting", "datamodules", "lightning_modules", "pytorch_lightning"},
-    "hydra_plugins": {"painting", "hydra", "omegaconf"},
+    "hydra_plugins": {"painting", "tasks", "hydra", "omegaconf"},
 }
 WATCHED = {*PACKAGES, "pytorch_lightning", "lightning", "hydra", "omegaconf", "run"}
 

@@ -8,10 +8,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
-# The keys whose values name files. In Hydra's grammar brackets, commas, spaces, `=` and quotes mean
-# something; in a file's name they are letters.
+# The keys whose values name files, or a label such as agent=greedy. In Hydra's grammar brackets,
+# commas, spaces, `=` and quotes mean something; in a name they are letters.
 PATH_KEYS = (
     "image",
+    "runs",
+    "baseline",
     "resume",
     "data.root",
     "data.cache",
@@ -31,15 +33,6 @@ def quote(text: str) -> str:
     # OmegaConf would look up ${...}, so it is escaped, and so are the backslashes before it.
     literal = re.sub(r"(\\*)\$\{", lambda match: 2 * match[1] + r"\${", text)
     return QuotedString(text=literal, quote=Quote.single).with_quotes()
-
-
-def unquote(argument: str) -> str:
-    """An override as a person would type it: plain values lose the quotes that `quote` gave them.
-
-    >>> unquote("data.root='/a/b'"), unquote("image='[1], 2.png'")
-    ('data.root=/a/b', "image='[1], 2.png'")
-    """
-    return re.sub(r"^([\w.]+)='([\w./-]+)'$", r"\1=\2", argument)
 
 
 def is_multirun(arguments: Sequence[str]) -> bool:

@@ -13,6 +13,8 @@ _GROUP_KNOBS = {
     "data.cache": "where downloads and prepared images go (data/)",
     "renderer.weights": "an exported renderer/ folder or a run folder",
     "agent.weights": "an exported agent/ folder or a run folder, for evaluate and paint",
+    "level": "for task=compare: the validation L2 for the time to it",
+    "baseline": "for task=compare: the variant that the others are judged by; the first",
     "hydra.run.dir": "the run folder (outputs/TASK/DATE_TIME)",
 }
 _WIDTH = 28

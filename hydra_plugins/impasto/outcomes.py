@@ -53,11 +53,17 @@ class Outcome:
 
 
 class JobFailed(Exception):
-    """A job of a sweep failed and has said why; the other jobs go on."""
+    """A job of a sweep failed and has said why; the other jobs go on.
 
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
+    Args:
+        code: The exit code.
+        sweep: The sweep's folder.
+    """
+
+    def __init__(self, code: int, sweep: Path) -> None:
+        super().__init__(code, sweep)
         self.code = code
+        self.sweep = sweep
 
 
 class Terminated(KeyboardInterrupt):

@@ -1,34 +1,22 @@
 """Where `resume=` leads: a checkpoint, a run folder, or the newest run with this config."""
 
 import fcntl
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
 from painting.errors import UserError
+from tasks.run_folder import CONFIG, WHEREABOUTS, identity, read_summary
 
 CHECKPOINT = Path("checkpoints") / "last.ckpt"
 LOCK = Path(".hydra") / "lock"
 _COMPLETE = ("finished", "untrained")
-# What two runs may differ in and still be one run, gone on with: how long it is, where things lie,
-# what it runs on and where it logs.
-_LEFT_OUT = (
-    "resume",
-    "updates",
-    "task.updates",
-    "image",
-    "data.root",
-    "data.cache",
-    "data.num_workers",
-    "logger",
-    "trainer",
-    "run",
-    "hydra",
-)
+# What two runs may differ in and still be one run, gone on with: how long it is, and whereabouts.
+_LEFT_OUT = (*WHEREABOUTS, "updates", "task.updates")
 
 
 @dataclass(frozen=True)
@@ -108,17 +96,8 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def read_summary(folder: Path) -> dict[str, object]:
-    """The summary of a run; empty where there is none, or none that can be read."""
-    try:
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return summary if isinstance(summary, dict) else {}
-
-
 def _is_candidate(folder: Path, wanted: object) -> bool:
-    config = folder / ".hydra" / "config.yaml"
+    config = folder / CONFIG
     if not config.is_file() or not (folder / CHECKPOINT).is_file():
         return False
     if read_summary(folder).get("status") == "diverged" or _is_locked(folder):
@@ -155,11 +134,4 @@ def _identity(cfg: DictConfig) -> object:
     """The config without `_LEFT_OUT`, as plain containers, interpolations unresolved."""
     # Through text, so that a config from memory and one from a file compare equal.
     container = OmegaConf.to_container(OmegaConf.create(OmegaConf.to_yaml(cfg)))
-    for key in _LEFT_OUT:
-        *sections, leaf = key.split(".")
-        node = container
-        for section in sections:
-            node = node.get(section) if isinstance(node, dict) else None
-        if isinstance(node, dict):
-            node.pop(leaf, None)
-    return container
+    return identity(cast(dict[str, Any], container), _LEFT_OUT)

@@ -1,0 +1,41 @@
+"""At the end of a sweep: the comparison of its runs."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from painting.errors import UserError
+from tasks.run_folder import command
+
+
+class CompareSweep(Callback):
+    """Writes a sweep's report when all of its jobs have finished."""
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Compare what is in the sweep's folder."""
+        report_sweep(Path(config.hydra.sweep.dir))
+
+
+def report_sweep(folder: Path) -> None:
+    """Compare a sweep's runs, where there is something to compare.
+
+    Whatever goes wrong is a line on standard error: the sweep itself is as good as it was.
+
+    Args:
+        folder: The sweep's folder.
+    """
+    try:
+        from tasks.compare import compare_sweep  # takes a second, which plugins must not
+
+        compare_sweep(folder)
+    except Exception as error:
+        what = error.what if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        again = command(["task=compare", f"runs={folder}"])
+        print(
+            f"warning: the sweep's report was not written: {' '.join(what.split())} — {again} "
+            "writes it",
+            file=sys.stderr,
+        )

@@ -1,0 +1,1 @@
+"""Runs side by side: reading their folders, grouping them into variants, judging, reporting."""

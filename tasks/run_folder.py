@@ -1,0 +1,70 @@
+"""What a run folder says of its run: how it ended, and what it was asked for."""
+
+import copy
+import json
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+SUMMARY = "summary.json"
+CONFIG = Path(".hydra") / "config.yaml"
+# Where things lie, what a run runs on and where it logs: none of it changes what is learned.
+WHEREABOUTS = (
+    "resume",
+    "image",
+    "data.root",
+    "data.cache",
+    "data.num_workers",
+    "logger",
+    "trainer",
+    "run",
+    "hydra",
+)
+
+
+def read_summary(folder: Path) -> dict[str, object]:
+    """The summary of a run; empty where there is none, or none that can be read."""
+    try:
+        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return summary if isinstance(summary, dict) else {}
+
+
+def identity(config: Mapping[str, Any], left_out: Iterable[str]) -> dict[str, Any]:
+    """A composed config without what two runs may differ in.
+
+    Args:
+        config: Plain containers, interpolations unresolved.
+        left_out: Dotted keys; one that isn't there is no mistake.
+
+    Returns:
+        A copy.
+
+    >>> identity({"seed": 1, "data": {"root": "/a", "flip": True}}, ["seed", "data.root", "x.y"])
+    {'data': {'flip': True}}
+    """
+    kept = copy.deepcopy(dict(config))
+    for key in left_out:
+        *sections, leaf = key.split(".")
+        node: Any = kept
+        for section in sections:
+            node = node.get(section) if isinstance(node, dict) else None
+        if isinstance(node, dict):
+            node.pop(leaf, None)
+    return kept
+
+
+def command(overrides: Sequence[str]) -> str:
+    """The command of a run as a person would type it.
+
+    Args:
+        overrides: In Hydra's notation, in which plain values may be quoted too.
+
+    >>> print(command(["task=paint", "data.root='/a/b'", "export=[gif, mp4]"]))
+    python run.py task=paint data.root=/a/b 'export=[gif, mp4]'
+    """
+    typed = [re.sub(r"^([\w.]+)='([\w./-]+)'$", r"\1=\2", override) for override in overrides]
+    return shlex.join(["python", "run.py", *typed])
