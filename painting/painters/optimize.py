@@ -102,7 +102,7 @@ class OptimizePainter(Painter):
             error = drawing.error
             (gradient,) = torch.autograd.grad(error, strokes)
             change = adam.step(gradient) * rate * cooling(step, self.steps)
-            strokes = (strokes.detach() - change).clamp(0, 1)
+            strokes = self.stroke.into_range(strokes.detach() - change)
             if step % self.fit_every == 0:
                 strokes = easel.fit(strokes, drawing, ridge=1e-5)
             if progress is not None:

@@ -10,9 +10,9 @@ from painting.errors import UserError
 from painting.painters import OptimizePainter
 from painting.painters.greedy import Proposer
 from painting.painters.schedule import cooling, plan
-from painting.strokes import Bezier, Circle, Line, Stroke, Triangle
+from painting.strokes import Bezier, Circle, Stroke
+from tests.painting.strokes.kinds import KINDS
 
-KINDS = [Bezier(), Line(), Circle(), Triangle()]
 SIZE = 32
 
 
@@ -32,15 +32,16 @@ def psnr(stroke: Stroke, strokes: torch.Tensor, target: torch.Tensor) -> float:
 
 @pytest.mark.parametrize("stroke", KINDS, ids=lambda kind: kind.name)
 def test_paints_a_picture_with_every_kind(stroke: Stroke) -> None:
-    painter = OptimizePainter(stroke, strokes=16, canvas_size=SIZE, steps=60, tries=16)
     target = picture()
+    count = 24 if stroke.name == "pixel" else 16  # it takes a few more to find all its 16 cells
+    painter = OptimizePainter(stroke, strokes=count, canvas_size=SIZE, steps=60, tries=16)
     strokes = painter.paint(target)
-    assert strokes.shape == (16, stroke.dim)
+    assert strokes.shape == (count, stroke.dim)
     assert not strokes.requires_grad
     assert strokes.min() >= 0
     assert strokes.max() <= 1
-    # One colour has 13.5 dB, a black canvas 6.1.
-    assert psnr(stroke, strokes, target) > 21
+    # One colour has 13.5 dB, a black canvas 6.1; the mean of each of 16 cells 17.35.
+    assert psnr(stroke, strokes, target) > (17 if stroke.name == "pixel" else 21)
 
 
 def test_more_steps_and_more_strokes_paint_better() -> None:
