@@ -20,6 +20,7 @@ class Circle(Stroke):
 
     name = "circle"
     parameters = ("x", "y", "radius", "opacity")
+    along = ("radius",)
 
     def _draw(self, shape: Tensor, frame: Frame) -> Tensor:
         def draw(center: Tensor, radius: Tensor, opacity: Tensor) -> Tensor:
@@ -49,16 +50,29 @@ class Triangle(Stroke):
         corners = frame.pixels(shape[:, :6].reshape(-1, 3, 2))
         return corners.amin(1), corners.amax(1)
 
+    def shorten(self, shape: Tensor, longest: float) -> Tensor:
+        """Shrink triangles (N, S) whose longest side is longer than so many canvas sides."""
+        corners = shape[:, :6].unflatten(1, (3, 2))
+        side = corners.roll(-1, dims=1) - corners
+        length = (side.square().sum(-1) + 1e-12).sqrt().amax(1)  # (N,)
+        middle = corners.mean(1, keepdim=True)
+        share = (longest / length).clamp_max(1)[:, None, None]
+        shrunk = middle + (corners - middle) * share
+        return torch.cat([shrunk.flatten(1), shape[:, 6:]], dim=1)
+
 
 class Rectangle(Stroke):
     """Filled rectangle of one opacity, at any angle.
 
-    `width` is the side that runs along the angle, `height` the one across. An angle of 1 in the
-    vector is half a turn, after which a rectangle looks the same.
+    `width` is the side that runs along the angle, `height` the one across: limits take
+    `height` for its width. An angle of 1 in the vector is half a turn, after which a rectangle
+    looks the same.
     """
 
     name = "rectangle"
     parameters = ("x", "y", "width", "height", "angle", "opacity")
+    across = ("height",)
+    along = ("width", "height")
     turn = math.pi
 
     def _draw(self, shape: Tensor, frame: Frame) -> Tensor:

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from painting.errors import UserError
 from painting.strokes.frame import Frame, unit
+from painting.strokes.limits import Limited
 
 __all__ = ["COLOR_DIM", "Frame", "Stroke", "loaded_kinds"]
 
 COLOR_DIM = 3
 
 
-class Stroke(ABC):
+class Stroke(Limited, ABC):
     """One kind of stroke: what its parameters are called, and the exact drawing of its shape.
 
     A *shape* is a vector (S,) in [0, 1], one number per name in `parameters`; a *stroke* is a shape
@@ -25,7 +26,7 @@ class Stroke(ABC):
     and lengths map to fractions of its shorter side, angles to radians clockwise from +x (`unit`):
     a stroke is the same at every size.
 
-    A new kind subclasses this, sets `name` and `parameters`, and draws.
+    A new kind subclasses this, sets `name` and `parameters`, and draws. Arguments are the limits.
 
     Attributes:
         name: What the kind is called in records.
@@ -34,8 +35,6 @@ class Stroke(ABC):
             angle of 1 in the vector stands for.
     """
 
-    name: ClassVar[str]
-    parameters: ClassVar[tuple[str, ...]]
     turn: ClassVar[float] = 2 * math.pi
 
     @property
@@ -56,14 +55,18 @@ class Stroke(ABC):
         return {}
 
     def config(self) -> dict[str, Any]:
-        """All constructor arguments."""
-        return self.options()
+        """All constructor arguments that are not at their defaults."""
+        return {**self.options(), **self.limits()}
+
+    def geometry(self) -> dict[str, Any]:
+        """What two strokes must agree on to be the same kind, as the keys of the command line."""
+        return {"stroke": self.name, **{f"stroke.{k}": v for k, v in self.config().items()}}
 
     def sample(
         self, count: int, generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
     ) -> Tensor:  # fmt: skip
-        """Random shapes, uniform in [0, 1] as in SARA section 4.2.
+        """Random shapes, uniform in [0, 1] as in SARA section 4.2, within the limits.
 
         Args:
             count: How many, N.
@@ -73,12 +76,13 @@ class Stroke(ABC):
         Returns:
             (N, S) float32 in [0, 1].
         """
-        return torch.rand(count, self.shape_dim, generator=generator, device=device)
+        free = torch.rand(count, self.shape_dim, generator=generator, device=device)
+        return self.limit_shape(free)
 
     def place(
         self, center: Tensor, scale: float, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Random shapes of full paint, of about one size, around given places.
+        """Random shapes of full paint, of about one size, around given places: before `limit`.
 
         A parameter whose name starts with x or y is a coordinate here; a kind in whose vector one
         is something else overrides this.
@@ -91,7 +95,7 @@ class Stroke(ABC):
         Returns:
             (N, S) in [0, 1].
         """
-        shape = self.sample(len(center), generator, center.device)
+        shape = torch.rand(len(center), self.shape_dim, generator=generator, device=center.device)
         points = sum(name.startswith("x") for name in self.parameters)
         spread = scale * (0.5 if points == 1 else 2.0)
         for column, name in enumerate(self.parameters):
@@ -102,7 +106,8 @@ class Stroke(ABC):
             elif name.startswith(("radius", "width", "height", "size")):
                 full = 1 if name.startswith("radius") else 2
                 least, reach = unit(name)
-                shape[:, column] = (full * scale * (0.4 + 0.8 * random) - least) / reach
+                size = (full * scale * (0.4 + 0.8 * random) - least) / reach
+                shape[:, column] = size / self._scale[column]
             elif name.startswith("opacity"):
                 shape[:, column] = 1
         return shape.clamp(0, 1)

@@ -21,6 +21,7 @@ class Pixel(Stroke):
 
     Args:
         grid: Cells on a side. On a canvas of a multiple of it a cell is whole pixels.
+        limits: As for any kind.
 
     Raises:
         UserError: The grid makes no sense.
@@ -29,8 +30,8 @@ class Pixel(Stroke):
     name = "pixel"
     parameters = ("x", "y", "opacity")
 
-    def __init__(self, grid: int = 16) -> None:
-        super().__init__()
+    def __init__(self, grid: int = 16, **limits: Any) -> None:
+        super().__init__(**limits)
         if isinstance(grid, bool) or not isinstance(grid, int) or not 1 <= grid <= _FINEST:
             raise UserError(
                 f"stroke.grid={grid} makes no sense",
