@@ -118,8 +118,8 @@ class OptimizePainter(Painter):
 
     def _rates(self, target: Tensor) -> Tensor:
         """Learning rate of each number of a stroke, (D,)."""
-        names = self.stroke.parameters
-        factor = [1.0 if name.startswith(("x", "y")) else 2.0 for name in names]
+        names, pace = self.stroke.parameters, self.stroke.pace
+        factor = [pace if name.startswith(("x", "y")) else 2.0 for name in names]
         return target.new_tensor(factor + [2.0] * COLOR_DIM) * self.learning_rate
 
 

@@ -33,9 +33,11 @@ class Stroke(Limited, ABC):
         parameters: The names of a shape's numbers, in order.
         turn: By which angle, in radians, a shape can be turned to look the same again: what an
             angle of 1 in the vector stands for.
+        pace: How fast an optimizer should move coordinates, beside what is usual.
     """
 
     turn: ClassVar[float] = 2 * math.pi
+    pace: ClassVar[float] = 1.0
 
     @property
     def shape_dim(self) -> int:

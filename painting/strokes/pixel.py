@@ -29,6 +29,7 @@ class Pixel(Stroke):
 
     name = "pixel"
     parameters = ("x", "y", "opacity")
+    pace = 0.1  # they are laid where they belong; moved like others they leave holes behind
 
     def __init__(self, grid: int = 16, **limits: Any) -> None:
         super().__init__(**limits)

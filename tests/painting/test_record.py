@@ -127,7 +127,7 @@ def test_a_failure_leaves_the_old_file(file: Path, monkeypatch: pytest.MonkeyPat
 
 WRONG = {
     "version": ("version", 2, "version 2"),
-    "kind": ("stroke", "spiral", "bezier, circle"),
+    "kind": ("stroke", "spiral", "bezier, brush, circle"),
     "width": ("width", 0, "width is 0"),
     "background": ("background", [0, 0, 2], "background"),
     "strokes": ("strokes", None, "no list of strokes"),
