@@ -103,8 +103,13 @@ def test_a_pixel_is_pulled_to_the_cell_where_more_paint_is_wanted() -> None:
 def test_a_pixel_at_the_border_has_a_gradient(point: float) -> None:
     shape = torch.tensor([[point, 0.5, 1.0]], requires_grad=True)
     column = torch.arange(16.0)
-    (gradient,) = torch.autograd.grad((Pixel().rasterize(shape, 16, 16) * column).sum(), shape)
+    alpha = Pixel().rasterize(shape, 16, 16)[0, 0]
+    (gradient,) = torch.autograd.grad((alpha * column).sum(), shape, retain_graph=True)
     assert gradient[0, 0].item() == pytest.approx(16.0)
+    # In y, too, and no steeper than elsewhere: by 16 cells a side what it paints of its column.
+    own = alpha[:, int(min(15, point * 16))]
+    (gradient,) = torch.autograd.grad((own * column).sum(), shape)
+    assert gradient[0, 1].item() == pytest.approx(16.0 * (0.7 if point == 0.05 else 1.0))
 
 
 @pytest.mark.parametrize("grid", [0, -4, 2.5, "8", True, 5000, None])
