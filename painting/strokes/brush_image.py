@@ -126,6 +126,7 @@ class Pyramid:
             atlas[:, :, 1 : texels.shape[2] + 1, start : start + texels.shape[3]] = texels
             start += texels.shape[3] + 2
         self._atlas = atlas
+        self._copies: dict[tuple[torch.dtype, torch.device], Tensor] = {}
 
     def sample(self, u: Tensor, v: Tensor, level: Tensor) -> Tensor:
         """Bilinear values at places, of one level per stroke.
@@ -140,17 +141,20 @@ class Pyramid:
         Returns:
             (N, H, W) in [0, 1]; 0 outside of the brush.
         """
-        self._atlas = self._atlas.to(u)
+        key = u.dtype, u.device
+        if key not in self._copies:
+            self._copies[key] = self._atlas.to(u)
+        atlas = self._copies[key]
         scale = torch.exp2(-level.to(u))[:, None, None]
         # Whatever lies outside is read from between two rows or columns of nothing.
         side = 2.0 ** (self.levels - level).to(u)[:, None, None] + 0.75
         start = torch.tensor(self._starts, device=u.device)[level].to(u)[:, None, None]
         x = ((u + self._middle[0]) * scale).clamp(min=-0.75).minimum(side) + start
         y = ((v + self._middle[1]) * scale).clamp(min=-0.75).minimum(side) + 1
-        rows, columns = self._atlas.shape[2:]
+        rows, columns = atlas.shape[2:]
         places = torch.stack([2 * x / columns - 1, 2 * y / rows - 1], dim=-1)  # (N, H, W, 2)
         found = functional.grid_sample(
-            self._atlas, places.view(1, -1, places.shape[2], 2), mode="bilinear",
+            atlas, places.view(1, -1, places.shape[2], 2), mode="bilinear",
             padding_mode="zeros", align_corners=False,
         )  # fmt: skip
         return found.view(u.shape)

@@ -128,6 +128,17 @@ def test_limits_go_by_the_picture() -> None:
     assert kind.to_record(kind.limit_shape(torch.ones(5)))["size"] == pytest.approx(0.1)
 
 
+def test_a_coarser_dtype_leaves_no_trace() -> None:
+    kind = brush(bristles())
+    shape = kind.sample(5, torch.Generator().manual_seed(0))
+    before = kind.rasterize(shape.double(), SIZE, SIZE)
+    kind.rasterize(shape.bfloat16(), SIZE, SIZE)
+    assert torch.equal(kind.rasterize(shape.double(), SIZE, SIZE), before)
+    fresh = brush(bristles())
+    fresh.rasterize(shape.bfloat16(), SIZE, SIZE)
+    assert torch.equal(fresh.rasterize(shape.double(), SIZE, SIZE), before)
+
+
 # ---- files
 
 
