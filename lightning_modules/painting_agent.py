@@ -135,7 +135,7 @@ class PaintingAgent(UpdateModule, ABC):
         """Stroke kind, canvas and bundle: a replay and an actor of others do not fit."""
         return {
             "agent": type(self).__name__,
-            "stroke": self.renderer.stroke.name,
+            **self.renderer.stroke.geometry(),
             "canvas.size": self.renderer.canvas_size,
             "strokes": self.environment.strokes,
             "bundle": self.environment.bundle,

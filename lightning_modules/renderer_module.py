@@ -113,6 +113,6 @@ class RendererModule(UpdateModule):
         """Stroke kind and canvas."""
         return {
             "renderer": type(self.renderer).__name__,
-            "stroke": self.renderer.stroke.name,
+            **self.renderer.stroke.geometry(),
             "canvas.size": self.renderer.canvas_size,
         }

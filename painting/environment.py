@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from painting.canvas import blank_canvas, paint
+from painting.errors import UserError
 from painting.observation import observation
 from painting.renderers import Renderer
 
@@ -38,12 +39,22 @@ class PaintingEnvironment:
         strokes: Strokes in a painting, exactly: surplus strokes of the last bundle are not painted.
         bundle: Strokes per action, K.
         background: RGB of the blank canvas, in [0, 1].
+
+    Raises:
+        UserError: The stroke kind's palette is a mere number: an agent has no one picture to find
+            the colours in.
     """
 
     def __init__(
         self, renderer: Renderer, strokes: int, bundle: int,
         background: Sequence[float] = (0.0, 0.0, 0.0),
     ) -> None:  # fmt: skip
+        if isinstance(renderer.stroke.palette, int):
+            raise UserError(
+                f"stroke.palette={renderer.stroke.palette}: a number of colours is found in one "
+                "picture, and an agent paints many",
+                "give the colours, such as stroke.palette=[[0,0,0],[1,1,1]], or painter=optimize",
+            )
         self.renderer = renderer
         self.strokes = strokes
         self.bundle = bundle
@@ -70,13 +81,14 @@ class PaintingEnvironment:
 
         Args:
             state: Of B canvases, each at a step of its own.
-            action: (B, K * D) in [0, 1].
+            action: (B, K * D) in [0, 1]; the stroke kind's limits are applied to it here.
 
         Returns:
             The next state; differentiable in the action and in the canvas.
         """
-        strokes = action.view(-1, self.bundle, self.renderer.stroke.dim)  # (B, K, D)
-        shape, color = strokes.split([self.renderer.stroke.shape_dim, 3], dim=2)
+        stroke = self.renderer.stroke
+        strokes = stroke.limit(action.view(-1, self.bundle, stroke.dim))  # (B, K, D)
+        shape, color = strokes.split([stroke.shape_dim, 3], dim=2)
         alpha = self.renderer(shape.flatten(0, 1)).unflatten(0, strokes.shape[:2])
         if self.strokes % self.bundle:
             alpha = alpha * self._painted(state.step)[:, :, None, None, None]

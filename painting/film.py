@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from painting.errors import UserError
-from painting.images import atomic_write
-from painting.picture import draw_frames
+from painting.images import atomic_write, write_png
+from painting.palette import pixelate
+from painting.picture import draw_frames, draw_picture
 from painting.record import StrokeRecord
 
 _LONGEST = 100  # frames
@@ -17,6 +18,8 @@ _LARGEST = 480  # pixels on the longer side
 _FRAME_MS = 60
 _HOLD_MS = 2500  # how long the finished painting stands
 _BLACK = (0.0, 0.0, 0.0)
+_CELLS = 48  # of pixel art, on the shorter side
+_COLORS = 16  # the same's
 
 
 def write_gif(path: Path, painting: StrokeRecord) -> None:
@@ -54,6 +57,24 @@ def _palette(frames: Sequence[NDArray[np.uint8]]) -> Image.Image:
     return Image.fromarray(sheet).quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=2)
 
 
+def write_pixel(path: Path, painting: StrokeRecord) -> None:
+    """Write a painting as pixel art, `pixel.png`: 48 cells on the shorter side and 16 colours.
+
+    A stroke kind with a grid or a palette of its own has these instead.
+
+    Args:
+        path: A file in the folder.
+        painting: The painting.
+
+    Raises:
+        UserError: The folder cannot be written.
+    """
+    stroke, background = painting.stroke, painting.background or _BLACK
+    picture = draw_picture(stroke, painting.strokes, painting.height, painting.width, background)
+    grid = stroke.options().get("grid", _CELLS)
+    write_png(path.with_name("pixel.png"), pixelate(picture, grid, stroke.palette or _COLORS))
+
+
 def fit_size(height: int, width: int, longer: int) -> tuple[int, int]:
     """Shrink a size (rows, columns) to at most `longer` on its longer side, keeping the aspect."""
     share = min(1.0, longer / max(height, width))
@@ -63,7 +84,7 @@ def fit_size(height: int, width: int, longer: int) -> tuple[int, int]:
 Export = Callable[[Path, StrokeRecord], None]
 
 # What `export=` can name: a further kind of file is a function and a line.
-EXPORTS: dict[str, Export] = {"gif": write_gif}
+EXPORTS: dict[str, Export] = {"gif": write_gif, "pixel": write_pixel}
 
 
 def find_exports(names: str | Sequence[str] | None) -> dict[str, Export]:

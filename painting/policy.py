@@ -1,5 +1,7 @@
 """Everything that painting with an agent needs: its actor, and the environment it learned in."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +47,8 @@ class PaintingPolicy(nn.Module):
             target: (B, 3, n, n) in [0, 1].
 
         Returns:
-            The strokes (B, N, D), exactly as many as the painting has, and the canvas (B, 3, n, n)
-            that the actor saw at the end, drawn by its own renderer.
+            The strokes (B, N, D) within their limits, exactly as many as the painting has, and the
+            canvas (B, 3, n, n) that the actor saw at the end, drawn by its own renderer.
         """
         training = self.actor.training
         self.actor.eval()
@@ -58,7 +60,8 @@ class PaintingPolicy(nn.Module):
             state = environment.step(state, action)
             actions.append(action)
         self.actor.train(training)
-        strokes = torch.cat(actions, dim=1).unflatten(1, (-1, self.stroke.dim))
+        free = torch.cat(actions, dim=1).unflatten(1, (-1, self.stroke.dim))
+        strokes = self.stroke.limit(free)
         return strokes[:, : environment.strokes], state.canvas
 
     def save(self, folder: Path) -> None:
@@ -86,7 +89,8 @@ class PaintingPolicy(nn.Module):
 
         Args:
             path: The folder.
-            stroke: The stroke kind that is wanted; any by default.
+            stroke: The stroke kind that is wanted, and limits that must be the agent's own; any by
+                default. An agent keeps its limits, whether they are asked for or not.
             bundle: Strokes per action that are wanted.
             canvas_size: Pixels on a side that are wanted.
 
@@ -104,20 +108,33 @@ class PaintingPolicy(nn.Module):
             )
         check_keys(config, folder, "renderer", "strokes", "bundle", "background", "actor")
         renderer = build(config["renderer"])
-        wanted = {
-            "stroke": (stroke.name if stroke else None, renderer.stroke.name),
-            "bundle": (bundle, config["bundle"]),
-            "canvas.size": (canvas_size, renderer.canvas_size),
-        }
-        for key, (asked, has) in wanted.items():
-            if asked is not None and asked != has:
-                raise UserError(
-                    f"the agent in {folder} has {key} {has}, not {asked}",
-                    f"set {key}={has}, or train one with {key}={asked}",
-                )
+        asked = stroke.geometry() if stroke else {}
+        asked |= {"bundle": bundle, "canvas.size": canvas_size}
+        has = {"bundle": config["bundle"], "canvas.size": renderer.canvas_size}
+        check_agreement(folder, asked, renderer.stroke.geometry() | has)
         environment = PaintingEnvironment(
             renderer, config["strokes"], config["bundle"], config["background"]
         )
         policy = cls(build(config["actor"]), environment)
         load_weights(policy, tensors, folder)
         return policy.requires_grad_(False).eval()
+
+
+def check_agreement(folder: Path | str, asked: Mapping[str, Any], has: Mapping[str, Any]) -> None:
+    """Check that an agent is what was asked for: every key that is not None.
+
+    Raises:
+        UserError: It differs in one.
+    """
+    for key, value in asked.items():
+        if value is not None and value != has.get(key):
+            there, wanted = _shown(has.get(key)), _shown(value)
+            raise UserError(
+                f"the agent in {folder} has {key} {there}, not {wanted}",
+                f"set {key}={there}, or train one with {key}={wanted}",
+            )
+
+
+def _shown(value: object) -> str:
+    """A value as it is written on the command line."""
+    return value if isinstance(value, str) else json.dumps(value)

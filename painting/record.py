@@ -1,9 +1,8 @@
 """The stroke record, `strokes.json`: every stroke of a painting, to be drawn again at any size."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from inspect import isabstract
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import Tensor
 from painting.errors import UserError
 from painting.images import atomic_write
 from painting.strokes import COLOR_DIM, Stroke
+from painting.strokes.base import loaded_kinds
 
 VERSION = 1
 
@@ -51,6 +51,7 @@ def write_record(path: str | Path, record: StrokeRecord) -> None:
     content = {
         "version": VERSION,
         "stroke": stroke.name,
+        **({"options": stroke.options()} if stroke.options() else {}),
         "width": record.width,
         "height": record.height,
         "background": None if record.background is None else list(record.background),
@@ -99,7 +100,7 @@ def read_record(path: str | Path) -> StrokeRecord:
             f"{path}: version {version!r} of the stroke record",
             f"give a strokes.json of version {VERSION}",
         )
-    stroke = _kind(record.get("stroke"), path)
+    stroke = _kind(record.get("stroke"), record.get("options", {}), path)
     return StrokeRecord(
         stroke,
         _strokes(stroke, record.get("strokes"), path),
@@ -109,24 +110,21 @@ def read_record(path: str | Path) -> StrokeRecord:
     )
 
 
-def _kind(name: object, path: Path) -> Stroke:
-    """The stroke kind of a name: any class of strokes that is loaded."""
-    known = {kind.name: kind for kind in _loaded_kinds()}
+def _kind(name: object, options: object, path: Path) -> Stroke:
+    """The stroke kind of a name, any class of strokes that is loaded, with its options."""
+    known = {kind.name: kind for kind in loaded_kinds()}
     if not isinstance(name, str) or name not in known:
         raise UserError(
             f"{path}: unknown stroke kind {name!r}", f"the kinds are {', '.join(sorted(known))}"
         )
-    return known[name]()
-
-
-def _loaded_kinds() -> Iterator[type[Stroke]]:
-    """The concrete classes below `Stroke`."""
-    open_ends = Stroke.__subclasses__()
-    while open_ends:
-        kind = open_ends.pop()
-        open_ends += kind.__subclasses__()
-        if not isabstract(kind):
-            yield kind
+    if not isinstance(options, dict):
+        raise UserError(f"{path}: the options are {options!r}", "mend or remove them")
+    try:
+        return known[name](**options)
+    except UserError as error:
+        raise UserError(f"{path}: {error.what}", error.todo) from error
+    except TypeError as error:  # an option that the kind does not know, or of the wrong type
+        raise UserError(f"{path}: options that do not fit ({error})", "mend them") from error
 
 
 def _pixels(record: Mapping[str, object], key: str, path: Path) -> int:

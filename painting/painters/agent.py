@@ -9,7 +9,8 @@ from torch.nn import functional
 from painting.drawing import draw
 from painting.errors import UserError
 from painting.painters.base import Painter, Progress
-from painting.policy import PaintingPolicy
+from painting.policy import PaintingPolicy, check_agreement
+from painting.strokes import Stroke
 
 
 class AgentPainter(Painter):
@@ -29,21 +30,27 @@ class AgentPainter(Painter):
         self.background = policy.environment.background
 
     @classmethod
-    def load(cls, weights: str | Path | None) -> "AgentPainter":
+    def load(cls, weights: str | Path | None, stroke: Stroke | None = None) -> "AgentPainter":
         """Make the painter of an exported agent.
 
         Args:
             weights: An exported `agent/` folder or a run folder.
+            stroke: Of this, only the limits count: where some are set they must be the agent's own.
 
         Raises:
-            UserError: None is given, or it does not hold an agent.
+            UserError: None is given, it does not hold an agent, or one of other limits.
         """
         if weights is None:
             raise UserError(
                 "agent.weights is not set: painter=agent needs a trained agent",
                 "give agent.weights=FOLDER of a training run, or use painter=optimize",
             )
-        return cls(PaintingPolicy.load(weights))
+        policy = PaintingPolicy.load(weights)
+        asked = {
+            f"stroke.{key}": value for key, value in (stroke.limits() if stroke else {}).items()
+        }
+        check_agreement(weights, asked, policy.stroke.geometry())
+        return cls(policy)
 
     @torch.no_grad()
     def paint(self, target: Tensor, progress: Progress | None = None) -> Tensor:

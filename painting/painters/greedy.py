@@ -56,7 +56,7 @@ class Proposer:
             scale: Their radius, roughly, as a fraction of the shorter side.
 
         Returns:
-            (count, D) in [0, 1], in painting order.
+            (count, D) in [0, 1], in painting order; before `Stroke.limit`.
         """
         strokes = canvas.new_empty(0, self.stroke.dim)
         batch = max(4, -(-count // _BATCHES))
@@ -91,7 +91,7 @@ class Proposer:
         """The best stroke (n, D) of many around each of the places (n, 2)."""
         every = center.repeat_interleave(self.tries, dim=0)
         shape = self.stroke.place(every, scale, self.generator).to(canvas.device)  # (C, S)
-        color, gain = self._best_colors(canvas, shape)
+        color, gain = self._best_colors(canvas, self.stroke.limit_shape(shape))
         best = gain.view(-1, self.tries).argmax(1)
         best += torch.arange(len(center), device=best.device) * self.tries
         return torch.cat([shape, color], dim=1)[best]
@@ -108,6 +108,7 @@ class Proposer:
         square = self._sum(alpha.square().sum((2, 3)), tiling.stroke, len(shape))  # (C, 1)
         product = self._sum((alpha * wanted).sum((2, 3)), tiling.stroke, len(shape))  # (C, 3)
         color = (product / square.clamp_min(1e-6)).clamp(0, 1)
+        color = self.stroke.limit_color(color)
         before = missing.square().sum((2, 3)) - wanted.square().sum((2, 3))
         gain = self._sum(before, tiling.stroke, len(shape))
         gain += 2 * color * product - color.square() * square
@@ -121,6 +122,7 @@ class Proposer:
     def _lay(self, canvas: Tensor, strokes: Tensor) -> Tensor:
         """Paint strokes (N, D) over a canvas (3, H, W)."""
         height, width = canvas.shape[1:]
+        strokes = self.stroke.limit(strokes)
         shape, color = strokes[:, : self.stroke.shape_dim], strokes[:, self.stroke.shape_dim :]
         tiling = tile_strokes(self.stroke, shape, height, width, self.tile)
         alpha = rasterize_rows(self.stroke, shape, tiling, height, width, self.tile)

@@ -3,6 +3,9 @@
 A painting starts coarse: a few large strokes, then ever more and smaller ones where the error is
 left (`greedy`), while all strokes there are keep moving. Later the least useful strokes are taken
 away and put where they help more. Colours are also solved for in closed form (`fitting`).
+
+What moves are free strokes; what is drawn, in the end and on the way, are these within the limits
+of their kind (`Stroke.limit`).
 """
 
 from collections.abc import Sequence
@@ -26,6 +29,7 @@ from painting.painters.tiles import (
     tile_strokes,
     to_tiles,
 )
+from painting.palette import find_palette, to_array
 from painting.strokes import COLOR_DIM, Stroke
 
 _TILE = 8  # pixels; divides every canvas size, and wastes little on small strokes
@@ -85,10 +89,13 @@ class OptimizePainter(Painter):
     def paint(self, target: Tensor, progress: Progress | None = None) -> Tensor:
         """See `Painter.paint`."""
         generator = torch.Generator().manual_seed(self.seed)
-        proposer = Proposer(self.stroke, target, _TILE, self.tries, self.focus, generator)
-        easel = _Easel(self.stroke, target, self.background)
+        stroke = self.stroke
+        if isinstance(stroke.palette, int):
+            stroke = stroke.with_palette(find_palette(to_array(target), stroke.palette))
+        proposer = Proposer(stroke, target, _TILE, self.tries, self.focus, generator)
+        easel = _Easel(stroke, target, self.background)
         events = plan(self.strokes, self.steps, self.moves, self.moved)
-        strokes = target.new_empty(0, self.stroke.dim)
+        strokes = target.new_empty(0, stroke.dim)
         adam = _Adam(strokes)
         rate = self._rates(target)
         for step in range(self.steps):
@@ -102,7 +109,7 @@ class OptimizePainter(Painter):
             error = drawing.error
             (gradient,) = torch.autograd.grad(error, strokes)
             change = adam.step(gradient) * rate * cooling(step, self.steps)
-            strokes = (strokes.detach() - change).clamp(0, 1)
+            strokes = stroke.into_range(strokes.detach() - change)
             if step % self.fit_every == 0:
                 strokes = easel.fit(strokes, drawing, ridge=1e-5)
             if progress is not None:
@@ -111,8 +118,8 @@ class OptimizePainter(Painter):
 
     def _rates(self, target: Tensor) -> Tensor:
         """Learning rate of each number of a stroke, (D,)."""
-        names = self.stroke.parameters
-        factor = [1.0 if name.startswith(("x", "y")) else 2.0 for name in names]
+        names, pace = self.stroke.parameters, self.stroke.pace
+        factor = [pace if name.startswith(("x", "y")) else 2.0 for name in names]
         return target.new_tensor(factor + [2.0] * COLOR_DIM) * self.learning_rate
 
 
@@ -122,6 +129,7 @@ class _Drawing:
 
     tiling: Tiling
     alpha: Tensor  # (R, 1, T, T), without a gradient
+    color: Tensor  # (N, 3), within the palette
     ground: Tensor  # (K, 3, T, T)
     target: Tensor  # (K, 3, T, T)
     canvas: Tensor  # (K, 3, T, T)
@@ -143,13 +151,13 @@ class _Easel:
         self.target = to_tiles(target, _TILE)
 
     def draw(self, strokes: Tensor) -> _Drawing:
-        """Draw strokes (N, D), differentiably."""
-        shape, color = self._split(strokes)
+        """Draw free strokes (N, D) within their limits, differentiably."""
+        shape, color = self._split(self.stroke.limit(strokes))
         tiling = tile_strokes(self.stroke, shape, self.height, self.width, _TILE)
         alpha = rasterize_rows(self.stroke, shape, tiling, self.height, self.width, _TILE)
         ground, target = self.ground[tiling.order], self.target[tiling.order]
         canvas = composite_rows(ground, alpha, color, tiling)
-        return _Drawing(tiling, alpha.detach(), ground, target, canvas)
+        return _Drawing(tiling, alpha.detach(), color.detach(), ground, target, canvas)
 
     @torch.no_grad()
     def canvas(self, strokes: Tensor) -> Tensor:
@@ -165,8 +173,8 @@ class _Easel:
         if not remove:
             return torch.arange(len(strokes), device=strokes.device)
         drawing = self.draw(strokes)
-        color = self._split(strokes)[1]
-        worth = stroke_worth(drawing.alpha, color, drawing.ground, drawing.target, drawing.tiling)
+        alpha, color, ground, target = drawing.alpha, drawing.color, drawing.ground, drawing.target
+        worth = stroke_worth(alpha, color, ground, target, drawing.tiling)
         return worth.argsort(stable=True)[remove:].sort()[0]
 
     def fit(self, strokes: Tensor, drawing: _Drawing, ridge: float) -> Tensor:
@@ -179,12 +187,13 @@ class _Easel:
 
     @torch.no_grad()
     def finish(self, strokes: Tensor) -> Tensor:
-        """Fit the colours to the final shapes, where that helps."""
+        """Fit the colours to the final shapes, where that helps; the result is within limits."""
         drawing = self.draw(strokes)
         fitted = strokes
         for _ in range(3):  # colours cut to [0, 1] leave something for the others to make good
             fitted = self.fit(fitted, drawing, ridge=1e-6)
-        return fitted if self.draw(fitted).error < drawing.error else strokes
+        better = self.draw(fitted).error < drawing.error
+        return self.stroke.limit(fitted if better else strokes)
 
     def _split(self, strokes: Tensor) -> tuple[Tensor, Tensor]:
         return strokes[:, : self.stroke.shape_dim], strokes[:, self.stroke.shape_dim :]

@@ -103,6 +103,9 @@ def load_renderer(
             f"the renderer in {folder} draws {renderer.stroke.name} strokes, not {stroke.name}",
             f"choose stroke={renderer.stroke.name}, or pretrain one with stroke={stroke.name}",
         )
+    if stroke is not None:
+        _check_limits(renderer.stroke, stroke, folder)
+        renderer.stroke = stroke  # whose limits, being as narrow, are those that count
     if canvas_size is not None and renderer.canvas_size != canvas_size:
         raise UserError(
             f"the renderer in {folder} draws at {renderer.canvas_size} px, not {canvas_size}",
@@ -118,3 +121,25 @@ def load_renderer(
     load_weights(renderer, tensors, folder)
     loaded: Renderer = renderer.requires_grad_(False).eval()
     return loaded
+
+
+def _check_limits(drawn: Stroke, wanted: Stroke, folder: Path) -> None:
+    """Check that a renderer has learned all the strokes of its kind that are wanted.
+
+    Raises:
+        UserError: It is of the kind with other options, or of narrower limits.
+    """
+    here, there = wanted.geometry(), drawn.geometry()
+    keys = [
+        f"stroke.{key}"
+        for key in wanted.options()
+        if here.get(f"stroke.{key}") != there.get(f"stroke.{key}")
+    ]
+    if looser := wanted.looser_than(drawn):
+        keys.append(f"stroke.{looser}")
+    for key in keys:
+        raise UserError(
+            f"the renderer in {folder} has learned {key}={there.get(key)} only, not "
+            f"{here.get(key)}",
+            f"set {key}={there.get(key)}, or pretrain one without",
+        )

@@ -1,7 +1,11 @@
 """Stroke kinds: the parameter layout and the exact rasterizer of each, behind one interface."""
 
-from painting.strokes.areas import Circle, Triangle
+from painting.strokes.areas import Circle, Rectangle, Triangle
 from painting.strokes.base import COLOR_DIM, Stroke
+from painting.strokes.brush import Brush
 from painting.strokes.curves import Bezier, Line
+from painting.strokes.pixel import Pixel
 
-__all__ = ["COLOR_DIM", "Bezier", "Circle", "Line", "Stroke", "Triangle"]
+__all__ = [
+    "COLOR_DIM", "Bezier", "Brush", "Circle", "Line", "Pixel", "Rectangle", "Stroke", "Triangle",
+]  # fmt: skip

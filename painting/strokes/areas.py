@@ -1,9 +1,18 @@
-"""Strokes that fill an area: circle and triangle (ICCV 2019, section 5.4.4)."""
+"""Strokes that fill an area: circle and triangle (ICCV 2019, section 5.4.4), and rectangle."""
 
+import math
+
+import torch
 from torch import Tensor
 
 from painting.strokes.base import Frame, Stroke
-from painting.strokes.coverage import THINNEST, disc_coverage, in_chunks, triangle_coverage
+from painting.strokes.coverage import (
+    THINNEST,
+    disc_coverage,
+    in_chunks,
+    rectangle_coverage,
+    triangle_coverage,
+)
 
 
 class Circle(Stroke):
@@ -11,6 +20,7 @@ class Circle(Stroke):
 
     name = "circle"
     parameters = ("x", "y", "radius", "opacity")
+    along = ("radius",)
 
     def _draw(self, shape: Tensor, frame: Frame) -> Tensor:
         def draw(center: Tensor, radius: Tensor, opacity: Tensor) -> Tensor:
@@ -39,3 +49,55 @@ class Triangle(Stroke):
     def _extent(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
         corners = frame.pixels(shape[:, :6].reshape(-1, 3, 2))
         return corners.amin(1), corners.amax(1)
+
+    def shorten(self, shape: Tensor, longest: float) -> Tensor:
+        """Shrink triangles (N, S) whose longest side is longer than so many canvas sides."""
+        corners = shape[:, :6].unflatten(1, (3, 2))
+        side = corners.roll(-1, dims=1) - corners
+        length = (side.square().sum(-1) + 1e-12).sqrt().amax(1)  # (N,)
+        middle = corners.mean(1, keepdim=True)
+        share = (longest / length).clamp_max(1)[:, None, None]
+        shrunk = middle + (corners - middle) * share
+        return torch.cat([shrunk.flatten(1), shape[:, 6:]], dim=1)
+
+
+class Rectangle(Stroke):
+    """Filled rectangle of one opacity, at any angle.
+
+    `width` is the side that runs along the angle, `height` the one across: limits take
+    `height` for its width. An angle of 1 in the vector is half a turn, after which a rectangle
+    looks the same.
+    """
+
+    name = "rectangle"
+    parameters = ("x", "y", "width", "height", "angle", "opacity")
+    across = ("height",)
+    along = ("width", "height")
+    turn = math.pi
+
+    def _draw(self, shape: Tensor, frame: Frame) -> Tensor:
+        center, size, angle = self._placed(shape, frame)
+        coverage = rectangle_coverage(center, size, angle, frame.rows, frame.columns)
+        return coverage * shape[:, 5, None, None]
+
+    def _extent(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
+        center, size, angle = self._placed(shape, frame)
+        shadow = angle.cos().abs() + angle.sin().abs()  # of a pixel, see `rectangle_coverage`
+        reach = torch.stack(turned_extent((size + shadow[:, None]) / 2, angle), dim=1) - 0.5
+        return center - reach, center + reach
+
+    def _placed(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor, Tensor]:
+        """Centres (N, 2) and sides (N, 2) in pixels, angles (N,) in radians."""
+        return frame.pixels(shape[:, 0:2]), frame.length(shape[:, 2:4]), self.turn * shape[:, 4]
+
+
+def turned_extent(half: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
+    """Half the width and half the height of the boxes around turned rectangles.
+
+    Args:
+        half: (N, 2), half the side along the angle and half the one across.
+        angle: (N,), radians.
+    """
+    cosine, sine = angle.cos().abs(), angle.sin().abs()
+    along, across = half.unbind(1)
+    return cosine * along + sine * across, sine * along + cosine * across

@@ -2,65 +2,42 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from inspect import isabstract
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from painting.errors import UserError
+from painting.strokes.frame import Frame, unit
+from painting.strokes.limits import Limited
+
+__all__ = ["COLOR_DIM", "Frame", "Stroke", "loaded_kinds"]
 
 COLOR_DIM = 3
 
-# Algorithm 1 of SARA at its n = 128: a radius r in [0, 1] is 1 + 64 r pixels of a 256 px layer.
-_RADIUS_LEAST = 1 / 256
-_RADIUS_RANGE = 64 / 256
 
-
-@dataclass(frozen=True)
-class Frame:
-    """The pixels to draw: a whole canvas, or one window of it per stroke.
-
-    Attributes:
-        height: Rows of the canvas.
-        width: Columns of the canvas.
-        rows: Rows drawn.
-        columns: Columns drawn.
-        corner: (N, 2), x and y of each stroke's window, in pixels; None draws the whole canvas.
-    """
-
-    height: int
-    width: int
-    rows: int
-    columns: int
-    corner: Tensor | None = None
-
-    def pixels(self, point: Tensor) -> Tensor:
-        """Points (N, ..., 2) in fractions of width and height, as pixels from the corner."""
-        pixel = point * point.new_tensor([self.width, self.height])
-        if self.corner is None:
-            return pixel
-        corner = self.corner.to(pixel)
-        return pixel - corner.view(-1, *[1] * (point.ndim - 2), 2)
-
-    def radius(self, radius: Tensor) -> Tensor:
-        """Radii in [0, 1] as pixels."""
-        return radius_pixels(radius, self.height, self.width)
-
-
-class Stroke(ABC):
+class Stroke(Limited, ABC):
     """One kind of stroke: what its parameters are called, and the exact drawing of its shape.
 
     A *shape* is a vector (S,) in [0, 1], one number per name in `parameters`; a *stroke* is a shape
     and an RGB colour, (S + 3,). Coordinates are fractions of the canvas's width and height, radii
-    map to fractions of its shorter side by `radius_fraction`: a stroke is the same at every size.
+    and lengths map to fractions of its shorter side, angles to radians clockwise from +x (`unit`):
+    a stroke is the same at every size.
 
-    A new kind subclasses this, sets `name` and `parameters`, and draws.
+    A new kind subclasses this, sets `name` and `parameters`, and draws. Arguments are the limits.
+
+    Attributes:
+        name: What the kind is called in records.
+        parameters: The names of a shape's numbers, in order.
+        turn: By which angle, in radians, a shape can be turned to look the same again: what an
+            angle of 1 in the vector stands for.
+        pace: How fast an optimizer should move coordinates, beside what is usual.
     """
 
-    name: ClassVar[str]
-    parameters: ClassVar[tuple[str, ...]]
+    turn: ClassVar[float] = 2 * math.pi
+    pace: ClassVar[float] = 1.0
 
     @property
     def shape_dim(self) -> int:
@@ -72,15 +49,26 @@ class Stroke(ABC):
         """Numbers in a stroke, D = S + 3."""
         return self.shape_dim + COLOR_DIM
 
-    def config(self) -> dict[str, Any]:
-        """Constructor arguments; a kind that has some overrides this."""
+    def options(self) -> dict[str, Any]:
+        """Constructor arguments that drawing depends on; a kind that has some overrides this.
+
+        Plain values: they stand in records and exports, so that these need no other file.
+        """
         return {}
+
+    def config(self) -> dict[str, Any]:
+        """All constructor arguments that are not at their defaults."""
+        return {**self.options(), **self.limits()}
+
+    def geometry(self) -> dict[str, Any]:
+        """What two strokes must agree on to be the same kind, as the keys of the command line."""
+        return {"stroke": self.name, **{f"stroke.{k}": v for k, v in self.config().items()}}
 
     def sample(
         self, count: int, generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
     ) -> Tensor:  # fmt: skip
-        """Random shapes, uniform in [0, 1] as in SARA section 4.2.
+        """Random shapes, uniform in [0, 1] as in SARA section 4.2, within the limits.
 
         Args:
             count: How many, N.
@@ -90,12 +78,13 @@ class Stroke(ABC):
         Returns:
             (N, S) float32 in [0, 1].
         """
-        return torch.rand(count, self.shape_dim, generator=generator, device=device)
+        free = torch.rand(count, self.shape_dim, generator=generator, device=device)
+        return self.limit_shape(free)
 
     def place(
         self, center: Tensor, scale: float, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Random shapes of full paint, of about one size, around given places.
+        """Random shapes of full paint, of about one size, around given places: before `limit`.
 
         A parameter whose name starts with x or y is a coordinate here; a kind in whose vector one
         is something else overrides this.
@@ -108,7 +97,7 @@ class Stroke(ABC):
         Returns:
             (N, S) in [0, 1].
         """
-        shape = self.sample(len(center), generator, center.device)
+        shape = torch.rand(len(center), self.shape_dim, generator=generator, device=center.device)
         points = sum(name.startswith("x") for name in self.parameters)
         spread = scale * (0.5 if points == 1 else 2.0)
         for column, name in enumerate(self.parameters):
@@ -116,9 +105,11 @@ class Stroke(ABC):
             if name.startswith(("x", "y")):
                 middle = center[:, 0 if name.startswith("x") else 1]
                 shape[:, column] = middle + spread * (2 * random - 1)
-            elif name.startswith("radius"):
-                radius = scale * (0.4 + 0.8 * random)
-                shape[:, column] = (radius - _RADIUS_LEAST) / _RADIUS_RANGE
+            elif name.startswith(("radius", "width", "height", "size")):
+                full = 1 if name.startswith("radius") else 2
+                least, reach = unit(name)
+                size = (full * scale * (0.4 + 0.8 * random) - least) / reach
+                shape[:, column] = size / self._scale[column]
             elif name.startswith("opacity"):
                 shape[:, column] = 1
         return shape.clamp(0, 1)
@@ -197,16 +188,16 @@ class Stroke(ABC):
         return torch.zeros_like(high), high
 
     def to_record(self, shape: Tensor) -> dict[str, float]:
-        """One shape (S,) as it stands in `strokes.json`: absolute points, radii as fractions.
+        """One shape (S,) as it stands in `strokes.json`: absolute points, every number in its unit.
 
-        Radii become fractions of the picture's shorter side; everything else stays as it is, unless
-        a kind's vector is relative and it overrides this.
+        Radii and lengths become fractions of the picture's shorter side, angles radians (`unit`);
+        everything else stays as it is, unless a kind's vector is relative and it overrides this.
         """
-        values = dict(zip(self.parameters, shape.double().tolist(), strict=True))
-        return {
-            key: _RADIUS_LEAST + _RADIUS_RANGE * value if key.startswith("radius") else value
-            for key, value in values.items()
-        }
+        record = {}
+        for name, value in zip(self.parameters, shape.double().tolist(), strict=True):
+            offset, scale = unit(name, self.turn)
+            record[name] = offset + scale * value
+        return record
 
     def from_record(self, record: Mapping[str, float]) -> Tensor:
         """The shape vector (S,), float32, of a record: the inverse of `to_record`.
@@ -219,13 +210,11 @@ class Stroke(ABC):
                 f"a {self.name} stroke has the shape parameters {sorted(record)}",
                 f"give {', '.join(self.parameters)}",
             )
+        values = []
         try:
-            values = [
-                (float(record[key]) - _RADIUS_LEAST) / _RADIUS_RANGE
-                if key.startswith("radius")
-                else float(record[key])
-                for key in self.parameters
-            ]
+            for name in self.parameters:
+                offset, scale = unit(name, self.turn)
+                values.append((float(record[name]) - offset) / scale)
         except (TypeError, ValueError) as error:
             raise UserError(
                 f"a {self.name} stroke holds what is not a number", "mend it"
@@ -234,11 +223,24 @@ class Stroke(ABC):
             raise UserError(f"a {self.name} stroke holds a number that is not finite", "mend it")
         return torch.tensor(values, dtype=torch.float32)
 
+    def into_range(self, strokes: Tensor) -> Tensor:
+        """Strokes (N, D) or shapes (N, S) back in [0, 1]: angles turn on, all else is cut off."""
+        moved = strokes.clamp(0, 1)
+        for column, name in enumerate(self.parameters):
+            if name.startswith("angle"):
+                moved[:, column] = strokes[:, column] % 1
+        return moved
+
     def columns(self, names: Sequence[str]) -> list[int]:
         """Where parameters stand in the vector."""
         return [self.parameters.index(name) for name in names]
 
 
-def radius_pixels(radius: Tensor, height: int, width: int) -> Tensor:
-    """Radii in [0, 1] as pixels: (1 + 64 r) / 256 of the shorter side (Algorithm 1 at n = 128)."""
-    return (_RADIUS_LEAST + _RADIUS_RANGE * radius) * min(height, width)
+def loaded_kinds() -> Iterator[type[Stroke]]:
+    """Every concrete class of strokes that is loaded."""
+    open_ends = Stroke.__subclasses__()
+    while open_ends:
+        kind = open_ends.pop()
+        open_ends += kind.__subclasses__()
+        if not isabstract(kind):
+            yield kind

@@ -3,6 +3,7 @@
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -13,7 +14,13 @@ from painting.strokes.pen import pen_alpha
 
 
 class PenStroke(Stroke):
-    """A pen whose radius and opacity change linearly in t along a curve (SARA, Algorithm 1)."""
+    """A pen whose radius and opacity change linearly in t along a curve (SARA, Algorithm 1).
+
+    Its vector begins with the curve's first point; every other point moves towards that one if the
+    coordinates named by `end` do.
+    """
+
+    end: ClassVar[tuple[str, str]]
 
     def _draw(self, shape: Tensor, frame: Frame) -> Tensor:
         points, radii = self._polyline(shape, frame)
@@ -32,9 +39,24 @@ class PenStroke(Stroke):
         radii = frame.radius(radius0 + (radius1 - radius0) * t)
         return frame.pixels(self.curve(shape, t)), radii
 
+    def shorten(self, shape: Tensor, longest: float) -> Tensor:
+        """Shrink curves (N, S) longer than so many canvas sides towards their first point."""
+        t = torch.linspace(0, 1, _MEASURED + 1).to(shape)
+        points = self.curve(shape, t)  # (N, M + 1, 2)
+        step = points[:, 1:] - points[:, :-1]
+        length = (step.square().sum(-1) + 1e-12).sqrt().sum(1, keepdim=True)  # (N, 1)
+        share = (longest / length).clamp_max(1)
+        columns = self.columns(self.end)
+        start = shape[:, 0:2]
+        end = start + (shape[:, columns] - start) * share
+        return torch.cat([shape[:, : columns[0]], end, shape[:, columns[1] + 1 :]], dim=1)
+
     @abstractmethod
     def curve(self, shape: Tensor, t: Tensor) -> Tensor:
         """Points (N, M, 2), as fractions of width and height, at parameters t (M,) in [0, 1]."""
+
+
+_MEASURED = 32  # pieces of a curve whose chords are its length, to a thousandth
 
 
 def _segments(height: int, width: int) -> int:
@@ -57,6 +79,7 @@ class Bezier(PenStroke):
     parameters = (
         "x0", "y0", "x1", "y1", "x2", "y2", "radius0", "opacity0", "radius1", "opacity1",
     )  # fmt: skip
+    end = ("x2", "y2")
 
     def curve(self, shape: Tensor, t: Tensor) -> Tensor:
         """Points (N, M, 2) of the curve."""
@@ -96,6 +119,7 @@ class Line(PenStroke):
 
     name = "line"
     parameters = ("x0", "y0", "x1", "y1", "radius0", "opacity0", "radius1", "opacity1")
+    end = ("x1", "y1")
 
     def curve(self, shape: Tensor, t: Tensor) -> Tensor:
         """Points (N, M, 2) of the line."""

@@ -174,6 +174,14 @@ def test_a_checkpoint_of_another_geometry_is_refused(
         run(agent, tmp_path, MemoryData(), last)
 
 
+def test_a_checkpoint_of_other_limits_is_refused(tmp_path: Path) -> None:
+    last = run(make_agent("l2", updates=2), tmp_path, MemoryData())
+    agent = make_agent("l2")
+    agent.renderer.stroke = type(agent.renderer.stroke)(max_width=0.2)
+    with pytest.raises(UserError, match=r"stroke\.max_width None, this run has 0\.2"):
+        run(agent, tmp_path, MemoryData(), last)
+
+
 def test_a_checkpoint_of_another_module_is_refused(tmp_path: Path) -> None:
     class Other(ModelBasedDDPG):
         pass

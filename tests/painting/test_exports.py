@@ -174,7 +174,7 @@ def test_nothing_foreign_is_ever_called(target: str | None, tmp_path: Path) -> N
         ("painting.strokes.Nothing", {}),
         ("painting.exports.shutil.rmtree", {"path": "/nowhere"}),
         ("painting.exports.write_export", {}),
-        ("painting.strokes.base.radius_pixels", {"radius": 1.0, "height": 2, "width": 2}),
+        ("painting.strokes.frame.radius_pixels", {"radius": 1.0, "height": 2, "width": 2}),
         ("painting.exports.Path", {}),  # a class, but not of this package
         ("painting.strokes.Stroke", {}),
         ("painting.strokes.Circle", {"colour": 3}),

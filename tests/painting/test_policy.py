@@ -12,9 +12,10 @@ from painting.drawing import draw
 from painting.environment import PaintingEnvironment
 from painting.errors import UserError
 from painting.networks import Actor
+from painting.painters import AgentPainter
 from painting.policy import PaintingPolicy
 from painting.renderers import AnalyticRenderer, NeuralRenderer, Renderer
-from painting.strokes import Bezier, Line
+from painting.strokes import Bezier, Line, Pixel
 
 SIZE, B = 16, 3
 BACKGROUND = (0.2, 0.1, 0.0)
@@ -143,3 +144,44 @@ def test_refuses_another_shape(tmp_path: Path, wanted: dict[str, object], has: s
         PaintingPolicy.load(tmp_path, **wanted)
     fitting = PaintingPolicy.load(tmp_path, stroke=Line(), bundle=2, canvas_size=SIZE)
     assert fitting.stroke.name == "line"
+
+
+LIMITED = Line(opaque=True, max_width=0.1, palette=[[0.0, 0.0, 0.0], [0.9, 0.1, 0.5]])
+
+
+def test_strokes_are_within_their_limits_and_are_what_was_painted() -> None:
+    painter = policy(renderer=AnalyticRenderer(LIMITED, SIZE))
+    found, canvas = painter.paint(targets())
+    assert (found[..., [5, 7]] == 1).all()
+    assert found[..., [4, 6]].max() < (0.1 - 1 / 128) * 2
+    assert {tuple(color) for color in found[..., 8:].flatten(0, 1).tolist()} <= {
+        tuple(color) for color in torch.tensor(LIMITED.palette).tolist()
+    }
+    drawn = draw(painter.stroke, found, SIZE, SIZE, BACKGROUND)
+    torch.testing.assert_close(canvas, drawn)
+
+
+def test_an_export_keeps_its_limits_and_refuses_others(tmp_path: Path) -> None:
+    policy(renderer=AnalyticRenderer(LIMITED, SIZE)).save(tmp_path / "agent")
+    for asked in (None, Line(), Line(opaque=True), LIMITED):
+        assert PaintingPolicy.load(tmp_path, stroke=asked).stroke.limits() == LIMITED.limits()
+    with pytest.raises(UserError, match=r"has stroke\.max_width 0\.1, not 0\.3"):
+        PaintingPolicy.load(tmp_path, stroke=Line(max_width=0.3))
+    with pytest.raises(UserError, match=r"has stroke\.max_length null, not 0\.3"):
+        PaintingPolicy.load(tmp_path, stroke=Line(max_length=0.3))
+    policy(renderer=AnalyticRenderer(Pixel(grid=8), SIZE)).save(tmp_path / "agent")
+    with pytest.raises(UserError, match=r"has stroke\.grid 8, not 16"):
+        PaintingPolicy.load(tmp_path, stroke=Pixel())
+
+
+def test_an_agents_painter_takes_limits_that_are_its_own(tmp_path: Path) -> None:
+    policy(renderer=AnalyticRenderer(LIMITED, SIZE)).save(tmp_path / "agent")
+    for asked in (None, Bezier(), Bezier(opaque=True)):  # of the default kind only limits count
+        assert AgentPainter.load(tmp_path, asked).stroke.limits() == LIMITED.limits()
+    with pytest.raises(UserError, match=r"has stroke\.max_width 0\.1, not 0\.3"):
+        AgentPainter.load(tmp_path, Bezier(max_width=0.3))
+
+
+def test_an_agent_has_no_picture_to_find_colors_in() -> None:
+    with pytest.raises(UserError, match=r"stroke\.palette=4: .* give the colours"):
+        PaintingEnvironment(AnalyticRenderer(Line(palette=4), SIZE), 5, 1)

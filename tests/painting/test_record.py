@@ -9,9 +9,8 @@ import torch
 from painting.drawing import draw
 from painting.errors import UserError
 from painting.record import StrokeRecord, read_record, write_record
-from painting.strokes import Bezier, Circle, Line, Stroke, Triangle
-
-KINDS = [Bezier(), Line(), Circle(), Triangle()]
+from painting.strokes import Bezier, Circle, Pixel, Stroke
+from tests.painting.strokes.kinds import KINDS, every_kind
 
 
 def record(stroke: Stroke, count: int = 5) -> StrokeRecord:
@@ -32,11 +31,39 @@ def test_what_is_read_is_what_was_written(stroke: Stroke, tmp_path: Path) -> Non
     write_record(tmp_path / "strokes.json", written)
     read = read_record(tmp_path / "strokes.json")
     assert type(read.stroke) is type(stroke)
+    assert read.stroke.options() == stroke.options()
     assert (read.width, read.height, read.background) == (60, 40, (0.0, 0.25, 1.0))
     torch.testing.assert_close(read.strokes, written.strokes, rtol=0, atol=1e-6)
     # Order, geometry and colour: drawn again it is the same painting.
     again, first = (draw(one.stroke, one.strokes[None], 40, 60) for one in (read, written))
     assert (again - first).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("stroke", KINDS, ids=lambda kind: kind.name)
+def test_the_file_is_exact(stroke: Stroke, tmp_path: Path) -> None:
+    """Written again it is the same file, to the last bit but for a relative control point."""
+    write_record(tmp_path / "strokes.json", record(stroke))
+    read = read_record(tmp_path / "strokes.json")
+    write_record(tmp_path / "again.json", read)
+    if isinstance(stroke, Bezier):
+        again = read_record(tmp_path / "again.json").strokes
+        torch.testing.assert_close(again, read.strokes, rtol=0, atol=1e-6)
+    else:
+        assert torch.equal(read.strokes, record(stroke).strokes)
+        assert (tmp_path / "again.json").read_text() == (tmp_path / "strokes.json").read_text()
+
+
+@pytest.mark.parametrize("stroke", [*every_kind(opaque=True)], ids=lambda kind: kind.name)
+def test_limits_hold_in_a_record(stroke: Stroke, tmp_path: Path) -> None:
+    stroke = type(stroke)(**stroke.config(), palette=[[0.1, 0.2, 0.3], [0.9, 0.8, 0.7]])
+    kept = stroke.limit(record(stroke).strokes)
+    write_record(tmp_path / "strokes.json", StrokeRecord(stroke, kept, 60, 40, None))
+    entries = json.loads((tmp_path / "strokes.json").read_text())["strokes"]
+    colors = torch.tensor(stroke.palette).tolist()
+    for entry in entries:
+        assert entry["color"] in colors
+        assert all(v == 1 for name, v in entry["shape"].items() if name.startswith("opacity"))
+    assert torch.equal(read_record(tmp_path / "strokes.json").strokes[:, -3:], kept[:, -3:])
 
 
 def test_the_file_has_the_documented_fields(file: Path) -> None:
@@ -62,6 +89,21 @@ def test_transparent_background_and_no_strokes(tmp_path: Path) -> None:
     assert read.strokes.shape == (0, 7)
 
 
+def test_options_are_written_and_wrong_ones_named(tmp_path: Path) -> None:
+    path = tmp_path / "strokes.json"
+    write_record(path, record(Pixel(grid=5)))
+    content = json.loads(path.read_text())
+    assert content["options"] == {"grid": 5}
+    for options, said in [
+        ({"grid": 0}, "stroke.grid=0"),
+        ({"cells": 5}, "options that do not fit"),
+        (7, "the options are 7"),
+    ]:
+        path.write_text(json.dumps(content | {"options": options}))
+        with pytest.raises(UserError, match=said):
+            read_record(path)
+
+
 def test_nothing_half_written(tmp_path: Path) -> None:
     bad = torch.full((2, Circle().dim), float("nan"))
     with pytest.raises(ValueError, match="JSON"):
@@ -85,7 +127,7 @@ def test_a_failure_leaves_the_old_file(file: Path, monkeypatch: pytest.MonkeyPat
 
 WRONG = {
     "version": ("version", 2, "version 2"),
-    "kind": ("stroke", "spiral", "bezier, circle, line, triangle"),
+    "kind": ("stroke", "spiral", "bezier, brush, circle"),
     "width": ("width", 0, "width is 0"),
     "background": ("background", [0, 0, 2], "background"),
     "strokes": ("strokes", None, "no list of strokes"),

@@ -17,9 +17,9 @@ from painting.renderers import (
     load_renderer,
     save_renderer,
 )
-from painting.strokes import Bezier, Circle, Line, Stroke, Triangle
+from painting.strokes import Bezier, Circle, Line, Pixel, Stroke
+from tests.painting.strokes.kinds import KINDS
 
-KINDS = [Bezier(), Line(), Circle(), Triangle()]
 GOOD, BAD = Verdict(mse=0.001, mean_image=0.05), Verdict(mse=0.03, mean_image=0.05)
 
 
@@ -164,6 +164,20 @@ def test_another_stroke_or_size_is_refused_and_named(tmp_path: Path) -> None:
         load_renderer(tmp_path, Line())
     with pytest.raises(UserError, match="draws at 16 px, not 32"):
         load_renderer(tmp_path, Circle(), 32)
+
+
+def test_a_renderer_serves_the_strokes_that_it_has_learned(tmp_path: Path) -> None:
+    save_renderer(tmp_path / "renderer", small(Circle(max_width=0.2)), GOOD)
+    narrower = Circle(max_width=0.1, opaque=True, palette=[[0.0, 0.0, 0.0]])
+    loaded = load_renderer(tmp_path, narrower)
+    assert loaded.stroke is narrower  # the agent paints within these limits
+    assert load_renderer(tmp_path).stroke.limits() == {"max_width": 0.2}
+    for wider in (Circle(), Circle(max_width=0.3)):
+        with pytest.raises(UserError, match=r"has learned stroke\.max_width=0\.2 only"):
+            load_renderer(tmp_path, wider)
+    save_renderer(tmp_path / "renderer", small(Pixel(grid=8)), GOOD)
+    with pytest.raises(UserError, match=r"has learned stroke\.grid=8 only, not 16"):
+        load_renderer(tmp_path, Pixel(grid=16))
 
 
 def test_what_is_no_renderer_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The task `paint`: what it writes, in which size, and what it does with bad files."""
 
+import json
 import logging
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from painting.images import resize_image
 from painting.painters import OptimizePainter, Painter, Progress
 from painting.picture import draw_picture
 from painting.record import read_record
-from painting.strokes import Circle
+from painting.strokes import Bezier, Circle
 from tasks.paint import paint
 
 SIZE = 32
@@ -82,6 +83,26 @@ def test_one_picture_leaves_its_files(tmp_path: Path) -> None:
     assert np.abs(expected[10, 30].astype(int) - (50, 200, 50)).max() < 3
     assert expected[0, 0].tolist() == [0, 0, 255]
     assert (result["images"], result["strokes"]) == (1, 2)
+
+
+def test_limits_hold_in_what_is_written(tmp_path: Path) -> None:
+    """The record is within them, and draws the picture, pixel art included."""
+    source, out = save(tmp_path / "a.png", picture(32, 32)), tmp_path / "run"
+    stroke = Bezier(opaque=True, max_width=0.2, palette=2)
+    painter = OptimizePainter(stroke, strokes=6, canvas_size=SIZE, steps=10, tries=4)
+    paint(painter, source, out, export=["pixel"])
+    files = {path.name for path in (out / "a").iterdir()}
+    assert files == {"painting.png", "strokes.json", "pixel.png"}
+    strokes = json.loads((out / "a" / "strokes.json").read_text())["strokes"]
+    for entry in strokes:
+        shape = entry["shape"]
+        assert shape["opacity0"] == shape["opacity1"] == 1
+        assert 0 < max(shape["radius0"], shape["radius1"]) <= 0.1 + 1e-7
+    assert len({tuple(entry["color"]) for entry in strokes}) <= 2
+    record = read_record(out / "a" / "strokes.json")
+    drawn = draw_picture(record.stroke, record.strokes, 32, 32, (0.0, 0.0, 0.0))
+    assert (read(out / "a" / "painting.png") == drawn).all()
+    assert len(np.unique(read(out / "a" / "pixel.png").reshape(-1, 3), axis=0)) <= 2
 
 
 def test_figures_are_measured_exactly_at_canvas_size(tmp_path: Path) -> None:

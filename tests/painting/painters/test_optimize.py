@@ -10,9 +10,9 @@ from painting.errors import UserError
 from painting.painters import OptimizePainter
 from painting.painters.greedy import Proposer
 from painting.painters.schedule import cooling, plan
-from painting.strokes import Bezier, Circle, Line, Stroke, Triangle
+from painting.strokes import Bezier, Circle, Rectangle, Stroke
+from tests.painting.strokes.kinds import KINDS
 
-KINDS = [Bezier(), Line(), Circle(), Triangle()]
 SIZE = 32
 
 
@@ -32,15 +32,49 @@ def psnr(stroke: Stroke, strokes: torch.Tensor, target: torch.Tensor) -> float:
 
 @pytest.mark.parametrize("stroke", KINDS, ids=lambda kind: kind.name)
 def test_paints_a_picture_with_every_kind(stroke: Stroke) -> None:
-    painter = OptimizePainter(stroke, strokes=16, canvas_size=SIZE, steps=60, tries=16)
     target = picture()
+    count = 24 if stroke.name == "pixel" else 16  # it takes a few more to find all its 16 cells
+    painter = OptimizePainter(stroke, strokes=count, canvas_size=SIZE, steps=60, tries=16)
     strokes = painter.paint(target)
-    assert strokes.shape == (16, stroke.dim)
+    assert strokes.shape == (count, stroke.dim)
     assert not strokes.requires_grad
     assert strokes.min() >= 0
     assert strokes.max() <= 1
-    # One colour has 13.5 dB, a black canvas 6.1.
-    assert psnr(stroke, strokes, target) > 21
+    # One colour has 13.5 dB, a black canvas 6.1; the mean of each of 16 cells 17.35.
+    assert psnr(stroke, strokes, target) > (17 if stroke.name == "pixel" else 21)
+
+
+LIMITED = [
+    (Bezier(opaque=True), 25),
+    (Bezier(opaque=True, max_width=0.2, max_length=0.5, palette=8), 21),
+    (Circle(palette=[[0.1, 0.1, 0.1], [0.9, 0.9, 0.9], [0.5, 0.5, 0.5]]), 17),
+    (Rectangle(opaque=True, palette=6), 21),
+]
+
+
+@pytest.mark.parametrize(("stroke", "least"), LIMITED)
+def test_paints_within_limits(stroke: Stroke, least: float) -> None:
+    target = picture()
+    painter = OptimizePainter(stroke, strokes=16, canvas_size=SIZE, steps=60, tries=16)
+    strokes = painter.paint(target)
+    shape, color = strokes.split([stroke.shape_dim, 3], dim=1)
+    assert psnr(stroke, strokes, target) > least
+    if stroke.opaque:
+        opacities = [name.startswith("opacity") for name in stroke.parameters]
+        assert (shape[:, opacities] == 1).all()
+    if stroke.max_width is not None:
+        radii = [name.startswith("radius") for name in stroke.parameters]
+        assert 0 < shape[:, radii].max() <= (stroke.max_width - 1 / 128) * 2 + 1e-6
+    if stroke.max_length is not None:
+        assert isinstance(stroke, Bezier)
+        points = stroke.curve(shape, torch.linspace(0, 1, 200))
+        length = (points[:, 1:] - points[:, :-1]).norm(dim=-1).sum(1)
+        assert length.max() <= stroke.max_length * 1.001
+    if isinstance(stroke.palette, int):
+        assert 1 < len(color.unique(dim=0)) <= stroke.palette
+    elif stroke.palette is not None:
+        allowed = torch.tensor(stroke.palette)
+        assert (color[:, None] == allowed).all(2).any(1).all()
 
 
 def test_more_steps_and_more_strokes_paint_better() -> None:

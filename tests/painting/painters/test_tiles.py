@@ -14,9 +14,9 @@ from painting.painters.tiles import (
     to_tiles,
     visible,
 )
-from painting.strokes import Bezier, Circle, Line, Stroke, Triangle
+from painting.strokes import Bezier, Circle, Stroke
+from tests.painting.strokes.kinds import KINDS
 
-KINDS = [Bezier(), Line(), Circle(), Triangle()]
 H, W, T = 32, 48, 8
 N = 12
 

@@ -2,10 +2,11 @@
 
 import pytest
 
-from painting.strokes import Bezier, Circle, Line, Stroke, Triangle
+from painting.strokes import Stroke
+from tests.painting.strokes.kinds import KINDS
 
 
-@pytest.fixture(params=[Bezier, Line, Circle, Triangle], ids=lambda kind: kind.name)
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
 def kind(request: pytest.FixtureRequest) -> Stroke:
-    made: Stroke = request.param()
+    made: Stroke = request.param
     return made

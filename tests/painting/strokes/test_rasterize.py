@@ -1,11 +1,24 @@
 """What every stroke kind's drawing must be, whatever its shape."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from painting.strokes import Bezier, Circle, Line, Stroke, Triangle, base, coverage
+from painting.strokes import (
+    Bezier,
+    Circle,
+    Line,
+    Pixel,
+    Rectangle,
+    Stroke,
+    Triangle,
+    coverage,
+    frame,
+)
+from tests.painting.strokes.kinds import names
 from tests.painting.strokes.oracle import algorithm_1
 
 
@@ -23,6 +36,19 @@ def with_values(kind: Stroke, shape: Tensor, **values: float) -> Tensor:
     return shape
 
 
+def angled(kind: Stroke, shape: Tensor, quarter: float) -> Tensor:
+    """The angle theta becomes `quarter` quarter turns minus theta, where the kind has one."""
+    shape = shape.clone()
+    for column in kind.columns(names(kind, "angle")):
+        shape[:, column] = (quarter * math.pi / 2 / kind.turn - shape[:, column]) % 1
+    return shape
+
+
+def sizes(kind: Stroke) -> list[str]:
+    """The parameters that make a stroke larger."""
+    return names(kind, "radius", "width", "height", "size")
+
+
 def test_alpha_has_its_shape_and_range(kind: Stroke) -> None:
     shape = sample(kind, 200).float()
     alpha = kind.rasterize(shape, 24, 40)
@@ -30,7 +56,7 @@ def test_alpha_has_its_shape_and_range(kind: Stroke) -> None:
     assert alpha.dtype == torch.float32
     assert alpha.min() >= 0
     assert alpha.max() <= 1
-    assert alpha.amax((1, 2, 3)).median() > 0.3  # and most strokes can be seen
+    assert alpha.amax((1, 2, 3)).median() > 0.2  # and most strokes can be seen
     corners = torch.cat([torch.zeros(1, kind.shape_dim), torch.ones(1, kind.shape_dim)])
     assert kind.rasterize(corners, 24, 40).isfinite().all()
 
@@ -50,6 +76,8 @@ def test_a_wrong_number_of_columns_is_refused(kind: Stroke) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_gradients(kind: Stroke, seed: int) -> None:
     """Of every parameter, on a canvas that is not square."""
+    if kind.name == "pixel":
+        pytest.skip("its gradient is not that of what it draws: tested in test_pixel.py")
     # Away from 0 and 1, where a clamp has a kink; at random places otherwise.
     shape = (0.05 + 0.9 * sample(kind, 3, seed)).requires_grad_()
     # A whole alpha has kinks at every edge of the one-pixel ramp: the numerical derivative is taken
@@ -76,9 +104,10 @@ def test_a_stroke_is_the_same_at_every_size(
 
 
 def test_a_stroke_keeps_its_ink_when_it_is_thinner_than_a_pixel(kind: Stroke) -> None:
-    if kind.name == "triangle":
-        pytest.skip("a triangle has no pen")
-    shape = with_values(kind, 0.2 + 0.6 * sample(kind, 30), radius=0.0, opacity=1.0)
+    if not sizes(kind):
+        pytest.skip("it has no size")
+    thin = dict.fromkeys(sizes(kind), 0.0)
+    shape = with_values(kind, 0.2 + 0.6 * sample(kind, 30), **thin, opacity=1.0)
     ink = [kind.rasterize(shape, n, n).mean((1, 2, 3)) for n in (32, 128)]
     assert (ink[0] > 0).all()
     torch.testing.assert_close(ink[0].mean(), ink[1].mean(), rtol=0.3, atol=0)
@@ -87,6 +116,8 @@ def test_a_stroke_keeps_its_ink_when_it_is_thinner_than_a_pixel(kind: Stroke) ->
 def test_x_is_the_column_and_y_the_row(kind: Stroke) -> None:
     """A small stroke's centre of mass, on a canvas that is not square."""
     x, y, height, width = 0.75, 0.3, 40, 80
+    if isinstance(kind, Pixel):
+        x, y = 0.625, 0.375  # the middle of a cell
     shape = torch.full((1, kind.shape_dim), 0.1, dtype=torch.float64)
     shape = with_values(kind, shape, x=x, y=y, opacity=1.0)
     if isinstance(kind, Triangle):
@@ -105,6 +136,7 @@ def test_swapping_x_and_y_transposes(kind: Stroke) -> None:
         if name[0] in "xy":
             other = {"x": "y", "y": "x"}[name[0]] + name[1:]
             swapped[:, column] = shape[:, kind.parameters.index(other)]
+    swapped = angled(kind, swapped, 1)
     here, there = kind.rasterize(shape, 24, 36), kind.rasterize(swapped, 36, 24)
     torch.testing.assert_close(here, there.transpose(2, 3))
 
@@ -117,6 +149,7 @@ def test_a_reflected_stroke_is_the_reflected_picture(kind: Stroke, axis: str) ->
         relative = isinstance(kind, Bezier) and name == f"{axis}1"  # within the box of the ends
         if name.startswith(axis) and not relative:
             reflected[:, column] = 1 - shape[:, column]
+    reflected = angled(kind, reflected, 2 if axis == "x" else 0)
     flipped = kind.rasterize(shape, 24, 36).flip(3 if axis == "x" else 2)
     torch.testing.assert_close(kind.rasterize(reflected, 24, 36), flipped)
 
@@ -133,13 +166,14 @@ def test_a_straight_stroke_is_symmetric() -> None:
     torch.testing.assert_close(drawn, alpha, atol=1e-5, rtol=0)
 
 
-def test_more_radius_covers_more(kind: Stroke) -> None:
-    if kind.name == "triangle":
-        pytest.skip("a triangle has no radius")
+def test_more_size_covers_more(kind: Stroke) -> None:
+    if not sizes(kind):
+        pytest.skip("it has no size")
     shape = with_values(kind, sample(kind, 50), opacity=1.0)
     before = torch.zeros(50, 1, 20, 30, dtype=torch.float64)
-    for radius in (0.0, 0.02, 0.1, 0.3, 1.0):
-        alpha = kind.rasterize(with_values(kind, shape, radius=radius), 20, 30)
+    for size in (0.0, 0.02, 0.1, 0.3, 1.0):
+        grown = with_values(kind, shape, **dict.fromkeys(sizes(kind), size))
+        alpha = kind.rasterize(grown, 20, 30)
         assert (alpha >= before - 1e-12).all()
         assert (alpha.sum((1, 2, 3)) > before.sum((1, 2, 3))).all()
         before = alpha
@@ -222,8 +256,8 @@ def test_chunks_draw_the_same(kind: Stroke, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_radii_are_fractions_of_the_shorter_side() -> None:
-    assert base.radius_pixels(torch.tensor(0.0), 128, 300).item() == 0.5
-    assert base.radius_pixels(torch.tensor(1.0), 256, 128).item() == 32.5
+    assert frame.radius_pixels(torch.tensor(0.0), 128, 300).item() == 0.5
+    assert frame.radius_pixels(torch.tensor(1.0), 256, 128).item() == 32.5
 
 
 GOLDEN = {
@@ -249,6 +283,13 @@ GOLDEN = {
         [[0.0957, 0.2266, 0.0], [0.5731, 0.8, 0.0957], [0.2266, 0.3798, 0.0]],
         (slice(2, 5), slice(2, 5)),
     ),
+    Pixel: ([0.4, 0.6, 0.8], [[0.8, 0.8], [0.4, 0.4]], (slice(3, 5), slice(2, 4))),
+    # 2 px wide and 1 px high: at an angle of 0 around (3.2, 3.6), exactly.
+    Rectangle: (
+        [0.4, 0.6, (2 / 6 - 1 / 128) * 2, (1 / 6 - 1 / 128) * 2, 0.0, 0.8],
+        [[0.576, 0.72, 0.144], [0.064, 0.08, 0.016]],
+        (slice(3, 5), slice(2, 5)),
+    ),
     Triangle: (
         [0.1, 0.1, 0.9, 0.3, 0.4, 0.9, 0.8],
         [
@@ -266,6 +307,8 @@ GOLDEN = {
 
 def test_golden_alpha(kind: Stroke) -> None:
     """On 6 rows of 8 pixels; nothing is painted outside of the part that is given."""
+    if kind.name == "brush":
+        pytest.skip("it depends on the picture: test_brush.py")
     shape, part, where = GOLDEN[type(kind)]
     golden = torch.zeros(6, 8, dtype=torch.float64)
     golden[where] = torch.tensor(part, dtype=torch.float64)

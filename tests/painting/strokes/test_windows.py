@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from painting.strokes import Bezier, Circle, Line, Stroke, Triangle
+from painting.strokes import Stroke
+from tests.painting.strokes.kinds import KINDS
 
-KINDS = [Bezier(), Line(), Circle(), Triangle()]
 H, W = 48, 70
 
 

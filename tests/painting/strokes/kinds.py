@@ -1,0 +1,39 @@
+"""Every stroke kind of the package, one of each: a new one is found here by all tests."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from painting.strokes import Stroke
+from painting.strokes.base import loaded_kinds
+from painting.strokes.brush_image import embedded
+
+
+def bristles(height: int = 24, width: int = 40) -> NDArray[np.uint8]:
+    """A dab of bristles, the same seen in a mirror: an ellipse with streaks along x."""
+    y, x = np.mgrid[0.5:height, 0.5:width]
+    y, x = 2 * y / height - 1, 2 * x / width - 1
+    dab = np.clip(4 * (0.95 - np.hypot(x, y)), 0, 1)
+    return np.rint(255 * dab * (0.75 + 0.25 * np.cos(9 * y))).astype(np.uint8)
+
+
+# Constructor arguments of kinds that can't do without, or are tested best with others.
+ARGUMENTS: dict[str, dict[str, object]] = {
+    "pixel": {"grid": 4},
+    "brush": {"image": embedded(bristles())},
+}
+
+
+def every_kind(**limits: object) -> Iterator[Stroke]:
+    for kind in loaded_kinds():
+        if kind.__module__.startswith("painting."):
+            yield kind(**ARGUMENTS.get(kind.name, {}), **limits)  # type: ignore[arg-type]
+
+
+KINDS = sorted(every_kind(), key=lambda kind: kind.name)
+
+
+def names(kind: Stroke, *starts: str) -> list[str]:
+    """The kind's parameters whose names start so."""
+    return [name for name in kind.parameters if name.startswith(starts)]
