@@ -54,11 +54,15 @@ class ActorCritic(PaintingAgent):
         shared: Arguments of `PaintingAgent`.
 
     Raises:
-        UserError: A prioritized replay without a critic, whose errors are the priorities.
+        UserError: A prioritized replay without a critic, whose errors are the priorities; a
+            renderer without a gradient, where the agent needs one.
     """
 
     slow_copies: ClassVar[tuple[str, ...]] = ("actor", "critic")
     """Networks of which ``target_<name>`` follows slowly."""
+
+    needs_gradient: ClassVar[bool] = True
+    """Whether the actor learns through the renderer."""
 
     target_actor: nn.Module
     target_critic: nn.Module
@@ -94,11 +98,22 @@ class ActorCritic(PaintingAgent):
             for name, learner in learners.items()
             if any(parameter.requires_grad for parameter in learner.network.parameters())
         }
+        self._check_combination()
+
+    def _check_combination(self) -> None:
+        name = type(self).__name__
+        if self.needs_gradient and not self.renderer.differentiable:
+            raise UserError(
+                f"agent={name} learns through the renderer, and renderer="
+                f"{type(self.renderer).__name__} has no gradient",
+                "choose renderer=analytic or renderer=neural, or an agent without a model: "
+                "agent=ddpg or agent=patch_q",
+            )
         if isinstance(self.replay, PrioritizedReplay) and "critic" not in self.networks_that_learn:
             steps = self.environment.max_steps
             raise UserError(
                 "replay=prioritized ranks transitions by the critic's error, and "
-                f"agent={type(self).__name__} has no critic at {steps} step(s) per painting",
+                f"agent={name} has no critic at {steps} step(s) per painting",
                 "choose replay=uniform, or strokes above bundle and an agent with a critic",
             )
 

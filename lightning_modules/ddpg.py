@@ -24,6 +24,8 @@ class DDPG(ActorCritic):
     The arguments are those of `ActorCritic`; its critic is `painting.networks.ActionCritic`.
     """
 
+    needs_gradient = False
+
     @property
     def needs_critic(self) -> bool:
         """Always: the actor learns from nothing else."""

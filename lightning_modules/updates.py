@@ -10,6 +10,10 @@ from torch import Tensor
 from lightning_modules.random_state import get_random_state, set_random_state
 from painting.errors import Diverged, UserError
 
+# No loss of a run that learns is near this: scores that have grown so far never come back, and the
+# run would only waste its hours until they overflow.
+_EXPLODED = 1e6
+
 Figures = dict[str, Tensor]
 UpdateHook = Callable[[int, Figures], None]
 
@@ -50,11 +54,14 @@ class UpdateModule(pl.LightningModule):
             figures: Its scalars, detached, every loss among them.
 
         Raises:
-            Diverged: One of them is NaN or infinite.
+            Diverged: One of them is NaN or infinite, or beyond a million: a discriminator or a
+                critic whose scores explode.
         """
-        if not torch.stack(list(figures.values())).isfinite().all():
+        values = torch.stack(list(figures.values())).abs()
+        if not (values < _EXPLODED).all():  # NaN is not, either
+            what = "explodes" if values.isfinite().all() else "is not finite"
             raise Diverged(
-                f"a loss is not finite at update {self.update_count + 1}: "
+                f"a loss {what} at update {self.update_count + 1}: "
                 + ", ".join(f"{name} {value.item():g}" for name, value in figures.items()),
                 "lower the learning rates, and resume from the last good checkpoint",
             )

@@ -54,6 +54,7 @@ def _prepare(node: Any, cfg: DictConfig) -> Any:
     target = node.get("_target_")
     if target is None:
         return node
+    node.pop("refuses", None)
     if target == OmegaConf.select(cfg, "data._target_"):
         node.pop("strokes", None)
     if target == OmegaConf.select(cfg, "agent._target_"):

@@ -44,9 +44,24 @@ def check(cfg: DictConfig) -> None:
         todo = f"give a multiple of {CANVAS_MULTIPLE}, such as canvas.size={below}"
         raise UserError(f"canvas.size is {size}", todo)
     _check_background(select(cfg, "canvas.background"))
+    _check_combinations(cfg)
     for key in cfg.task.get("required", ()):
         if select(cfg, key) in (None, ""):
             raise UserError(f"{key} is not given", f"add {key}=... to the command")
+
+
+def _check_combinations(cfg: DictConfig) -> None:
+    """Refuse what a choice's file says under `refuses`: ``group=choice`` to the reason.
+
+    Which choices were made stands in Hydra's own section, in configs that were composed with it.
+    """
+    made = OmegaConf.select(cfg, "hydra.runtime.choices")
+    for group, choice in (made or {}).items():
+        refused = OmegaConf.select(cfg, f"{group}.refuses") if group in cfg else None
+        for other, why in (refused or {}).items():
+            key, _, value = other.partition("=")
+            if made.get(key) == value:
+                raise UserError(f"{group}={choice} doesn't go with {other}: {why.what}", why.todo)
 
 
 def select(cfg: DictConfig, key: str) -> object:

@@ -149,6 +149,29 @@ def test_prioritized_replay_needs_a_critic(kind: type[ActorCritic]) -> None:
     make_agent_of(DDPG, replay=PrioritizedReplay(6), environment=one_step)
 
 
+class Opaque(AnalyticRenderer):
+    """Draws, but takes no gradient, like a paint program."""
+
+    differentiable = False
+
+    def forward(self, shape: Tensor) -> Tensor:
+        assert not shape.requires_grad
+        return super().forward(shape)
+
+
+@every_agent
+def test_a_renderer_without_a_gradient_is_for_agents_without_a_model(
+    kind: type[ActorCritic],
+) -> None:
+    world = PaintingEnvironment(Opaque(Circle(), SIZE), 4, 2)
+    if kind in (DDPG, PatchQ):
+        agent = attached(make_agent_of(kind, "l2", environment=world))
+        agent.update(transition(agent))
+    else:
+        with pytest.raises(UserError, match=rf"agent={kind.__name__} .*renderer=Opaque .*gradient"):
+            make_agent_of(kind, environment=world)
+
+
 @pytest.mark.parametrize("kind", [ModelBasedDDPG, TD3, ShortHorizon])
 def test_a_painting_of_one_bundle_has_no_critic(kind: type[ActorCritic]) -> None:
     one_step = PaintingEnvironment(AnalyticRenderer(Circle(), SIZE), 2, 2)

@@ -1,5 +1,6 @@
 """The loop: rollouts, exactly so many updates, divergence."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -119,9 +120,12 @@ def test_validation_measures_exact_l2_and_changes_nothing(tmp_path: Path) -> Non
     assert measured == [{"val_l2": pytest.approx(exact.mean().item(), rel=1e-5)}]
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_loss_that_is_not_finite_ends_the_run(
-    tmp_path: Path, value: float, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [(float("nan"), "is not finite"), (float("inf"), "is not finite"), (-2e6, "explodes")],
+)
+def test_a_loss_that_is_not_finite_or_explodes_ends_the_run(
+    tmp_path: Path, value: float, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the last good checkpoint as it was."""
     agent = make_agent("l2", updates=20)
@@ -135,7 +139,9 @@ def test_a_loss_that_is_not_finite_ends_the_run(
 
     monkeypatch.setattr(ModelBasedDDPG, "update_critic", diverge)
     checkpoints = Checkpoints(tmp_path, every=4)
-    with pytest.raises(Diverged, match=rf"not finite at update 10: critic_loss {value:g}"):
+    with pytest.raises(
+        Diverged, match=rf"{what} at update 10: critic_loss {re.escape(f'{value:g}')}"
+    ):
         make_trainer(tmp_path, [checkpoints]).fit(agent, MemoryData())
     kept = torch.load(checkpoints.last, weights_only=True)
     assert kept["impasto"]["update_count"] == 8
