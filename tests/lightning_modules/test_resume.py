@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 
 from datamodules.digits import Digits
-from lightning_modules import ModelBasedDDPG
+from lightning_modules import DDPG, TD3, ActorCritic, ModelBasedDDPG, PatchQ, ShortHorizon
 from lightning_modules.callbacks import Checkpoints, MetricsCsv
 from lightning_modules.random_state import get_random_state, set_random_state
+from painting.exploration import ActionNoise, ParameterNoise
+from painting.replay import PrioritizedReplay
 from painting.rewards import L2Reward
-from tests.lightning_modules.conftest import make_agent, make_trainer, run
+from tests.lightning_modules.conftest import make_agent, make_agent_of, make_trainer, run
 
 MakeDigits = Callable[..., Digits]
 
@@ -55,17 +57,40 @@ def seed_everything(seed: int) -> None:
 
 def train(
     folder: Path, digits: MakeDigits, stops: list[int], reward: str = "wgan_gp", seed: int = 0,
-    **arguments: Any,
+    kind: type[ActorCritic] = ModelBasedDDPG, **arguments: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """One run, stopped and resumed at some updates in a new process's objects; its checkpoint."""
     last = None
     for updates in stops:
         seed_everything(seed)
-        agent = make_agent(reward, updates=updates, seed=seed, **arguments)
+        # What has a state is made anew, as in every new process.
+        made = {key: value() if callable(value) else value for key, value in arguments.items()}
+        agent = make_agent_of(kind, reward, updates=updates, seed=seed, **made)
         last = run(agent, folder / str(updates), digits(seed), last)
         assert agent.update_count == updates
     assert last is not None
     return content(last)
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        {"kind": TD3},
+        {"kind": DDPG},
+        {"kind": PatchQ},
+        {"kind": ShortHorizon},
+        {"replay": lambda: PrioritizedReplay(6, beta_updates=16)},
+        {"exploration": lambda: ActionNoise(0.1, theta=0.2)},
+        {"exploration": lambda: ParameterNoise(distance=0.1, factor=1.5)},
+        {"kind": DDPG, "replay": lambda: PrioritizedReplay(6), "exploration": ParameterNoise},
+    ],
+    ids=["td3", "ddpg", "patch_q", "short_horizon", "prioritized", "ou", "parameters", "several"],
+)
+def test_every_variant_resumes(tmp_path: Path, digits: MakeDigits, variant: dict[str, Any]) -> None:
+    """In the middle of a rollout's group: with priorities, noise scales and delays as they were."""
+    whole = train(tmp_path / "whole", digits, [15], **variant)
+    parts = train(tmp_path / "parts", digits, [7, 15], **variant)
+    assert assert_equal(parts, whole) > 50
 
 
 @pytest.mark.parametrize("reward", ["l2", "wgan_gp"])
