@@ -1,7 +1,7 @@
 # `make help` shows what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart pictures test test-all lint format bench clean
+.PHONY: help install quickstart pictures ablations ablations-quick test test-all lint format bench clean
 
 # The first Python on this machine that the project runs on; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -16,7 +16,7 @@ OUT ?= outputs/quickstart
 PHOTOGRAPH = $(shell $(BIN)/python -c 'import skimage; print(skimage.__path__[0])')/data/$(1).png
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
 	@echo; echo "python run.py --help shows the tasks, groups and knobs (after: source $(BIN)/activate)"
 
 install: $(STAMP) ## make .venv and install, once
@@ -44,6 +44,12 @@ pictures: $(STAMP) ## make the pictures in docs/ again (after make quickstart)
 	mkdir -p docs/pictures
 	cp outputs/pictures/paintings.png docs/pictures/photographs.png
 	cp $(OUT)/agent/paintings.png docs/pictures/digits.png
+
+ablations: $(STAMP) ## the papers' experiments in small, three seeds of each (4 hours on two cores)
+	$(BIN)/python run.py task=ablations hydra.run.dir=outputs/ablations
+
+ablations-quick: $(STAMP) ## the same machinery with next to no training (15 minutes)
+	$(BIN)/python run.py task=ablations scale=quick hydra.run.dir=outputs/ablations-quick
 
 test: $(STAMP) ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto

@@ -175,6 +175,8 @@ def test_every_ending_has_its_status_code_and_line(
 def test_a_signal_ends_the_run_in_order(
     number: signal.Signals, tmp_path: Path, fake_tasks: FakeTasks
 ) -> None:
+    if signal.getsignal(number) is signal.SIG_IGN:  # as in the background of a shell: inherited
+        signal.signal(number, signal.default_int_handler)
     arguments = (*fake_tasks.arguments, "task.kind=wait", "hydra.run.dir=out")
     process = subprocess.Popen(
         command_line(*arguments),
