@@ -87,7 +87,8 @@ def read_plan(
     """The plan of a config.
 
     Args:
-        plan: ``scales`` and ``rows``, as in conf/task/ablations.yaml.
+        plan: ``scales`` and ``rows``, as in conf/task/ablations.yaml; what a row says under ``at``
+            and a scale's name takes the place of what it says otherwise.
         scale: A name of ``scales``.
         chosen: Letters of rows; None is all.
         vary: Further overrides of every run.
@@ -104,7 +105,9 @@ def read_plan(
     for key in keys:
         if key not in plan["rows"]:
             raise UserError(f"rows has no {key!r}", f"choose from {', '.join(plan['rows'])}")
-        row = Row(key=key, **plan["rows"][key])
+        given = dict(plan["rows"][key])
+        elsewhere = given.pop("at", {})
+        row = Row(key=key, **{**given, **elsewhere.get(scale, {})})
         for name in (name for claim in row.claims for name in claim):
             if name not in row.variants:
                 raise UserError(f"row {key} claims something about {name!r}", "name a variant")
