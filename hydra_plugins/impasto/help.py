@@ -15,6 +15,10 @@ _GROUP_KNOBS = {
     "agent.weights": "an exported agent/ folder or a run folder, for evaluate and paint",
     "level": "for task=compare: the validation L2 for the time to it",
     "baseline": "for task=compare: the variant that the others are judged by; the first",
+    "scale": "for task=ablations: quick (minutes), cpu (hours) or paper (a GPU)",
+    "rows": "for task=ablations: which, such as [a,c]; all",
+    "jobs": "for task=ablations: runs side by side (2)",
+    "vary": "for task=ablations: further overrides of every run",
     "hydra.run.dir": "the run folder (outputs/TASK/DATE_TIME)",
 }
 _WIDTH = 28
