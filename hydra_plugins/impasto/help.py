@@ -15,6 +15,8 @@ _GROUP_KNOBS = {
     "agent.weights": "an exported agent/ folder or a run folder, for evaluate and paint",
     "level": "for task=compare: the validation L2 for the time to it",
     "baseline": "for task=compare: the variant that the others are judged by; the first",
+    "column": "for task=curves: which of metrics.csv to draw",
+    "share_of": "for task=curves: a column to divide it by",
     "hydra.run.dir": "the run folder (outputs/TASK/DATE_TIME)",
 }
 _WIDTH = 28
