@@ -1,4 +1,4 @@
-"""A learned renderer that learns a hundred times faster than the papers'."""
+"""A learned renderer that learns from fewer updates than the papers'."""
 
 import math
 from typing import Any
@@ -25,8 +25,8 @@ class FieldRenderer(Renderer):
        f_k(x) = 1 + b_k(p) - |A_k(p) x + a_k(p)|, the distance in a frame of its own to a point of
        its own. Where one is above 0 lies a disc, an ellipse, or a strip if A_k has rank 1; what
        they are, where, and in which number, the training decides.
-    2. Convolutions of 1 x 1, the same everywhere and for every shape, turn max(f, 0) of a square of
-       2 x 2 pixels into the probability of each pixel to show one of G opacities, or nothing.
+    2. Three convolutions, the same for every shape and on squares of 2 x 2 pixels, turn max(f, 0)
+       into the probability of each pixel to show one of G opacities, or nothing.
     3. alpha = sum over g of probability_g(x) opacity_g(p), with opacities learned from p.
 
     Nothing here knows a stroke kind but for its number of parameters. No weight depends on the
@@ -60,7 +60,11 @@ class FieldRenderer(Renderer):
                 raise ValueError(f"{name} is {value}, not at least 1")
         self.register_buffer("terms", _terms(canvas_size), persistent=False)  # (3, n * n)
         self.shape_layers = nn.Sequential(
-            nn.Linear(stroke.shape_dim, hidden), _Product(hidden), _Bend(hidden)
+            nn.Linear(stroke.shape_dim, hidden),
+            _Product(hidden),
+            _Bend(hidden),
+            _Product(hidden),
+            _Bend(hidden),
         )
         self.frames = nn.Linear(hidden, fields * 6)
         self.reaches = nn.Linear(hidden, fields)
@@ -69,7 +73,7 @@ class FieldRenderer(Renderer):
         self.pixel_layers = nn.Sequential(
             nn.PixelUnshuffle(_FOLD),
             nn.Conv2d(fields * subpixels, channels, 1), nn.ReLU(),
-            nn.Conv2d(channels, channels, 1), nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU(),
             last := nn.Conv2d(channels, (1 + opacities) * subpixels, 1),
             nn.PixelShuffle(_FOLD),
         )  # fmt: skip
@@ -89,7 +93,8 @@ class FieldRenderer(Renderer):
         fields = self._fields(features).relu()  # (N, K, n, n)
         shown = self.pixel_layers(fields).softmax(1)[:, 1:]  # (N, G, n, n); the first is nothing
         opacity = self.opacities(features).sigmoid()  # (N, G)
-        return (shown * opacity[:, :, None, None]).sum(1, keepdim=True)
+        alpha: Tensor = (shown * opacity[:, :, None, None]).sum(1, keepdim=True)
+        return alpha
 
     def _fields(self, features: Tensor) -> Tensor:
         """Features (N, hidden) of shapes as fields (N, K, n, n)."""
@@ -98,7 +103,8 @@ class FieldRenderer(Renderer):
         across, along = (frames @ self.terms).unflatten(1, (-1, 2)).unbind(2)  # (N, K, n * n)
         distance = (across.square() + along.square() + _ROUND).sqrt()
         reach = 1 + _STEEPNESS * self.reaches(features)  # (N, K)
-        return (reach[:, :, None] - distance).unflatten(2, (n, n))
+        fields: Tensor = (reach[:, :, None] - distance).unflatten(2, (n, n))
+        return fields
 
 
 class _Product(nn.Module):
@@ -111,10 +117,11 @@ class _Product(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, u: Tensor) -> Tensor:
-        """(N, width) twice."""
+        """Features (N, width) to features (N, width)."""
         v = self.norm(u)
         product: Tensor = self.left(v) * self.right(v)
-        return u + self.out(product)
+        changed: Tensor = u + self.out(product)
+        return changed
 
 
 class _Bend(nn.Module):
@@ -126,8 +133,9 @@ class _Bend(nn.Module):
         self.inner, self.out = nn.Linear(width, width), nn.Linear(width, width)
 
     def forward(self, u: Tensor) -> Tensor:
-        """(N, width) twice."""
-        return u + self.out(nn.functional.silu(self.inner(self.norm(u))))
+        """Features (N, width) to features (N, width)."""
+        changed: Tensor = u + self.out(nn.functional.silu(self.inner(self.norm(u))))
+        return changed
 
 
 def _terms(size: int) -> Tensor:

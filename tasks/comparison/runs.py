@@ -156,9 +156,7 @@ def read_run(folder: Path) -> Run:
             Point(int(row["update"]), row["seconds"], row["val_l2"])
             for row in read_table(folder / "metrics.csv", ("update", "seconds", "val_l2"))
         ),
-        l2_by_stroke=tuple(
-            row["l2_mean"] for row in read_table(folder / "curve.csv", ["l2_mean"])
-        ),
+        l2_by_stroke=tuple(row["l2_mean"] for row in read_table(folder / "curve.csv", ["l2_mean"])),
     )
 
 
