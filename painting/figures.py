@@ -86,7 +86,7 @@ def _enlargement(size: int) -> int:
 
 def save_curves(
     path: Path, x: Sequence[float], curves: Mapping[str, Sequence[float]], x_label: str,
-    y_label: str, log: bool = False,
+    y_label: str, log: bool = False, log_x: bool = False,
 ) -> None:  # fmt: skip
     """Draw curves over a common x as PNG.
 
@@ -97,6 +97,7 @@ def save_curves(
         x_label: Under the axis.
         y_label: Beside the axis.
         log: Logarithmic values.
+        log_x: Logarithmic positions, all above 0.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
     from matplotlib.figure import Figure
@@ -107,7 +108,8 @@ def save_curves(
         known = [(a, b) for a, b in zip(x, values, strict=True) if b == b]
         if known:
             axes.plot(*zip(*known, strict=True), label=name, marker="." if len(known) < 60 else "")
-    axes.set(xlabel=x_label, ylabel=y_label, yscale="log" if log else "linear")
+    scales = {"xscale": "log" if log_x else "linear", "yscale": "log" if log else "linear"}
+    axes.set(xlabel=x_label, ylabel=y_label, **scales)
     axes.grid(alpha=0.3)
     if len(curves) > 1:
         axes.legend()

@@ -112,7 +112,7 @@ def test_experiment_overrides_groups_and_values_and_the_command_line_both(
     assert cfg.stroke._target_ == "painting.strokes.Circle"
 
 
-@pytest.mark.parametrize("renderer", ["neural", "analytic"])
+@pytest.mark.parametrize("renderer", ["neural", "fields", "analytic"])
 def test_canvas_size_alone_changes_every_size(compose_config: Compose, renderer: str) -> None:
     nodes = []
     for size in (64, 96):

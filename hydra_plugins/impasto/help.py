@@ -19,6 +19,8 @@ _GROUP_KNOBS = {
     "rows": "for task=ablations: which, such as [a,c]; all",
     "jobs": "for task=ablations: runs side by side (2)",
     "vary": "for task=ablations: further overrides of every run",
+    "column": "for task=curves: which of metrics.csv to draw",
+    "share_of": "for task=curves: a column to divide it by",
     "hydra.run.dir": "the run folder (outputs/TASK/DATE_TIME)",
 }
 _WIDTH = 28

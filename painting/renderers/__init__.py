@@ -3,9 +3,10 @@
 from painting.renderers.analytic import AnalyticRenderer
 from painting.renderers.base import Renderer
 from painting.renderers.exported import Verdict, judge, load_renderer, save_renderer
+from painting.renderers.fields import FieldRenderer
 from painting.renderers.neural import NeuralRenderer
 
 __all__ = [
-    "AnalyticRenderer", "NeuralRenderer", "Renderer", "Verdict", "judge", "load_renderer",
-    "save_renderer",
+    "AnalyticRenderer", "FieldRenderer", "NeuralRenderer", "Renderer", "Verdict", "judge",
+    "load_renderer", "save_renderer",
 ]  # fmt: skip

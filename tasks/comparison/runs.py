@@ -154,11 +154,9 @@ def read_run(folder: Path) -> Run:
         summary=summary,
         validations=tuple(
             Point(int(row["update"]), row["seconds"], row["val_l2"])
-            for row in _read_table(folder / "metrics.csv", ("update", "seconds", "val_l2"))
+            for row in read_table(folder / "metrics.csv", ("update", "seconds", "val_l2"))
         ),
-        l2_by_stroke=tuple(
-            row["l2_mean"] for row in _read_table(folder / "curve.csv", ["l2_mean"])
-        ),
+        l2_by_stroke=tuple(row["l2_mean"] for row in read_table(folder / "curve.csv", ["l2_mean"])),
     )
 
 
@@ -193,7 +191,7 @@ def _read_yaml(path: Path, nothing: Any) -> Any:
     return content
 
 
-def _read_table(path: Path, columns: Sequence[str]) -> Iterator[dict[str, float]]:
+def read_table(path: Path, columns: Sequence[str]) -> Iterator[dict[str, float]]:
     """The rows of a CSV file in which all of the columns hold finite numbers."""
     if not path.exists():
         return
