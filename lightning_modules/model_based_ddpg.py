@@ -34,12 +34,8 @@ class ModelBasedDDPG(ActorCritic):
         if "critic" not in self.networks_that_learn:
             return {}
         state = transition.next_state
-        with torch.no_grad():
-            following = self.environment.step(state, self.target_action(state))
-            reward = self.reward(state.canvas, following.canvas, state.target)  # (B,)
-            value = self.discount * (reward + self.value(self.target_critic, following))
-            over = self.environment.done(state)
-        return self.fit_critic(self.value(self.critic, state), value * ~over, transition, over)
+        estimate, wanted = self.value(self.critic, state), self.target_value(state)
+        return self.fit_critic(estimate, wanted, transition, self.environment.done(state))
 
     def update_actor(self, transition: Transition) -> Figures:
         """pi(s_t) towards more reward now and more value afterwards, through the renderer."""
@@ -51,6 +47,18 @@ class ModelBasedDDPG(ActorCritic):
             loss = -(reward + value).mean()
             self.descend("actor", loss)
         return {"actor_loss": loss.detach(), "reward": reward.detach().mean()}
+
+    @torch.no_grad()
+    def target_value(self, state: State) -> Tensor:
+        """What V(s) should be by the slow copies, (B,), 0 where the painting is finished."""
+        following = self.environment.step(state, self.target_action(state))
+        reward = self.reward(state.canvas, following.canvas, state.target)  # (B,)
+        value: Tensor = self.discount * (reward + self.future(following))
+        return value * ~self.environment.done(state)
+
+    def future(self, state: State) -> Tensor:
+        """V'(s), (B,)."""
+        return self.value(self.target_critic, state)
 
     def target_action(self, state: State) -> Tensor:
         """pi'(s), (B, K * D)."""

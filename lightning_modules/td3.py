@@ -65,13 +65,9 @@ class TD3(ModelBasedDDPG):
         if "critic" not in self.networks_that_learn:
             return {}
         state = transition.next_state
-        with torch.no_grad():
-            following = self.environment.step(state, self.target_action(state))
-            reward = self.reward(state.canvas, following.canvas, state.target)  # (B,)
-            least = self.values(self.target_critic, following).amin(1)
-            over = self.environment.done(state)
-            both = (self.discount * (reward + least) * ~over)[:, None].expand(-1, 2)
-        return self.fit_critic(self.values(self.critic, state), both, transition, over)
+        estimates = self.values(self.critic, state)  # (B, 2)
+        wanted = self.target_value(state)[:, None].expand_as(estimates)
+        return self.fit_critic(estimates, wanted, transition, self.environment.done(state))
 
     def update_actor(self, transition: Transition) -> Figures:
         """As `ModelBasedDDPG`, by V_1, at every d-th update."""
@@ -81,6 +77,10 @@ class TD3(ModelBasedDDPG):
         """At every d-th update."""
         if self.actor_is_due:
             super().update_slow_copies()
+
+    def future(self, state: State) -> Tensor:
+        """min_i V'_i(s), (B,)."""
+        return self.values(self.target_critic, state).amin(1)
 
     def target_action(self, state: State) -> Tensor:
         """a~, (B, K * D)."""

@@ -5,7 +5,9 @@ Shapes: B batch, K strokes of a bundle, H rows, W columns. RGB floats in [0, 1].
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -77,6 +79,11 @@ def split_patches(picture: Tensor, count: int) -> Tensor:
 def to_uint8(image: Tensor) -> Tensor:
     """[0, 1] to 0..255, rounded: truncation would cost a level per step (every canvas darkens)."""
     return (image * 255).round().clamp(0, 255).to(torch.uint8)
+
+
+def to_array(image: Tensor) -> NDArray[np.uint8]:
+    """(3, H, W) in [0, 1], on any device, as a picture: (H, W, 3) uint8."""
+    return np.ascontiguousarray(to_uint8(image).permute(1, 2, 0).cpu().numpy())
 
 
 def to_float(image: Tensor) -> Tensor:

@@ -239,7 +239,7 @@ def write_png(path: str | Path, image: NDArray[np.uint8]) -> None:
         image: ``(H, W, 3)`` uint8, RGB.
 
     Raises:
-        UserError: The folder cannot be made or written.
+        UserError: See `atomic_write`.
     """
     with atomic_write(path) as temporary:
         Image.fromarray(image).save(temporary, format="PNG")

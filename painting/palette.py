@@ -6,10 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 from torch.nn import functional
 
-from painting.canvas import to_float, to_uint8
+from painting.canvas import to_array, to_float
 from painting.strokes.limits import Color, check_palette, nearest
 
 
@@ -61,8 +60,3 @@ def pixelate(
         colors = cells.new_tensor(palette)
         cells = nearest(cells.permute(0, 2, 3, 1), colors).permute(0, 3, 1, 2)
     return to_array(functional.interpolate(cells, (height, width), mode="nearest-exact")[0])
-
-
-def to_array(image: Tensor) -> NDArray[np.uint8]:
-    """(3, H, W) in [0, 1] to (H, W, 3) uint8."""
-    return np.ascontiguousarray(to_uint8(image).permute(1, 2, 0).cpu().numpy())

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from painting.canvas import to_uint8
+from painting.canvas import to_array
 from painting.strokes import Stroke
 
 # A picture is drawn in bands of rows of about this many pixels: what is kept besides its bytes.
@@ -37,7 +37,7 @@ def draw_picture(
         band = _blank(min(rows, height - top), width, background, strokes)
         for one, box in zip(strokes, boxes, strict=True):
             _lay(stroke, one, box, band, top, height)
-        picture[top : top + rows] = to_uint8(band).permute(1, 2, 0).cpu().numpy()
+        picture[top : top + rows] = to_array(band)
     return picture
 
 
@@ -66,7 +66,7 @@ def draw_frames(
         if count > 0:
             _lay(stroke, strokes[count - 1], boxes[count - 1], canvas, 0, height)
         if count in shown:
-            yield to_uint8(canvas).permute(1, 2, 0).cpu().numpy()
+            yield to_array(canvas)
 
 
 def _blank(rows: int, width: int, background: Sequence[float], like: Tensor) -> Tensor:

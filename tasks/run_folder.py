@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from painting.errors import UserError
+
 SUMMARY = "summary.json"
 CONFIG = Path(".hydra") / "config.yaml"
 # Where things lie, what a run runs on and where it logs: none of it changes what is learned.
@@ -27,10 +29,33 @@ WHEREABOUTS = (
 def read_summary(folder: Path) -> dict[str, object]:
     """The summary of a run; empty where there is none, or none that can be read."""
     try:
-        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return load_summary(folder)
+    except UserError:
         return {}
-    return summary if isinstance(summary, dict) else {}
+
+
+def load_summary(folder: Path) -> dict[str, Any]:
+    """The summary of a run; empty where there is none.
+
+    Raises:
+        UserError: It can't be read.
+    """
+    path = folder / SUMMARY
+    if not path.exists():
+        return {}
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+    if not isinstance(summary, dict):
+        raise unreadable(path, ValueError("it is no JSON object"))
+    return summary
+
+
+def unreadable(path: Path, error: Exception) -> UserError:
+    """What to say of a run's file that can't be read."""
+    reason = " ".join(str(error).split())
+    return UserError(f"{path} can't be read ({reason})", "make the run again, or leave it out")
 
 
 def identity(config: Mapping[str, Any], left_out: Iterable[str]) -> dict[str, Any]:

@@ -13,14 +13,6 @@ _GROUP_KNOBS = {
     "data.cache": "where downloads and prepared images go (data/)",
     "renderer.weights": "an exported renderer/ folder or a run folder",
     "agent.weights": "an exported agent/ folder or a run folder, for evaluate and paint",
-    "level": "for task=compare: the validation L2 for the time to it",
-    "baseline": "for task=compare: the variant that the others are judged by; the first",
-    "scale": "for task=ablations: quick (minutes), cpu (hours) or paper (a GPU)",
-    "rows": "for task=ablations: which, such as [a,c]; all",
-    "jobs": "for task=ablations: runs side by side (2)",
-    "vary": "for task=ablations: further overrides of every run",
-    "column": "for task=curves: which of metrics.csv to draw",
-    "share_of": "for task=curves: a column to divide it by",
     "hydra.run.dir": "the run folder (outputs/TASK/DATE_TIME)",
 }
 _WIDTH = 28
@@ -58,6 +50,9 @@ def _lines(conf: Path) -> Iterator[str]:
         yield _row(f"{key}={default}" if "$" not in default else key, meaning)
     for key, meaning in _GROUP_KNOBS.items():
         yield _row(key, meaning)
+    for task in choices(conf, "task"):
+        for key, default, meaning in _knobs_of_task(conf / "task" / f"{task}.yaml"):
+            yield _row(f"{key}={default}", f"for task={task}: {meaning}")
 
 
 def describe(path: Path) -> str:
@@ -82,6 +77,14 @@ def _knobs(text: str) -> Iterator[tuple[str, str, str]]:
         elif knob := re.fullmatch(r"( *)(\w+): (.+?) +# (.+)", line):
             prefix = section if knob[1] else ""
             yield prefix + knob[2], knob[3], knob[4]
+
+
+def _knobs_of_task(path: Path) -> list[tuple[str, str, str]]:
+    """Key, default and meaning of the commented top-level values of a task that has its own."""
+    text = path.read_text(encoding="utf-8")
+    if not text.startswith("# @package _global_"):
+        return []
+    return re.findall(r"^(\w+): (.+?) +# (.+)$", text, re.MULTILINE)
 
 
 def _row(name: str, meaning: str) -> str:

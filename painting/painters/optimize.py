@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from painting.canvas import blank_canvas
+from painting.canvas import blank_canvas, to_array
 from painting.errors import UserError
 from painting.painters.base import Painter, Progress
 from painting.painters.fitting import fit_colors, stroke_worth
@@ -29,7 +29,7 @@ from painting.painters.tiles import (
     tile_strokes,
     to_tiles,
 )
-from painting.palette import find_palette, to_array
+from painting.palette import find_palette
 from painting.strokes import COLOR_DIM, Stroke
 
 _TILE = 8  # pixels; divides every canvas size, and wastes little on small strokes

@@ -7,6 +7,18 @@ from torch import Tensor, nn
 
 from painting.strokes import Stroke
 
+_MULTIPLE = 16  # what the learned renderers' upsampling and folding divide
+
+
+def check_canvas_size(canvas_size: int) -> None:
+    """Check that a learned renderer can have this canvas.
+
+    Raises:
+        ValueError: It is no multiple of 16.
+    """
+    if canvas_size <= 0 or canvas_size % _MULTIPLE:
+        raise ValueError(f"canvas_size is {canvas_size}, not a multiple of {_MULTIPLE}")
+
 
 class Renderer(nn.Module, ABC):
     """Draws the shapes of one stroke kind on a square canvas of one size.

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from painting.renderers.base import Renderer
+from painting.renderers.base import Renderer, check_canvas_size
 from painting.strokes import Stroke
 
 _FOLD = 2  # the network for pixels sees squares of so many pixels on a side at once
@@ -50,8 +50,7 @@ class FieldRenderer(Renderer):
         hidden: int = 256, channels: int = 64,
     ) -> None:  # fmt: skip
         super().__init__(stroke, canvas_size)
-        if canvas_size <= 0 or canvas_size % 16:
-            raise ValueError(f"canvas_size is {canvas_size}, not a multiple of 16")
+        check_canvas_size(canvas_size)
         self._config = {
             "fields": fields, "opacities": opacities, "hidden": hidden, "channels": channels,
         }  # fmt: skip

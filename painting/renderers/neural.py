@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from painting.renderers.base import Renderer
+from painting.renderers.base import Renderer, check_canvas_size
 from painting.strokes import Stroke
 
 _UPSAMPLING = 8  # three pixel shuffles, each x 2
@@ -36,8 +36,7 @@ class NeuralRenderer(Renderer):
         hidden: Sequence[int] = (512, 1024, 2048), channels: int = 16,
     ) -> None:  # fmt: skip
         super().__init__(stroke, canvas_size)
-        if canvas_size <= 0 or canvas_size % 16:
-            raise ValueError(f"canvas_size is {canvas_size}, not a multiple of 16")
+        check_canvas_size(canvas_size)
         if channels <= 0 or channels % 4:
             raise ValueError(f"channels is {channels}, not a multiple of 4")
         self._config = {"hidden": list(hidden), "channels": channels}

@@ -49,6 +49,24 @@ class AdversarialReward(LearnedReward):
         polyak_update(self.target_discriminator, self.discriminator, self.tau)
 
 
+class PenalizedReward(AdversarialReward):
+    """An adversarial reward whose discriminator pays for a slope that is not 1.
+
+    Args:
+        discriminator: See `AdversarialReward`.
+        gradient_penalty_weight: Weight of the penalty in the discriminator's loss.
+        tau: See `AdversarialReward`.
+    """
+
+    def __init__(
+        self, discriminator: nn.Module, gradient_penalty_weight: float = 10.0, tau: float = 0.001
+    ) -> None:
+        super().__init__(discriminator, tau)
+        self.gradient_penalty_weight = check_weight(
+            "gradient_penalty_weight", gradient_penalty_weight
+        )
+
+
 def check_weight(name: str, value: float) -> float:
     """A factor of a loss, which must not be negative.
 

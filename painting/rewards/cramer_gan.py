@@ -4,11 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from painting.errors import UserError
-from painting.rewards.adversarial import AdversarialReward, check_weight
+from painting.rewards.adversarial import PenalizedReward
 from painting.rewards.penalties import gradient_penalty
 
 
-class CramerGanReward(AdversarialReward):
+class CramerGanReward(PenalizedReward):
     """r = ||h'(I, C_t) - h'(I, I)|| - ||h'(I, C_{t+1}) - h'(I, I)||, h' the slow embedding.
 
     The embedding h maximizes the energy distance between real and painted pairs, in the paper's
@@ -27,14 +27,6 @@ class CramerGanReward(AdversarialReward):
         gradient_penalty_weight: Weight of the penalty; the paper's lambda.
         tau: See `AdversarialReward`.
     """
-
-    def __init__(
-        self, discriminator: nn.Module, gradient_penalty_weight: float = 10.0, tau: float = 0.001
-    ) -> None:
-        super().__init__(discriminator, tau)
-        self.gradient_penalty_weight = check_weight(
-            "gradient_penalty_weight", gradient_penalty_weight
-        )
 
     def score(self, canvas: Tensor, target: Tensor) -> Tensor:
         """-||h'(I, C) - h'(I, I)||, (B,); 0 for a perfect painting."""

@@ -4,11 +4,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from painting.rewards.adversarial import AdversarialReward, check_weight
+from painting.rewards.adversarial import PenalizedReward, check_weight
 from painting.rewards.penalties import perturbed_gradient_penalty
 
 
-class DraganReward(AdversarialReward):
+class DraganReward(PenalizedReward):
     """The first GAN's loss, with D's slope held at 1 around the real pairs alone.
 
     D minimizes -E log s(D(I, I)) - E log(1 - s(D(I, C))) + weight * E (||grad D(I, x)|| - 1)^2,
@@ -27,10 +27,7 @@ class DraganReward(AdversarialReward):
         self, discriminator: nn.Module, gradient_penalty_weight: float = 10.0, noise: float = 0.5,
         tau: float = 0.001,
     ) -> None:  # fmt: skip
-        super().__init__(discriminator, tau)
-        self.gradient_penalty_weight = check_weight(
-            "gradient_penalty_weight", gradient_penalty_weight
-        )
+        super().__init__(discriminator, gradient_penalty_weight, tau)
         self.noise = check_weight("noise", noise)
 
     def loss(

@@ -2,7 +2,6 @@
 
 import csv
 import glob
-import json
 import math
 import os
 import re
@@ -14,7 +13,7 @@ from typing import Any
 import yaml
 
 from painting.errors import UserError
-from tasks.run_folder import CONFIG, SUMMARY, command
+from tasks.run_folder import CONFIG, command, load_summary, unreadable
 
 NO_SUMMARY = "no summary (killed, or still running)"
 
@@ -143,7 +142,7 @@ def read_run(folder: Path) -> Run:
     """
     hydra = _read_yaml(folder / CONFIG.parent / "hydra.yaml", {}).get("hydra", {})
     choices = hydra.get("runtime", {}).get("choices", {})
-    summary = _read_summary(folder)
+    summary = load_summary(folder)
     return Run(
         folder=folder,
         task=str(summary.get("task", choices.get("task", "unknown"))),
@@ -160,24 +159,6 @@ def read_run(folder: Path) -> Run:
     )
 
 
-def _unreadable(path: Path, error: Exception) -> UserError:
-    reason = " ".join(str(error).split())
-    return UserError(f"{path} can't be read ({reason})", "make the run again, or leave it out")
-
-
-def _read_summary(folder: Path) -> dict[str, Any]:
-    path = folder / SUMMARY
-    if not path.exists():
-        return {}
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
-    if not isinstance(summary, dict):
-        raise _unreadable(path, ValueError("it is no JSON object"))
-    return summary
-
-
 def _read_yaml(path: Path, nothing: Any) -> Any:
     """A YAML file's content; `nothing` where there is no file, whose kind it must be of."""
     if not path.exists():
@@ -185,9 +166,9 @@ def _read_yaml(path: Path, nothing: Any) -> Any:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     if not isinstance(content, type(nothing)):
-        raise _unreadable(path, ValueError("something else was expected"))
+        raise unreadable(path, ValueError("something else was expected"))
     return content
 
 
@@ -202,4 +183,4 @@ def read_table(path: Path, columns: Sequence[str]) -> Iterator[dict[str, float]]
                 if all(map(math.isfinite, numbers.values())):
                     yield numbers
     except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
