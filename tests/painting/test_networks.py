@@ -1,7 +1,6 @@
-"""Actor, critic, discriminator, and their slow copies."""
+"""Actor, critic and discriminator."""
 
 import itertools
-from collections.abc import Callable
 
 import pytest
 import torch
@@ -13,29 +12,13 @@ from painting.networks import (
     Discriminator,
     ResNet,
     ZeroCritic,
-    frozen_copy,
-    polyak_update,
 )
 from painting.networks.layers import TReLU, weight_normed_conv
-
-SMALL = {"blocks": [1, 1], "width": 4}
+from tests.painting.small_networks import SMALL, observation, stir
 
 
 def parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
-
-
-def stir(network: nn.Module, seed: int = 0) -> None:
-    """Random values in all parameters and floating buffers, also where a network starts at 0."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for tensor in itertools.chain(network.parameters(), network.buffers()):
-            if tensor.is_floating_point():
-                tensor.add_(torch.rand(tensor.shape, generator=generator), alpha=0.1)
-
-
-def observation(*size: int) -> Tensor:
-    return torch.rand(2, 9, *size, generator=torch.Generator().manual_seed(0))
 
 
 # ---- the papers' sizes
@@ -199,65 +182,3 @@ def test_zero_critic_is_zero_and_has_nothing_to_learn() -> None:
     critic = ZeroCritic(9, **SMALL, norm="weight")
     assert critic(observation(16, 16)).tolist() == [0, 0]
     assert not list(critic.parameters())
-
-
-# ---- slow copies
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: Actor(9, 4, **SMALL),
-        lambda: Actor(9, 4, **SMALL, hidden=8, residual=1.0),
-        lambda: Critic(9, **SMALL),
-        lambda: Discriminator([4]),
-    ],
-)
-def test_a_frozen_copy_shares_nothing(make: Callable[[], nn.Module]) -> None:
-    network = make().train()
-    copy = frozen_copy(network)
-    ours = {t.untyped_storage().data_ptr() for t in (*network.parameters(), *network.buffers())}
-    theirs = {t.untyped_storage().data_ptr() for t in (*copy.parameters(), *copy.buffers())}
-    assert not ours & theirs
-    assert not any(p.requires_grad for p in copy.parameters())
-    assert all(p.requires_grad for p in network.parameters())
-    assert not copy.training
-    assert network.training
-    before = {key: value.clone() for key, value in copy.state_dict().items()}
-    stir(network)
-    for key, value in copy.state_dict().items():
-        assert torch.equal(value, before[key])
-
-
-@pytest.mark.parametrize("tau", [0.0, 0.25, 1.0])
-def test_polyak_update_is_exact(tau: float) -> None:
-    network = Actor(9, 4, **SMALL)
-    copy = frozen_copy(network)
-    stir(network)
-    network(observation(16, 16))  # moves the batch statistics and their counts
-    slow = {key: value.clone() for key, value in copy.state_dict().items()}
-    fast = {key: value.clone() for key, value in network.state_dict().items()}
-    polyak_update(copy, network, tau)
-    assert any("running_mean" in key for key in fast)
-    for key, value in copy.state_dict().items():
-        if value.is_floating_point():
-            expected = slow[key].double() + tau * (fast[key].double() - slow[key].double())
-            torch.testing.assert_close(value, expected.float(), rtol=1e-6, atol=1e-7)
-            assert not torch.equal(fast[key], slow[key])
-            if tau in (0, 1):
-                assert torch.equal(value, (slow, fast)[int(tau)][key])
-        else:
-            assert torch.equal(value, fast[key])  # a count
-        assert torch.equal(network.state_dict()[key], fast[key])  # the source stays
-
-
-def test_polyak_updates_add_up() -> None:
-    source, target = nn.Linear(1, 1), nn.Linear(1, 1)
-    with torch.no_grad():
-        for network, value in ((source, 1.0), (target, 0.0)):
-            network.weight.fill_(value)
-            network.bias.fill_(value)
-    for _ in range(10):
-        polyak_update(target, source, 0.1)
-    assert target.weight.item() == pytest.approx(1 - 0.9**10)
-    assert target.weight.grad_fn is None

@@ -1,9 +1,9 @@
-"""A stroke drawn in a window, and the box outside of which it paints nothing."""
+"""A stroke drawn in a window and in chunks, and the box outside of which it paints nothing."""
 
 import pytest
 import torch
 
-from painting.strokes import Stroke
+from painting.strokes import Stroke, coverage
 from tests.painting.strokes.kinds import KINDS
 
 H, W = 48, 70
@@ -56,3 +56,28 @@ def test_bounds_of_a_stroke_on_or_past_the_border_hold_a_pixel(stroke: Stroke) -
         left, top, right, bottom = stroke.bounds(torch.full((1, stroke.shape_dim), value), H, W)[0]
         assert 0 <= left < right <= W
         assert 0 <= top < bottom <= H
+
+
+def test_chunks_draw_the_same(stroke: Stroke, monkeypatch: pytest.MonkeyPatch) -> None:
+    shape = shapes(stroke, 7).requires_grad_()
+    weight = torch.rand(7, 1, 12, 16, dtype=torch.float64)
+
+    def draw() -> tuple[torch.Tensor, torch.Tensor]:
+        alpha = stroke.rasterize(shape, 12, 16)
+        return alpha.detach(), torch.autograd.grad((alpha * weight).sum(), shape)[0]
+
+    whole = draw()
+    redrawn: list[int] = []
+    real = coverage.checkpoint
+
+    def counted(*args: object, **kwargs: object) -> object:
+        redrawn.append(1)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(coverage, "checkpoint", counted)
+    monkeypatch.setattr(coverage, "_CHUNK_PIXELS", 3 * 12 * 16)  # of 3, 3 and 1
+    torch.testing.assert_close(draw(), whole)
+    assert not redrawn
+    monkeypatch.setattr(coverage, "_SAVED_VALUES", 1)
+    torch.testing.assert_close(draw(), whole)
+    assert len(redrawn) == 3
