@@ -1,7 +1,7 @@
 # `make help` shows what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart pictures ablations ablations-quick test test-all lint format bench clean
+.PHONY: help install quickstart pictures ablations ablations-quick ablations-docs test test-all lint format bench clean
 
 # The first Python on this machine that the project runs on; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -11,6 +11,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT ?= outputs/quickstart
+comma := ,
 
 # A photograph that comes with scikit-image.
 PHOTOGRAPH = $(shell $(BIN)/python -c 'import skimage; print(skimage.__path__[0])')/data/$(1).png
@@ -45,11 +46,21 @@ pictures: $(STAMP) ## make the pictures in docs/ again (after make quickstart)
 	cp outputs/pictures/paintings.png docs/pictures/photographs.png
 	cp $(OUT)/agent/paintings.png docs/pictures/digits.png
 
-ablations: $(STAMP) ## the papers' experiments in small, three seeds of each (4 hours on two cores)
+ablations: $(STAMP) ## the papers' experiments in small, three seeds of each (hours; MNIST=folder, or it is downloaded)
 	$(BIN)/python run.py task=ablations hydra.run.dir=outputs/ablations
+	$(BIN)/python run.py task=ablations rows=[a,c] hydra.run.dir=outputs/ablations-mnist \
+		vary=[data=mnist,data.val_limit=200,data.test_limit=1000$(if $(MNIST),$(comma)data.root=$(MNIST))]
 
 ablations-quick: $(STAMP) ## the same machinery with next to no training (15 minutes)
 	$(BIN)/python run.py task=ablations scale=quick hydra.run.dir=outputs/ablations-quick
+
+ablations-docs: ## put the reports of make ablations into docs/
+	rm -rf docs/ablations
+	for set in ablations ablations-mnist; do \
+		mkdir -p docs/$$set && cp outputs/$$set/report.md docs/$$set/ && cp -r outputs/$$set/[a-h] docs/$$set/ || exit; \
+	done
+	mv docs/ablations-mnist docs/ablations/mnist
+	find docs/ablations -name report.html -delete
 
 test: $(STAMP) ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto

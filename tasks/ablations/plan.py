@@ -52,12 +52,14 @@ class Plan:
         base: Overrides of every run.
         seeds: Of every variant.
         folder: Where the runs go.
+        asked: Overrides of the command that asked for them.
     """
 
     rows: Sequence[Row]
     base: Sequence[str]
     seeds: Sequence[int]
     folder: Path
+    asked: Sequence[str]
 
     def runs(self, variant: Sequence[str]) -> list[Job]:
         """The runs of a variant, one per seed; rows that ask for the same share them."""
@@ -113,4 +115,7 @@ def read_plan(
                 raise UserError(f"row {key} claims something about {name!r}", "name a variant")
         rows.append(row)
     size = plan["scales"][scale]
-    return Plan(rows, [*size["base"], *vary], size["seeds"], folder)
+    asked = ["task=ablations", f"scale={scale}"]
+    asked += [f"rows=[{','.join(keys)}]"] if chosen is not None else []
+    asked += [f"vary=[{','.join(vary)}]"] if vary else []
+    return Plan(rows, [*size["base"], *vary], size["seeds"], folder, asked)

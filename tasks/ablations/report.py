@@ -1,6 +1,7 @@
 """What the papers found and what was found here, row by row."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from painting.errors import UserError
@@ -31,31 +32,67 @@ def write_ablations(folder: Path, plan: Plan) -> Path:
     Raises:
         UserError: No run has finished.
     """
-    sections = [section for row in plan.rows if (section := _section(folder, plan, row))]
-    if not sections:
+    found = [found for row in plan.rows if (found := _find(plan, row)).runs]
+    if not found:
         raise UserError(f"no run in {plan.folder} has finished", "see output.log in their folders")
+    sections = [_section(folder, one) for one in found]
     title = (
-        "# Ablations\n\n"
-        f"{len(plan.seeds)} seeds of every variant, all with "
-        f"`{command(['task=train', *plan.base])}`. L2 of the test split, mean ± sample standard "
-        "deviation; a difference below twice the pooled standard deviation is none that was seen."
+        f"# Ablations\n\nMade by `{command(plan.asked)}`: {len(plan.seeds)} seeds of each variant, "
+        f"all with `{command(['task=train', *plan.base])}` and what the variant adds. L2 of the "
+        "test split, mean ± sample standard deviation; a difference below twice the pooled "
+        "standard deviation is none that was seen."
     )
+    parts = [part for part in (title, _overview(found), *sections) if part]
     path = folder / "report.md"
     with atomic_write(path) as temporary:
-        temporary.write_text("\n\n".join([title, *sections]) + "\n", encoding="utf-8")
+        temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return path
 
 
-def _section(folder: Path, plan: Plan, row: Row) -> str:
-    """A row of the report; empty if none of its runs has finished."""
-    runs = {name: _finished(plan.runs(v)) for name, v in row.variants.items()}
-    everything = [run for own in runs.values() for run in own]
-    if not everything:
-        return ""
-    l2 = {name: spread(run.figure("l2") for run in own) for name, own in runs.items()}
+@dataclass(frozen=True)
+class _Found:
+    """A row and what was found: finished runs and their L2, by variant."""
+
+    row: Row
+    by_variant: dict[str, list[Run]]
+
+    @property
+    def runs(self) -> list[Run]:
+        return [run for runs in self.by_variant.values() for run in runs]
+
+    @property
+    def l2(self) -> dict[str, Spread]:
+        return {
+            name: spread(run.figure("l2") for run in runs) for name, runs in self.by_variant.items()
+        }
+
+    def claims(self) -> list[tuple[str, str]]:
+        """Each claim of the paper, and what became of it here."""
+        l2 = self.l2
+        return [
+            (f"{better} below {worse}", _SAID[judge(l2[better], l2[worse])])
+            for better, worse in self.row.claims
+        ]
+
+
+def _find(plan: Plan, row: Row) -> _Found:
+    return _Found(row, {name: _finished(plan.runs(v)) for name, v in row.variants.items()})
+
+
+def _overview(found: Sequence[_Found]) -> str:
+    """All claims in one table."""
+    lines = ["| | the papers' claim | here |", "| --- | --- | --- |"]
+    for one in found:
+        lines += [f"| {one.row.key} | {claim} | {said} |" for claim, said in one.claims()]
+    return "\n".join(lines) if len(lines) > 2 else ""
+
+
+def _section(folder: Path, found: _Found) -> str:
+    """A row of the report."""
+    row, l2 = found.row, found.l2
     own_folder = folder / row.key
     own_folder.mkdir(exist_ok=True)
-    write_report(own_folder, compare_runs(everything))
+    write_report(own_folder, compare_runs(found.runs))
     baseline = l2[next(iter(row.variants))]
     lines = [
         "| variant | command adds | runs | test L2 | verdict |",
@@ -64,25 +101,18 @@ def _section(folder: Path, plan: Plan, row: Row) -> str:
     for number, (name, overrides) in enumerate(row.variants.items()):
         verdict = Verdict.BASELINE if number == 0 else judge(l2[name], baseline)
         added = f"`{' '.join(overrides)}`" if overrides else ""
-        lines.append(f"| {name} | {added} | {len(runs[name])} | {_text(l2[name])} | {verdict} |")
+        count = len(found.by_variant[name])
+        lines.append(f"| {name} | {added} | {count} | {_text(l2[name])} | {verdict} |")
+    said = "\n".join(f"- {claim}: {said}" for claim, said in found.claims())
     parts = [
         f"## ({row.key}) {row.title}",
         f"{row.source}. *The paper:* {row.paper}",
         "\n".join(lines),
-        _claims(row, l2),
+        f"*Here:*\n\n{said}" if said else "",
         f"![Validation L2 by update]({row.key}/l2_by_update.png)",
         f"[Curves, times and paintings]({row.key}/report.md)",
     ]
     return "\n\n".join(part for part in parts if part)
-
-
-def _claims(row: Row, l2: dict[str, Spread]) -> str:
-    """What became of each claim of the paper here."""
-    said = [
-        f"- {better} below {worse}: {_SAID[judge(l2[better], l2[worse])]}"
-        for better, worse in row.claims
-    ]
-    return "*Here:*\n\n" + "\n".join(said) if said else ""
 
 
 def _finished(jobs: Sequence[Job]) -> list[Run]:

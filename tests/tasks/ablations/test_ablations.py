@@ -170,6 +170,8 @@ def test_the_report_says_what_became_of_each_claim(tmp_path: Path) -> None:
     made_up(plan, ["agent=ddpg"], [0.50, 0.54])
     made_up(plan, ["agent=td3", "x=[a, b]"], [0.11, 0.12], "td3")
     text = write_ablations(tmp_path, plan).read_text()
+    assert "`python run.py task=ablations scale=small 'rows=[a]' 'vary=[y=1]'`: 2 seeds" in text
+    assert "| a | one below two | **agrees** |\n| a | three below one | no diff" in text
     assert "## (a) Agents\n\nICCV. *The paper:* One is better." in text
     assert "| one |  | 2 | 0.11000 ± 0.01414 | baseline |" in text
     assert "| two | `agent=ddpg` | 2 | 0.52000 ± 0.02828 | worse |" in text
