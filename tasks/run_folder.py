@@ -58,6 +58,14 @@ def unreadable(path: Path, error: Exception) -> UserError:
     return UserError(f"{path} can't be read ({reason})", "make the run again, or leave it out")
 
 
+def shown(folder: Path) -> str:
+    """A folder as a report names it: from where the program runs, if it lies below."""
+    try:
+        return str(folder.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(folder)
+
+
 def identity(config: Mapping[str, Any], left_out: Iterable[str]) -> dict[str, Any]:
     """A composed config without what two runs may differ in.
 

@@ -11,6 +11,7 @@ from tasks.comparison.pictures import save_side_by_side
 from tasks.comparison.statistics import SIGNIFICANT, Spread, Verdict
 from tasks.comparison.table import Comparison, Row
 from tasks.pages import data_uri, page
+from tasks.run_folder import shown
 
 _TITLE = "Comparison"
 _PAINTINGS = "paintings_side_by_side.png"
@@ -118,7 +119,7 @@ def _run_cells(comparison: Comparison) -> list[list[_Cell]]:
     for row in comparison.rows:
         for run in row.variant.runs:
             l2 = run.figure("l2")
-            texts = [str(run.folder), row.variant.label, str(run.seed), run.status]
+            texts = [shown(run.folder), row.variant.label, str(run.seed), run.status]
             texts.append(_NONE if l2 is None else f"{l2:.5f}")
             cells = [_Cell(text, html.escape(text)) for text in texts]
             code = f"<code>{html.escape(run.command)}</code>"

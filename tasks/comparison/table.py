@@ -16,7 +16,7 @@ from tasks.comparison.statistics import (
     spread,
 )
 from tasks.comparison.variants import Variant, group_runs
-from tasks.run_folder import identity
+from tasks.run_folder import identity, shown
 
 # Of the data section, what has no say in which images are tested, and how.
 _NOT_TESTED = (
@@ -183,7 +183,7 @@ def _notes(rows: Sequence[Row], base: Row) -> Iterator[str]:
             f"{'; '.join(others)}. Differences between them are not the variants' alone."
         )
     if unfinished := [run for row in rows for run in row.variant.runs if not run.finished]:
-        ends = ", ".join(f"{run.folder} ({run.status})" for run in unfinished)
+        ends = ", ".join(f"{shown(run.folder)} ({run.status})" for run in unfinished)
         yield f"Not finished, and in no figure: {ends}."
     for row in rows:
         seeds = [run.seed for run in row.variant.finished]

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from painting.images import read_image
@@ -53,6 +54,18 @@ def test_the_table_in_markdown(tmp_path: Path) -> None:
     assert "validation L2 of 0.5, the lowest that at least one seed of every variant" in text
     assert "'no difference seen'" in text
     assert f"in no figure: {tmp_path / '4'} (failed)" in text
+
+
+def test_folders_are_named_from_where_the_program_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = two_variants(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    write_report(tmp_path / "report", compare_runs(runs))
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert str(tmp_path) not in text
+    assert "| 0 | bundle=5 | 0 | finished |" in text
+    assert "in no figure: 4 (failed)" in text
 
 
 def test_commands_of_all_runs_are_listed(tmp_path: Path) -> None:
