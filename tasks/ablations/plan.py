@@ -1,5 +1,6 @@
 """What is to be run: rows of variants, most of which share runs."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -117,5 +118,5 @@ def read_plan(
     size = plan["scales"][scale]
     asked = ["task=ablations", f"scale={scale}"]
     asked += [f"rows=[{','.join(keys)}]"] if chosen is not None else []
-    asked += [f"vary=[{','.join(vary)}]"] if vary else []
+    asked += [f"vary={json.dumps(list(vary), separators=(',', ':'))}"] if vary else []
     return Plan(rows, [*size["base"], *vary], size["seeds"], folder, asked)

@@ -170,7 +170,7 @@ def test_the_report_says_what_became_of_each_claim(tmp_path: Path) -> None:
     made_up(plan, ["agent=ddpg"], [0.50, 0.54])
     made_up(plan, ["agent=td3", "x=[a, b]"], [0.11, 0.12], "td3")
     text = write_ablations(tmp_path, plan).read_text()
-    assert "`python run.py task=ablations scale=small 'rows=[a]' 'vary=[y=1]'`: 2 seeds" in text
+    assert "`python run.py task=ablations scale=small 'rows=[a]' 'vary=[\"y=1\"]'`: 2 seeds" in text
     assert "| a | one below two | **agrees** |\n| a | three below one | no diff" in text
     assert "## (a) Agents\n\nICCV. *The paper:* One is better." in text
     assert "| one |  | 2 | 0.11000 ± 0.01414 | baseline |" in text
@@ -221,6 +221,17 @@ def test_every_run_of_the_project_composes(compose_config: Compose, tmp_path: Pa
                 cfg = compose_config(*job.overrides)
                 check(cfg)
                 assert cfg.strokes > cfg.bundle
+
+
+def test_the_command_of_a_report_can_be_given_again(
+    compose_config: Compose, tmp_path: Path
+) -> None:
+    vary = ["data=mnist", "data.val_limit=2"]
+    read = read_plan(project_plan(compose_config), "quick", ["a", "c"], vary, tmp_path)
+    cfg = compose_config(*read.asked)
+    assert (cfg.task.call.scale, cfg.task.call.chosen, cfg.task.call.vary) == (
+        "quick", ["a", "c"], vary,
+    )  # fmt: skip
 
 
 def test_agents_replay_and_exploration_have_four_steps_and_every_choice_a_row(
