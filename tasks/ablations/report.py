@@ -10,7 +10,8 @@ from tasks.ablations.plan import Job, Plan, Row
 from tasks.comparison.report import write_report
 from tasks.comparison.runs import Run, read_run
 from tasks.comparison.statistics import Spread, Verdict, judge, spread
-from tasks.comparison.table import compare_runs
+from tasks.comparison.table import compare_variants
+from tasks.comparison.variants import Variant
 from tasks.run_folder import command, read_summary
 
 _SAID = {
@@ -92,7 +93,8 @@ def _section(folder: Path, found: _Found) -> str:
     row, l2 = found.row, found.l2
     own_folder = folder / row.key
     own_folder.mkdir(exist_ok=True)
-    write_report(own_folder, compare_runs(found.runs))
+    variants = [Variant(name, tuple(runs)) for name, runs in found.by_variant.items() if runs]
+    write_report(own_folder, compare_variants(variants))
     baseline = l2[next(iter(row.variants))]
     lines = [
         "| variant | command adds | runs | test L2 | verdict |",

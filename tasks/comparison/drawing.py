@@ -17,6 +17,7 @@ _COLORS = (
     "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf",
 )  # fmt: skip
 _DASHES = ("-", "--", ":", "-.")
+_LONG = 60  # letters of a label, of which two go no longer side by side
 _MOST_MARKED = 40  # a curve of more points needs no mark on each
 
 
@@ -120,7 +121,9 @@ def _save(
         return False
     axes.set(xlabel=x_label, ylabel=y_label, yscale="log")
     axes.grid(alpha=0.3, which="both")
-    figure.legend(loc="outside lower left", ncols=2 if sum(drawn) > 5 else 1, fontsize="small")
+    labels = [row.variant.label for row in rows]
+    columns = 2 if sum(drawn) > 5 and max(map(len, labels)) < _LONG else 1
+    figure.legend(loc="outside lower left", ncols=columns, fontsize="small")
     FigureCanvasAgg(figure)
     with atomic_write(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110)

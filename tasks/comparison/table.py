@@ -92,10 +92,18 @@ class Comparison:
 def compare_runs(
     runs: Sequence[Run], level: float | None = None, baseline: str | None = None
 ) -> Comparison:
-    """Group runs into variants and judge them by their test L2.
+    """Group runs into variants by their configs, and judge them as `compare_variants` does."""
+    _check(runs, level)
+    return compare_variants(group_runs(runs), level, baseline)
+
+
+def compare_variants(
+    variants: Sequence[Variant], level: float | None = None, baseline: str | None = None
+) -> Comparison:
+    """Judge variants by their test L2.
 
     Args:
-        runs: Of one task.
+        variants: Their runs are of one task.
         level: The L2 for the time to it; None is the lowest that a seed of every variant reached.
         baseline: A label, or enough of its words to know it; None is the first variant that has a
             finished run.
@@ -104,8 +112,7 @@ def compare_runs(
         UserError: The runs are of different tasks, or of one that is not measured by L2; none has
             finished; the level is no L2; the baseline is none of the variants.
     """
-    _check(runs, level)
-    variants = group_runs(runs)
+    _check([run for variant in variants for run in variant.runs], level)
     chosen = _find_baseline(variants, baseline)
     level_given = level is not None
     if level is None:

@@ -177,6 +177,8 @@ def test_the_report_says_what_became_of_each_claim(tmp_path: Path) -> None:
     assert "| two | `agent=ddpg` | 2 | 0.52000 ± 0.02828 | worse |" in text
     assert "- one below two: **agrees**" in text
     assert "- three below one: no difference seen" in text
+    rows = (tmp_path / "a" / "report.md").read_text().splitlines()[4:7]
+    assert [row.split("|")[1].strip() for row in rows] == ["`one`", "`three`", "`two`"]
     for name in ("report.md", "report.html", "l2_by_update.png"):
         assert (tmp_path / "a" / name).exists()
 
