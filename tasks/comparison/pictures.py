@@ -19,7 +19,7 @@ Pictures = NDArray[np.uint8]
 SHEET = "paintings.png"  # targets above paintings, as `evaluate` leaves it
 _LEAST = 96  # pixels that a small picture is enlarged to
 _GAP, _WHITE = 4, 255
-_LINE, _FONT_SIZE = 22, 15  # pixels
+_LINE, _FONT_SIZE = 22, 14  # pixels
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _key(targets: Pictures) -> bytes:
 
 def _stack(strips: Sequence[Strip]) -> Pictures:
     """Strips below each other, each with its caption: (height, width, 3)."""
-    font = ImageFont.load_default(_FONT_SIZE)
+    font = _font()
     rows = [_beside(strip.pictures) for strip in strips]
     texts = [font.getlength(strip.caption) for strip in strips]
     width = int(max(*(row.shape[1] for row in rows), *texts)) + _GAP
@@ -103,6 +103,13 @@ def _stack(strips: Sequence[Strip]) -> Pictures:
         image.paste(Image.fromarray(row), (0, top + _LINE))
         top += _LINE + len(row)
     return np.array(image)
+
+
+def _font() -> ImageFont.FreeTypeFont:
+    """The one that matplotlib brings, and draws the curves' legends in: it has é and its like."""
+    from matplotlib import get_data_path  # slow to import
+
+    return ImageFont.truetype(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), _FONT_SIZE)
 
 
 def _beside(pictures: Pictures) -> Pictures:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from painting.images import read_image
-from tasks.comparison.pictures import save_side_by_side
+from tasks.comparison.pictures import _font, save_side_by_side
 from tasks.comparison.report import write_report
 from tasks.comparison.runs import Run, read_run
 from tasks.comparison.table import compare_runs
@@ -66,6 +66,13 @@ def test_folders_are_named_from_where_the_program_runs(
     assert str(tmp_path) not in text
     assert "| 0 | bundle=5 | 0 | finished |" in text
     assert "in no figure: 4 (failed)" in text
+
+
+def test_captions_can_be_written_with_accents() -> None:
+    font = _font()
+    unknown = font.getmask("\uffff").getbbox(), bytes(font.getmask("\uffff"))
+    for letter in "éäñ→×":
+        assert (font.getmask(letter).getbbox(), bytes(font.getmask(letter))) != unknown
 
 
 def test_commands_of_all_runs_are_listed(tmp_path: Path) -> None:
