@@ -78,8 +78,8 @@ class Run:
 
     @property
     def command(self) -> str:
-        """The command that makes it again."""
-        return command(self.overrides)
+        """The command that makes it again, in one go, wherever it was gone on with."""
+        return command([one for one in self.overrides if not one.startswith("resume=")])
 
     def figure(self, name: str) -> float | None:
         """A number of the summary; None where it has none."""

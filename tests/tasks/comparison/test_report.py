@@ -68,6 +68,12 @@ def test_folders_are_named_from_where_the_program_runs(
     assert "in no figure: 4 (failed)" in text
 
 
+def test_a_command_makes_a_run_in_one_go(tmp_path: Path) -> None:
+    asked = ["task=train", "bundle=5", "resume='/a/checkpoints/last.ckpt'"]
+    run = read_run(write_run(tmp_path / "0", l2=0.5, overrides=asked))
+    assert run.command == "python run.py task=train bundle=5"
+
+
 def test_captions_can_be_written_with_accents() -> None:
     font = _font()
     unknown = font.getmask("\uffff").getbbox(), bytes(font.getmask("\uffff"))
