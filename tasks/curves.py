@@ -8,6 +8,7 @@ from painting.errors import UserError
 from painting.figures import save_curves
 from tasks.comparison.runs import Run, find_runs, read_run, read_table
 from tasks.comparison.variants import group_runs
+from tasks.run_folder import shown
 
 
 def curves(
@@ -32,7 +33,11 @@ def curves(
     drawn: dict[str, dict[float, float]] = {}
     for variant in group_runs([read_run(run) for run in find_runs(runs)]):
         for run in variant.runs:
-            label = variant.label if len(variant.runs) == 1 else f"{variant.label} in {run.folder}"
+            label = (
+                variant.label
+                if len(variant.runs) == 1
+                else f"{variant.label} in {shown(run.folder)}"
+            )
             drawn[label] = _curve(run, column, share_of)
     places = sorted({update for curve in drawn.values() for update in curve})
     nan = float("nan")

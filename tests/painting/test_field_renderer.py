@@ -44,12 +44,6 @@ def test_any_kind_and_size(stroke: Stroke, size: int) -> None:
     assert (shape.grad.abs().amax(1) > 0).all()
 
 
-@pytest.mark.parametrize("size", [0, -16, 8, 40, 127])
-def test_a_size_that_is_no_multiple_of_16_is_refused(size: int) -> None:
-    with pytest.raises(ValueError, match=f"canvas_size is {size}, not a multiple of 16"):
-        small(size=size)
-
-
 @pytest.mark.parametrize("name", ["fields", "opacities", "hidden", "channels"])
 def test_a_network_of_nothing_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} is 0"):

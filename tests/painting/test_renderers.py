@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from painting.errors import UserError
 from painting.renderers import (
     AnalyticRenderer,
+    FieldRenderer,
     NeuralRenderer,
     Renderer,
     Verdict,
@@ -70,10 +71,13 @@ def test_any_kind_and_size(stroke: Stroke, size: int) -> None:
     assert shape.grad.abs().max() > 0
 
 
+@pytest.mark.parametrize("learned", [NeuralRenderer, FieldRenderer])
 @pytest.mark.parametrize("size", [0, -16, 8, 40, 127])
-def test_a_size_that_is_no_multiple_of_16_is_refused(size: int) -> None:
+def test_a_size_that_is_no_multiple_of_16_is_refused(
+    size: int, learned: type[NeuralRenderer | FieldRenderer]
+) -> None:
     with pytest.raises(ValueError, match=f"canvas_size is {size}, not a multiple of 16"):
-        small(size=size)
+        learned(Circle(), size)
 
 
 def test_channels_that_cannot_be_shuffled_are_refused() -> None:
