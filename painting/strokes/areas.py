@@ -13,6 +13,7 @@ from painting.strokes.coverage import (
     rectangle_coverage,
     triangle_coverage,
 )
+from painting.strokes.marks import Area, Disc, turned_corners
 
 
 class Circle(Stroke):
@@ -35,6 +36,12 @@ class Circle(Stroke):
         radius = frame.radius(shape[:, 2, None]).clamp_min(THINNEST)
         return center - radius, center + radius
 
+    def mark(self, shape: Tensor, height: int, width: int) -> Disc:
+        """See `Stroke.mark`."""
+        frame = Frame(height, width, height, width)
+        center, radius = frame.pixels(shape[None, 0:2].double()), frame.radius(shape[2].double())
+        return Disc(center[0].numpy(), float(radius), float(shape[3]))
+
 
 class Triangle(Stroke):
     """Filled triangle of one opacity."""
@@ -49,6 +56,11 @@ class Triangle(Stroke):
     def _extent(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
         corners = frame.pixels(shape[:, :6].reshape(-1, 3, 2))
         return corners.amin(1), corners.amax(1)
+
+    def mark(self, shape: Tensor, height: int, width: int) -> Area:
+        """See `Stroke.mark`."""
+        corners = shape[:6].double().view(3, 2) * shape.new_tensor([width, height]).double()
+        return Area(corners.numpy(), float(shape[6]))
 
     def shorten(self, shape: Tensor, longest: float) -> Tensor:
         """Shrink triangles (N, S) whose longest side is longer than so many canvas sides."""
@@ -85,6 +97,13 @@ class Rectangle(Stroke):
         shadow = angle.cos().abs() + angle.sin().abs()  # of a pixel, see `rectangle_coverage`
         reach = torch.stack(turned_extent((size + shadow[:, None]) / 2, angle), dim=1) - 0.5
         return center - reach, center + reach
+
+    def mark(self, shape: Tensor, height: int, width: int) -> Area:
+        """See `Stroke.mark`."""
+        frame = Frame(height, width, height, width)
+        center, size, angle = self._placed(shape[None].double(), frame)
+        corners = turned_corners(center[0].numpy(), size[0].numpy(), float(angle))
+        return Area(corners, float(shape[5]))
 
     def _placed(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor, Tensor]:
         """Centres (N, 2) and sides (N, 2) in pixels, angles (N,) in radians."""

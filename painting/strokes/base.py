@@ -12,6 +12,7 @@ from torch import Tensor
 from painting.errors import UserError
 from painting.strokes.frame import Frame, unit
 from painting.strokes.limits import Limited
+from painting.strokes.marks import Mark
 
 __all__ = ["COLOR_DIM", "Frame", "Stroke", "loaded_kinds"]
 
@@ -168,6 +169,19 @@ class Stroke(Limited, ABC):
         start = torch.minimum((low - 0.5).floor().clamp_min(0), canvas - 1)
         end = torch.maximum(torch.minimum((high + 0.5).ceil(), canvas), start + 1)
         return torch.cat([start, end], dim=1).long()
+
+    def mark(self, shape: Tensor, height: int, width: int) -> Mark:
+        """One shape (S,) in plain geometry, for a picture of H = `height` rows and W = `width`.
+
+        Only exports to other programs need it; what is drawn here, `rasterize` draws.
+
+        Raises:
+            UserError: The kind has no such geometry.
+        """
+        raise UserError(
+            f"a {self.name} stroke has no geometry that other programs can draw",
+            f"give {type(self).__name__} a method `mark`, or leave out this export",
+        )
 
     def _check(self, shape: Tensor) -> None:
         if shape.ndim != 2 or shape.shape[1] != self.shape_dim:

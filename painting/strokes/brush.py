@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,6 +13,7 @@ from painting.strokes.areas import turned_extent
 from painting.strokes.base import Frame, Stroke
 from painting.strokes.brush_image import Pyramid, embedded, read_brush
 from painting.strokes.coverage import in_chunks, pixel_centers
+from painting.strokes.marks import Stamp
 
 
 class Brush(Stroke):
@@ -90,6 +92,14 @@ class Brush(Stroke):
         share = (depth - fine)[:, None, None]
         near, far = self._pyramid.sample(u, v, fine), self._pyramid.sample(u, v, coarse)
         return torch.lerp(near, far, share) * ink[:, None, None]
+
+    def mark(self, shape: Tensor, height: int, width: int) -> Stamp:
+        """See `Stroke.mark`."""
+        frame = Frame(height, width, height, width)
+        center, longer = frame.pixels(shape[None, 0:2].double()), frame.length(shape[2].double())
+        size = np.array(self._paint.shape[::-1]) * (float(longer) / self._longer)
+        angle, opacity = self.turn * float(shape[3]), float(shape[4])
+        return Stamp(self._paint, center[0].numpy(), size, angle, opacity)
 
     def _extent(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
         center, size = frame.pixels(shape[:, 0:2]), frame.length(shape[:, 2]).clamp_min(1.0)

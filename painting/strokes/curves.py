@@ -5,11 +5,13 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from painting.strokes.base import Frame, Stroke
 from painting.strokes.coverage import THINNEST
+from painting.strokes.marks import Path
 from painting.strokes.pen import pen_alpha
 
 
@@ -38,6 +40,13 @@ class PenStroke(Stroke):
         t = torch.linspace(0, 1, _segments(frame.height, frame.width) + 1).to(shape)  # (M + 1,)
         radii = frame.radius(radius0 + (radius1 - radius0) * t)
         return frame.pixels(self.curve(shape, t)), radii
+
+    def mark(self, shape: Tensor, height: int, width: int) -> Path:
+        """See `Stroke.mark`; opacities are those that `pen_alpha` gives to each segment."""
+        points, radii = self._polyline(shape.double()[None], Frame(height, width, height, width))
+        start, end = shape[self.columns(["opacity0", "opacity1"])].tolist()
+        opacity = np.linspace(start, end, radii.shape[1] - 1)
+        return Path(points[0].numpy(), radii[0].numpy(), opacity)
 
     def shorten(self, shape: Tensor, longest: float) -> Tensor:
         """Shrink curves (N, S) longer than so many canvas sides towards their first point."""

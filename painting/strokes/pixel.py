@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from painting.errors import UserError
 from painting.strokes.base import Frame, Stroke
 from painting.strokes.coverage import in_chunks
+from painting.strokes.marks import Area, turned_corners
 
 _FINEST = 1024
 
@@ -54,6 +56,12 @@ class Pixel(Stroke):
         if torch.is_grad_enabled() and shape.requires_grad:
             factors += [self._shared(start[i], shape[:, i], sides[i]) for i in range(2)]
         return in_chunks(_paint, frame.rows * frame.columns, 4, shape[:, 2], *factors)
+
+    def mark(self, shape: Tensor, height: int, width: int) -> Area:
+        """See `Stroke.mark`."""
+        side = np.array([width, height]) / self.grid
+        cell = (shape[:2].double() * self.grid).floor().clamp(0, self.grid - 1).numpy()
+        return Area(turned_corners((cell + 0.5) * side, side, 0.0), float(shape[2]))
 
     def _shared(self, start: Tensor, point: Tensor, side: float) -> Tensor:
         """Along one axis, what an interval of a cell's length around points (N,) paints."""

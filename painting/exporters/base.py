@@ -1,0 +1,38 @@
+"""The interface of an exporter."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from painting.record import StrokeRecord
+
+STEM = "painting"  # what the files of a painting are called
+
+
+class Exporter(ABC):
+    """Writes a painting as one kind of file.
+
+    A further kind is a class like this and a YAML file in conf/export/.
+    """
+
+    @abstractmethod
+    def write(self, folder: Path, painting: StrokeRecord) -> Path:
+        """Write the file, whole or not at all.
+
+        Args:
+            folder: Where; made if need be.
+            painting: What to write, at its own width and height.
+
+        Returns:
+            The file.
+
+        Raises:
+            UserError: The folder cannot be written, or this painting not be written so.
+        """
+
+    def check(self) -> None:
+        """Look for what writing needs, before a painting is made.
+
+        Raises:
+            UserError: Something is missing.
+        """
+        return
