@@ -82,7 +82,7 @@ def to_uint8(image: Tensor) -> Tensor:
 
 
 def to_array(image: Tensor) -> NDArray[np.uint8]:
-    """(3, H, W) in [0, 1], on any device, as a picture: (H, W, 3) uint8."""
+    """(C, H, W) in [0, 1], on any device, as a picture: (H, W, C) uint8."""
     return np.ascontiguousarray(to_uint8(image).permute(1, 2, 0).cpu().numpy())
 
 

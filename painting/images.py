@@ -236,7 +236,7 @@ def write_png(path: str | Path, image: NDArray[np.uint8]) -> None:
 
     Args:
         path: The file.
-        image: ``(H, W, 3)`` uint8, RGB.
+        image: ``(H, W, 3)`` uint8, RGB, or ``(H, W, 4)`` with alpha.
 
     Raises:
         UserError: See `atomic_write`.

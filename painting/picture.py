@@ -16,7 +16,7 @@ _BAND_PIXELS = 2**18
 
 @torch.no_grad()
 def draw_picture(
-    stroke: Stroke, strokes: Tensor, height: int, width: int, background: Sequence[float]
+    stroke: Stroke, strokes: Tensor, height: int, width: int, background: Sequence[float] | None
 ) -> NDArray[np.uint8]:
     """Draw a painting exactly.
 
@@ -25,19 +25,19 @@ def draw_picture(
         strokes: (N, D) in [0, 1], in painting order.
         height: Rows H.
         width: Columns W.
-        background: RGB in [0, 1] of the blank canvas.
+        background: RGB in [0, 1] of the blank canvas; None is transparent.
 
     Returns:
-        (H, W, 3) uint8, RGB.
+        (H, W, 3) uint8, RGB; (H, W, 4) with alpha on a transparent background.
     """
-    picture = np.empty((height, width, 3), dtype=np.uint8)
+    picture = np.empty((height, width, 3 if background else 4), dtype=np.uint8)
     rows = max(1, _BAND_PIXELS // width)
     boxes = stroke.bounds(strokes[:, : stroke.shape_dim], height, width).tolist()
     for top in range(0, height, rows):
         band = _blank(min(rows, height - top), width, background, strokes)
         for one, box in zip(strokes, boxes, strict=True):
             _lay(stroke, one, box, band, top, height)
-        picture[top : top + rows] = to_array(band)
+        picture[top : top + rows] = to_array(band if background else _unmultiplied(band))
     return picture
 
 
@@ -69,15 +69,23 @@ def draw_frames(
             yield to_array(canvas)
 
 
-def _blank(rows: int, width: int, background: Sequence[float], like: Tensor) -> Tensor:
-    """Rows of a blank canvas, (3, rows, W)."""
+def _blank(rows: int, width: int, background: Sequence[float] | None, like: Tensor) -> Tensor:
+    """Rows of a blank canvas: (3, rows, W), or (4, rows, W) of colour times alpha, and alpha."""
+    if background is None:
+        return like.new_zeros(4, rows, width)
     return like.new_tensor(list(background)).view(3, 1, 1).repeat(1, rows, width)
+
+
+def _unmultiplied(band: Tensor) -> Tensor:
+    """Colour and alpha (4, rows, W) from colour times alpha, and alpha."""
+    color, alpha = band[:3], band[3:]
+    return torch.cat([(color / alpha.clamp_min(1e-6)).clamp(0, 1), alpha])
 
 
 def _lay(
     stroke: Stroke, one: Tensor, box: Sequence[int], band: Tensor, top: int, height: int
 ) -> None:
-    """Lay one stroke (D,) over the rows of a canvas from `top` on, in place, inside its box."""
+    """Lay one stroke (D,) over rows (3 or 4, rows, W) from `top` on, in place, inside its box."""
     left, start, right, end = box
     start, end = max(start, top), min(end, top + band.shape[1])
     if start >= end:
@@ -86,4 +94,6 @@ def _lay(
     corner = torch.tensor([[left, start]], device=one.device)
     alpha = stroke.rasterize_window(shape, height, band.shape[2], corner, end - start, right - left)
     window = band[:, start - top : end - top, left:right]
-    window += alpha[0] * (color.view(3, 1, 1) - window)
+    if len(band) > len(color):
+        color = torch.cat([color, color.new_ones(1)])  # paint is opaque
+    window += alpha[0] * (color.view(-1, 1, 1) - window)

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -18,12 +18,12 @@ from tqdm import tqdm
 from painting.canvas import to_float
 from painting.drawing import draw
 from painting.errors import UserError
+from painting.exporters import Exporter, Png
 from painting.figures import save_sheet
-from painting.film import Export, find_exports
-from painting.images import find_images, read_image, resize_image, write_png
+from painting.images import find_images, read_image, resize_image
 from painting.painters import Painter
-from painting.picture import draw_picture
 from painting.record import StrokeRecord, write_record
+from painting.sizes import asked_size
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,6 @@ Source = str | Path | Sequence[str | Path]
 _SHEET = "paintings.png"
 _SHEET_COLUMNS = 8
 _SHEET_PICTURES = 64
-_LARGEST = 20_000  # pixels on the longer side of a painting
 _RESERVED = frozenset({"run.log", "summary.json", _SHEET})  # names that a run folder needs itself
 _MEASURES = ("l2", "psnr", "ssim")
 _SHOWN = ("target", "canvas")
@@ -54,7 +53,7 @@ def paint(
     images: Source | None,
     folder: str | Path,
     size: int | None = None,
-    export: str | Sequence[str] | None = ("gif",),
+    export: Mapping[str, Exporter] | None = None,
     device: torch.device | str = "cpu",
 ) -> dict[str, float]:
     """Paint pictures.
@@ -68,7 +67,7 @@ def paint(
         images: A file, a folder, a glob, or a list of them.
         folder: The run folder.
         size: Longer side of the paintings in pixels; each picture's own by default.
-        export: What else to write: names in `painting.film.EXPORTS`.
+        export: What else to write, by name.
         device: Where to paint.
 
     Returns:
@@ -77,11 +76,12 @@ def paint(
 
     Raises:
         UserError: No picture can be read, a picture asked for by name cannot, the size makes no
-            sense, or an export is unknown.
+            sense, or an export lacks what it needs.
     """
-    exports = find_exports(export)
-    if size is not None and not 1 <= size <= _LARGEST:
-        raise UserError(f"size={size} makes no sense", f"give 1 to {_LARGEST} pixels")
+    exports = {"png": Png(), **(export or {})}
+    for one in exports.values():
+        one.check()
+    asked_size(1, 1, size)  # an error now, not after the first painting
     pictures = _find(images)
     names = _folder_names(pictures)
     done: list[_Painted] = []
@@ -92,7 +92,7 @@ def paint(
             if image is not None:
                 strokes, painted = _paint_one(painter, image, device, bar)
                 done.append(painted)
-                _write(painter, strokes, image, size, Path(folder) / name, exports)
+                _write(painter, strokes, image, size, Path(folder) / name, exports.values())
             bar.update(painter.steps * (number + 1) - bar.n)  # also past a skipped picture
     if not done:
         raise UserError(
@@ -162,17 +162,12 @@ def _paint_one(
 
 def _write(
     painter: Painter, strokes: Tensor, image: NDArray[np.uint8], size: int | None, folder: Path,
-    exports: Mapping[str, Export],
+    exports: Iterable[Exporter],
 ) -> None:  # fmt: skip
     """Write what is left behind of one picture."""
-    height, width = image.shape[:2]
-    if size is not None:
-        share = size / max(height, width)
-        height, width = max(1, round(height * share)), max(1, round(width * share))
+    height, width = asked_size(*image.shape[:2], size)
     red, green, blue = painter.background
     record = StrokeRecord(painter.stroke, strokes, width, height, (red, green, blue))
-    picture = draw_picture(painter.stroke, strokes, height, width, painter.background)
-    write_png(folder / "painting.png", picture)
     write_record(folder / "strokes.json", record)
-    for name, export in exports.items():
-        export(folder / f"painting.{name}", record)
+    for export in exports:
+        export.write(folder, record)

@@ -1,0 +1,91 @@
+"""A painting as one HTML file that paints itself."""
+
+import base64
+import json
+from importlib.resources import files
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from painting.canvas import to_uint8
+from painting.exporters.base import STEM, Exporter
+from painting.images import atomic_write
+from painting.record import StrokeRecord
+from painting.strokes import marks
+from painting.strokes.marks import Points
+
+_UNIT = 100  # of a pixel: the player's UNIT
+_PLACE = "/*PAINTING*/"
+
+
+class Html(Exporter):
+    """`painting.html`: plays the strokes, with pause, a slider, speeds, and a stroke's number.
+
+    One file that needs nothing else.
+    """
+
+    def write(self, folder: Path, painting: StrokeRecord) -> Path:
+        """See `Exporter.write`."""
+        path = folder / f"{STEM}.html"
+        player = files("painting.exporters").joinpath("player.html").read_text(encoding="utf-8")
+        text = json.dumps(_content(painting), allow_nan=False, separators=(",", ":"))
+        with atomic_write(path) as temporary:
+            temporary.write_text(player.replace(_PLACE, text), encoding="utf-8")
+        return path
+
+
+def _content(painting: StrokeRecord) -> dict[str, object]:
+    """What player.html says that it needs."""
+    stroke, stamps = painting.stroke, list[str]()
+    strokes = []
+    for one in painting.strokes:
+        mark = stroke.mark(one[: stroke.shape_dim], painting.height, painting.width)
+        if isinstance(mark, marks.Stamp) and not stamps:  # a kind has one brush
+            stamps.append(_white(mark))
+        strokes.append([_color(one[stroke.shape_dim :]), *_opacity(mark), *_numbers(mark)])
+    background = painting.background
+    return {
+        "width": painting.width,
+        "height": painting.height,
+        "background": None if background is None else _color(one.new_tensor(background)),
+        "stamps": stamps,
+        "strokes": strokes,
+    }
+
+
+def _color(color: Tensor) -> str:
+    return "#" + bytes(to_uint8(color).tolist()).hex()
+
+
+def _opacity(mark: marks.Mark) -> tuple[float, float]:
+    """At the start and at the end."""
+    ends = np.atleast_1d(mark.opacity)
+    return round(float(ends[0]), 4), round(float(ends[-1]), 4)
+
+
+def _numbers(mark: marks.Mark) -> tuple[str, list[float]]:
+    """The letter of the kind of mark, and its numbers."""
+    if isinstance(mark, marks.Disc):
+        return "d", _units([*mark.center, mark.radius])
+    if isinstance(mark, marks.Area):
+        return "a", _units(mark.corners.flatten())
+    if isinstance(mark, marks.Path):
+        return "p", _units(np.column_stack([mark.points, mark.radii]).flatten())
+    return "s", [*_units([*mark.center, *mark.size]), round(mark.angle, 5)]
+
+
+def _units(lengths: Points | list[float]) -> list[float]:
+    whole: list[float] = np.rint(np.asarray(lengths) * _UNIT).astype(int).tolist()
+    return whole
+
+
+def _white(stamp: marks.Stamp) -> str:
+    """A brush as white paint whose alpha is the brush, a data URI."""
+    white = np.full((*stamp.paint.shape, 4), 255, dtype=np.uint8)
+    white[..., 3] = stamp.paint
+    buffer = BytesIO()
+    Image.fromarray(white).save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
