@@ -17,7 +17,7 @@ ALL_CHOICES = [(group, choice) for group in groups(CONF) for choice in choices(C
 
 def test_groups_are_those_of_the_design() -> None:
     expected = "task data stroke renderer agent reward replay exploration painter trainer logger"
-    assert set(groups(CONF)) == {*expected.split(), "callbacks", "experiment", "schedule"}
+    assert set(groups(CONF)) == {*expected.split(), "callbacks", "experiment", "schedule", "export"}
 
 
 def test_default_choices(compose_config: Compose) -> None:
@@ -38,12 +38,12 @@ def test_default_choices(compose_config: Compose) -> None:
         "experiment": None,
     }
     assert {group: chosen[group] for group in expected} == expected
+    assert list(compose_config("task=train").export) == ["gif"]
 
 
 def test_default_knobs(compose_config: Compose) -> None:
     cfg = compose_config("task=train", "data=mnist")
     knobs = {"canvas", "strokes", "bundle", "batch_size", "seed", "resume", "image", "size"}
-    knobs.add("export")
     assert {knob: OmegaConf.to_container(cfg, resolve=False)[knob] for knob in knobs} == {
         "canvas": {"size": 128, "background": [0, 0, 0]},
         "strokes": "${task.strokes}",
@@ -53,7 +53,6 @@ def test_default_knobs(compose_config: Compose) -> None:
         "resume": None,
         "image": None,
         "size": None,
-        "export": ["gif"],
     }
     assert cfg.data.root is None
     assert cfg.data.cache == "data/"

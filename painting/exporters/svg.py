@@ -75,9 +75,7 @@ class Svg(Exporter):
         box = f'x="{x}" y="{y}" width="{width}" height="{height}"'
         yield f'<mask id="m{number}" maskUnits="userSpaceOnUse" {box}>'
         for hull, opacity in zip(hulls, path.opacity, strict=True):
-            # 100 / 255 of a percent is a level; whole levels would show as steps.
-            grey = f"{100 * opacity:.4g}%"
-            yield f'<path d="{hull}" fill="rgb({grey},{grey},{grey})"/>'
+            yield f'<path d="{hull}" fill="{_hex([opacity] * 3)}"/>'
         yield f'</mask><rect {box} fill="{color}" mask="url(#m{number})"/>'
 
     def _hulls(self, path: marks.Path) -> Iterator[str]:

@@ -34,19 +34,28 @@ class PenStroke(Stroke):
         radii = radii.clamp_min(THINNEST)[..., None]
         return (points - radii).amin(1), (points + radii).amax(1)
 
-    def _polyline(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
+    def _polyline(
+        self, shape: Tensor, frame: Frame, segments: int | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Points (N, M + 1, 2) and radii (N, M + 1) in pixels of the frame."""
+        segments = segments or _segments(frame.height, frame.width)
         radius0, radius1 = shape[:, self.columns(["radius0", "radius1"]), None].unbind(1)
-        t = torch.linspace(0, 1, _segments(frame.height, frame.width) + 1).to(shape)  # (M + 1,)
+        t = torch.linspace(0, 1, segments + 1).to(shape)  # (M + 1,)
         radii = frame.radius(radius0 + (radius1 - radius0) * t)
         return frame.pixels(self.curve(shape, t)), radii
 
     def mark(self, shape: Tensor, height: int, width: int) -> Path:
-        """See `Stroke.mark`; opacities are those that `pen_alpha` gives to each segment."""
-        points, radii = self._polyline(shape.double()[None], Frame(height, width, height, width))
+        """See `Stroke.mark`; in no more segments than its bend and its opacity need to be seen."""
+        row, frame = shape.double()[None], Frame(height, width, height, width)
         start, end = shape[self.columns(["opacity0", "opacity1"])].tolist()
-        opacity = np.linspace(start, end, radii.shape[1] - 1)
-        return Path(points[0].numpy(), radii[0].numpy(), opacity)
+        middle = self.curve(row, row.new_tensor([0.0, 0.5, 1.0]))
+        p0, p1, p2 = frame.pixels(middle)[0].numpy()
+        bend = 4 * np.linalg.norm(p0 - 2 * p1 + p2)  # |B''|, of a quadratic curve, in pixels
+        chords = math.ceil(math.sqrt(bend / (8 * _LEAVES)))
+        needed = max(2, chords, math.ceil(abs(end - start) * _SHADES))
+        segments = min(needed, _segments(height, width))
+        points, radii = self._polyline(row, frame, segments)
+        return Path(points[0].numpy(), radii[0].numpy(), np.linspace(start, end, segments))
 
     def shorten(self, shape: Tensor, longest: float) -> Tensor:
         """Shrink curves (N, S) longer than so many canvas sides towards their first point."""
@@ -65,6 +74,8 @@ class PenStroke(Stroke):
         """Points (N, M, 2), as fractions of width and height, at parameters t (M,) in [0, 1]."""
 
 
+_LEAVES = 0.1  # pixels by which a chord of a mark may leave its curve
+_SHADES = 32  # steps in which opacity goes from 0 to 1 in a mark
 _MEASURED = 32  # pieces of a curve whose chords are its length, to a thousandth
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from painting.errors import UserError
-from painting.film import find_exports
+from painting.exporters import PixelArt
 from painting.images import read_image
 from painting.palette import find_palette, pixelate
 from painting.record import StrokeRecord
@@ -74,7 +74,7 @@ def test_the_export_is_a_file_beside_the_painting(
 ) -> None:
     strokes = torch.rand(30, stroke.dim, generator=torch.Generator().manual_seed(0))
     record = StrokeRecord(stroke, strokes, 144, 96, (1.0, 1.0, 1.0))
-    find_exports("pixel")["pixel"](tmp_path / "painting.pixel", record)
+    PixelArt().write(tmp_path, record)
     assert [path.name for path in tmp_path.iterdir()] == ["pixel.png"]
     art = read_image(tmp_path / "pixel.png")
     assert art.shape == (96, 144, 3)

@@ -1,19 +1,13 @@
-"""One painting drawn at any size, and its film."""
-
-from pathlib import Path
+"""One painting drawn at any size, and on its way."""
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import painting.picture
 from painting.canvas import to_uint8
 from painting.drawing import draw, draw_each
-from painting.errors import UserError
-from painting.film import find_exports, fit_size, write_gif
 from painting.picture import draw_frames, draw_picture
-from painting.record import StrokeRecord
 from painting.strokes import Bezier, Circle, Line, Stroke, Triangle
 
 KINDS = [Bezier(), Line(), Circle(), Triangle()]
@@ -49,30 +43,12 @@ def test_frames_are_the_states_of_the_painting() -> None:
     assert (few[-1] == frames[-1]).all()
 
 
-def test_gif_is_bounded_and_holds_the_last_frame(tmp_path: Path) -> None:
-    record = StrokeRecord(Circle(), some(Circle(), 150), width=1000, height=500, background=None)
-    write_gif(tmp_path / "painting.gif", record)
-    assert [path.name for path in tmp_path.iterdir()] == ["painting.gif"]
-    with Image.open(tmp_path / "painting.gif") as film:
-        assert film.size == (480, 240)
-        assert film.info["loop"] == 0
-        # Pillow joins equal frames, which a stroke that hides nothing may cause.
-        assert 80 <= film.n_frames <= 100
-        film.seek(film.n_frames - 1)
-        assert film.info["duration"] >= 2000
-        last = np.asarray(film.convert("RGB")).astype(int)
-    finished = draw_picture(record.stroke, record.strokes, 240, 480, (0, 0, 0))
-    assert np.abs(last - finished).mean() < 12  # a palette of 256 colours
-
-
-def test_sizes_keep_the_aspect() -> None:
-    assert fit_size(300, 600, 100) == (50, 100)
-    assert fit_size(30, 60, 100) == (30, 60)
-    assert fit_size(1, 5000, 100) == (1, 100)
-
-
-def test_unknown_exports_name_the_choices() -> None:
-    with pytest.raises(UserError, match=r"export=tiff is unknown — choose from .*gif"):
-        find_exports(["gif", "tiff"])
-    assert list(find_exports("gif")) == ["gif"]
-    assert find_exports(None) == {}
+@pytest.mark.parametrize("stroke", KINDS, ids=lambda kind: kind.name)
+def test_a_transparent_painting_is_the_same_over_any_background(stroke: Stroke) -> None:
+    strokes = some(stroke)
+    layer = draw_picture(stroke, strokes, 33, 50, None).astype(float) / 255
+    color, alpha = layer[..., :3], layer[..., 3:]
+    over = color * alpha + np.array(BACKGROUND) * (1 - alpha)
+    expected = draw_picture(stroke, strokes, 33, 50, BACKGROUND)
+    assert layer.shape == (33, 50, 4)
+    assert np.abs(255 * over - expected).max() < 3  # two roundings

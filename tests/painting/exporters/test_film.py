@@ -1,0 +1,75 @@
+"""GIF and MP4 of a painting being made."""
+
+import sys
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from PIL import Image
+
+from painting.errors import UserError
+from painting.exporters import Gif, Mp4
+from painting.exporters.film import Film
+from painting.picture import draw_picture
+from painting.sizes import fit_size
+from painting.strokes import Circle
+from tests.painting.exporters.paintings import psnr, some_painting
+
+
+def test_gif_is_bounded_and_holds_the_last_frame(tmp_path: Path) -> None:
+    painting = some_painting(Circle(), 150, width=1000, height=500, background=None)
+    Gif().write(tmp_path, painting)
+    assert [path.name for path in tmp_path.iterdir()] == ["painting.gif"]
+    with Image.open(tmp_path / "painting.gif") as film:
+        assert film.size == (480, 240)
+        assert film.info["loop"] == 0
+        # Pillow joins equal frames, which a stroke that hides nothing may cause.
+        assert 75 <= film.n_frames <= 96
+        film.seek(film.n_frames - 1)
+        assert film.info["duration"] >= 2000
+        last = np.asarray(film.convert("RGB")).astype(int)
+    finished = draw_picture(painting.stroke, painting.strokes, 240, 480, (0, 0, 0))
+    assert np.abs(last - finished).mean() < 12  # a palette of 256 colours
+
+
+def test_mp4_has_its_length_rate_and_pictures(tmp_path: Path) -> None:
+    painting = some_painting(Circle(), 60, width=101, height=77)
+    path = Mp4(seconds=2, fps=10, hold=0.5, size=200).write(tmp_path, painting)
+    assert [one.name for one in tmp_path.iterdir()] == ["painting.mp4"]
+    about = iio.immeta(path, plugin="FFMPEG")
+    assert (about["fps"], about["codec"], about["size"]) == (10, "h264", (102, 78))
+    frames = iio.imread(path, plugin="FFMPEG")
+    assert len(frames) == 20 + 5
+    last = draw_picture(painting.stroke, painting.strokes, 77, 101, painting.background)
+    assert psnr(frames[-1][:77, :101], last) > 25  # colours at half the size
+    assert np.abs(frames[0].astype(int) - [51, 102, 153]).max() < 8  # the blank canvas
+    assert np.abs(frames[20].astype(int) - frames[24]).max() < 8  # it stands
+
+
+def test_a_film_has_no_more_frames_than_states(tmp_path: Path) -> None:
+    Mp4(hold=0).write(tmp_path, some_painting(Circle(), 4))
+    assert len(iio.imread(tmp_path / "painting.mp4", plugin="FFMPEG")) == 5
+
+
+def test_without_ffmpeg_only_mp4_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    Gif().check()
+    with pytest.raises(UserError, match=r"export=mp4 needs ffmpeg.*imageio-ffmpeg"):
+        Mp4().check()
+
+
+@pytest.mark.parametrize("film", [Gif, Mp4])
+@pytest.mark.parametrize(
+    "setting", [{"seconds": 0}, {"fps": 0}, {"fps": 500}, {"hold": -1}, {"size": 0}]
+)
+def test_settings_that_make_no_sense(film: type[Film], setting: dict[str, int]) -> None:
+    [(key, value)] = setting.items()
+    with pytest.raises(UserError, match=rf"export\.{film.name}\.{key}={value}"):
+        film(**setting)  # type: ignore[arg-type]
+
+
+def test_sizes_keep_the_aspect() -> None:
+    assert fit_size(300, 600, 100) == (50, 100)
+    assert fit_size(30, 60, 100) == (30, 60)
+    assert fit_size(1, 5000, 100) == (1, 100)

@@ -1,0 +1,87 @@
+"""SVG, drawn by another program, is the painting."""
+
+import re
+from io import BytesIO
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import resvg_py
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from painting.errors import UserError
+from painting.exporters import Svg
+from painting.record import StrokeRecord
+from painting.strokes import Bezier, Circle, Line, Stroke
+from painting.strokes.base import Frame
+from tests.painting.exporters.paintings import drawn, psnr, some_painting
+from tests.painting.strokes.kinds import KINDS, every_kind
+
+
+def rendered(path: Path) -> NDArray[np.uint8]:
+    png = resvg_py.svg_to_bytes(svg_path=str(path), skip_system_fonts=True)
+    with Image.open(BytesIO(bytes(png))) as image:
+        return np.asarray(image)
+
+
+@pytest.mark.parametrize(
+    "stroke", [*KINDS, *every_kind(opaque=True)], ids=lambda kind: f"{kind.name}-{kind.opaque}"
+)
+def test_it_is_the_painting(stroke: Stroke, tmp_path: Path) -> None:
+    painting = some_painting(stroke)
+    path = Svg().write(tmp_path, painting)
+    assert [one.name for one in tmp_path.iterdir()] == ["painting.svg"]
+    assert psnr(rendered(path)[..., :3], drawn(painting)) > 40
+
+
+def test_transparent_stays_transparent(tmp_path: Path) -> None:
+    painting = some_painting(Circle(), count=3, background=None)
+    found, expected = rendered(Svg().write(tmp_path, painting)), drawn(painting)
+    assert found.shape == expected.shape == (160, 240, 4)
+    assert (expected[..., 3] == 0).mean() > 0.2
+    assert psnr(found[..., 3], expected[..., 3]) > 40
+
+
+def test_a_stroke_of_one_opacity_needs_no_mask(tmp_path: Path) -> None:
+    stroke = Line(opaque=True)
+    painting = some_painting(stroke, count=7)
+    limited = StrokeRecord(stroke, stroke.limit(painting.strokes), 240, 160, (0, 0, 0))
+    text = Svg().write(tmp_path, limited).read_text()
+    assert "mask" not in text
+    assert "opacity" not in text
+    assert text.count("<path") == 7
+
+
+def test_ten_thousand_strokes_are_less_than_twenty_megabytes(tmp_path: Path) -> None:
+    random = torch.Generator().manual_seed(0)
+    shape = Bezier().place(torch.rand(200, 2, generator=random), 0.02, random)
+    shape[:, [7, 9]] = torch.rand(200, 2, generator=random)  # no opacity that stays
+    painting = some_painting(Bezier(), count=200, width=1200, height=1200)
+    painting.strokes[:, :10] = shape
+    assert Svg().write(tmp_path, painting).stat().st_size * 50 < 20e6
+
+
+def test_it_is_well_formed_and_has_the_paintings_size(tmp_path: Path) -> None:
+    root = ElementTree.parse(Svg().write(tmp_path, some_painting(Bezier(), 3))).getroot()
+    assert (root.get("width"), root.get("height")) == ("240", "160")
+    assert root.get("viewBox") == "0 0 240 160"
+    masks = {one.get("id") for one in root.iter("{http://www.w3.org/2000/svg}mask")}
+    used = re.findall(r"url\(#(\w+)\)", ElementTree.tostring(root, encoding="unicode"))
+    assert set(used) == masks
+    assert len(used) == len(masks) == 3
+
+
+def test_a_kind_without_geometry_says_so(tmp_path: Path) -> None:
+    class Dot(Stroke):
+        name = "dot"
+        parameters = ("x", "y")
+
+        def _draw(self, shape: torch.Tensor, frame: Frame) -> torch.Tensor:
+            return shape.new_zeros(len(shape), frame.rows, frame.columns)
+
+    with pytest.raises(UserError, match=r"a dot stroke has no geometry .* `mark`"):
+        Svg().write(tmp_path, some_painting(Dot()))
+    assert list(tmp_path.iterdir()) == []
