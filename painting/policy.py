@@ -40,11 +40,12 @@ class PaintingPolicy(nn.Module):
         return self.renderer.canvas_size
 
     @torch.no_grad()
-    def paint(self, target: Tensor) -> tuple[Tensor, Tensor]:
+    def paint(self, target: Tensor, canvas: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Paint pictures, without exploration, with batch statistics of training.
 
         Args:
             target: (B, 3, n, n) in [0, 1].
+            canvas: What is painted so far, likewise; blank by default.
 
         Returns:
             The strokes (B, N, D) within their limits, exactly as many as the painting has, and the
@@ -54,6 +55,8 @@ class PaintingPolicy(nn.Module):
         self.actor.eval()
         environment = self.environment
         state = environment.reset(target)
+        if canvas is not None:
+            state = state._replace(canvas=canvas)
         actions = []
         for _ in range(environment.max_steps):
             action = self.actor(environment.observe(state))

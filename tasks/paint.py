@@ -143,16 +143,18 @@ def _paint_one(
     painter: Painter, image: NDArray[np.uint8], device: torch.device | str, bar: "tqdm[NoReturn]"
 ) -> tuple[Tensor, _Painted]:
     """Find the strokes (N, D) of a picture, and measure them at canvas size."""
-    size = painter.canvas_size
-    resized = torch.from_numpy(resize_image(image, size, size))
-    target = to_float(resized.permute(2, 0, 1)).contiguous()  # (3, n, n)
+    size = painter.canvas(*image.shape[:2])
+    resized = torch.from_numpy(resize_image(image, *size))
+    target = to_float(resized.permute(2, 0, 1)).contiguous()  # (3, H, W)
+
+    start = bar.n
 
     def progress(step: int, psnr: float) -> None:
         bar.set_postfix(psnr=f"{psnr:.2f} dB", refresh=False)
-        bar.update()
+        bar.update(start + step - bar.n)
 
     strokes = painter.paint(target.to(device), progress).detach().cpu()
-    canvas = draw(painter.stroke, strokes[None], size, size, painter.background)
+    canvas = draw(painter.stroke, strokes[None], *size, painter.background)
     l2 = float((canvas[0] - target).square().mean())
     ssim = structural_similarity_index_measure(canvas, target[None], data_range=1.0)
     assert isinstance(ssim, Tensor)
@@ -165,7 +167,8 @@ def _write(
     exports: Iterable[Exporter],
 ) -> None:  # fmt: skip
     """Write what is left behind of one picture."""
-    height, width = asked_size(*image.shape[:2], size)
+    rows, columns = image.shape[:2]
+    height, width = asked_size(rows, columns, size)
     red, green, blue = painter.background
     record = StrokeRecord(painter.stroke, strokes, width, height, (red, green, blue))
     write_record(folder / "strokes.json", record)

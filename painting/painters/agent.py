@@ -1,41 +1,62 @@
-"""The painter that has learned: a trained agent."""
+"""The painter that has learned: a trained agent, on a picture of any size."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from painting.drawing import draw
 from painting.errors import UserError
 from painting.painters.base import Painter, Progress
+from painting.painters.easel import Easel
+from painting.painters.regions import Region, cover, worst_regions
 from painting.policy import PaintingPolicy, check_agreement
-from painting.strokes import Stroke
+from painting.strokes import COLOR_DIM, Stroke
+
+_BATCH = 16  # regions that the agent paints at once
+_LARGEST = 512  # pixels on the longer side of the canvas
+_FEW = 0.05  # share of new strokes that help, below which more rounds are not worth their time
 
 
 class AgentPainter(Painter):
-    """Paints with an agent, in one go.
+    """Paints with an agent: first the whole picture, then ever smaller regions of it.
+
+    The agent sees squares of its own size, so nothing is squashed: a picture that is not square is
+    covered by several. Each round takes the regions where most error is left, half as large as
+    the round before's. The agent goes on from what is painted there; its strokes become strokes of
+    the picture, which end where they end and not at a region's border. Those that make the whole
+    picture worse are left out, and their number is spent elsewhere.
 
     Args:
-        policy: The agent; its canvas, stroke kind, number of strokes and background are used.
+        policy: The agent; its canvas size, stroke kind and background are used.
+        strokes: How many strokes, N; the agent's own by default.
+
+    Raises:
+        UserError: The number makes no sense.
     """
 
-    steps = 1
-
-    def __init__(self, policy: PaintingPolicy) -> None:
+    def __init__(self, policy: PaintingPolicy, strokes: int | None = None) -> None:
         self.policy = policy
         self.stroke = policy.stroke
-        self.strokes = policy.environment.strokes
-        self.canvas_size = policy.canvas_size
-        self.background = policy.environment.background
+        self.strokes = policy.environment.strokes if strokes is None else strokes
+        self.background: Sequence[float] = policy.environment.background
+        if self.strokes < 1:
+            raise UserError(f"strokes={strokes} makes no sense", "give 1 or more")
+        self.steps = self.strokes
+        # The policy's strokes are within the limits; these would be applied to them again.
+        self._free = type(self.stroke)(**self.stroke.options())
 
     @classmethod
-    def load(cls, weights: str | Path | None, stroke: Stroke | None = None) -> "AgentPainter":
+    def load(
+        cls, weights: str | Path | None, stroke: Stroke | None = None, strokes: int | None = None
+    ) -> "AgentPainter":
         """Make the painter of an exported agent.
 
         Args:
             weights: An exported `agent/` folder or a run folder.
             stroke: Of this, only the limits count: where some are set they must be the agent's own.
+            strokes: How many strokes; the agent's own by default.
 
         Raises:
             UserError: None is given, it does not hold an agent, or one of other limits.
@@ -50,16 +71,71 @@ class AgentPainter(Painter):
             f"stroke.{key}": value for key, value in (stroke.limits() if stroke else {}).items()
         }
         check_agreement(weights, asked, policy.stroke.geometry())
-        return cls(policy)
+        return cls(policy, strokes)
+
+    def canvas(self, height: int, width: int) -> tuple[int, int]:
+        """See `Painter.canvas`: the agent's own size, twice that for each further round."""
+        size = self.policy.canvas_size
+        passes = self.strokes / self.policy.environment.strokes
+        aspect = max(height, width) / min(height, width)
+        while passes > 2 * aspect and 2 * size * aspect <= _LARGEST:
+            size, passes = 2 * size, passes / 4
+        longer = 8 * round(size * aspect / 8)
+        return (longer, size) if height > width else (size, longer)
 
     @torch.no_grad()
     def paint(self, target: Tensor, progress: Progress | None = None) -> Tensor:
         """See `Painter.paint`."""
-        size = self.canvas_size
-        policy = self.policy.to(target.device)
-        strokes, _ = policy.paint(target[None])
-        if progress is not None:
-            canvas = draw(self.stroke, strokes, size, size, self.background)
-            error = functional.mse_loss(canvas[0], target)
-            progress(1, float(-10 * error.clamp_min(1e-10).log10()))
-        return strokes[0]
+        self.policy.to(target.device)
+        easel = Easel(self._free, target, self.background)
+        strokes = target.new_empty(0, self.stroke.dim)
+        regions = cover(*target.shape[1:])
+        side = regions[0].side
+        while len(strokes) < self.strokes:
+            new = self._propose(easel.canvas(strokes), target, regions)
+            strokes = torch.cat([strokes, self._chosen(easel, strokes, new, side)])
+            error = (easel.canvas(strokes) - target).square().mean(0)  # (H, W)
+            if progress is not None:
+                progress(len(strokes), float(-10 * error.mean().clamp_min(1e-10).log10()))
+            side = max(self.policy.canvas_size, side // 2)
+            passes = (self.strokes - len(strokes)) // self.policy.environment.strokes
+            regions = worst_regions(error.cpu(), side, max(1, passes)) or cover(*target.shape[1:])
+        return strokes
+
+    def _propose(self, canvas: Tensor, target: Tensor, regions: Sequence[Region]) -> Tensor:
+        """The agent's strokes for each of the regions, within its limits: (R * P, D)."""
+        size, device = self.policy.canvas_size, target.device
+        height, width = target.shape[1:]
+        proposed = []
+        for start in range(0, len(regions), _BATCH):
+            batch = regions[start : start + _BATCH]
+            seen = (
+                torch.stack([region.of(image) for region in batch]) for image in (target, canvas)
+            )
+            strokes, _ = self.policy.paint(*(_resized(images, size) for images in seen))
+            for region, own in zip(batch, strokes, strict=True):
+                corner = torch.tensor([region.left / width, region.top / height], device=device)
+                sides = torch.tensor([region.side / width, region.side / height], device=device)
+                shape, color = own.split([self.stroke.shape_dim, COLOR_DIM], dim=1)
+                shape = self.stroke.moved(shape, corner, sides, region.side / min(height, width))
+                proposed.append(torch.cat([shape, color], dim=1))
+        return torch.cat(proposed)
+
+    def _chosen(self, easel: Easel, strokes: Tensor, new: Tensor, side: int) -> Tensor:
+        """Those of the new strokes that are laid, in order: at most as many as are to come."""
+        left = self.strokes - len(strokes)
+        if len(new) == left:
+            return new
+        worth = easel.worth(torch.cat([strokes, new]))[len(strokes) :]
+        if len(new) > left:
+            return new[worth.argsort(descending=True, stable=True)[:left].sort()[0]]
+        helpful = worth > 0
+        done = side <= self.policy.canvas_size and helpful.sum() < _FEW * len(new)
+        return new if done else new[helpful]  # when next to nothing helps, they come to an end
+
+
+def _resized(images: Tensor, size: int) -> Tensor:
+    """Square pictures (B, 3, s, s) as (B, 3, size, size)."""
+    if images.shape[-1] == size:
+        return images
+    return functional.interpolate(images, (size, size), mode="bilinear", antialias=True)

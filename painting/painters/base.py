@@ -17,23 +17,28 @@ class Painter(ABC):
     Attributes:
         stroke: The stroke kind.
         strokes: How many strokes a painting has.
-        canvas_size: Pixels on a side of the square canvas on which the strokes are found.
         background: RGB in [0, 1] of the blank canvas.
-        steps: How often `paint` reports its progress.
+        steps: What `paint` counts up to in its reports of progress.
     """
 
     stroke: Stroke
     strokes: int
-    canvas_size: int
     background: Sequence[float]
     steps: int
+
+    @abstractmethod
+    def canvas(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns of the canvas on which the strokes of a picture of this size are found.
+
+        Nearly of its aspect ratio: strokes are in fractions of both sides.
+        """
 
     @abstractmethod
     def paint(self, target: Tensor, progress: Progress | None = None) -> Tensor:
         """Find the strokes of one picture.
 
         Args:
-            target: (3, n, n) in [0, 1] with n = `canvas_size`; its device is used.
+            target: (3, H, W) in [0, 1] of a size that `canvas` gave; its device is used.
             progress: Called after each of the `steps`.
 
         Returns:

@@ -90,7 +90,9 @@ class Proposer:
     def _best_of_tries(self, canvas: Tensor, center: Tensor, scale: float) -> Tensor:
         """The best stroke (n, D) of many around each of the places (n, 2)."""
         every = center.repeat_interleave(self.tries, dim=0)
-        shape = self.stroke.place(every, scale, self.generator).to(canvas.device)  # (C, S)
+        height, width = canvas.shape[1:]
+        sides = width / min(height, width), height / min(height, width)
+        shape = self.stroke.place(every, scale, self.generator, sides).to(canvas.device)  # (C, S)
         color, gain = self._best_colors(canvas, self.stroke.limit_shape(shape))
         best = gain.view(-1, self.tries).argmax(1)
         best += torch.arange(len(center), device=best.device) * self.tries

@@ -8,31 +8,25 @@ What moves are free strokes; what is drawn, in the end and on the way, are these
 of their kind (`Stroke.limit`).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from painting.canvas import blank_canvas, to_array
+from painting.canvas import to_array
 from painting.errors import UserError
 from painting.painters.base import Painter, Progress
-from painting.painters.fitting import fit_colors, stroke_worth
+from painting.painters.easel import TILE, Easel
 from painting.painters.greedy import Proposer
 from painting.painters.schedule import cooling, plan
-from painting.painters.tiles import (
-    Tiling,
-    composite_rows,
-    from_tiles,
-    rasterize_rows,
-    tile_strokes,
-    to_tiles,
-)
 from painting.palette import find_palette
 from painting.strokes import COLOR_DIM, Stroke
 
-_TILE = 8  # pixels; divides every canvas size, and wastes little on small strokes
+_LARGEST = 512  # pixels on the longer side
+_LEAST = 128
+_PER_STROKE = 10  # pixels on a side for the square root of the number of strokes
 _BETAS = (0.9, 0.9)  # the scene changes under a stroke: a long memory of squares only slows it
 
 
@@ -43,10 +37,10 @@ class OptimizePainter(Painter):
     Attributes:
         stroke: The stroke kind.
         strokes: How many strokes, N.
-        canvas_size: Pixels on a side of the square canvas, a multiple of 8.
+        work_size: Pixels on the longer side of the canvas; by default what so many strokes need.
         background: RGB in [0, 1] of the blank canvas.
         steps: Gradient steps: the budget. The same number gives the same painting.
-        learning_rate: Adam's for coordinates, in canvas sides a step; twice that for all else.
+        learning_rate: Adam's for coordinates, in shorter sides a step; twice that for all else.
         tries: Random candidates per new stroke.
         focus: How much new strokes keep to where the error is largest (0: not at all).
         moves: How often the least useful strokes are put elsewhere.
@@ -60,7 +54,7 @@ class OptimizePainter(Painter):
 
     stroke: Stroke
     strokes: int
-    canvas_size: int = 128
+    work_size: int | None = None
     background: Sequence[float] = (0.0, 0.0, 0.0)
     steps: int = 700
     learning_rate: float = 0.02
@@ -76,15 +70,21 @@ class OptimizePainter(Painter):
         counts |= {"painter.tries": self.tries, "painter.fit_every": self.fit_every}
         for key, value in counts.items():
             _require(value >= 1, f"{key}={value}", "a whole number of at least 1")
-        size = self.canvas_size
-        _require(
-            size >= _TILE and size % _TILE == 0, f"canvas.size={size}", f"a multiple of {_TILE}"
-        )
+        size = self.work_size
+        fits = size is None or TILE <= size <= _LARGEST
+        _require(fits, f"painter.work_size={size}", f"{TILE} to {_LARGEST} pixels")
         rate = self.learning_rate
         _require(rate > 0, f"painter.learning_rate={rate}", "a positive number")
         _require(self.focus >= 0, f"painter.focus={self.focus}", "0 or more")
         _require(self.moves >= 0, f"painter.moves={self.moves}", "0 or more")
         _require(0 <= self.moved < 1, f"painter.moved={self.moved}", "a share from 0 to below 1")
+
+    def canvas(self, height: int, width: int) -> tuple[int, int]:
+        """See `Painter.canvas`: whole tiles."""
+        enough = max(_LEAST, _PER_STROKE * math.sqrt(self.strokes))
+        longer = self.work_size or min(_LARGEST, round(enough))
+        tiles = longer / max(height, width) / TILE
+        return max(1, round(height * tiles)) * TILE, max(1, round(width * tiles)) * TILE
 
     def paint(self, target: Tensor, progress: Progress | None = None) -> Tensor:
         """See `Painter.paint`."""
@@ -92,9 +92,10 @@ class OptimizePainter(Painter):
         stroke = self.stroke
         if isinstance(stroke.palette, int):
             stroke = stroke.with_palette(find_palette(to_array(target), stroke.palette))
-        proposer = Proposer(stroke, target, _TILE, self.tries, self.focus, generator)
-        easel = _Easel(stroke, target, self.background)
-        events = plan(self.strokes, self.steps, self.moves, self.moved)
+        proposer = Proposer(stroke, target, TILE, self.tries, self.focus, generator)
+        easel = Easel(stroke, target, self.background)
+        aspect = max(target.shape[1:]) / min(target.shape[1:])
+        events = plan(self.strokes, self.steps, self.moves, self.moved, aspect)
         strokes = target.new_empty(0, stroke.dim)
         adam = _Adam(strokes)
         rate = self._rates(target)
@@ -117,86 +118,12 @@ class OptimizePainter(Painter):
         return easel.finish(strokes)
 
     def _rates(self, target: Tensor) -> Tensor:
-        """Learning rate of each number of a stroke, (D,)."""
-        names, pace = self.stroke.parameters, self.stroke.pace
-        factor = [pace if name.startswith(("x", "y")) else 2.0 for name in names]
+        """Learning rate of each number of a stroke, (D,): the same in pixels along both sides."""
+        height, width = target.shape[1:]
+        pace = self.stroke.pace * min(height, width)
+        paces = {"x": pace / width, "y": pace / height}
+        factor = [paces.get(name[0], 2.0) for name in self.stroke.parameters]
         return target.new_tensor(factor + [2.0] * COLOR_DIM) * self.learning_rate
-
-
-@dataclass
-class _Drawing:
-    """Strokes drawn on the tiles, all in the tiling's order."""
-
-    tiling: Tiling
-    alpha: Tensor  # (R, 1, T, T), without a gradient
-    color: Tensor  # (N, 3), within the palette
-    ground: Tensor  # (K, 3, T, T)
-    target: Tensor  # (K, 3, T, T)
-    canvas: Tensor  # (K, 3, T, T)
-
-    @property
-    def error(self) -> Tensor:
-        """Mean squared error, a scalar."""
-        return functional.mse_loss(self.canvas, self.target)
-
-
-class _Easel:
-    """The blank canvas beside the target (3, n, n), both cut into tiles."""
-
-    def __init__(self, stroke: Stroke, target: Tensor, background: Sequence[float]) -> None:
-        self.stroke = stroke
-        self.height, self.width = target.shape[1:]
-        blank = blank_canvas(1, self.height, self.width, background, target.device)[0]
-        self.ground = to_tiles(blank, _TILE)
-        self.target = to_tiles(target, _TILE)
-
-    def draw(self, strokes: Tensor) -> _Drawing:
-        """Draw free strokes (N, D) within their limits, differentiably."""
-        shape, color = self._split(self.stroke.limit(strokes))
-        tiling = tile_strokes(self.stroke, shape, self.height, self.width, _TILE)
-        alpha = rasterize_rows(self.stroke, shape, tiling, self.height, self.width, _TILE)
-        ground, target = self.ground[tiling.order], self.target[tiling.order]
-        canvas = composite_rows(ground, alpha, color, tiling)
-        return _Drawing(tiling, alpha.detach(), color.detach(), ground, target, canvas)
-
-    @torch.no_grad()
-    def canvas(self, strokes: Tensor) -> Tensor:
-        """Draw strokes (N, D) as one canvas (3, n, n)."""
-        drawing = self.draw(strokes)
-        tiles = torch.empty_like(drawing.canvas)
-        tiles[drawing.tiling.order] = drawing.canvas
-        return from_tiles(tiles, self.height, self.width)
-
-    @torch.no_grad()
-    def most_useful(self, strokes: Tensor, remove: int) -> Tensor:
-        """All but the `remove` strokes that would be missed least, as indices in painting order."""
-        if not remove:
-            return torch.arange(len(strokes), device=strokes.device)
-        drawing = self.draw(strokes)
-        alpha, color, ground, target = drawing.alpha, drawing.color, drawing.ground, drawing.target
-        worth = stroke_worth(alpha, color, ground, target, drawing.tiling)
-        return worth.argsort(stable=True)[remove:].sort()[0]
-
-    def fit(self, strokes: Tensor, drawing: _Drawing, ridge: float) -> Tensor:
-        """Strokes with fitted colours; `ridge` is a share of the canvas's pixels."""
-        shape, color = self._split(strokes)
-        alpha, ground, target = drawing.alpha, drawing.ground, drawing.target
-        weight = ridge * self.height * self.width
-        color = fit_colors(alpha, color, ground, target, drawing.tiling, weight)
-        return torch.cat([shape, color], dim=1)
-
-    @torch.no_grad()
-    def finish(self, strokes: Tensor) -> Tensor:
-        """Fit the colours to the final shapes, where that helps; the result is within limits."""
-        drawing = self.draw(strokes)
-        fitted = strokes
-        for _ in range(3):  # colours cut to [0, 1] leave something for the others to make good
-            fitted = self.fit(fitted, drawing, ridge=1e-6)
-        better = self.draw(fitted).error < drawing.error
-        return self.stroke.limit(fitted if better else strokes)
-
-    def _split(self, strokes: Tensor) -> tuple[Tensor, Tensor]:
-        return strokes[:, : self.stroke.shape_dim], strokes[:, self.stroke.shape_dim :]
 
 
 class _Adam:

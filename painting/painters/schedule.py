@@ -17,7 +17,7 @@ class Event:
     Attributes:
         remove: How many of the least useful strokes are taken away.
         add: How many are laid over the others.
-        scale: Radius of the new ones, as a fraction of the canvas's side.
+        scale: Radius of the new ones, as a fraction of the canvas's shorter side.
     """
 
     remove: int
@@ -25,7 +25,9 @@ class Event:
     scale: float
 
 
-def plan(strokes: int, steps: int, moves: int, moved: float) -> dict[int, Event]:
+def plan(
+    strokes: int, steps: int, moves: int, moved: float, aspect: float = 1.0
+) -> dict[int, Event]:
     """Coarse to fine: stages of ever more and smaller strokes, then moves.
 
     Args:
@@ -33,6 +35,7 @@ def plan(strokes: int, steps: int, moves: int, moved: float) -> dict[int, Event]
         steps: How many steps there are.
         moves: How often strokes are moved after all are there.
         moved: Share of the strokes that each move takes away and lays anew.
+        aspect: The canvas's longer side over its shorter one.
 
     Returns:
         Events by the step before which they happen; the first one is before step 0.
@@ -45,12 +48,12 @@ def plan(strokes: int, steps: int, moves: int, moved: float) -> dict[int, Event]
         after = round(first * (strokes / first) ** (stage / max(1, stages - 1)))
         step = int(_GROWING * steps * stage / stages)
         earlier = events[step].add if step in events else 0  # in a run of few steps
-        events[step] = Event(0, after - before + earlier, _radius(after))
+        events[step] = Event(0, after - before + earlier, _radius(after, aspect))
         before = after
     count = int(moved * strokes)
     for move in range(1, moves + 1 if count else 1):
         step = int(steps * (_GROWING + (_MOVING - _GROWING) * move / moves))
-        events.setdefault(step, Event(count, count, _radius(strokes)))
+        events.setdefault(step, Event(count, count, _radius(strokes, aspect)))
     return events
 
 
@@ -59,6 +62,6 @@ def cooling(step: int, steps: int) -> float:
     return _LAST_RATE + (1 - _LAST_RATE) * (1 + math.cos(math.pi * step / steps)) / 2
 
 
-def _radius(count: int) -> float:
-    """Radius with which `count` strokes cover the canvas well, as a fraction of its side."""
-    return min(0.25, 0.5 / math.sqrt(count))
+def _radius(count: int, aspect: float) -> float:
+    """Radius with which `count` strokes cover the canvas, as a fraction of its shorter side."""
+    return min(0.25, 0.5 * math.sqrt(aspect / count))

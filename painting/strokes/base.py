@@ -1,8 +1,7 @@
 """The interface of a stroke kind."""
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from inspect import isabstract
 from typing import Any, ClassVar
 
@@ -13,13 +12,14 @@ from painting.errors import UserError
 from painting.strokes.frame import Frame, unit
 from painting.strokes.limits import Limited
 from painting.strokes.marks import Mark
+from painting.strokes.recorded import Recorded
 
 __all__ = ["COLOR_DIM", "Frame", "Stroke", "loaded_kinds"]
 
 COLOR_DIM = 3
 
 
-class Stroke(Limited, ABC):
+class Stroke(Limited, Recorded, ABC):
     """One kind of stroke: what its parameters are called, and the exact drawing of its shape.
 
     A *shape* is a vector (S,) in [0, 1], one number per name in `parameters`; a *stroke* is a shape
@@ -32,12 +32,9 @@ class Stroke(Limited, ABC):
     Attributes:
         name: What the kind is called in records.
         parameters: The names of a shape's numbers, in order.
-        turn: By which angle, in radians, a shape can be turned to look the same again: what an
-            angle of 1 in the vector stands for.
         pace: How fast an optimizer should move coordinates, beside what is usual.
     """
 
-    turn: ClassVar[float] = 2 * math.pi
     pace: ClassVar[float] = 1.0
 
     @property
@@ -83,8 +80,9 @@ class Stroke(Limited, ABC):
         return self.limit_shape(free)
 
     def place(
-        self, center: Tensor, scale: float, generator: torch.Generator | None = None
-    ) -> Tensor:
+        self, center: Tensor, scale: float, generator: torch.Generator | None = None,
+        sides: tuple[float, float] = (1.0, 1.0),
+    ) -> Tensor:  # fmt: skip
         """Random shapes of full paint, of about one size, around given places: before `limit`.
 
         A parameter whose name starts with x or y is a coordinate here; a kind in whose vector one
@@ -94,6 +92,7 @@ class Stroke(Limited, ABC):
             center: (N, 2), x and y as fractions of width and height.
             scale: Half the stroke's width, roughly, as a fraction of the shorter side.
             generator: Source of randomness, on `center`'s device.
+            sides: Width and height of the canvas, in shorter sides.
 
         Returns:
             (N, S) in [0, 1].
@@ -104,8 +103,8 @@ class Stroke(Limited, ABC):
         for column, name in enumerate(self.parameters):
             random = shape[:, column]
             if name.startswith(("x", "y")):
-                middle = center[:, 0 if name.startswith("x") else 1]
-                shape[:, column] = middle + spread * (2 * random - 1)
+                axis = 0 if name.startswith("x") else 1
+                shape[:, column] = center[:, axis] + spread / sides[axis] * (2 * random - 1)
             elif name.startswith(("radius", "width", "height", "size")):
                 full = 1 if name.startswith("radius") else 2
                 least, reach = unit(name)
@@ -200,42 +199,6 @@ class Stroke(Limited, ABC):
         """
         high = shape.new_tensor([frame.width, frame.height]).expand(len(shape), 2)
         return torch.zeros_like(high), high
-
-    def to_record(self, shape: Tensor) -> dict[str, float]:
-        """One shape (S,) as it stands in `strokes.json`: absolute points, every number in its unit.
-
-        Radii and lengths become fractions of the picture's shorter side, angles radians (`unit`);
-        everything else stays as it is, unless a kind's vector is relative and it overrides this.
-        """
-        record = {}
-        for name, value in zip(self.parameters, shape.double().tolist(), strict=True):
-            offset, scale = unit(name, self.turn)
-            record[name] = offset + scale * value
-        return record
-
-    def from_record(self, record: Mapping[str, float]) -> Tensor:
-        """The shape vector (S,), float32, of a record: the inverse of `to_record`.
-
-        Raises:
-            UserError: A parameter is missing, unknown or not a number.
-        """
-        if set(record) != set(self.parameters):
-            raise UserError(
-                f"a {self.name} stroke has the shape parameters {sorted(record)}",
-                f"give {', '.join(self.parameters)}",
-            )
-        values = []
-        try:
-            for name in self.parameters:
-                offset, scale = unit(name, self.turn)
-                values.append((float(record[name]) - offset) / scale)
-        except (TypeError, ValueError) as error:
-            raise UserError(
-                f"a {self.name} stroke holds what is not a number", "mend it"
-            ) from error
-        if not all(math.isfinite(value) for value in values):
-            raise UserError(f"a {self.name} stroke holds a number that is not finite", "mend it")
-        return torch.tensor(values, dtype=torch.float32)
 
     def into_range(self, strokes: Tensor) -> Tensor:
         """Strokes (N, D) or shapes (N, S) back in [0, 1]: angles turn on, all else is cut off."""

@@ -100,6 +100,7 @@ class Bezier(PenStroke):
         "x0", "y0", "x1", "y1", "x2", "y2", "radius0", "opacity0", "radius1", "opacity1",
     )  # fmt: skip
     end = ("x2", "y2")
+    relative = ("x1", "y1")
 
     def curve(self, shape: Tensor, t: Tensor) -> Tensor:
         """Points (N, M, 2) of the curve."""
@@ -109,10 +110,11 @@ class Bezier(PenStroke):
         return (1 - t).square() * p0 + 2 * t * (1 - t) * p1 + t.square() * p2
 
     def place(
-        self, center: Tensor, scale: float, generator: torch.Generator | None = None
-    ) -> Tensor:
+        self, center: Tensor, scale: float, generator: torch.Generator | None = None,
+        sides: tuple[float, float] = (1.0, 1.0),
+    ) -> Tensor:  # fmt: skip
         """Random shapes around given places; the control point, being relative, is anywhere."""
-        shape = super().place(center, scale, generator)
+        shape = super().place(center, scale, generator, sides)
         shape[:, 2:4] = torch.rand(len(center), 2, generator=generator, device=center.device)
         return shape
 

@@ -1,0 +1,105 @@
+"""A canvas beside its target, cut into tiles: what painters draw on and judge strokes by.
+
+Letters in comments: N strokes, K tiles, R rows, T pixels on a tile's side.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from painting.canvas import blank_canvas
+from painting.painters.fitting import fit_colors, stroke_worth
+from painting.painters.tiles import (
+    Tiling,
+    composite_rows,
+    from_tiles,
+    rasterize_rows,
+    tile_strokes,
+    to_tiles,
+)
+from painting.strokes import Stroke
+
+TILE = 8  # pixels; divides every canvas size, and wastes little on small strokes
+
+
+@dataclass
+class Drawing:
+    """Strokes drawn on the tiles, all in the tiling's order."""
+
+    tiling: Tiling
+    alpha: Tensor  # (R, 1, T, T), without a gradient
+    color: Tensor  # (N, 3), within the palette
+    ground: Tensor  # (K, 3, T, T)
+    target: Tensor  # (K, 3, T, T)
+    canvas: Tensor  # (K, 3, T, T)
+
+    @property
+    def error(self) -> Tensor:
+        """Mean squared error, a scalar."""
+        return functional.mse_loss(self.canvas, self.target)
+
+
+class Easel:
+    """The blank canvas beside the target (3, n, n), both cut into tiles."""
+
+    def __init__(self, stroke: Stroke, target: Tensor, background: Sequence[float]) -> None:
+        self.stroke = stroke
+        self.height, self.width = target.shape[1:]
+        blank = blank_canvas(1, self.height, self.width, background, target.device)[0]
+        self.ground = to_tiles(blank, TILE)
+        self.target = to_tiles(target, TILE)
+
+    def draw(self, strokes: Tensor) -> Drawing:
+        """Draw free strokes (N, D) within their limits, differentiably."""
+        shape, color = self._split(self.stroke.limit(strokes))
+        tiling = tile_strokes(self.stroke, shape, self.height, self.width, TILE)
+        alpha = rasterize_rows(self.stroke, shape, tiling, self.height, self.width, TILE)
+        ground, target = self.ground[tiling.order], self.target[tiling.order]
+        canvas = composite_rows(ground, alpha, color, tiling)
+        return Drawing(tiling, alpha.detach(), color.detach(), ground, target, canvas)
+
+    @torch.no_grad()
+    def canvas(self, strokes: Tensor) -> Tensor:
+        """Draw strokes (N, D) as one canvas (3, n, n)."""
+        drawing = self.draw(strokes)
+        tiles = torch.empty_like(drawing.canvas)
+        tiles[drawing.tiling.order] = drawing.canvas
+        return from_tiles(tiles, self.height, self.width)
+
+    @torch.no_grad()
+    def most_useful(self, strokes: Tensor, remove: int) -> Tensor:
+        """All but the `remove` strokes that would be missed least, as indices in painting order."""
+        if not remove:
+            return torch.arange(len(strokes), device=strokes.device)
+        return self.worth(strokes).argsort(stable=True)[remove:].sort()[0]
+
+    @torch.no_grad()
+    def worth(self, strokes: Tensor) -> Tensor:
+        """By how much the squared error would grow without each of them, (N,)."""
+        drawing = self.draw(strokes)
+        alpha, color, ground, target = drawing.alpha, drawing.color, drawing.ground, drawing.target
+        return stroke_worth(alpha, color, ground, target, drawing.tiling)
+
+    def fit(self, strokes: Tensor, drawing: Drawing, ridge: float) -> Tensor:
+        """Strokes with fitted colours; `ridge` is a share of the canvas's pixels."""
+        shape, color = self._split(strokes)
+        alpha, ground, target = drawing.alpha, drawing.ground, drawing.target
+        weight = ridge * self.height * self.width
+        color = fit_colors(alpha, color, ground, target, drawing.tiling, weight)
+        return torch.cat([shape, color], dim=1)
+
+    @torch.no_grad()
+    def finish(self, strokes: Tensor) -> Tensor:
+        """Fit the colours to the final shapes, where that helps; the result is within limits."""
+        drawing = self.draw(strokes)
+        fitted = strokes
+        for _ in range(3):  # colours cut to [0, 1] leave something for the others to make good
+            fitted = self.fit(fitted, drawing, ridge=1e-6)
+        better = self.draw(fitted).error < drawing.error
+        return self.stroke.limit(fitted if better else strokes)
+
+    def _split(self, strokes: Tensor) -> tuple[Tensor, Tensor]:
+        return strokes[:, : self.stroke.shape_dim], strokes[:, self.stroke.shape_dim :]

@@ -1,0 +1,76 @@
+"""Square regions of a picture, chosen where its painting is worst."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Region:
+    """A square of a canvas.
+
+    Attributes:
+        left: Its first column.
+        top: Its first row.
+        side: Pixels on its side.
+    """
+
+    left: int
+    top: int
+    side: int
+
+    def of(self, image: Tensor) -> Tensor:
+        """This part of an image (..., H, W): (..., side, side)."""
+        return image[..., self.top : self.top + self.side, self.left : self.left + self.side]
+
+
+def cover(height: int, width: int) -> list[Region]:
+    """As few squares as cover a canvas, as large as it allows, at equal distances."""
+    side, longer = min(height, width), max(height, width)
+    count = -(-longer // side)
+    starts = [round(i * (longer - side) / max(1, count - 1)) for i in range(count)]
+    wide = width > height
+    return [Region(start, 0, side) if wide else Region(0, start, side) for start in starts]
+
+
+def worst_regions(error: Tensor, side: int, count: int) -> list[Region]:
+    """Squares where most error is left, none of which overlap.
+
+    They stand on a grid of half their side, so that no border is where another one was by force.
+
+    Args:
+        error: (H, W), not negative.
+        side: Pixels on a side, at most that of the canvas.
+        count: At most how many.
+
+    Returns:
+        The worst first; fewer than `count` where no more fit or no error is left.
+    """
+    height, width = error.shape
+    rows, columns = _starts(height, side), _starts(width, side)
+    sums = functional.pad(error.double().cumsum(0).cumsum(1), (1, 0, 1, 0))  # (H + 1, W + 1)
+    top, left = torch.tensor(rows)[:, None], torch.tensor(columns)
+    inside = sums[top + side, left + side] - sums[top, left + side]
+    inside = inside - sums[top + side, left] + sums[top, left]  # (rows, columns)
+    found: list[Region] = []
+    for place in inside.flatten().argsort(descending=True).tolist():
+        row, column = divmod(place, len(columns))
+        region = Region(columns[column], rows[row], side)
+        if len(found) == count or inside[row, column] <= 0:
+            break
+        if not any(_overlap(region, other) for other in found):
+            found.append(region)
+    return found
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where squares start along one side of a canvas: half a square apart, the last at its end."""
+    last = length - side
+    return sorted({*range(0, last + 1, max(1, side // 2)), last})
+
+
+def _overlap(one: Region, other: Region) -> bool:
+    near_x, near_y = abs(one.left - other.left), abs(one.top - other.top)
+    return near_x < one.side and near_y < one.side

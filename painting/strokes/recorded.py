@@ -1,0 +1,87 @@
+"""A stroke kind's numbers in other units: in records, and in another frame."""
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from painting.errors import UserError
+from painting.strokes.frame import unit
+
+
+class Recorded:
+    """What a stroke kind knows of its numbers' units.
+
+    Attributes:
+        turn: By which angle, in radians, a shape can be turned to look the same again: what an
+            angle of 1 in the vector stands for.
+        relative: Parameters that are called x or y and are no places of their own.
+    """
+
+    name: ClassVar[str]
+    parameters: ClassVar[tuple[str, ...]]
+    turn: ClassVar[float] = 2 * math.pi
+    relative: ClassVar[tuple[str, ...]] = ()
+
+    def to_record(self, shape: Tensor) -> dict[str, float]:
+        """One shape (S,) as it stands in `strokes.json`: absolute points, every number in its unit.
+
+        Radii and lengths become fractions of the picture's shorter side, angles radians (`unit`);
+        everything else stays as it is, unless a kind's vector is relative and it overrides this.
+        """
+        record = {}
+        for name, value in zip(self.parameters, shape.double().tolist(), strict=True):
+            offset, scale = unit(name, self.turn)
+            record[name] = offset + scale * value
+        return record
+
+    def from_record(self, record: Mapping[str, float]) -> Tensor:
+        """The shape vector (S,), float32, of a record: the inverse of `to_record`.
+
+        Raises:
+            UserError: A parameter is missing, unknown or not a number.
+        """
+        if set(record) != set(self.parameters):
+            raise UserError(
+                f"a {self.name} stroke has the shape parameters {sorted(record)}",
+                f"give {', '.join(self.parameters)}",
+            )
+        values = []
+        try:
+            for name in self.parameters:
+                offset, scale = unit(name, self.turn)
+                values.append((float(record[name]) - offset) / scale)
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                f"a {self.name} stroke holds what is not a number", "mend it"
+            ) from error
+        if not all(math.isfinite(value) for value in values):
+            raise UserError(f"a {self.name} stroke holds a number that is not finite", "mend it")
+        return torch.tensor(values, dtype=torch.float32)
+
+    def moved(self, shape: Tensor, start: Tensor, sides: Tensor, scale: float | Tensor) -> Tensor:
+        """Shapes of a region of a picture as shapes of the picture.
+
+        Args:
+            shape: (N, S), their coordinates fractions of the region.
+            start: (2,) or (N, 2), x and y of the region's upper left corner, as fractions of the
+                picture's width and height.
+            sides: The same of its width and height.
+            scale: Its shorter side as a fraction of the picture's; a number, or (N,).
+
+        Returns:
+            (N, S): the same strokes. A radius may be below 0 there, which stands for one that is
+            smaller than a stroke of the picture's can be by itself; it is drawn as it should be.
+        """
+        start, sides = start.expand(len(shape), 2), sides.expand(len(shape), 2)
+        moved = shape.clone()
+        for column, name in enumerate(self.parameters):
+            offset, reach = unit(name, self.turn)
+            if offset:  # a length
+                moved[:, column] = ((offset + reach * shape[:, column]) * scale - offset) / reach
+            elif name.startswith(("x", "y")) and name not in self.relative:
+                axis = 0 if name.startswith("x") else 1
+                moved[:, column] = start[:, axis] + sides[:, axis] * shape[:, column]
+        return moved
