@@ -28,9 +28,11 @@ class CirclePainter(Painter):
 
     stroke = Circle()
     strokes = 2
-    canvas_size = SIZE
     background = (0.0, 0.0, 1.0)
     steps = 3
+
+    def canvas(self, height: int, width: int) -> tuple[int, int]:
+        return SIZE, SIZE
 
     def paint(self, target: Tensor, progress: Progress | None = None) -> Tensor:
         assert target.shape == (3, SIZE, SIZE)
@@ -90,7 +92,7 @@ def test_limits_hold_in_what_is_written(tmp_path: Path) -> None:
     """The record is within them, and draws the picture, pixel art included."""
     source, out = save(tmp_path / "a.png", picture(32, 32)), tmp_path / "run"
     stroke = Bezier(opaque=True, max_width=0.2, palette=2)
-    painter = OptimizePainter(stroke, strokes=6, canvas_size=SIZE, steps=10, tries=4)
+    painter = OptimizePainter(stroke, strokes=6, work_size=SIZE, steps=10, tries=4)
     paint(painter, source, out, export={"pixel": PixelArt()})
     files = {path.name for path in (out / "a").iterdir()}
     assert files == {"painting.png", "strokes.json", "pixel.png"}
@@ -212,7 +214,7 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 def test_the_optimizer_paints_through_the_task(tmp_path: Path) -> None:
-    painter = OptimizePainter(Circle(), strokes=8, canvas_size=SIZE, steps=30, tries=8)
+    painter = OptimizePainter(Circle(), strokes=8, work_size=SIZE, steps=30, tries=8)
     result = paint(painter, save(tmp_path / "a.png"), tmp_path / "run")
     assert result["psnr"] > 18  # one colour has 14
     assert result["strokes"] == 8

@@ -34,7 +34,7 @@ def psnr(stroke: Stroke, strokes: torch.Tensor, target: torch.Tensor) -> float:
 def test_paints_a_picture_with_every_kind(stroke: Stroke) -> None:
     target = picture()
     count = 24 if stroke.name == "pixel" else 16  # it takes a few more to find all its 16 cells
-    painter = OptimizePainter(stroke, strokes=count, canvas_size=SIZE, steps=60, tries=16)
+    painter = OptimizePainter(stroke, strokes=count, work_size=SIZE, steps=60, tries=16)
     strokes = painter.paint(target)
     assert strokes.shape == (count, stroke.dim)
     assert not strokes.requires_grad
@@ -55,7 +55,7 @@ LIMITED = [
 @pytest.mark.parametrize(("stroke", "least"), LIMITED)
 def test_paints_within_limits(stroke: Stroke, least: float) -> None:
     target = picture()
-    painter = OptimizePainter(stroke, strokes=16, canvas_size=SIZE, steps=60, tries=16)
+    painter = OptimizePainter(stroke, strokes=16, work_size=SIZE, steps=60, tries=16)
     strokes = painter.paint(target)
     shape, color = strokes.split([stroke.shape_dim, 3], dim=1)
     assert psnr(stroke, strokes, target) > least
@@ -153,7 +153,8 @@ def test_strokes_are_proposed_where_the_error_is() -> None:
     [
         ("strokes", 0, "strokes=0"),
         ("steps", -1, "painter.steps=-1"),
-        ("canvas_size", 20, "canvas.size=20"),
+        ("work_size", 4, "painter.work_size=4"),
+        ("work_size", 513, "painter.work_size=513"),
         ("tries", 0, "painter.tries=0"),
         ("fit_every", 0, "painter.fit_every=0"),
         ("learning_rate", 0.0, "painter.learning_rate=0.0"),
@@ -166,3 +167,30 @@ def test_numbers_that_make_no_sense_are_refused(key: str, value: float, said: st
     arguments: dict[str, float] = {"strokes": 5, key: value}
     with pytest.raises(UserError, match=said):
         OptimizePainter(Bezier(), **arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "expected"),
+    [(300, 200, (128, 88)), (10, 1000, (8, 128)), (9, 9, (128, 128))],
+)
+def test_the_canvas_has_the_pictures_aspect(
+    height: int, width: int, expected: tuple[int, int]
+) -> None:
+    assert OptimizePainter(Circle(), strokes=10).canvas(height, width) == expected
+
+
+def test_the_canvas_grows_with_the_strokes() -> None:
+    sides = [OptimizePainter(Circle(), strokes=n).canvas(9, 9)[0] for n in (1, 200, 500, 9000)]
+    assert sides == [128, 144, 224, 512]
+    assert OptimizePainter(Circle(), strokes=9, work_size=60).canvas(200, 100) == (64, 32)
+
+
+def test_a_wide_picture_is_painted_as_well_as_a_high_one() -> None:
+    wide = torch.cat([picture(), picture().flip(2)], dim=2)  # (3, 32, 64)
+    errors = []
+    for target in (wide, wide.transpose(1, 2).contiguous()):
+        strokes = OptimizePainter(Bezier(), strokes=24, steps=60, tries=16).paint(target)
+        canvas = draw(Bezier(), strokes[None], *target.shape[1:])[0]
+        errors.append(-10 * math.log10(float((canvas - target).square().mean())))
+    assert min(errors) > 21
+    assert abs(errors[0] - errors[1]) < 2
