@@ -1,0 +1,63 @@
+"""The JSON Schema of the stroke record: ``python -m painting.schema > docs/strokes.schema.json``."""
+
+import json
+from typing import Any
+
+from painting.record import VERSION
+from painting.strokes.base import Stroke, loaded_kinds
+
+
+def schema() -> dict[str, Any]:
+    """What `strokes.json` holds, for every stroke kind of this package."""
+    level = {"type": "number", "minimum": 0, "maximum": 1}
+    color = {"type": "array", "items": level, "minItems": 3, "maxItems": 3}
+    pixels = {"type": "integer", "minimum": 1}
+    kinds = [kind for kind in loaded_kinds() if kind.__module__.startswith("painting.")]
+    kinds.sort(key=lambda kind: kind.name)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Stroke record",
+        "description": "A painting as strokes, in painting order. Coordinates are fractions of the "
+        "picture's width and height, radii and lengths of its shorter side, angles radians "
+        "clockwise from +x; opacity 1 is full paint.",
+        "type": "object",
+        "required": ["version", "stroke", "width", "height", "background", "strokes"],
+        "additionalProperties": False,
+        "properties": {
+            "version": {"const": VERSION},
+            "stroke": {"enum": [kind.name for kind in kinds]},
+            "options": {"type": "object", "description": "What the kind is drawn with."},
+            "width": pixels,
+            "height": pixels,
+            "background": {"anyOf": [color, {"type": "null"}], "description": "null: transparent"},
+            "strokes": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["shape", "color"],
+                    "additionalProperties": False,
+                    "properties": {"shape": {"type": "object"}, "color": color},
+                },
+            },
+        },
+        "allOf": [_shape_of(kind) for kind in kinds],
+    }
+
+
+def _shape_of(kind: type[Stroke]) -> dict[str, Any]:
+    """The parameters that a kind's strokes have, and no others."""
+    shape = {
+        "type": "object",
+        "required": list(kind.parameters),
+        "additionalProperties": False,
+        "properties": {name: {"type": "number"} for name in kind.parameters},
+    }
+    strokes = {"items": {"properties": {"shape": shape}}}
+    return {
+        "if": {"properties": {"stroke": {"const": kind.name}}},
+        "then": {"properties": {"strokes": strokes}},
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(schema(), indent=2))
