@@ -1,4 +1,4 @@
-"""The JSON Schema of the stroke record: ``python -m painting.schema > docs/strokes.schema.json``."""
+"""The JSON Schema of the record: ``python -m painting.schema > docs/strokes.schema.json``."""
 
 import json
 from typing import Any

@@ -3,10 +3,16 @@
 Letters in comments: N strokes, K tiles, L layers, R rows, T pixels on a tile's side.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from painting.painters.tiles import Tiling, visible
+
+_ITERATIONS = 40
+_PRECISION = 1e-8  # of the energy that is left to that at the start
 
 
 @torch.no_grad()
@@ -29,25 +35,77 @@ def fit_colors(
     Returns:
         (N, 3) in [0, 1].
     """
-    count = len(color)
     weight, rest = visible(alpha, tiling)
-    rows = weight.flatten(1)  # (R, T T)
-    wanted = (target - rest * ground)[tiling.place].flatten(2)  # (R, 3, T T)
-    moments = (wanted @ rows[:, :, None]).squeeze(2)  # (R, 3)
-    right = (ridge * color).index_add_(0, tiling.stroke, moments)
+    painting = _Painting(weight.flatten(1), tiling, len(color))
+    wanted = (target - rest * ground).flatten(2)  # (K, 3, T T)
+    missing = painting.moments(wanted - painting.of(color))  # (N, 3)
+    change = _solve(
+        lambda d: painting.moments(painting.of(d)) + ridge * d, missing, painting.squares() + ridge
+    )
+    return (color + change).clamp(0, 1)
 
-    # The Gram matrix tile by tile: (K, L, T T) against itself, empty layers being zero.
-    layer = torch.cat([rows.new_full((n,), i) for i, n in enumerate(tiling.layers)]).long()
-    padded = rows.new_zeros(len(tiling.order), len(tiling.layers), rows.shape[1])
-    padded[tiling.place, layer] = rows
-    owner = tiling.stroke.new_zeros(padded.shape[:2])
-    owner[tiling.place, layer] = tiling.stroke
-    pairs = owner[:, :, None] * count + owner[:, None, :]  # (K, L, L)
-    gram = rows.new_zeros(count * count)
-    gram.index_add_(0, pairs.flatten(), (padded @ padded.mT).flatten())
-    left = gram.view(count, count) + ridge * torch.eye(count, device=rows.device)
-    solution: Tensor = torch.linalg.solve(left, right)
-    return solution.clamp(0, 1)
+
+@dataclass(frozen=True)
+class _Painting:
+    """The linear map from colours to a painting, row by row of the tiling: no matrix is formed.
+
+    Attributes:
+        rows: (R, T T), how much of each row is seen.
+        tiling: The layers.
+        count: How many strokes, N.
+    """
+
+    rows: Tensor
+    tiling: Tiling
+    count: int
+
+    def of(self, color: Tensor) -> Tensor:
+        """What colours (N, 3) paint: (K, 3, T T)."""
+        painted = self.rows.new_zeros(len(self.tiling.order), 3, self.rows.shape[1])
+        each = color[self.tiling.stroke][:, :, None]
+        for rows in self.tiling.slices:
+            painted[: rows.stop - rows.start].addcmul_(each[rows], self.rows[rows, None])
+        return painted
+
+    def moments(self, tiles: Tensor) -> Tensor:
+        """The transposed map, (K, 3, T T) to (N, 3)."""
+        moments = self.rows.new_zeros(self.count, 3)
+        for rows in self.tiling.slices:
+            below = tiles[: rows.stop - rows.start]
+            each = (below @ self.rows[rows, :, None]).squeeze(2)
+            moments.index_add_(0, self.tiling.stroke[rows], each)
+        return moments
+
+    def squares(self) -> Tensor:
+        """The diagonal of the map's square, (N, 1)."""
+        squares = self.rows.square().sum(1, keepdim=True)
+        return squares.new_zeros(self.count, 1).index_add_(0, self.tiling.stroke, squares)
+
+
+def _solve(apply: Callable[[Tensor], Tensor], right: Tensor, diagonal: Tensor) -> Tensor:
+    """X with apply(x) = right, (N, 3): preconditioned conjugate gradients, each column its own.
+
+    Args:
+        apply: A symmetric positive definite map.
+        right: (N, 3).
+        diagonal: Of the map, (N, 1).
+    """
+    found = torch.zeros_like(right)
+    residual = right
+    direction = scaled = residual / diagonal
+    energy = (residual * scaled).sum(0)  # (3,)
+    enough = _PRECISION * energy.max()
+    for _ in range(_ITERATIONS):
+        if not energy.max() > enough:
+            break
+        mapped = apply(direction)
+        step = energy / (direction * mapped).sum(0).clamp_min(1e-30)
+        found = found + step * direction
+        residual = residual - step * mapped
+        scaled = residual / diagonal
+        before, energy = energy, (residual * scaled).sum(0)
+        direction = scaled + energy / before.clamp_min(1e-30) * direction
+    return found
 
 
 @torch.no_grad()
