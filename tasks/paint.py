@@ -1,9 +1,7 @@
 """The task `paint`: pictures given as files or folders, painted."""
 
 import logging
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import NoReturn
@@ -12,17 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
+from torch.nn import functional
 from tqdm import tqdm
 
-from painting.canvas import to_float
-from painting.drawing import draw
 from painting.errors import UserError
-from painting.exporters import Exporter, Png
+from painting.exporters import Exporter
 from painting.figures import save_sheet
-from painting.images import find_images, read_image, resize_image
-from painting.painters import Painter
-from painting.record import StrokeRecord, write_record
+from painting.images import find_images, read_image
+from painting.painters import Painter, Progress
+from painting.painting import paint as paint_one
 from painting.sizes import asked_size
 
 log = logging.getLogger(__name__)
@@ -34,18 +30,7 @@ _SHEET_COLUMNS = 8
 _SHEET_PICTURES = 64
 _RESERVED = frozenset({"run.log", "summary.json", _SHEET})  # names that a run folder needs itself
 _MEASURES = ("l2", "psnr", "ssim")
-_SHOWN = ("target", "canvas")
-
-
-@dataclass(frozen=True)
-class _Painted:
-    """One painting at canvas size, and how near it came: what is kept of it while others follow."""
-
-    target: Tensor  # (3, n, n) in [0, 1]
-    canvas: Tensor
-    l2: float
-    psnr: float
-    ssim: float
+_SHOWN_SIZE = 128  # pixels of a picture on the sheet
 
 
 def paint(
@@ -78,31 +63,33 @@ def paint(
         UserError: No picture can be read, a picture asked for by name cannot, the size makes no
             sense, or an export lacks what it needs.
     """
-    exports = {"png": Png(), **(export or {})}
-    for one in exports.values():
+    exports = list((export or {}).values())
+    for one in exports:
         one.check()
     asked_size(1, 1, size)  # an error now, not after the first painting
     pictures = _find(images)
     names = _folder_names(pictures)
-    done: list[_Painted] = []
+    done: list[dict[str, float]] = []
+    shown: list[Sequence[Tensor]] = []
     with tqdm(total=len(pictures) * painter.steps, unit="step", dynamic_ncols=True) as bar:
         for number, (path, name) in enumerate(zip(pictures, names, strict=True)):
             bar.set_description(name)
             image = _read_or_skip(path)
             if image is not None:
-                strokes, painted = _paint_one(painter, image, device, bar)
-                done.append(painted)
-                _write(painter, strokes, image, size, Path(folder) / name, exports.values())
+                painted = paint_one(image, painter=painter, progress=_reports(bar), device=device)
+                painted.at(size).save(Path(folder) / name, exports)
+                done.append({key: getattr(painted, key) for key in _MEASURES})
+                if len(shown) < _SHEET_PICTURES:
+                    shown.append([_framed(one) for one in (painted.target, painted.canvas)])
             bar.update(painter.steps * (number + 1) - bar.n)  # also past a skipped picture
     if not done:
         raise UserError(
             f"none of the {len(pictures)} pictures of {images} can be read", "replace them"
         )
     if len(done) > 1:
-        shown = done[:_SHEET_PICTURES]
-        targets, canvases = (torch.stack([getattr(d, k) for d in shown]) for k in _SHOWN)
-        save_sheet(Path(folder) / _SHEET, targets, canvases, columns=_SHEET_COLUMNS)
-    means = {key: float(np.mean([getattr(one, key) for one in done])) for key in _MEASURES}
+        rows = (torch.stack(row) for row in zip(*shown, strict=True))
+        save_sheet(Path(folder) / _SHEET, *rows, columns=_SHEET_COLUMNS)
+    means = {key: float(np.mean([one[key] for one in done])) for key in _MEASURES}
     return {"images": len(done), "strokes": painter.strokes, **means}
 
 
@@ -139,38 +126,23 @@ def _read_or_skip(path: Path) -> NDArray[np.uint8] | None:
         return None
 
 
-def _paint_one(
-    painter: Painter, image: NDArray[np.uint8], device: torch.device | str, bar: "tqdm[NoReturn]"
-) -> tuple[Tensor, _Painted]:
-    """Find the strokes (N, D) of a picture, and measure them at canvas size."""
-    size = painter.canvas(*image.shape[:2])
-    resized = torch.from_numpy(resize_image(image, *size))
-    target = to_float(resized.permute(2, 0, 1)).contiguous()  # (3, H, W)
-
+def _reports(bar: "tqdm[NoReturn]") -> Progress:
+    """What a painter tells its progress to, for one picture."""
     start = bar.n
 
     def progress(step: int, psnr: float) -> None:
         bar.set_postfix(psnr=f"{psnr:.2f} dB", refresh=False)
         bar.update(start + step - bar.n)
 
-    strokes = painter.paint(target.to(device), progress).detach().cpu()
-    canvas = draw(painter.stroke, strokes[None], *size, painter.background)
-    l2 = float((canvas[0] - target).square().mean())
-    ssim = structural_similarity_index_measure(canvas, target[None], data_range=1.0)
-    assert isinstance(ssim, Tensor)
-    psnr = -10 * math.log10(max(l2, 1e-10))
-    return strokes, _Painted(target, canvas[0], l2, psnr, float(ssim))
+    return progress
 
 
-def _write(
-    painter: Painter, strokes: Tensor, image: NDArray[np.uint8], size: int | None, folder: Path,
-    exports: Iterable[Exporter],
-) -> None:  # fmt: skip
-    """Write what is left behind of one picture."""
-    rows, columns = image.shape[:2]
-    height, width = asked_size(rows, columns, size)
-    red, green, blue = painter.background
-    record = StrokeRecord(painter.stroke, strokes, width, height, (red, green, blue))
-    write_record(folder / "strokes.json", record)
-    for export in exports:
-        export.write(folder, record)
+def _framed(picture: Tensor) -> Tensor:
+    """A picture (3, H, W) in the middle of a white square, (3, n, n)."""
+    longer = max(picture.shape[1:])
+    share = _SHOWN_SIZE / longer
+    height, width = (max(1, round(side * share)) for side in picture.shape[1:])
+    small = functional.interpolate(picture[None], (height, width), mode="area")[0]
+    left, top = (_SHOWN_SIZE - width) // 2, (_SHOWN_SIZE - height) // 2
+    sides = (left, _SHOWN_SIZE - width - left, top, _SHOWN_SIZE - height - top)
+    return functional.pad(small, sides, value=1.0)

@@ -95,7 +95,9 @@ def test_fitted_colors_are_the_least_squares_solution() -> None:
     weight, _ = visible(alpha, tiling)
     seen = torch.zeros(N).double().index_add_(0, tiling.stroke, weight.sum((1, 2, 3)))
     assert (seen > 5).sum() >= N // 2
-    torch.testing.assert_close(fitted[seen > 5], true[seen > 5, 10:], rtol=0, atol=2e-4)  # below a byte
+    torch.testing.assert_close(
+        fitted[seen > 5], true[seen > 5, 10:], rtol=0, atol=2e-4
+    )  # below a byte
 
 
 def test_fitted_colors_stay_in_range_and_hidden_ones_stay() -> None:

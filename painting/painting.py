@@ -1,0 +1,143 @@
+"""One picture painted: the call that the command line and other programs use."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from painting.canvas import to_float
+from painting.drawing import draw
+from painting.exporters import Exporter, Png
+from painting.images import read_image, resize_image
+from painting.painters import OptimizePainter, Painter, Progress
+from painting.picture import draw_picture
+from painting.record import StrokeRecord, write_record
+from painting.sizes import asked_size
+from painting.strokes import Bezier, Stroke
+
+RECORD = "strokes.json"
+
+
+@dataclass(frozen=True)
+class Painting:
+    """A painting, and how near it came to its picture.
+
+    Attributes:
+        record: Its strokes, at the picture's own size.
+        target: The picture at the size at which the strokes were found, (3, H, W) in [0, 1].
+        canvas: The painting at that size, drawn by the exact rasterizer.
+    """
+
+    record: StrokeRecord
+    target: Tensor
+    canvas: Tensor
+
+    @property
+    def l2(self) -> float:
+        """Mean of (canvas - target)²."""
+        return float((self.canvas - self.target).square().mean())
+
+    @property
+    def psnr(self) -> float:
+        """Peak signal to noise ratio, dB."""
+        return -10 * math.log10(max(self.l2, 1e-10))
+
+    @property
+    def ssim(self) -> float:
+        """Structural similarity, at most 1."""
+        ssim = structural_similarity_index_measure(
+            self.canvas[None], self.target[None], data_range=1.0
+        )
+        assert isinstance(ssim, Tensor)
+        return float(ssim)
+
+    def picture(self, size: int | None = None) -> NDArray[np.uint8]:
+        """Draw it exactly.
+
+        Args:
+            size: Pixels on the longer side; the picture's own by default.
+
+        Returns:
+            (H, W, 3) uint8, RGB; with alpha, (H, W, 4), on a transparent background.
+        """
+        record = self.at(size).record
+        return draw_picture(
+            record.stroke, record.strokes, record.height, record.width, record.background
+        )
+
+    def at(self, size: int | None) -> "Painting":
+        """The same painting, to be drawn at another size.
+
+        Args:
+            size: Pixels on the longer side; the picture's own by default.
+
+        Raises:
+            UserError: It makes no sense.
+        """
+        height, width = asked_size(self.record.height, self.record.width, size)
+        return replace(self, record=replace(self.record, height=height, width=width))
+
+    def save(self, folder: str | Path, exports: Iterable[Exporter] = ()) -> None:
+        """Write `painting.png`, `strokes.json` and further files.
+
+        Args:
+            folder: Where; made if need be.
+            exports: What else to write.
+
+        Raises:
+            UserError: The folder cannot be written, or an export not be made.
+        """
+        write_record(Path(folder) / RECORD, self.record)
+        others = [export for export in exports if not isinstance(export, Png)]
+        for export in (Png(), *others):
+            export.write(Path(folder), self.record)
+
+
+def paint(
+    image: NDArray[np.uint8] | str | Path, strokes: int = 500, stroke: Stroke | None = None,
+    painter: Painter | None = None, background: Sequence[float] = (0.0, 0.0, 0.0),
+    seed: int = 0, progress: Progress | None = None, device: torch.device | str = "cpu",
+) -> Painting:  # fmt: skip
+    """Paint one picture.
+
+    >>> import numpy as np
+    >>> from painting.painting import paint
+    >>> red = np.full((40, 60, 3), (200, 30, 30), dtype=np.uint8)
+    >>> painting = paint(red, painter=OptimizePainter(Bezier(), strokes=1, steps=1, tries=2))
+    >>> painting.picture().shape
+    (40, 60, 3)
+
+    Args:
+        image: (H, W, 3) uint8, RGB, or the name of a picture's file.
+        strokes: How many strokes.
+        stroke: The stroke kind; quadratic Bézier curves by default.
+        painter: Finds the strokes, and has the four arguments beside it; without one they are
+            found by gradient descent, which needs no training.
+        background: RGB in [0, 1] of the blank canvas.
+        seed: Fixes the painting.
+        progress: Called as the painting grows.
+        device: Where to paint.
+
+    Raises:
+        UserError: The file is no picture, or an argument makes no sense.
+    """
+    if not isinstance(image, np.ndarray):
+        image = read_image(image)
+    if painter is None:
+        kind = stroke or Bezier()
+        painter = OptimizePainter(kind, strokes, background=background, seed=seed)
+    height, width = image.shape[:2]
+    rows, columns = painter.canvas(height, width)
+    resized = torch.from_numpy(resize_image(image, rows, columns))
+    target = to_float(resized.permute(2, 0, 1)).contiguous()  # (3, H, W)
+    found = painter.paint(target.to(device), progress).detach().cpu()
+    red, green, blue = painter.background
+    record = StrokeRecord(painter.stroke, found, width, height, (red, green, blue))
+    canvas = draw(painter.stroke, found[None], rows, columns, painter.background)[0]
+    return Painting(record, target, canvas)
