@@ -43,8 +43,8 @@ def paint(
 ) -> dict[str, float]:
     """Paint pictures.
 
-    Each is resized whole to the painter's square canvas, where its strokes are found, and drawn
-    exactly in its own aspect ratio at the size asked for. Written per picture, in a folder of its
+    The strokes of each are found at the painter's size, in the picture's own aspect ratio, and
+    drawn exactly at the size asked for. Written per picture, in a folder of its
     name: `painting.png`, `strokes.json`, exports; for several pictures also a sheet of all.
 
     Args:

@@ -140,10 +140,10 @@ def test_a_folder_leaves_a_sheet_of_targets_above_paintings(tmp_path: Path) -> N
         save(source / f"{name}.png")
     paint(CirclePainter(), source, tmp_path / "run")
     sheet = read(tmp_path / "run" / "paintings.png")
-    target = resize_image(picture(), SIZE, SIZE).repeat(3, axis=0).repeat(3, axis=1)  # enlarged
-    assert (sheet[:96, :96] == target).all()
-    assert sheet.shape[1] >= 3 * 96
-    assert sheet[100, 0].tolist() == [0, 0, 255]  # below it a painting's corner: the background
+    target = resize_image(picture(), SIZE, SIZE).repeat(4, axis=0).repeat(4, axis=1)  # enlarged
+    assert (sheet[:128, :128] == target).all()
+    assert sheet.shape[1] >= 3 * 128
+    assert sheet[132, 0].tolist() == [0, 0, 255]  # below it a painting's corner: the background
     assert {path.name for path in (tmp_path / "run" / "b").iterdir()} == {
         "painting.png", "strokes.json",
     }  # fmt: skip
@@ -214,7 +214,7 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 def test_the_optimizer_paints_through_the_task(tmp_path: Path) -> None:
-    painter = OptimizePainter(Circle(), strokes=8, work_size=SIZE, steps=30, tries=8)
+    painter = OptimizePainter(Bezier(), strokes=8, work_size=SIZE, steps=30, tries=8)
     result = paint(painter, save(tmp_path / "a.png"), tmp_path / "run")
     assert result["psnr"] > 18  # one colour has 14
     assert result["strokes"] == 8
