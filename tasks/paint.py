@@ -17,7 +17,7 @@ from painting.errors import UserError
 from painting.exporters import Exporter
 from painting.figures import save_sheet
 from painting.images import find_images, read_image
-from painting.painters import Painter, Progress
+from painting.painters import Painter, Progress, Sketch
 from painting.painting import paint as paint_one
 from painting.sizes import asked_size
 
@@ -130,9 +130,9 @@ def _reports(bar: "tqdm[NoReturn]") -> Progress:
     """What a painter tells its progress to, for one picture."""
     start = bar.n
 
-    def progress(step: int, psnr: float) -> None:
-        bar.set_postfix(psnr=f"{psnr:.2f} dB", refresh=False)
-        bar.update(start + step - bar.n)
+    def progress(sketch: Sketch) -> None:
+        bar.set_postfix(psnr=f"{sketch.psnr:.2f} dB", refresh=False)
+        bar.update(start + sketch.step - bar.n)
 
     return progress
 

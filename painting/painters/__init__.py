@@ -1,7 +1,15 @@
 """Painters: what turns a picture into strokes, behind one interface."""
 
 from painting.painters.agent import AgentPainter
-from painting.painters.base import Painter, Progress
+from painting.painters.base import Painter, Progress, Sketch
 from painting.painters.optimize import OptimizePainter
+from painting.painters.refined import AgentOptimizePainter
 
-__all__ = ["AgentPainter", "OptimizePainter", "Painter", "Progress"]
+__all__ = [
+    "AgentOptimizePainter",
+    "AgentPainter",
+    "OptimizePainter",
+    "Painter",
+    "Progress",
+    "Sketch",
+]

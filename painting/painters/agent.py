@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from painting.errors import UserError
-from painting.painters.base import Painter, Progress
+from painting.painters.base import Painter, Progress, Sketch
 from painting.painters.easel import Easel
 from painting.painters.regions import Region, cover, worst_regions
 from painting.policy import PaintingPolicy, check_agreement
@@ -84,8 +84,12 @@ class AgentPainter(Painter):
         return (longer, size) if height > width else (size, longer)
 
     @torch.no_grad()
-    def paint(self, target: Tensor, progress: Progress | None = None) -> Tensor:
+    def paint(
+        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None
+    ) -> Tensor:
         """See `Painter.paint`."""
+        if start is not None:
+            raise ValueError("an agent paints anew: it does not go on from strokes")
         self.policy.to(target.device)
         easel = Easel(self._free, target, self.background)
         strokes = target.new_empty(0, self.stroke.dim)
@@ -96,7 +100,8 @@ class AgentPainter(Painter):
             strokes = torch.cat([strokes, self._chosen(easel, strokes, new, side)])
             error = (easel.canvas(strokes) - target).square().mean(0)  # (H, W)
             if progress is not None:
-                progress(len(strokes), float(-10 * error.mean().clamp_min(1e-10).log10()))
+                psnr = float(-10 * error.mean().clamp_min(1e-10).log10())
+                progress(Sketch(len(strokes), psnr, self._free, strokes))
             side = max(self.policy.canvas_size, side // 2)
             passes = (self.strokes - len(strokes)) // self.policy.environment.strokes
             regions = worst_regions(error.cpu(), side, max(1, passes)) or cover(*target.shape[1:])

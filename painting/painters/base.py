@@ -2,13 +2,37 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from painting.strokes import Stroke
 
-Progress = Callable[[int, float], None]
-"""Told after every step: how many steps are done, and the PSNR so far in dB."""
+
+@dataclass(frozen=True)
+class Sketch:
+    """A painting on its way.
+
+    Attributes:
+        step: How many of the painter's steps are done.
+        psnr: Peak signal to noise ratio so far, dB.
+        stroke: The stroke kind.
+        free: Its strokes so far in painting order, (n, D), n at most the painter's `strokes`;
+            before `Stroke.limit`.
+    """
+
+    step: int
+    psnr: float
+    stroke: Stroke
+    free: Tensor
+
+    def strokes(self) -> Tensor:
+        """The strokes (n, D) within the limits of their kind."""
+        return self.stroke.limit(self.free.detach())
+
+
+Progress = Callable[[Sketch], None]
+"""Told of the painting after every step."""
 
 
 class Painter(ABC):
@@ -19,12 +43,14 @@ class Painter(ABC):
         strokes: How many strokes a painting has.
         background: RGB in [0, 1] of the blank canvas.
         steps: What `paint` counts up to in its reports of progress.
+        refines: Whether `paint` can go on from given strokes.
     """
 
     stroke: Stroke
     strokes: int
     background: Sequence[float]
     steps: int
+    refines: bool = False
 
     @abstractmethod
     def canvas(self, height: int, width: int) -> tuple[int, int]:
@@ -34,12 +60,16 @@ class Painter(ABC):
         """
 
     @abstractmethod
-    def paint(self, target: Tensor, progress: Progress | None = None) -> Tensor:
+    def paint(
+        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None
+    ) -> Tensor:
         """Find the strokes of one picture.
 
         Args:
             target: (3, H, W) in [0, 1] of a size that `canvas` gave; its device is used.
             progress: Called after each of the `steps`.
+            start: Strokes (n, D) within limits to go on from, n at most `strokes`: those of a
+                similar picture, or another painter's. Only a painter that `refines` takes some.
 
         Returns:
             (N, D) in [0, 1] with N = `strokes`, in painting order, on the target's device.

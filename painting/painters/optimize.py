@@ -17,7 +17,7 @@ from torch import Tensor
 
 from painting.canvas import to_array
 from painting.errors import UserError
-from painting.painters.base import Painter, Progress
+from painting.painters.base import Painter, Progress, Sketch
 from painting.painters.easel import TILE, Easel
 from painting.painters.greedy import Proposer
 from painting.painters.schedule import cooling, plan
@@ -64,6 +64,7 @@ class OptimizePainter(Painter):
     moved: float = 0.05
     fit_every: int = 5
     seed: int = 0
+    refines = True
 
     def __post_init__(self) -> None:
         counts = {"strokes": self.strokes, "painter.steps": self.steps}
@@ -86,7 +87,9 @@ class OptimizePainter(Painter):
         tiles = longer / max(height, width) / TILE
         return max(1, round(height * tiles)) * TILE, max(1, round(width * tiles)) * TILE
 
-    def paint(self, target: Tensor, progress: Progress | None = None) -> Tensor:
+    def paint(
+        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None
+    ) -> Tensor:
         """See `Painter.paint`."""
         generator = torch.Generator().manual_seed(self.seed)
         stroke = self.stroke
@@ -95,8 +98,10 @@ class OptimizePainter(Painter):
         proposer = Proposer(stroke, target, TILE, self.tries, self.focus, generator)
         easel = Easel(stroke, target, self.background)
         aspect = max(target.shape[1:]) / min(target.shape[1:])
-        events = plan(self.strokes, self.steps, self.moves, self.moved, aspect)
         strokes = target.new_empty(0, stroke.dim)
+        if start is not None:
+            strokes = stroke.into_range(stroke.release(start.to(target)))
+        events = plan(len(strokes), self.strokes, self.steps, self.moves, self.moved, aspect)
         adam = _Adam(strokes)
         rate = self._rates(target)
         for step in range(self.steps):
@@ -114,7 +119,8 @@ class OptimizePainter(Painter):
             if step % self.fit_every == 0:
                 strokes = easel.fit(strokes, drawing, ridge=1e-5)
             if progress is not None:
-                progress(step + 1, float(-10 * error.detach().clamp_min(1e-10).log10()))
+                psnr = float(-10 * error.detach().clamp_min(1e-10).log10())
+                progress(Sketch(step + 1, psnr, stroke, strokes))
         return easel.finish(strokes)
 
     def _rates(self, target: Tensor) -> Tensor:

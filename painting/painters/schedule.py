@@ -26,11 +26,12 @@ class Event:
 
 
 def plan(
-    strokes: int, steps: int, moves: int, moved: float, aspect: float = 1.0
+    present: int, strokes: int, steps: int, moves: int, moved: float, aspect: float = 1.0
 ) -> dict[int, Event]:
     """Coarse to fine: stages of ever more and smaller strokes, then moves.
 
     Args:
+        present: How many strokes there are at the start; with some, the rest comes at once.
         strokes: How many strokes there are in the end.
         steps: How many steps there are.
         moves: How often strokes are moved after all are there.
@@ -44,6 +45,8 @@ def plan(
     first = min(_FIRST_STROKES, strokes)
     stages = 1 + math.ceil(math.log(strokes / first, _STAGE_GROWTH))
     before = 0
+    if present:
+        first, stages, before = strokes, int(present < strokes), present
     for stage in range(stages):
         after = round(first * (strokes / first) ** (stage / max(1, stages - 1)))
         step = int(_GROWING * steps * stage / stages)

@@ -118,6 +118,14 @@ class Limited:
             return strokes
         return torch.cat(limited, dim=-1)
 
+    def release(self, strokes: Tensor) -> Tensor:
+        """Strokes (..., D) within the limits as what `limit` makes these of."""
+        shape, color = strokes.split([len(self.parameters), 3], dim=-1)
+        scale, offset = shape.new_tensor(self._scale), shape.new_tensor(self._offset)
+        # Full paint is what every opacity stands for where paint is opaque.
+        free = torch.where(scale > 0, (shape - offset) / scale.clamp_min(1e-6), 1.0)
+        return torch.cat([free, color], dim=-1)
+
     def limit_shape(self, shape: Tensor) -> Tensor:
         """Map shapes (..., S) in [0, 1] to allowed ones; without limits the same tensor."""
         if not self.opaque and self.max_width is None and self.max_length is None:

@@ -14,7 +14,7 @@ from painting.drawing import draw
 from painting.errors import UserError
 from painting.exporters import Gif, PixelArt
 from painting.images import resize_image
-from painting.painters import OptimizePainter, Painter, Progress
+from painting.painters import OptimizePainter, Painter, Progress, Sketch
 from painting.picture import draw_picture
 from painting.record import read_record
 from painting.strokes import Bezier, Circle
@@ -34,7 +34,9 @@ class CirclePainter(Painter):
     def canvas(self, height: int, width: int) -> tuple[int, int]:
         return SIZE, SIZE
 
-    def paint(self, target: Tensor, progress: Progress | None = None) -> Tensor:
+    def paint(
+        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None
+    ) -> Tensor:
         assert target.shape == (3, SIZE, SIZE)
         assert target.dtype == torch.float32
         left, right = target[:, :, : SIZE // 2], target[:, :, SIZE // 2 :]
@@ -44,7 +46,7 @@ class CirclePainter(Painter):
         ]
         for step in range(self.steps):
             if progress is not None:
-                progress(step + 1, 20.0)
+                progress(Sketch(step + 1, 20.0, self.stroke, torch.stack(rows)))
         return torch.stack(rows)
 
 

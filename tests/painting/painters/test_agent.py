@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from painting.drawing import draw
 from painting.environment import PaintingEnvironment
 from painting.errors import UserError
-from painting.painters import AgentPainter
+from painting.painters import AgentPainter, Sketch
 from painting.policy import PaintingPolicy
 from painting.renderers import AnalyticRenderer
 from painting.strokes import Circle
@@ -36,14 +36,16 @@ def policy() -> PaintingPolicy:
 
 def test_paints_what_the_policy_paints(policy: PaintingPolicy) -> None:
     target = torch.rand(3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
-    told: list[tuple[int, float]] = []
+    told: list[Sketch] = []
     painter = AgentPainter(policy)
-    strokes = painter.paint(target, lambda step, decibel: told.append((step, decibel)))
+    strokes = painter.paint(target, told.append)
     expected, canvas = policy.paint(target[None])
     assert torch.equal(strokes, expected[0])
     assert strokes.shape == (STROKES, 7)
     l2 = (canvas[0] - target).square().mean()  # the analytic renderer saw the exact canvas
-    assert told == [(STROKES, pytest.approx(float(-10 * l2.log10()), abs=1e-3))]
+    [sketch] = told
+    assert (sketch.step, sketch.psnr) == (STROKES, pytest.approx(float(-10 * l2.log10()), abs=1e-3))
+    assert torch.equal(sketch.strokes(), strokes)
 
 
 def test_takes_everything_from_the_policy(policy: PaintingPolicy) -> None:
@@ -72,7 +74,7 @@ def test_the_canvas_grows_with_the_strokes(
 def test_exactly_as_many_strokes_as_asked_for(policy: PaintingPolicy, strokes: int) -> None:
     target = torch.rand(3, 2 * SIZE, 3 * SIZE, generator=torch.Generator().manual_seed(0))
     told: list[int] = []
-    found = AgentPainter(policy, strokes).paint(target, lambda step, _: told.append(step))
+    found = AgentPainter(policy, strokes).paint(target, lambda sketch: told.append(sketch.step))
     assert found.shape == (strokes, 7)
     assert told[-1] == strokes
     assert told == sorted(set(told))

@@ -7,7 +7,7 @@ import torch
 
 from painting.drawing import draw
 from painting.errors import UserError
-from painting.painters import OptimizePainter
+from painting.painters import OptimizePainter, Sketch
 from painting.painters.greedy import Proposer
 from painting.painters.schedule import cooling, plan
 from painting.strokes import Bezier, Circle, Rectangle, Stroke
@@ -104,18 +104,33 @@ def test_a_seed_fixes_the_painting_and_touches_no_other_randomness() -> None:
 
 
 def test_progress_is_told_after_every_step() -> None:
-    told: list[tuple[int, float]] = []
-    painter = OptimizePainter(Circle(), 5, SIZE, steps=20, tries=4)
-    strokes = painter.paint(picture(), lambda step, decibel: told.append((step, decibel)))
-    assert [step for step, _ in told] == list(range(1, 21))
-    assert told[-1][1] == pytest.approx(psnr(Circle(), strokes, picture()), abs=0.5)
-    assert told[-1][1] > told[0][1]
+    told: list[Sketch] = []
+    stroke = Circle(max_width=0.4)
+    painter = OptimizePainter(stroke, 5, SIZE, steps=20, tries=4)
+    strokes = painter.paint(picture(), told.append)
+    assert [sketch.step for sketch in told] == list(range(1, 21))
+    last = told[-1]
+    assert last.psnr == pytest.approx(psnr(stroke, strokes, picture()), abs=0.5)
+    assert last.psnr > told[0].psnr
+    assert psnr(stroke, last.strokes(), picture()) == pytest.approx(last.psnr, abs=0.5)
+
+
+@pytest.mark.parametrize("stroke", [Bezier(), Bezier(opaque=True, max_width=0.3, max_length=0.5)])
+def test_goes_on_from_strokes(stroke: Stroke) -> None:
+    target = picture()
+    strokes = OptimizePainter(stroke, 12, SIZE, steps=60, tries=8).paint(target)
+    again = OptimizePainter(stroke, 12, SIZE, steps=1, tries=8, moves=0, learning_rate=1e-9)
+    assert torch.allclose(again.paint(target, start=strokes)[:, :-3], strokes[:, :-3], atol=1e-6)
+    more = OptimizePainter(stroke, 16, SIZE, steps=20, tries=8, moves=0)
+    better = more.paint(target, start=strokes)
+    assert len(better) == 16
+    assert psnr(stroke, better, target) > psnr(stroke, strokes, target)
 
 
 @pytest.mark.parametrize("strokes", [1, 2, 9, 500])
 @pytest.mark.parametrize("steps", [1, 5, 700])
 def test_the_plan_ends_with_all_strokes(strokes: int, steps: int) -> None:
-    events = plan(strokes, steps, moves=12, moved=0.05)
+    events = plan(0, strokes, steps, moves=12, moved=0.05)
     assert min(events) == 0
     assert max(events) < steps
     assert sum(event.add - event.remove for event in events.values()) == strokes
@@ -125,6 +140,14 @@ def test_the_plan_ends_with_all_strokes(strokes: int, steps: int) -> None:
         present += events[step].add - events[step].remove
     scales = [events[step].scale for step in sorted(events)]
     assert scales == sorted(scales, reverse=True)  # coarse to fine
+
+
+@pytest.mark.parametrize("present", [1, 9, 20])
+def test_the_plan_goes_on_from_strokes(present: int) -> None:
+    events = plan(present, 20, 100, moves=3, moved=0.1)
+    assert sum(event.add - event.remove for event in events.values()) == 20 - present
+    assert sum(event.remove for event in events.values()) == 3 * 2
+    assert (0 in events) == (present < 20)
 
 
 def test_cooling_falls_to_almost_nothing() -> None:
