@@ -92,7 +92,9 @@ def _lay(
         return
     shape, color = one[None, : stroke.shape_dim], one[stroke.shape_dim :]
     corner = torch.tensor([[left, start]], device=one.device)
-    alpha = stroke.rasterize_window(shape, height, band.shape[2], corner, end - start, right - left)
+    alpha = stroke.rasterize_windows(
+        shape, height, band.shape[2], corner, end - start, right - left
+    )
     window = band[:, start - top : end - top, left:right]
     if len(band) > len(color):
         color = torch.cat([color, color.new_ones(1)])  # paint is opaque

@@ -24,6 +24,8 @@ from painting.strokes import Stroke
 # Strokes are tried and laid in batches of this share of what is asked for, so that the later ones
 # see the earlier ones' paint.
 _BATCHES = 4
+_CANDIDATES = 2**11  # at most so many are drawn at once
+_CELLS = 128  # at least half as many, on the shorter side of the grid on which places are drawn
 
 
 @dataclass(frozen=True)
@@ -68,24 +70,31 @@ class Proposer:
         return strokes
 
     def _worst_places(self, canvas: Tensor, count: int, scale: float) -> Tensor:
-        """Places (count, 2), as fractions of width and height, drawn by the error around them."""
+        """Places (count, 2), as fractions of width and height, drawn by the error around them.
+
+        They are drawn on a grid of cells, pixels on a small canvas, and anywhere in their cell.
+        """
         height, width = canvas.shape[1:]
-        reach = scale * min(height, width)  # pixels
-        error = (canvas - self.target).square().sum(0).cpu()
-        window = min(int(2 * reach) | 1, 2 * min(height, width) - 1)
+        cell = -(-min(height, width) // _CELLS)  # pixels on its side
+        error = (canvas - self.target).square().sum(0).cpu()[None, None]
+        error = functional.avg_pool2d(error, cell, ceil_mode=True, count_include_pad=False)
+        rows, columns = error.shape[2:]
+        reach = scale * min(height, width) / cell  # cells
+        window = min(int(2 * reach) | 1, 2 * min(rows, columns) - 1)
         around = functional.avg_pool2d(
-            error[None, None], window, stride=1, padding=window // 2, count_include_pad=False
+            error, window, stride=1, padding=window // 2, count_include_pad=False
         )[0, 0]
         odds = (around / around.max().clamp_min(1e-12)).pow(self.focus) + 1e-9
-        x, y = torch.arange(width), torch.arange(height)[:, None]
+        x, y = torch.arange(columns), torch.arange(rows)[:, None]
         places = []
         for _ in range(count):
-            pixel = int(torch.multinomial(odds.flatten(), 1, generator=self.generator))
-            row, column = divmod(pixel, width)
-            places.append([(column + 0.5) / width, (row + 0.5) / height])
+            place = int(torch.multinomial(odds.flatten(), 1, generator=self.generator))
+            row, column = divmod(place, columns)
+            places.append([column, row])
             distance = (x - column).square() + (y - row).square()
             odds = odds * (1 - torch.exp(-distance / (2 * (1.5 * reach) ** 2 + 1e-9)))
-        return torch.tensor(places)
+        inside = torch.rand(count, 2, generator=self.generator) if cell > 1 else 0.5
+        return (torch.tensor(places) + inside) * cell / torch.tensor([width, height])
 
     def _best_of_tries(self, canvas: Tensor, center: Tensor, scale: float) -> Tensor:
         """The best stroke (n, D) of many around each of the places (n, 2)."""
@@ -93,7 +102,9 @@ class Proposer:
         height, width = canvas.shape[1:]
         sides = width / min(height, width), height / min(height, width)
         shape = self.stroke.place(every, scale, self.generator, sides).to(canvas.device)  # (C, S)
-        color, gain = self._best_colors(canvas, self.stroke.limit_shape(shape))
+        pieces = shape.split(_CANDIDATES)  # in bounded memory
+        found = [self._best_colors(canvas, self.stroke.limit_shape(piece)) for piece in pieces]
+        color, gain = (torch.cat(part) for part in zip(*found, strict=True))
         best = gain.view(-1, self.tries).argmax(1)
         best += torch.arange(len(center), device=best.device) * self.tries
         return torch.cat([shape, color], dim=1)[best]

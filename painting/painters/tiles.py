@@ -99,9 +99,7 @@ def rasterize_rows(
     stroke: Stroke, shape: Tensor, tiling: Tiling, height: int, width: int, tile: int
 ) -> Tensor:
     """Alpha of every row, (R, 1, T, T), differentiable in `shape` (N, S)."""
-    return stroke.rasterize_window(
-        shape.index_select(0, tiling.stroke), height, width, tiling.corner, tile, tile
-    )
+    return stroke.rasterize_windows(shape, height, width, tiling.corner, tile, tile, tiling.stroke)
 
 
 def composite_rows(canvas: Tensor, alpha: Tensor, color: Tensor, tiling: Tiling) -> Tensor:

@@ -131,24 +131,27 @@ class Stroke(Limited, Recorded, ABC):
         self._check(shape)
         return self._draw(shape, Frame(height, width, height, width)).unsqueeze(1)
 
-    def rasterize_window(
-        self, shape: Tensor, height: int, width: int, corner: Tensor, rows: int, columns: int
-    ) -> Tensor:
-        """Draw the same as `rasterize`, but of each shape only a window of the canvas.
+    def rasterize_windows(
+        self, shape: Tensor, height: int, width: int, corner: Tensor, rows: int, columns: int,
+        owner: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
+        """Draw the same as `rasterize`, but only windows of the canvas.
 
         Args:
             shape: (N, S) in [0, 1].
             height: Rows H of the canvas.
             width: Columns W of the canvas.
-            corner: (N, 2), x and y of the windows' upper left corners, whole pixels.
+            corner: (R, 2), x and y of the windows' upper left corners, whole pixels.
             rows: Rows of every window.
             columns: Columns of every window.
+            owner: (R,) int64, which shape a window shows; by default each has one, R = N.
 
         Returns:
-            Alpha (N, 1, rows, columns).
+            Alpha (R, 1, rows, columns).
         """
         self._check(shape)
-        return self._draw(shape, Frame(height, width, rows, columns, corner)).unsqueeze(1)
+        frame = Frame(height, width, rows, columns, corner)
+        return self._draw_windows(shape, owner, frame).unsqueeze(1)
 
     def bounds(self, shape: Tensor, height: int, width: int) -> Tensor:
         """Boxes outside of which nothing is painted.
@@ -191,6 +194,13 @@ class Stroke(Limited, Recorded, ABC):
     @abstractmethod
     def _draw(self, shape: Tensor, frame: Frame) -> Tensor:
         """Draw shapes (N, S) as alpha (N, rows, columns) of the frame."""
+
+    def _draw_windows(self, shape: Tensor, owner: Tensor | None, frame: Frame) -> Tensor:
+        """Draw windows (R, rows, columns) of shapes (N, S): `rasterize_windows`.
+
+        A kind that shares work between the windows of a shape overrides this.
+        """
+        return self._draw(shape if owner is None else shape.index_select(0, owner), frame)
 
     def _extent(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
         """Corners (N, 2) of the boxes that the shapes (N, S) fill, in pixels, not yet antialiased.

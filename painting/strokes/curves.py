@@ -12,7 +12,7 @@ from torch import Tensor
 from painting.strokes.base import Frame, Stroke
 from painting.strokes.coverage import THINNEST
 from painting.strokes.marks import Path
-from painting.strokes.pen import pen_alpha
+from painting.strokes.pen import Windows, pen_alpha
 
 
 class PenStroke(Stroke):
@@ -25,36 +25,62 @@ class PenStroke(Stroke):
     end: ClassVar[tuple[str, str]]
 
     def _draw(self, shape: Tensor, frame: Frame) -> Tensor:
-        points, radii = self._polyline(shape, frame)
+        return self._draw_windows(shape, None, frame)
+
+    def _draw_windows(self, shape: Tensor, owner: Tensor | None, frame: Frame) -> Tensor:
+        whole = Frame(frame.height, frame.width, frame.height, frame.width)
+        points, radii, count = self._polyline(shape, whole)
         opacity = shape[:, self.columns(["opacity0", "opacity1"])]
-        return pen_alpha(points, radii, opacity, frame.rows, frame.columns)
+        windows = Windows(frame.rows, frame.columns, owner, frame.corner)
+        return pen_alpha(points, radii, opacity, count, windows)
 
     def _extent(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
-        points, radii = self._polyline(shape, frame)
+        points, radii, _ = self._polyline(shape, frame)
         radii = radii.clamp_min(THINNEST)[..., None]
         return (points - radii).amin(1), (points + radii).amax(1)
 
-    def _polyline(
-        self, shape: Tensor, frame: Frame, segments: int | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Points (N, M + 1, 2) and radii (N, M + 1) in pixels of the frame."""
-        segments = segments or _segments(frame.height, frame.width)
+    def _polyline(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor, Tensor]:
+        """The pen's path: each curve in as many segments as its bend and its opacity need.
+
+        Returns:
+            Points (N, M + 1, 2) and radii (N, M + 1) in pixels of the frame, and how many of the M
+            segments are each curve's own, (N,); the rest stand at its end.
+        """
+        count = self._segments(shape, frame)
+        most = int(count.max()) if len(count) else _FEWEST
+        t = torch.arange(most + 1, device=shape.device) / count[:, None]
+        return *self._along(shape, frame, t.clamp_max(1).to(shape)), count
+
+    def _along(self, shape: Tensor, frame: Frame, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Points (N, M, 2) and radii (N, M) in pixels, at parameters t (M,) or (N, M)."""
         radius0, radius1 = shape[:, self.columns(["radius0", "radius1"]), None].unbind(1)
-        t = torch.linspace(0, 1, segments + 1).to(shape)  # (M + 1,)
         radii = frame.radius(radius0 + (radius1 - radius0) * t)
         return frame.pixels(self.curve(shape, t)), radii
+
+    @torch.no_grad()
+    def _segments(self, shape: Tensor, frame: Frame) -> Tensor:
+        """How many segments draw each curve, (N,) int64.
+
+        A chord of 1 / M of a quadratic curve leaves it by |B''| / 8 M² at most. Opacity goes in
+        steps, one for a segment: more of them on a longer curve, whose pixels show more.
+        """
+        middle = frame.pixels(self.curve(shape, shape.new_tensor([0.0, 0.5, 1.0])))
+        length = (middle[:, 1:] - middle[:, :-1]).square().sum(-1).sqrt().sum(1)
+        start, end = shape[:, self.columns(["opacity0", "opacity1"])].unbind(1)
+        shades = (end - start).abs() * (2 * length).sqrt().clamp_min(_SHADES)
+        chords = (_bend(middle) / (8 * _LEAVES)).sqrt()
+        return torch.maximum(chords, shades).ceil().clamp_min(_FEWEST).long()
 
     def mark(self, shape: Tensor, height: int, width: int) -> Path:
         """See `Stroke.mark`; in no more segments than its bend and its opacity need to be seen."""
         row, frame = shape.double()[None], Frame(height, width, height, width)
         start, end = shape[self.columns(["opacity0", "opacity1"])].tolist()
-        middle = self.curve(row, row.new_tensor([0.0, 0.5, 1.0]))
-        p0, p1, p2 = frame.pixels(middle)[0].numpy()
-        bend = 4 * np.linalg.norm(p0 - 2 * p1 + p2)  # |B''|, of a quadratic curve, in pixels
-        chords = math.ceil(math.sqrt(bend / (8 * _LEAVES)))
-        needed = max(2, chords, math.ceil(abs(end - start) * _SHADES))
-        segments = min(needed, _segments(height, width))
-        points, radii = self._polyline(row, frame, segments)
+        bend = float(_bend(frame.pixels(self.curve(row, row.new_tensor([0.0, 0.5, 1.0]))))[0])
+        chords = math.ceil(math.sqrt(bend / (8 * _MARK_LEAVES)))
+        needed = max(2, chords, math.ceil(abs(end - start) * _MARK_SHADES))
+        segments = min(needed, int(self._segments(row, frame)))
+        t = torch.linspace(0, 1, segments + 1).to(row)
+        points, radii = self._along(row, frame, t)
         return Path(points[0].numpy(), radii[0].numpy(), np.linspace(start, end, segments))
 
     def shorten(self, shape: Tensor, longest: float) -> Tensor:
@@ -71,20 +97,26 @@ class PenStroke(Stroke):
 
     @abstractmethod
     def curve(self, shape: Tensor, t: Tensor) -> Tensor:
-        """Points (N, M, 2), as fractions of width and height, at parameters t (M,) in [0, 1]."""
+        """Points (N, M, 2), as fractions of width and height.
+
+        Args:
+            shape: (N, S).
+            t: Parameters in [0, 1], (M,), or (N, M) if every curve has its own.
+        """
 
 
-_LEAVES = 0.1  # pixels by which a chord of a mark may leave its curve
-_SHADES = 32  # steps in which opacity goes from 0 to 1 in a mark
+_LEAVES = 0.175  # pixels by which a segment may leave its curve
+_FEWEST = 8  # segments of a curve
+_SHADES = 16  # steps in which opacity goes from 0 to 1, on a short curve
+_MARK_LEAVES = 0.1  # pixels by which a chord of a mark may leave its curve
+_MARK_SHADES = 32  # steps in which opacity goes from 0 to 1 in a mark
 _MEASURED = 32  # pieces of a curve whose chords are its length, to a thousandth
 
 
-def _segments(height: int, width: int) -> int:
-    """Segments of the polyline: 16 at 128 px, so that a chord never leaves the curve by 0.2 px.
-
-    A quadratic curve leaves a chord by at most |B''| / (8 M^2), and |B''| is at most 2.8 sides.
-    """
-    return max(8, math.ceil(math.sqrt(2 * max(height, width))))
+def _bend(middle: Tensor) -> Tensor:
+    """|B''| (N,) of quadratic curves, of their points (N, 3, 2) at t = 0, 1/2 and 1."""
+    bend: Tensor = 4 * (middle[:, 0] - 2 * middle[:, 1] + middle[:, 2]).square().sum(-1).sqrt()
+    return bend
 
 
 class Bezier(PenStroke):
@@ -106,7 +138,7 @@ class Bezier(PenStroke):
         """Points (N, M, 2) of the curve."""
         p0, inner, p2 = shape[:, None, 0:2], shape[:, None, 2:4], shape[:, None, 4:6]
         p1 = p0 + (p2 - p0) * inner
-        t = t[:, None]
+        t = t.unsqueeze(-1)
         return (1 - t).square() * p0 + 2 * t * (1 - t) * p1 + t.square() * p2
 
     def place(
@@ -146,4 +178,4 @@ class Line(PenStroke):
     def curve(self, shape: Tensor, t: Tensor) -> Tensor:
         """Points (N, M, 2) of the line."""
         start, end = shape[:, None, 0:2], shape[:, None, 2:4]
-        return start + (end - start) * t[:, None]
+        return start + (end - start) * t.unsqueeze(-1)

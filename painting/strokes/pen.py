@@ -3,6 +3,7 @@
 Shapes: N strokes, M segments, H rows, W columns, P pixels on an edge. Lengths are pixels.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,7 +15,26 @@ from painting.strokes.coverage import THINNEST, in_chunks, pixel_centers
 _FAR = 1e9
 
 
-def pen_alpha(points: Tensor, radii: Tensor, opacity: Tensor, height: int, width: int) -> Tensor:
+@dataclass(frozen=True)
+class Windows:
+    """The parts of a canvas to draw, all of one size: window r shows the stroke owner[r].
+
+    Attributes:
+        rows: Rows of every window, H.
+        columns: Columns of every window, W.
+        owner: (R,) int64; None is every stroke once, R = N.
+        corner: (R, 2), x and y of the upper left corners, whole pixels; None is 0.
+    """
+
+    rows: int
+    columns: int
+    owner: Tensor | None = None
+    corner: Tensor | None = None
+
+
+def pen_alpha(
+    points: Tensor, radii: Tensor, opacity: Tensor, count: Tensor, windows: Windows
+) -> Tensor:
     """Alpha of a round pen moved along a polyline, whose later paint replaces earlier paint.
 
     Algorithm 1 draws 100 discs along the curve, each overwriting what lies below, with an opacity
@@ -30,22 +50,60 @@ def pen_alpha(points: Tensor, radii: Tensor, opacity: Tensor, height: int, width
         points: (N, M + 1, 2), x and y in pixels, M at least 2.
         radii: (N, M + 1), pixels.
         opacity: (N, 2), opacity at the first and at the last point, in [0, 1].
-        height: Rows H.
-        width: Columns W.
+        count: (N,) int64, how many of a stroke's segments are drawn, at least 2.
+        windows: What to draw.
 
     Returns:
-        (N, H, W) in [0, 1]. It can be differentiated once.
+        (R, H, W) in [0, 1]. It can be differentiated once.
     """
+    segments = _segments(points, radii)
+    if _is_compiled(points):
+        drawn: Tensor = _CompiledPen.apply(segments, opacity, count, windows)
+        return drawn
+    if windows.owner is not None:
+        segments, opacity, count = (
+            values.index_select(0, windows.owner) for values in (segments, opacity, count)
+        )
+    if windows.corner is not None:
+        start = segments[..., :2] - windows.corner.to(segments)[:, None]
+        segments = torch.cat([start, segments[..., 2:]], dim=-1)
 
-    def draw(points: Tensor, radii: Tensor, opacity: Tensor) -> Tensor:
-        alpha: Tensor = _PenAlpha.apply(points, radii, opacity, height, width)
+    def draw(segments: Tensor, opacity: Tensor, count: Tensor) -> Tensor:
+        alpha: Tensor = _EagerPen.apply(segments, opacity, count, windows.rows, windows.columns)
         return alpha
 
-    return in_chunks(draw, height * width, 2, points, radii, opacity)
+    return in_chunks(draw, windows.rows * windows.columns, 2, segments, opacity, count)
 
 
-class _PenAlpha(torch.autograd.Function):
-    """`pen_alpha` with its own backward pass.
+def _is_compiled(points: Tensor) -> bool:
+    return points.device.type == "cpu"
+
+
+class _CompiledPen(torch.autograd.Function):
+    """`pen_alpha` on a CPU, of segments (N, M, 10)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, segments: Tensor, opacity: Tensor, count: Tensor, windows: Windows
+    ) -> Tensor:
+        from painting.strokes import pen_kernel  # importing numba takes half a second
+
+        ctx.save_for_backward(segments, opacity, count)
+        ctx.windows = windows
+        return pen_kernel.draw(segments, opacity, count, windows)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        from painting.strokes import pen_kernel
+
+        segments, opacity, count = ctx.saved_tensors
+        of = pen_kernel.differentiate(segments, opacity, count, ctx.windows, grad)
+        return *of, None, None
+
+
+class _EagerPen(torch.autograd.Function):
+    """`pen_alpha` on any device, of segments (N, M, 10), each stroke on a window of its own.
 
     A parameter other than opacity moves only pixels on an edge that shows, a few in a hundred. The
     forward pass notes them, and the backward pass differentiates at them alone: many times faster
@@ -54,31 +112,29 @@ class _PenAlpha(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, points: Tensor, radii: Tensor, opacity: Tensor, height: int, width: int
+        ctx: Any, segments: Tensor, opacity: Tensor, count: Tensor, height: int, width: int
     ) -> Tensor:
-        find_edges = any(ctx.needs_input_grad[:2])
-        covered, later, edges = _cover(_segments(points, radii), height, width, find_edges)
-        ctx.save_for_backward(points, radii, opacity, covered, later, *edges)
+        covered, later, edges = _cover(segments, count, height, width, ctx.needs_input_grad[0])
+        ctx.save_for_backward(segments, opacity, count, covered, later, *edges)
         start, end = opacity[:, 0, None, None], opacity[:, 1, None, None]
         return start * covered + (end - start) * later
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        points, radii, opacity, covered, later, *edges = ctx.saved_tensors
+        segments, opacity, count, covered, later, *edges = ctx.saved_tensors
         of_end = (grad * later).sum((1, 2))
         of_start = (grad * covered).sum((1, 2)) - of_end
         of_opacity = torch.stack([of_start, of_end], dim=1)
         if not edges:
-            return None, None, of_opacity, None, None
+            return None, of_opacity, None, None, None
         segment, shown_from, pixel = edges  # (P,) each
         height, width = grad.shape[1:]
         stroke, place = pixel // (height * width), pixel % (height * width)
-        x, y = pixel_centers(height, width, points)
+        x, y = pixel_centers(height, width, segments)
         with torch.enable_grad():
-            leaves = [points.detach().requires_grad_(), radii.detach().requires_grad_()]
-            segments = _segments(*leaves)
-            rows = segments.flatten(0, 1).index_select(0, stroke * segments.shape[1] + segment)
+            leaf = segments.detach().requires_grad_()
+            rows = leaf.flatten(0, 1).index_select(0, stroke * segments.shape[1] + segment)
             here = rows.unbind(1)
             frame = _along_and_across(here, x[place % width], y[place // width])
             coverage = _hull_coverage(*frame, *here[4:])
@@ -86,10 +142,9 @@ class _PenAlpha(torch.autograd.Function):
         # opacity0, of every other one an equal share of opacity1 - opacity0.
         start, end = opacity[stroke, 0], opacity[stroke, 1]
         others = segment - shown_from.clamp_min(1) + 1
-        weight = start * (shown_from == 0) + (end - start) * others / (segments.shape[1] - 1)
-        upstream = grad.flatten()[pixel] * weight
-        of_points, of_radii = torch.autograd.grad(coverage, leaves, upstream)
-        return of_points, of_radii, of_opacity, None, None
+        weight = start * (shown_from == 0) + (end - start) * others / (count[stroke] - 1)
+        (of_segments,) = torch.autograd.grad(coverage, leaf, grad.flatten()[pixel] * weight)
+        return of_segments, of_opacity, None, None, None
 
 
 def _segments(points: Tensor, radii: Tensor) -> Tensor:
@@ -138,7 +193,7 @@ def _hull_coverage(
 
 
 def _cover(
-    segments: Tensor, height: int, width: int, find_edges: bool
+    segments: Tensor, count: Tensor, height: int, width: int, find_edges: bool
 ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
     """M(0) and the integral of M, (N, H, W) each, and the edges that show.
 
@@ -156,14 +211,14 @@ def _cover(
     for index in reversed(range(segments.shape[1])):
         segment = segments[:, index, :, None, None].unbind(1)  # ten of (N, 1, 1)
         u, v = _along_and_across(segment, x, y[:, None])
-        coverage = _hull_coverage(u, v, *segment[4:])
+        coverage = _hull_coverage(u, v, *segment[4:]) * (index < count)[:, None, None]
         if find_edges:
             shows.append((coverage > covered).flatten())
             edges.append((shows[-1] & (coverage < segment[9]).flatten()).nonzero().squeeze(1))
         covered = torch.maximum(covered, coverage)
         if index > 0:
             later += covered
-    later /= segments.shape[1] - 1
+    later /= (count - 1)[:, None, None]
     if not find_edges:
         return covered, later, ()
     first = torch.zeros(shows[0].shape, dtype=torch.int16, device=segments.device)

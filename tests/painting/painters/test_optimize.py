@@ -121,7 +121,7 @@ def test_goes_on_from_strokes(stroke: Stroke) -> None:
     strokes = OptimizePainter(stroke, 12, SIZE, steps=60, tries=8).paint(target)
     again = OptimizePainter(stroke, 12, SIZE, steps=1, tries=8, moves=0, learning_rate=1e-9)
     assert torch.allclose(again.paint(target, start=strokes)[:, :-3], strokes[:, :-3], atol=1e-6)
-    more = OptimizePainter(stroke, 16, SIZE, steps=20, tries=8, moves=0)
+    more = OptimizePainter(stroke, 16, SIZE, steps=60, tries=8, moves=0)
     better = more.paint(target, start=strokes)
     assert len(better) == 16
     assert psnr(stroke, better, target) > psnr(stroke, strokes, target)

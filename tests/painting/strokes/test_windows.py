@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from painting.strokes import Stroke, coverage
+from painting.strokes import Stroke, coverage, pen
 from tests.painting.strokes.kinds import KINDS
 
 H, W = 48, 70
@@ -22,7 +22,7 @@ def shapes(stroke: Stroke, count: int = 20) -> torch.Tensor:
 def test_window_is_a_crop(stroke: Stroke) -> None:
     shape = shapes(stroke)
     corner = torch.stack([torch.arange(20) * 2, torch.arange(20)], dim=1)
-    window = stroke.rasterize_window(shape, H, W, corner, rows=24, columns=30)
+    window = stroke.rasterize_windows(shape, H, W, corner, rows=24, columns=30)
     whole = stroke.rasterize(shape, H, W)
     for n, (x, y) in enumerate(corner.tolist()):
         torch.testing.assert_close(window[n, 0], whole[n, 0, y : y + 24, x : x + 30])
@@ -33,8 +33,20 @@ def test_window_has_the_gradient_of_a_crop(stroke: Stroke) -> None:
     corner = torch.tensor([[11, 7]]).expand(6, 2)
     inside = stroke.rasterize(shape, H, W)[:, :, 7:31, 11:41].square().sum()
     of_crop = torch.autograd.grad(inside, shape)
-    window = stroke.rasterize_window(shape, H, W, corner, 24, 30).square().sum()
+    window = stroke.rasterize_windows(shape, H, W, corner, 24, 30).square().sum()
     torch.testing.assert_close(torch.autograd.grad(window, shape), of_crop)
+
+
+def test_a_shape_may_have_many_windows(stroke: Stroke) -> None:
+    shape = shapes(stroke, 5).requires_grad_()
+    owner = torch.tensor([3, 0, 3, 3, 4, 1])
+    corner = torch.tensor([[0, 0], [5, 9], [30, 20], [11, 7], [2, 2], [40, 24]])
+    weight = torch.rand(6, 1, 24, 30, dtype=torch.float64)
+    each = stroke.rasterize_windows(shape[owner], H, W, corner, 24, 30)
+    shared = stroke.rasterize_windows(shape, H, W, corner, 24, 30, owner)
+    torch.testing.assert_close(shared, each)
+    gradients = (torch.autograd.grad((alpha * weight).sum(), shape)[0] for alpha in (each, shared))
+    torch.testing.assert_close(*gradients)
 
 
 def test_nothing_is_painted_outside_the_bounds(stroke: Stroke) -> None:
@@ -61,6 +73,7 @@ def test_bounds_of_a_stroke_on_or_past_the_border_hold_a_pixel(stroke: Stroke) -
 def test_chunks_draw_the_same(stroke: Stroke, monkeypatch: pytest.MonkeyPatch) -> None:
     shape = shapes(stroke, 7).requires_grad_()
     weight = torch.rand(7, 1, 12, 16, dtype=torch.float64)
+    monkeypatch.setattr(pen, "_is_compiled", lambda points: False)  # which has no chunks
 
     def draw() -> tuple[torch.Tensor, torch.Tensor]:
         alpha = stroke.rasterize(shape, 12, 16)

@@ -1,0 +1,56 @@
+"""The compiled pen beside the one in tensor operations, which draws on other devices."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from painting.strokes import Bezier, Line, Stroke, pen, pen_kernel
+
+H, W = 40, 56
+
+
+def drawn(stroke: Stroke, shape: Tensor, owner: Tensor, corner: Tensor) -> tuple[Tensor, Tensor]:
+    """Alpha of windows, and a gradient of every number of the shapes."""
+    leaf = shape.clone().requires_grad_()
+    alpha = stroke.rasterize_windows(leaf, H, W, corner, 24, 20, owner)
+    weight = torch.rand(alpha.shape, generator=torch.Generator().manual_seed(1), dtype=alpha.dtype)
+    (gradient,) = torch.autograd.grad((alpha * weight).sum(), leaf)
+    return alpha.detach(), gradient
+
+
+def windows(count: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(2)
+    corner = torch.stack([torch.arange(3 * count) % 30, torch.arange(3 * count) % 16], dim=1)
+    return torch.randint(count, (3 * count,), generator=generator), corner
+
+
+@pytest.mark.parametrize("stroke", [Bezier(), Line()], ids=["bezier", "line"])
+def test_both_draw_the_same(stroke: Stroke, monkeypatch: pytest.MonkeyPatch) -> None:
+    shape = stroke.sample(40, torch.Generator().manual_seed(0)).double()
+    shape[:5, 2:4] = shape[:5, 0:2]  # the pen stands, or nearly so
+    shape[5:10, stroke.columns(["radius0", "radius1"])] *= -0.015  # thinner than a pixel
+    compiled = drawn(stroke, shape, *windows(40))
+    monkeypatch.setattr(pen, "_is_compiled", lambda points: False)
+    torch.testing.assert_close(compiled, drawn(stroke, shape, *windows(40)), rtol=1e-9, atol=1e-9)
+
+
+def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    shape = Bezier().sample(30, torch.Generator().manual_seed(0))
+    alone = drawn(Bezier(), shape, *windows(30))
+    monkeypatch.setattr(pen_kernel, "_PIXELS", 1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(7)
+    try:
+        together = drawn(Bezier(), shape, *windows(30))
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=True))
+
+
+def test_nothing_to_draw() -> None:
+    empty = torch.empty(0, 10, requires_grad=True)
+    corner, owner = torch.empty(0, 2), torch.empty(0, dtype=torch.int64)
+    alpha = Bezier().rasterize_windows(empty, H, W, corner, 8, 8, owner)
+    assert alpha.shape == (0, 1, 8, 8)
+    (gradient,) = torch.autograd.grad(alpha.sum(), empty)
+    assert gradient.shape == (0, 10)
