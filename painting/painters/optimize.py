@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from painting.canvas import to_array
 from painting.errors import UserError
@@ -26,6 +27,7 @@ from painting.strokes import COLOR_DIM, Stroke
 
 _LARGEST = 512  # pixels on the longer side
 _LEAST = 128
+_LEAST_COARSE = 112  # pixels on the shorter side
 _PER_STROKE = 10  # pixels on a side for the square root of the number of strokes
 _BETAS = (0.9, 0.9)  # the scene changes under a stroke: a long memory of squares only slows it
 
@@ -46,6 +48,7 @@ class OptimizePainter(Painter):
         moves: How often the least useful strokes are put elsewhere.
         moved: Share of the strokes that are moved each time.
         fit_every: Steps between two closed-form fits of the colours.
+        coarse: Share of the steps, the first ones, that look at a large canvas in half its size.
         seed: Fixes the painting, 0 included.
 
     Raises:
@@ -63,6 +66,7 @@ class OptimizePainter(Painter):
     moves: int = 12
     moved: float = 0.05
     fit_every: int = 5
+    coarse: float = 0.6
     seed: int = 0
     refines = True
 
@@ -78,6 +82,7 @@ class OptimizePainter(Painter):
         _require(rate > 0, f"painter.learning_rate={rate}", "a positive number")
         _require(self.focus >= 0, f"painter.focus={self.focus}", "0 or more")
         _require(self.moves >= 0, f"painter.moves={self.moves}", "0 or more")
+        _require(0 <= self.coarse <= 1, f"painter.coarse={self.coarse}", "a share from 0 to 1")
         _require(0 <= self.moved < 1, f"painter.moved={self.moved}", "a share from 0 to below 1")
 
     def canvas(self, height: int, width: int) -> tuple[int, int]:
@@ -95,16 +100,20 @@ class OptimizePainter(Painter):
         stroke = self.stroke
         if isinstance(stroke.palette, int):
             stroke = stroke.with_palette(find_palette(to_array(target), stroke.palette))
-        proposer = Proposer(stroke, target, TILE, self.tries, self.focus, generator)
-        easel = Easel(stroke, target, self.background)
-        aspect = max(target.shape[1:]) / min(target.shape[1:])
         strokes = target.new_empty(0, stroke.dim)
         if start is not None:
             strokes = stroke.into_range(stroke.release(start.to(target)))
+        aspect = max(target.shape[1:]) / min(target.shape[1:])
         events = plan(len(strokes), self.strokes, self.steps, self.moves, self.moved, aspect)
         adam = _Adam(strokes)
-        rate = self._rates(target)
+        coarse = self._coarse(target)
+        fine = int(self.coarse * self.steps) if coarse is not target else 0
         for step in range(self.steps):
+            if step in (0, fine):
+                seen = coarse if step < fine else target
+                proposer = Proposer(stroke, seen, TILE, self.tries, self.focus, generator)
+                easel = Easel(stroke, seen, self.background)
+                rate = self._rates(seen)
             if event := events.get(step):
                 keep = easel.most_useful(strokes, event.remove)
                 canvas = easel.canvas(strokes[keep])
@@ -122,6 +131,13 @@ class OptimizePainter(Painter):
                 psnr = float(-10 * error.detach().clamp_min(1e-10).log10())
                 progress(Sketch(step + 1, psnr, stroke, strokes))
         return easel.finish(strokes)
+
+    def _coarse(self, target: Tensor) -> Tensor:
+        """The target at the size on which the first steps look at it; itself if that is small."""
+        height, width = (TILE * max(1, round(side / 2 / TILE)) for side in target.shape[1:])
+        if min(height, width) < _LEAST_COARSE:
+            return target
+        return functional.interpolate(target[None], (height, width), mode="area")[0]
 
     def _rates(self, target: Tensor) -> Tensor:
         """Learning rate of each number of a stroke, (D,): the same in pixels along both sides."""
