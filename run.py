@@ -33,9 +33,10 @@ from hydra_plugins.impasto.outcomes import (
     terminable,
 )
 from hydra_plugins.impasto.resuming import Resumption, find_checkpoint, find_resumable, locked
-from hydra_plugins.impasto.summary import SUMMARY, MemoryPeak, git_commit, write_summary
+from hydra_plugins.impasto.summary import SUMMARY, git_commit, write_summary
 from hydra_plugins.impasto.sweeping import report_sweep
 from painting.errors import UserError
+from painting.memory import MemoryPeak
 from tasks.run_folder import command
 
 ROOT = Path(__file__).resolve().parent
