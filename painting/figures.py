@@ -14,6 +14,7 @@ from painting.images import atomic_write, write_png
 
 _GAP = 2
 _WHITE = 255
+_FOR_LOG = 6.0  # factor between positions from which a logarithmic axis has ticks enough
 
 
 def contact_sheet(*rows: Tensor, columns: int = 12, scale: int = 1) -> np.ndarray:
@@ -137,7 +138,7 @@ class Panel:
         x_label: Under the axis.
         y_label: Beside the axis.
         curves: Positions and values by name; a name has one colour in all panels.
-        log_x: Logarithmic positions, all above 0.
+        log_x: Logarithmic positions where they span enough; all are above 0.
     """
 
     x_label: str
@@ -145,11 +146,18 @@ class Panel:
     curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]
     log_x: bool = True
 
+    @property
+    def spread(self) -> float:
+        """The largest position over the smallest."""
+        positions = [position for x, _ in self.curves.values() for position in x]
+        return max(positions) / min(positions)
+
 
 def save_panels(path: Path, panels: Sequence[Panel]) -> None:
     """Draw panels side by side as PNG, with one legend."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     names = list(dict.fromkeys(name for panel in panels for name in panel.curves))
     figure = Figure(figsize=(4.6 * len(panels), 3.6), layout="constrained")
@@ -158,8 +166,11 @@ def save_panels(path: Path, panels: Sequence[Panel]) -> None:
         for name, (x, y) in panel.curves.items():
             axes.plot(x, y, label=name, color=f"C{names.index(name)}", marker=".")
         axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
-        if panel.log_x:
+        if panel.log_x and panel.spread > _FOR_LOG:
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
         axes.grid(alpha=0.3)
     if len(names) > 1:
         row[0].legend()
