@@ -20,6 +20,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.impasto.alternatives import settle
 from hydra_plugins.impasto.arguments import quote, quote_paths
 from hydra_plugins.impasto.building import build_call, pick_device
 from hydra_plugins.impasto.checks import check, select
@@ -92,7 +93,7 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
     if args.cfg or args.info:
         return quoted
     for cfg in jobs:
-        check(cfg)
+        check(settle(cfg, CONF))
         if cfg.resume not in (None, "auto"):
             find_checkpoint(str(cfg.resume))
     if args.multirun or jobs[0].resume != "auto":
@@ -210,6 +211,7 @@ def perform(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str
     Returns:
         What the task returned.
     """
+    cfg = settle(cfg, CONF)
     check(cfg)
     from pytorch_lightning import seed_everything  # takes seconds, which a wrong key need not wait
 
