@@ -63,8 +63,9 @@ def _nodes(cfg: DictConfig, conf: Path, group: str, key: str) -> dict[str, dict[
     if not isinstance(names, ListConfig | list) or not names:
         todo = f"give some of {key}=[{','.join(choices(conf, group))}]"
         raise UserError(f"{key} is {names}", todo)
+    places = [line for line in hydra.overrides.hydra if line.startswith("hydra.searchpath=")]
     others = [line for line in hydra.overrides.task if line.partition("=")[0] != group]
-    return {str(name): _node(conf, group, str(name), others) for name in names}
+    return {str(name): _node(conf, group, str(name), [*places, *others]) for name in names}
 
 
 def _node(conf: Path, group: str, name: str, others: Sequence[str]) -> dict[str, object]:
