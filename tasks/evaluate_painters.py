@@ -108,13 +108,13 @@ def stroke_counts(counts: Sequence[int] | int | None, strokes: int) -> list[int]
     """
     if counts is None:
         counts = [max(1, round(share * strokes)) for share in _SHARES]
-    several = list(counts) if isinstance(counts, Sequence) else [counts]
+    several = list(counts) if isinstance(counts, list | tuple) else [counts]
     for count in several:
         whole = isinstance(count, int | float) and not isinstance(count, bool) and count % 1 == 0
         if not whole or count < 1:
             raise UserError(f"counts has {count!r}", "give numbers of strokes: counts=[50,200]")
-    if isinstance(counts, str) or not several:
-        raise UserError(f"counts is {counts!r}", "give numbers of strokes: counts=[50,200]")
+    if not several:
+        raise UserError("counts is empty", "give numbers of strokes: counts=[50,200]")
     return sorted({int(count) for count in several})
 
 

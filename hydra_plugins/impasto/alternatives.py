@@ -64,13 +64,13 @@ def _nodes(cfg: DictConfig, conf: Path, group: str, key: str) -> dict[str, dict[
         todo = f"give some of {key}=[{','.join(choices(conf, group))}]"
         raise UserError(f"{key} is {names}", todo)
     places = [line for line in hydra.overrides.hydra if line.startswith("hydra.searchpath=")]
-    others = [line for line in hydra.overrides.task if line.partition("=")[0] != group]
-    return {str(name): _node(conf, group, str(name), [*places, *others]) for name in names}
+    given = [*places, *hydra.overrides.task]
+    return {str(name): _node(conf, group, str(name), given) for name in names}
 
 
-def _node(conf: Path, group: str, name: str, others: Sequence[str]) -> dict[str, object]:
+def _node(conf: Path, group: str, name: str, given: Sequence[str]) -> dict[str, object]:
     """The group's section as if this choice had been made."""
-    overrides = [*others, f"{group}={name}"]
+    overrides = [*given, f"{group}={name}"]  # the last choice counts
     try:
         if GlobalHydra.instance().is_initialized():
             return _plain(compose(CONFIG_NAME, overrides=overrides)[group])
