@@ -108,7 +108,7 @@ def stroke_counts(counts: Sequence[int] | int | None, strokes: int) -> list[int]
     """
     if counts is None:
         counts = [max(1, round(share * strokes)) for share in _SHARES]
-    several = list(counts) if isinstance(counts, list | tuple) else [counts]
+    several = [counts] if isinstance(counts, int | float | str) else list(counts)
     for count in several:
         whole = isinstance(count, int | float) and not isinstance(count, bool) and count % 1 == 0
         if not whole or count < 1:
