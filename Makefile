@@ -1,7 +1,7 @@
 # `make help` shows what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart pictures ablations ablations-quick ablations-docs test test-all lint format bench clean
+.PHONY: help install quickstart pictures ablations ablations-quick ablations-docs test test-all lint format bench bench-paint clean
 
 # The first Python on this machine that the project runs on; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -82,6 +82,9 @@ format: $(STAMP) ## put the code into its form
 
 bench: $(STAMP) ## time what matters, and print a table
 	$(BIN)/python -m benchmarks
+
+bench-paint: $(STAMP) ## measure the painters on photographs, and draw curves (15 minutes; PARTS=ten)
+	$(BIN)/python -m benchmarks.painting $(PARTS)
 
 clean: ## remove caches and build files; runs, data and .venv stay
 	rm -rf .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info

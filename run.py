@@ -20,6 +20,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.impasto.alternatives import settle
 from hydra_plugins.impasto.arguments import quote, quote_paths
 from hydra_plugins.impasto.building import build_call, pick_device
 from hydra_plugins.impasto.checks import check, select
@@ -33,9 +34,10 @@ from hydra_plugins.impasto.outcomes import (
     terminable,
 )
 from hydra_plugins.impasto.resuming import Resumption, find_checkpoint, find_resumable, locked
-from hydra_plugins.impasto.summary import SUMMARY, MemoryPeak, git_commit, write_summary
+from hydra_plugins.impasto.summary import SUMMARY, git_commit, write_summary
 from hydra_plugins.impasto.sweeping import report_sweep
 from painting.errors import UserError
+from painting.memory import MemoryPeak
 from tasks.run_folder import command
 
 ROOT = Path(__file__).resolve().parent
@@ -91,7 +93,7 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
     if args.cfg or args.info:
         return quoted
     for cfg in jobs:
-        check(cfg)
+        check(settle(cfg, CONF))
         if cfg.resume not in (None, "auto"):
             find_checkpoint(str(cfg.resume))
     if args.multirun or jobs[0].resume != "auto":
@@ -209,6 +211,7 @@ def perform(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str
     Returns:
         What the task returned.
     """
+    cfg = settle(cfg, CONF)
     check(cfg)
     from pytorch_lightning import seed_everything  # takes seconds, which a wrong key need not wait
 

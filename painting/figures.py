@@ -1,6 +1,7 @@
 """Pictures about paintings: sheets of targets above paintings, and curves."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from painting.images import atomic_write, write_png
 
 _GAP = 2
 _WHITE = 255
+_FOR_LOG = 6.0  # factor between positions from which a logarithmic axis has ticks enough
 
 
 def contact_sheet(*rows: Tensor, columns: int = 12, scale: int = 1) -> np.ndarray:
@@ -45,6 +47,16 @@ def save_sheet(path: Path, *rows: Tensor, columns: int = 12) -> None:
     """Write a contact sheet as PNG, small pictures enlarged."""
     scale = _enlargement(rows[0].shape[-1])
     write_png(path, contact_sheet(*rows, columns=columns, scale=scale))
+
+
+def framed(picture: Tensor, size: int) -> Tensor:
+    """A picture (3, H, W) of any aspect in the middle of a white square, (3, size, size)."""
+    share = size / max(picture.shape[1:])
+    height, width = (max(1, round(side * share)) for side in picture.shape[1:])
+    small = torch.nn.functional.interpolate(picture[None], (height, width), mode="area")[0]
+    left, top = (size - width) // 2, (size - height) // 2
+    sides = (left, size - width - left, top, size - height - top)
+    return torch.nn.functional.pad(small, sides, value=1.0)
 
 
 def cut_sheet(
@@ -113,6 +125,55 @@ def save_curves(
     axes.grid(alpha=0.3)
     if len(curves) > 1:
         axes.legend()
+    FigureCanvasAgg(figure)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One of several drawings of curves side by side.
+
+    Attributes:
+        x_label: Under the axis.
+        y_label: Beside the axis.
+        curves: Positions and values by name; a name has one colour in all panels.
+        log_x: Logarithmic positions where they span enough; all are above 0.
+    """
+
+    x_label: str
+    y_label: str
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]
+    log_x: bool = True
+
+    @property
+    def spread(self) -> float:
+        """The largest position over the smallest."""
+        positions = [position for x, _ in self.curves.values() for position in x]
+        return max(positions) / min(positions)
+
+
+def save_panels(path: Path, panels: Sequence[Panel]) -> None:
+    """Draw panels side by side as PNG, with one legend."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    names = list(dict.fromkeys(name for panel in panels for name in panel.curves))
+    figure = Figure(figsize=(4.6 * len(panels), 3.6), layout="constrained")
+    row = figure.subplots(1, len(panels), squeeze=False)[0]
+    for panel, axes in zip(panels, row, strict=True):
+        for name, (x, y) in panel.curves.items():
+            axes.plot(x, y, label=name, color=f"C{names.index(name)}", marker=".")
+        axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
+        if panel.log_x and panel.spread > _FOR_LOG:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.grid(alpha=0.3)
+    if len(names) > 1:
+        row[0].legend()
     FigureCanvasAgg(figure)
     with atomic_write(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110)

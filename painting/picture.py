@@ -69,6 +69,32 @@ def draw_frames(
             yield to_array(canvas)
 
 
+@torch.no_grad()
+def draw_canvas(
+    stroke: Stroke, strokes: Tensor, height: int, width: int,
+    background: Sequence[float] = (0.0, 0.0, 0.0),
+) -> Tensor:  # fmt: skip
+    """Draw a painting exactly, not rounded to bytes: what figures are measured on.
+
+    The same canvas as `painting.drawing.draw` makes, in the time that the strokes' boxes take.
+
+    Args:
+        stroke: The stroke kind.
+        strokes: (N, D) in [0, 1], in painting order.
+        height: Rows H.
+        width: Columns W.
+        background: RGB in [0, 1] of the blank canvas.
+
+    Returns:
+        (3, H, W) in [0, 1].
+    """
+    canvas = _blank(height, width, background, strokes)
+    boxes = stroke.bounds(strokes[:, : stroke.shape_dim], height, width).tolist()
+    for one, box in zip(strokes, boxes, strict=True):
+        _lay(stroke, one, box, canvas, 0, height)
+    return canvas
+
+
 def _blank(rows: int, width: int, background: Sequence[float] | None, like: Tensor) -> Tensor:
     """Rows of a blank canvas: (3, rows, W), or (4, rows, W) of colour times alpha, and alpha."""
     if background is None:

@@ -10,12 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 from tqdm import tqdm
 
 from painting.errors import UserError
 from painting.exporters import Exporter
-from painting.figures import save_sheet
+from painting.figures import framed, save_sheet
 from painting.images import find_images, read_image
 from painting.painters import Painter, Progress, Sketch
 from painting.painting import paint as paint_one
@@ -80,7 +79,9 @@ def paint(
                 painted.at(size).save(Path(folder) / name, exports)
                 done.append({key: getattr(painted, key) for key in _MEASURES})
                 if len(shown) < _SHEET_PICTURES:
-                    shown.append([_framed(one) for one in (painted.target, painted.canvas)])
+                    shown.append(
+                        [framed(one, _SHOWN_SIZE) for one in (painted.target, painted.canvas)]
+                    )
             bar.update(painter.steps * (number + 1) - bar.n)  # also past a skipped picture
     if not done:
         raise UserError(
@@ -135,14 +136,3 @@ def _reports(bar: "tqdm[NoReturn]") -> Progress:
         bar.update(start + sketch.step - bar.n)
 
     return progress
-
-
-def _framed(picture: Tensor) -> Tensor:
-    """A picture (3, H, W) in the middle of a white square, (3, n, n)."""
-    longer = max(picture.shape[1:])
-    share = _SHOWN_SIZE / longer
-    height, width = (max(1, round(side * share)) for side in picture.shape[1:])
-    small = functional.interpolate(picture[None], (height, width), mode="area")[0]
-    left, top = (_SHOWN_SIZE - width) // 2, (_SHOWN_SIZE - height) // 2
-    sides = (left, _SHOWN_SIZE - width - left, top, _SHOWN_SIZE - height - top)
-    return functional.pad(small, sides, value=1.0)

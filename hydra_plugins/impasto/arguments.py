@@ -19,6 +19,7 @@ PATH_KEYS = (
     "data.cache",
     "renderer.weights",
     "agent.weights",
+    "lpips",
     "hydra.run.dir",
     "hydra.sweep.dir",
 )

@@ -27,6 +27,7 @@ class ClassifierFeatures(nn.Module):
         layers: Names of its nodes, as `torchvision.models.feature_extraction` calls them.
         weights: ``default``: torchvision's, downloaded once; or a file with a state dict, which
             needs no more than those layers.
+        setting: The key of the command line under which the weights are given, for errors.
 
     Raises:
         UserError: No such model, layer or file; the weights do not fit, or can't be downloaded.
@@ -34,22 +35,22 @@ class ClassifierFeatures(nn.Module):
 
     def __init__(
         self, model: str = "vgg16", layers: Sequence[str] = ("features.3", "features.8"),
-        weights: str = "default",
+        weights: str = "default", setting: str = "reward.weights",
     ) -> None:  # fmt: skip
         super().__init__()
         network = _untrained(model, layers)
-        path = _downloaded(model) if weights == "default" else Path(weights)
-        state = _read(path)
+        path = _downloaded(model, setting) if weights == "default" else Path(weights)
+        state = _read(path, setting)
         needed = network.state_dict()
         missing = [name for name in needed if name not in state]
         if missing:
-            todo = f"give reward.weights=FILE with a state dict of torchvision's {model}"
+            todo = f"give {setting}=FILE with a state dict of torchvision's {model}"
             raise UserError(f"{path} lacks {missing[0]} of {model}", todo)
         try:
             network.load_state_dict({name: state[name] for name in needed}, assign=True)
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()
-            todo = f"give reward.weights=FILE with a state dict of torchvision's {model}"
+            todo = f"give {setting}=FILE with a state dict of torchvision's {model}"
             raise UserError(f"{path} does not fit {model} ({reason})", todo) from error
         self.layers = list(layers)
         self.fingerprint = _fingerprint(network.state_dict())
@@ -107,14 +108,14 @@ def _untrained(model: str, layers: Sequence[str]) -> nn.Module:
     return network
 
 
-def _downloaded(model: str) -> Path:
+def _downloaded(model: str, setting: str) -> Path:
     """Torchvision's weights in torch.hub's folder, where earlier downloads lie."""
     from torchvision.models import get_model_weights
 
     url = get_model_weights(model).DEFAULT.url
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urllib.parse.urlparse(url).path).name
     if not path.exists():
-        todo = "get that file in another way and give reward.weights=FILE"
+        todo = f"get that file in another way and give {setting}=FILE"
         with downloading(f"the weights of {model}", [url], todo):
             path.parent.mkdir(parents=True, exist_ok=True)
             digest = path.stem.rpartition("-")[2]
@@ -122,17 +123,17 @@ def _downloaded(model: str) -> Path:
     return path
 
 
-def _read(path: Path) -> Mapping[str, Tensor]:
+def _read(path: Path, setting: str) -> Mapping[str, Tensor]:
     """A state dict, read without running code from the file."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist", "correct reward.weights") from error
+        raise UserError(f"{path} does not exist", f"correct {setting}") from error
     except _UNREADABLE as error:
-        todo = "give reward.weights=FILE with a state dict that torch.save wrote"
+        todo = f"give {setting}=FILE with a state dict that torch.save wrote"
         raise UserError(f"{path} can't be read as weights", todo) from error
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        todo = "give reward.weights=FILE with a state dict alone"
+        todo = f"give {setting}=FILE with a state dict alone"
         raise UserError(f"{path} holds something else than tensors by name", todo)
     return state
 

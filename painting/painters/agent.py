@@ -83,6 +83,10 @@ class AgentPainter(Painter):
         longer = 8 * round(size * aspect / 8)
         return (longer, size) if height > width else (size, longer)
 
+    def with_strokes(self, strokes: int) -> "AgentPainter":
+        """See `Painter.with_strokes`."""
+        return AgentPainter(self.policy, strokes)
+
     @torch.no_grad()
     def paint(
         self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None

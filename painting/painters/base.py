@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from painting.errors import UserError
 from painting.strokes import Stroke
 
 
@@ -58,6 +59,17 @@ class Painter(ABC):
 
         Nearly of its aspect ratio: strokes are in fractions of both sides.
         """
+
+    def with_strokes(self, strokes: int) -> "Painter":
+        """The same painter for paintings of so many strokes.
+
+        Raises:
+            UserError: It paints with no other number than its own, or this one makes no sense.
+        """
+        if strokes == self.strokes:
+            return self
+        todo = f"give strokes={self.strokes}, or another painter"
+        raise UserError(f"{type(self).__name__} can't paint with {strokes} strokes", todo)
 
     @abstractmethod
     def paint(

@@ -10,7 +10,7 @@ of their kind (`Stroke.limit`).
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -91,6 +91,10 @@ class OptimizePainter(Painter):
         longer = self.work_size or min(_LARGEST, round(enough))
         tiles = longer / max(height, width) / TILE
         return max(1, round(height * tiles)) * TILE, max(1, round(width * tiles)) * TILE
+
+    def with_strokes(self, strokes: int) -> "OptimizePainter":
+        """See `Painter.with_strokes`."""
+        return replace(self, strokes=strokes)
 
     def paint(
         self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None

@@ -38,6 +38,10 @@ class AgentOptimizePainter(Painter):
         """See `Painter.canvas`: the refiner's."""
         return self.refiner.canvas(height, width)
 
+    def with_strokes(self, strokes: int) -> "AgentOptimizePainter":
+        """See `Painter.with_strokes`."""
+        return replace(self, proposer=self.proposer.with_strokes(strokes))
+
     def paint(
         self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None
     ) -> Tensor:

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -26,34 +25,6 @@ def test_a_summary_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> 
         write_summary(tmp_path, {"updates": object()})
     assert json.loads((tmp_path / "summary.json").read_text()) == {"updates": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
-
-
-# In a process of its own: in this one, what earlier tests left behind may be freed at any moment.
-_MEMORY = """
-import sys
-import numpy as np
-from hydra_plugins.impasto.summary import MemoryPeak
-
-size = 64_000_000
-mapped = np.memmap(sys.argv[1], np.uint8, "w+", shape=size)
-with MemoryPeak(seconds=0.01) as memory:
-    before = memory.megabytes
-    mapped[:] = 1
-    with_mapped = memory.megabytes
-    block = np.ones(size, np.uint8)
-    with_block = memory.megabytes
-    del block
-print(before, with_mapped, with_block, memory.megabytes)
-"""
-
-
-def test_memory_peak_sees_what_was_freed_and_no_mapped_files(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", _MEMORY, str(tmp_path / "mapped")]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    before, with_mapped, with_block, after = map(float, done.stdout.split())
-    assert with_mapped - before < 32
-    assert with_block - with_mapped > 64 * 0.9
-    assert after >= with_block
 
 
 def test_git_commit(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from painting.figures import cut_sheet, save_sheet
+from painting.figures import Panel, cut_sheet, framed, save_panels, save_sheet
 from painting.images import read_image
 
 
@@ -40,3 +40,31 @@ def test_what_is_no_such_sheet_is_refused(tmp_path: Path) -> None:
         cut_sheet(sheet, 16, rows=3)
     with pytest.raises(ValueError, match="no sheet"):
         cut_sheet(sheet, 16, columns=2)
+
+
+def test_a_frame_is_white_and_keeps_the_aspect() -> None:
+    picture = torch.zeros(3, 10, 40)
+    picture[0, :, 20:] = 1
+    square = framed(picture, 20)
+    assert square.shape == (3, 20, 20)
+    inside = square[:, 7:12]  # 40 x 10 becomes 20 x 5
+    assert inside[:, :, :10].abs().max() == 0
+    assert (inside[0, :, 10:] == 1).all()
+    assert inside[1:].abs().max() == 0
+    assert (square[:, :7] == 1).all()
+    assert (square[:, 12:] == 1).all()
+
+
+def test_a_name_has_one_colour_in_all_panels(tmp_path: Path) -> None:
+    curves = {"a": ([1.0, 2.0], [1.0, 1.0]), "b": ([1.0, 2.0], [2.0, 2.0])}
+    panels = [Panel("x", "y", curves), Panel("x", "y", {"b": curves["b"]}, log_x=False)]
+    save_panels(tmp_path / "panels.png", panels)
+    drawn = read_image(tmp_path / "panels.png")
+    left, right = drawn[:, : drawn.shape[1] // 2], drawn[:, drawn.shape[1] // 2 :]
+    blue, orange = (31, 119, 180), (255, 127, 14)  # Matplotlib's first two
+
+    def has(part: np.ndarray, color: tuple[int, int, int]) -> bool:
+        return bool((part == color).all(-1).any())
+
+    assert (has(left, blue), has(left, orange)) == (True, True)
+    assert (has(right, blue), has(right, orange)) == (False, True)

@@ -7,7 +7,7 @@ import torch
 import painting.picture
 from painting.canvas import to_uint8
 from painting.drawing import draw, draw_each
-from painting.picture import draw_frames, draw_picture
+from painting.picture import draw_canvas, draw_frames, draw_picture
 from painting.strokes import Bezier, Circle, Line, Stroke, Triangle
 
 KINDS = [Bezier(), Line(), Circle(), Triangle()]
@@ -52,3 +52,11 @@ def test_a_transparent_painting_is_the_same_over_any_background(stroke: Stroke) 
     expected = draw_picture(stroke, strokes, 33, 50, BACKGROUND)
     assert layer.shape == (33, 50, 4)
     assert np.abs(255 * over - expected).max() < 3  # two roundings
+
+
+@pytest.mark.parametrize("stroke", KINDS, ids=lambda kind: kind.name)
+def test_what_figures_are_measured_on_is_the_exact_canvas(stroke: Stroke) -> None:
+    strokes = some(stroke)
+    canvas = draw_canvas(stroke, strokes, 33, 50, BACKGROUND)
+    expected = draw(stroke, strokes[None], 33, 50, BACKGROUND)[0]
+    assert torch.allclose(canvas, expected, atol=1e-6)

@@ -47,3 +47,13 @@ def test_goes_on_from_given_strokes_without_the_agent() -> None:
     both.paint(picture(), told.append, start)
     assert len(told) == 3
     assert (told[0].strokes()[:, :3] - start[:, :3]).abs().max() < 0.1
+
+
+def test_the_same_painter_for_another_number_of_strokes() -> None:
+    both = painter(3)
+    more = both.with_strokes(12)
+    assert (more.strokes, more.proposer.strokes, more.refiner.strokes) == (12, 12, 12)
+    assert more.proposer.policy is both.proposer.policy
+    assert (more.steps, more.background) == (12 + 3, both.background)
+    assert more.paint(picture()).shape == (12, 7)
+    assert (both.strokes, both.refiner.strokes) == (9, 9)
