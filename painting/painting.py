@@ -12,11 +12,10 @@ from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from painting.canvas import to_float
-from painting.drawing import draw
 from painting.exporters import Exporter, Png
 from painting.images import read_image, resize_image
 from painting.painters import OptimizePainter, Painter, Progress
-from painting.picture import draw_picture
+from painting.picture import draw_canvas, draw_picture
 from painting.record import StrokeRecord, write_record
 from painting.sizes import asked_size
 from painting.strokes import Bezier, Stroke
@@ -139,5 +138,5 @@ def paint(
     found = painter.paint(target.to(device), progress).detach().cpu()
     red, green, blue = painter.background
     record = StrokeRecord(painter.stroke, found, width, height, (red, green, blue))
-    canvas = draw(painter.stroke, found[None], rows, columns, painter.background)[0]
+    canvas = draw_canvas(painter.stroke, found, rows, columns, painter.background)
     return Painting(record, target, canvas)

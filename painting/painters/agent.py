@@ -89,13 +89,14 @@ class AgentPainter(Painter):
 
     @torch.no_grad()
     def paint(
-        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None
-    ) -> Tensor:
+        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
+        weight: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         """See `Painter.paint`."""
         if start is not None:
             raise ValueError("an agent paints anew: it does not go on from strokes")
         self.policy.to(target.device)
-        easel = Easel(self._free, target, self.background)
+        easel = Easel(self._free, target, self.background, weight)
         strokes = target.new_empty(0, self.stroke.dim)
         regions = cover(*target.shape[1:])
         side = regions[0].side
@@ -108,6 +109,8 @@ class AgentPainter(Painter):
                 progress(Sketch(len(strokes), psnr, self._free, strokes))
             side = max(self.policy.canvas_size, side // 2)
             passes = (self.strokes - len(strokes)) // self.policy.environment.strokes
+            if weight is not None:
+                error = error * weight
             regions = worst_regions(error.cpu(), side, max(1, passes)) or cover(*target.shape[1:])
         return strokes
 

@@ -73,8 +73,9 @@ class Painter(ABC):
 
     @abstractmethod
     def paint(
-        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None
-    ) -> Tensor:
+        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
+        weight: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         """Find the strokes of one picture.
 
         Args:
@@ -82,6 +83,8 @@ class Painter(ABC):
             progress: Called after each of the `steps`.
             start: Strokes (n, D) within limits to go on from, n at most `strokes`: those of a
                 similar picture, or another painter's. Only a painter that `refines` takes some.
+            weight: (H, W), how much the error of each pixel counts, 1 on the mean: strokes go where
+                it is large. All alike by default.
 
         Returns:
             (N, D) in [0, 1] with N = `strokes`, in painting order, on the target's device.

@@ -34,32 +34,52 @@ class Drawing:
     color: Tensor  # (N, 3), within the palette
     ground: Tensor  # (K, 3, T, T)
     target: Tensor  # (K, 3, T, T)
+    weight: Tensor  # (K, 1, T, T), of every pixel; 1 on the mean
     canvas: Tensor  # (K, 3, T, T)
 
     @property
     def error(self) -> Tensor:
-        """Mean squared error, a scalar."""
-        return functional.mse_loss(self.canvas, self.target)
+        """Mean squared error by the weights, a scalar: what strokes are judged by."""
+        return ((self.canvas - self.target).square() * self.weight).mean()
+
+    @property
+    def psnr(self) -> float:
+        """Peak signal to noise ratio, of all pixels alike, dB."""
+        l2 = functional.mse_loss(self.canvas.detach(), self.target)
+        return float(-10 * l2.clamp_min(1e-10).log10())
 
 
 class Easel:
-    """The blank canvas beside the target (3, n, n), both cut into tiles."""
+    """The blank canvas beside the target (3, H, W), both cut into tiles.
 
-    def __init__(self, stroke: Stroke, target: Tensor, background: Sequence[float]) -> None:
+    Args:
+        stroke: The stroke kind.
+        target: (3, H, W) in [0, 1].
+        background: RGB in [0, 1] of the blank canvas.
+        weight: (H, W), how much each pixel's error counts, 1 on the mean; all alike by default.
+    """
+
+    def __init__(
+        self, stroke: Stroke, target: Tensor, background: Sequence[float],
+        weight: Tensor | None = None,
+    ) -> None:  # fmt: skip
         self.stroke = stroke
         self.height, self.width = target.shape[1:]
         blank = blank_canvas(1, self.height, self.width, background, target.device)[0]
         self.ground = to_tiles(blank, TILE)
         self.target = to_tiles(target, TILE)
+        weight = torch.ones_like(target[0]) if weight is None else weight
+        self.weight = to_tiles(weight[None], TILE)
 
     def draw(self, strokes: Tensor) -> Drawing:
         """Draw free strokes (N, D) within their limits, differentiably."""
         shape, color = self._split(self.stroke.limit(strokes))
         tiling = tile_strokes(self.stroke, shape, self.height, self.width, TILE)
         alpha = rasterize_rows(self.stroke, shape, tiling, self.height, self.width, TILE)
-        ground, target = self.ground[tiling.order], self.target[tiling.order]
+        all_tiles = (self.ground, self.target, self.weight)
+        ground, target, weight = (tiles[tiling.order] for tiles in all_tiles)
         canvas = composite_rows(ground, alpha, color, tiling)
-        return Drawing(tiling, alpha.detach(), color.detach(), ground, target, canvas)
+        return Drawing(tiling, alpha.detach(), color.detach(), ground, target, weight, canvas)
 
     @torch.no_grad()
     def canvas(self, strokes: Tensor) -> Tensor:
@@ -80,15 +100,15 @@ class Easel:
     def worth(self, strokes: Tensor) -> Tensor:
         """By how much the squared error would grow without each of them, (N,)."""
         drawing = self.draw(strokes)
-        alpha, color, ground, target = drawing.alpha, drawing.color, drawing.ground, drawing.target
-        return stroke_worth(alpha, color, ground, target, drawing.tiling)
+        parts = (drawing.alpha, drawing.color, drawing.ground, drawing.target, drawing.tiling)
+        return stroke_worth(*parts, drawing.weight)
 
     def fit(self, strokes: Tensor, drawing: Drawing, ridge: float) -> Tensor:
         """Strokes with fitted colours; `ridge` is a share of the canvas's pixels."""
         shape, color = self._split(strokes)
         alpha, ground, target = drawing.alpha, drawing.ground, drawing.target
-        weight = ridge * self.height * self.width
-        color = fit_colors(alpha, color, ground, target, drawing.tiling, weight)
+        pixels = ridge * self.height * self.width
+        color = fit_colors(alpha, color, ground, target, drawing.tiling, pixels, drawing.weight)
         return torch.cat([shape, color], dim=1)
 
     @torch.no_grad()

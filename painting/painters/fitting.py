@@ -17,8 +17,9 @@ _PRECISION = 1e-8  # of the energy that is left to that at the start
 
 @torch.no_grad()
 def fit_colors(
-    alpha: Tensor, color: Tensor, ground: Tensor, target: Tensor, tiling: Tiling, ridge: float
-) -> Tensor:
+    alpha: Tensor, color: Tensor, ground: Tensor, target: Tensor, tiling: Tiling, ridge: float,
+    weight: Tensor | None = None,
+) -> Tensor:  # fmt: skip
     """The colours that paint the target best with these shapes: a canvas is linear in them.
 
     Least squares, drawn a little to the present colours (a hidden stroke's colour is free), then
@@ -31,13 +32,19 @@ def fit_colors(
         target: (K, 3, T, T), likewise.
         tiling: The layers.
         ridge: Weight of the present colours, in pixels.
+        weight: (K, 1, T, T), how much each pixel's error counts, in the tiling's order; 1 each by
+            default.
 
     Returns:
         (N, 3) in [0, 1].
     """
-    weight, rest = visible(alpha, tiling)
-    painting = _Painting(weight.flatten(1), tiling, len(color))
-    wanted = (target - rest * ground).flatten(2)  # (K, 3, T T)
+    seen, rest = visible(alpha, tiling)
+    wanted = target - rest * ground  # (K, 3, T, T)
+    if weight is not None:  # squared errors are weighted if both sides are by its root
+        root = weight.sqrt()
+        seen, wanted = seen * root[tiling.place], wanted * root
+    painting = _Painting(seen.flatten(1), tiling, len(color))
+    wanted = wanted.flatten(2)  # (K, 3, T T)
     missing = painting.moments(wanted - painting.of(color))  # (N, 3)
     change = _solve(
         lambda d: painting.moments(painting.of(d)) + ridge * d, missing, painting.squares() + ridge
@@ -110,8 +117,9 @@ def _solve(apply: Callable[[Tensor], Tensor], right: Tensor, diagonal: Tensor) -
 
 @torch.no_grad()
 def stroke_worth(
-    alpha: Tensor, color: Tensor, ground: Tensor, target: Tensor, tiling: Tiling
-) -> Tensor:
+    alpha: Tensor, color: Tensor, ground: Tensor, target: Tensor, tiling: Tiling,
+    weight: Tensor | None = None,
+) -> Tensor:  # fmt: skip
     """By how much the squared error would grow if a stroke were left out, exactly: (N,).
 
     Negative for a stroke that spoils the painting. The arguments are those of `fit_colors`.
@@ -124,12 +132,13 @@ def stroke_worth(
         change[rows] = (each[rows] - below) * alpha[rows]
         below += change[rows]
     error = canvas - target
+    counts = torch.ones_like(error[:, :1]) if weight is None else weight
     rest = alpha.new_ones(len(tiling.order), *alpha.shape[1:])
     worth = color.new_zeros(len(color))
     for rows in reversed(tiling.slices):
         seen = rest[: rows.stop - rows.start]
         lost = change[rows] * seen
-        grown = (lost.square() - 2 * lost * error[: len(lost)]).sum((1, 2, 3))
-        worth.index_add_(0, tiling.stroke[rows], grown)
+        grown = (lost.square() - 2 * lost * error[: len(lost)]) * counts[: len(lost)]
+        worth.index_add_(0, tiling.stroke[rows], grown.sum((1, 2, 3)))
         seen *= 1 - alpha[rows]
     return worth

@@ -39,6 +39,7 @@ class Proposer:
         tries: Candidates per stroke.
         focus: Exponent of the error: 0 places strokes anywhere, larger ones only where it is worst.
         generator: Source of randomness, on the CPU (so that every device starts alike).
+        weight: (H, W), how much each pixel's error counts.
     """
 
     stroke: Stroke
@@ -47,6 +48,7 @@ class Proposer:
     tries: int
     focus: float
     generator: torch.Generator
+    weight: Tensor
 
     @torch.no_grad()
     def propose(self, canvas: Tensor, count: int, scale: float) -> Tensor:
@@ -76,7 +78,7 @@ class Proposer:
         """
         height, width = canvas.shape[1:]
         cell = -(-min(height, width) // _CELLS)  # pixels on its side
-        error = (canvas - self.target).square().sum(0).cpu()[None, None]
+        error = ((canvas - self.target).square().sum(0) * self.weight).cpu()[None, None]
         error = functional.avg_pool2d(error, cell, ceil_mode=True, count_include_pad=False)
         rows, columns = error.shape[2:]
         reach = scale * min(height, width) / cell  # cells
@@ -118,6 +120,9 @@ class Proposer:
         missing = to_tiles(self.target - canvas, self.tile)[tiles]  # (R, 3, T, T)
         # What alpha * colour should be.
         wanted = missing + to_tiles(canvas, self.tile)[tiles] * alpha
+        # Squared errors are weighted if all of this is by its root.
+        root = to_tiles(self.weight.sqrt()[None], self.tile)[tiles]
+        alpha, missing, wanted = alpha * root, missing * root, wanted * root
         square = self._sum(alpha.square().sum((2, 3)), tiling.stroke, len(shape))  # (C, 1)
         product = self._sum((alpha * wanted).sum((2, 3)), tiling.stroke, len(shape))  # (C, 3)
         color = (product / square.clamp_min(1e-6)).clamp(0, 1)

@@ -97,10 +97,10 @@ class OptimizePainter(Painter):
         return replace(self, strokes=strokes)
 
     def paint(
-        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None
-    ) -> Tensor:
+        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
+        weight: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         """See `Painter.paint`."""
-        generator = torch.Generator().manual_seed(self.seed)
         stroke = self.stroke
         if isinstance(stroke.palette, int):
             stroke = stroke.with_palette(find_palette(to_array(target), stroke.palette))
@@ -110,14 +110,10 @@ class OptimizePainter(Painter):
         aspect = max(target.shape[1:]) / min(target.shape[1:])
         events = plan(len(strokes), self.strokes, self.steps, self.moves, self.moved, aspect)
         adam = _Adam(strokes)
-        coarse = self._coarse(target)
-        fine = int(self.coarse * self.steps) if coarse is not target else 0
+        views = self._views(stroke, target, weight)
         for step in range(self.steps):
-            if step in (0, fine):
-                seen = coarse if step < fine else target
-                proposer = Proposer(stroke, seen, TILE, self.tries, self.focus, generator)
-                easel = Easel(stroke, seen, self.background)
-                rate = self._rates(seen)
+            if step in views:
+                easel, proposer, rate = views[step]
             if event := events.get(step):
                 keep = easel.most_useful(strokes, event.remove)
                 canvas = easel.canvas(strokes[keep])
@@ -125,23 +121,35 @@ class OptimizePainter(Painter):
                 strokes = torch.cat([strokes[keep], new])
                 adam.replace(keep, len(new))
             drawing = easel.draw(strokes.requires_grad_())
-            error = drawing.error
-            (gradient,) = torch.autograd.grad(error, strokes)
+            (gradient,) = torch.autograd.grad(drawing.error, strokes)
             change = adam.step(gradient) * rate * cooling(step, self.steps)
             strokes = stroke.into_range(strokes.detach() - change)
             if step % self.fit_every == 0:
                 strokes = easel.fit(strokes, drawing, ridge=1e-5)
             if progress is not None:
-                psnr = float(-10 * error.detach().clamp_min(1e-10).log10())
-                progress(Sketch(step + 1, psnr, stroke, strokes))
+                progress(Sketch(step + 1, drawing.psnr, stroke, strokes))
         return easel.finish(strokes)
 
-    def _coarse(self, target: Tensor) -> Tensor:
-        """The target at the size on which the first steps look at it; itself if that is small."""
-        height, width = (TILE * max(1, round(side / 2 / TILE)) for side in target.shape[1:])
-        if min(height, width) < _LEAST_COARSE:
-            return target
-        return functional.interpolate(target[None], (height, width), mode="area")[0]
+    def _views(
+        self, stroke: Stroke, target: Tensor, weight: Tensor | None
+    ) -> dict[int, tuple[Easel, Proposer, Tensor]]:
+        """What the steps look at, by the first of them: a large target in half its size at first.
+
+        Each is the easel, what proposes strokes for it, and the learning rates (D,).
+        """
+        generator = torch.Generator().manual_seed(self.seed)
+        whole = torch.cat([target, torch.ones_like(target[:1]) if weight is None else weight[None]])
+        size = [TILE * max(1, round(side / 2 / TILE)) for side in target.shape[1:]]
+        seen = {0: whole}
+        if min(size) >= _LEAST_COARSE:
+            coarse = functional.interpolate(whole[None], size, mode="area")[0]
+            seen = {0: coarse, int(self.coarse * self.steps): whole}
+        views = {}
+        for step, image in seen.items():
+            of = Proposer(stroke, image[:3], TILE, self.tries, self.focus, generator, image[3])
+            easel = Easel(stroke, image[:3], self.background, image[3])
+            views[step] = (easel, of, self._rates(image))
+        return views
 
     def _rates(self, target: Tensor) -> Tensor:
         """Learning rate of each number of a stroke, (D,): the same in pixels along both sides."""

@@ -43,16 +43,23 @@ class AgentOptimizePainter(Painter):
         return replace(self, proposer=self.proposer.with_strokes(strokes))
 
     def paint(
-        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None
-    ) -> Tensor:
+        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
+        weight: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         """See `Painter.paint`."""
         if start is None:
             size = self.proposer.canvas(*target.shape[1:])
-            small = functional.interpolate(target[None], size, mode="bilinear", antialias=True)[0]
-            start = self.proposer.paint(small, progress)
+            small = _resized(target, size)
+            seen = None if weight is None else _resized(weight[None], size)[0]
+            start = self.proposer.paint(small, progress, weight=seen)
 
         def report(sketch: Sketch) -> None:
             assert progress is not None
             progress(replace(sketch, step=self.proposer.steps + sketch.step))
 
-        return self.refiner.paint(target, None if progress is None else report, start)
+        return self.refiner.paint(target, None if progress is None else report, start, weight)
+
+
+def _resized(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """An image (C, H, W) at another size."""
+    return functional.interpolate(image[None], size, mode="bilinear", antialias=True)[0]

@@ -35,8 +35,9 @@ class CirclePainter(Painter):
         return SIZE, SIZE
 
     def paint(
-        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None
-    ) -> Tensor:
+        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
+        weight: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         assert target.shape == (3, SIZE, SIZE)
         assert target.dtype == torch.float32
         left, right = target[:, :, : SIZE // 2], target[:, :, SIZE // 2 :]
