@@ -67,6 +67,9 @@ def tile_strokes(stroke: Stroke, shape: Tensor, height: int, width: int, tile: i
     nth = torch.arange(len(index), device=device) - (each.cumsum(0) - each)[index]
     x = first_x[index] + nth % columns[index]
     y = first_y[index] + nth // columns[index]
+    corner = torch.stack([x, y], dim=1) * tile
+    touched = stroke.touched(shape, height, width, corner, tile, index)
+    index, x, y, corner = (each[touched] for each in (index, x, y, corner))
 
     depth = torch.bincount(y * across + x, minlength=count)  # (K,) layers of a tile
     order = depth.argsort(descending=True, stable=True)
@@ -76,9 +79,8 @@ def tile_strokes(stroke: Stroke, shape: Tensor, height: int, width: int, tile: i
     layer = torch.arange(len(place), device=device) - start[place]
     by_layer = (layer * count + place).argsort()
     rows = by_tile[by_layer]
-    corner = torch.stack([x, y], dim=1)[rows] * tile
     layers = torch.bincount(layer).tolist() if len(rows) else []
-    return Tiling(index[rows], place[by_layer], corner, order, tuple(layers))
+    return Tiling(index[rows], place[by_layer], corner[rows], order, tuple(layers))
 
 
 def to_tiles(image: Tensor, tile: int) -> Tensor:

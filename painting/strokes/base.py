@@ -153,6 +153,24 @@ class Stroke(Limited, Recorded, ABC):
         frame = Frame(height, width, rows, columns, corner)
         return self._draw_windows(shape, owner, frame).unsqueeze(1)
 
+    def touched(
+        self, shape: Tensor, height: int, width: int, corner: Tensor, side: int, owner: Tensor
+    ) -> Tensor:
+        """Which square windows have any paint: all, unless a kind knows better.
+
+        Args:
+            shape: (N, S) in [0, 1].
+            height: Rows H of the canvas.
+            width: Columns W of the canvas.
+            corner: (R, 2), x and y of the windows' upper left corners, whole pixels.
+            side: Pixels on a side of every window.
+            owner: (R,) int64, which shape a window shows.
+
+        Returns:
+            (R,) bool; false only where alpha is 0 on the whole window.
+        """
+        return torch.ones(len(owner), dtype=torch.bool, device=owner.device)
+
     def bounds(self, shape: Tensor, height: int, width: int) -> Tensor:
         """Boxes outside of which nothing is painted.
 

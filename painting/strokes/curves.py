@@ -12,7 +12,7 @@ from torch import Tensor
 from painting.strokes.base import Frame, Stroke
 from painting.strokes.coverage import THINNEST
 from painting.strokes.marks import Path
-from painting.strokes.pen import Windows, pen_alpha
+from painting.strokes.pen import Windows, pen_alpha, pen_touches
 
 
 class PenStroke(Stroke):
@@ -33,6 +33,14 @@ class PenStroke(Stroke):
         opacity = shape[:, self.columns(["opacity0", "opacity1"])]
         windows = Windows(frame.rows, frame.columns, owner, frame.corner)
         return pen_alpha(points, radii, opacity, count, windows)
+
+    @torch.no_grad()
+    def touched(
+        self, shape: Tensor, height: int, width: int, corner: Tensor, side: int, owner: Tensor
+    ) -> Tensor:
+        """See `Stroke.touched`: half of the windows in the box of a slanting curve have none."""
+        points, radii, count = self._polyline(shape, Frame(height, width, height, width))
+        return pen_touches(points, radii, count, Windows(side, side, owner, corner))
 
     def _extent(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
         points, radii, _ = self._polyline(shape, frame)

@@ -75,6 +75,16 @@ def pen_alpha(
     return in_chunks(draw, windows.rows * windows.columns, 2, segments, opacity, count)
 
 
+def pen_touches(points: Tensor, radii: Tensor, count: Tensor, windows: Windows) -> Tensor:
+    """Which windows the pen touches, (R,) bool; all where finding out costs more than drawing."""
+    if not _is_compiled(points):
+        assert windows.owner is not None
+        return torch.ones(len(windows.owner), dtype=torch.bool, device=points.device)
+    from painting.strokes import pen_kernel
+
+    return pen_kernel.touches(_segments(points, radii), count, windows)
+
+
 def _is_compiled(points: Tensor) -> bool:
     return points.device.type == "cpu"
 

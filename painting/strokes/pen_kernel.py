@@ -56,6 +56,17 @@ def differentiate(
     return of_segments, of_opacity
 
 
+def touches(segments: Tensor, count: Tensor, windows: Windows) -> Tensor:
+    """Which windows (R,) have a pixel that a segment may reach."""
+    owner, corner = _places(segments, windows)
+    touched = torch.zeros(len(owner), dtype=torch.bool)
+    center = corner + corner.new_tensor([windows.columns / 2, windows.rows / 2])
+    around = math.hypot(windows.rows, windows.columns) / 2
+    inputs: list[Any] = [*_arrays(segments, count, owner, center), around, touched.numpy()]
+    _touch(*inputs)
+    return touched
+
+
 def _places(segments: Tensor, windows: Windows) -> tuple[Tensor, Tensor]:
     """Of every window its stroke (R,) and its corner (R, 2)."""
     owner = torch.arange(len(segments)) if windows.owner is None else windows.owner
@@ -110,6 +121,26 @@ def _box(segment: Array, height: int, width: int) -> tuple[int, int, int, int]:
     left = max(0, math.floor(min(x, end_x) - reach))
     right = min(width, math.ceil(max(x, end_x) + reach))
     return top, bottom, left, right
+
+
+@_compiled
+def _touch(
+    segments: Array, counts: Array, owner: Array, center: Array, around: float, touched: Array
+) -> None:
+    """Whether a disc around each window's center (2,) meets the hull of a segment."""
+    for window in range(len(owner)):
+        stroke = owner[window]
+        for index in range(counts[stroke]):
+            segment = segments[stroke, index]
+            dx, dy = center[window, 0] - segment[0], center[window, 1] - segment[1]
+            u = dx * segment[2] + dy * segment[3]
+            v = dy * segment[2] - dx * segment[3]
+            widest = max(segment[5], segment[5] + segment[6] * segment[4])
+            beside = u - min(max(u, 0.0), segment[4])
+            reach = widest + 0.5 + around
+            if beside * beside + v * v <= reach * reach:
+                touched[window] = True
+                break
 
 
 @_compiled

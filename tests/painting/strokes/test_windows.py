@@ -63,6 +63,19 @@ def test_nothing_is_painted_outside_the_bounds(stroke: Stroke) -> None:
     assert area < 0.6 * H * W  # and the boxes save something
 
 
+def test_untouched_windows_have_no_paint(stroke: Stroke) -> None:
+    shape = shapes(stroke, 50)
+    tiles = torch.cartesian_prod(torch.arange(0, W - 8, 8), torch.arange(0, H, 8))
+    owner = torch.arange(50).repeat_interleave(len(tiles))
+    corner = tiles.repeat(50, 1)
+    alpha = stroke.rasterize_windows(shape, H, W, corner, 8, 8, owner)
+    painted = alpha.amax((1, 2, 3)) > 0
+    touched = stroke.touched(shape, H, W, corner, 8, owner)
+    assert not (painted & ~touched).any()
+    if stroke.name in ("bezier", "line"):  # it saves something
+        assert touched.sum() < 1.3 * painted.sum()
+
+
 def test_bounds_of_a_stroke_on_or_past_the_border_hold_a_pixel(stroke: Stroke) -> None:
     for value in (-0.5, 0.0, 1.0, 1.5):  # a record may hold points outside
         left, top, right, bottom = stroke.bounds(torch.full((1, stroke.shape_dim), value), H, W)[0]
