@@ -9,7 +9,6 @@ import os
 import sys
 import time
 import traceback
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -23,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.impasto.arguments import quote, quote_paths
 from hydra_plugins.impasto.building import build_call, pick_device
 from hydra_plugins.impasto.checks import check, select
+from hydra_plugins.impasto.command import as_arguments, asks_for_help, short_help
 from hydra_plugins.impasto.composing import CONFIG_NAME, compose_jobs
 from hydra_plugins.impasto.help import help_text
 from hydra_plugins.impasto.outcomes import (
@@ -32,6 +32,7 @@ from hydra_plugins.impasto.outcomes import (
     outcome_of,
     terminable,
 )
+from hydra_plugins.impasto.quiet import quieten
 from hydra_plugins.impasto.resuming import Resumption, find_checkpoint, find_resumable, locked
 from hydra_plugins.impasto.summary import SUMMARY, MemoryPeak, git_commit, write_summary
 from hydra_plugins.impasto.sweeping import report_sweep
@@ -40,11 +41,6 @@ from tasks.run_folder import command
 
 ROOT = Path(__file__).resolve().parent
 CONF = ROOT / "conf"
-_NO_NEWS = (
-    r".*module\(s\) in eval mode at the start",  # target networks and renderers are
-    r".*does not have many workers",  # reading from the cache needs none
-    r".*LeafSpec.* is deprecated",  # between Lightning and torch
-)
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
@@ -71,6 +67,16 @@ def main() -> None:
         outcome = outcome_before_job(error, CONF, arguments)
         report(outcome, show_traceback)
         sys.exit(outcome.code)
+
+
+def impasto() -> None:
+    """Be the installed command: paint the pictures that are named, or do as run.py does."""
+    words = sys.argv[1:]
+    if asks_for_help(words):
+        print(short_help(CONF))
+        return
+    sys.argv[1:] = as_arguments(words)
+    main()
 
 
 def prepare(arguments: Sequence[str]) -> list[str] | None:
@@ -212,7 +218,7 @@ def perform(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str
     check(cfg)
     from pytorch_lightning import seed_everything  # takes seconds, which a wrong key need not wait
 
-    _quieten()
+    quieten()
     facts["strokes"] = cfg.strokes
     cfg.run.folder = folder
     cfg.run.checkpoint = None if cfg.resume is None else find_checkpoint(str(cfg.resume))
@@ -222,13 +228,6 @@ def perform(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str
     trainer = call.keywords.get("trainer")
     facts["device"] = cfg.run.device if trainer is None else str(trainer.strategy.root_device)
     return call()
-
-
-def _quieten() -> None:
-    """Leave out Lightning's advertisements, and its advice on what is done here on purpose."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    for message in _NO_NEWS:
-        warnings.filterwarnings("ignore", message=message)
 
 
 def report(outcome: Outcome, show_traceback: bool, label: str = "") -> None:

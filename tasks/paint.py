@@ -20,6 +20,7 @@ from painting.images import find_images, read_image
 from painting.painters import Painter, Progress, Sketch
 from painting.painting import paint as paint_one
 from painting.sizes import asked_size
+from tasks.run_folder import shown
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ def paint(
     pictures = _find(images)
     names = _folder_names(pictures)
     done: list[dict[str, float]] = []
-    shown: list[Sequence[Tensor]] = []
+    sheet: list[Sequence[Tensor]] = []
     with tqdm(total=len(pictures) * painter.steps, unit="step", dynamic_ncols=True) as bar:
         for number, (path, name) in enumerate(zip(pictures, names, strict=True)):
             bar.set_description(name)
@@ -79,16 +80,18 @@ def paint(
                 painted = paint_one(image, painter=painter, progress=_reports(bar), device=device)
                 painted.at(size).save(Path(folder) / name, exports)
                 done.append({key: getattr(painted, key) for key in _MEASURES})
-                if len(shown) < _SHEET_PICTURES:
-                    shown.append([_framed(one) for one in (painted.target, painted.canvas)])
+                if len(sheet) < _SHEET_PICTURES:
+                    sheet.append([_framed(one) for one in (painted.target, painted.canvas)])
             bar.update(painter.steps * (number + 1) - bar.n)  # also past a skipped picture
     if not done:
         raise UserError(
             f"none of the {len(pictures)} pictures of {images} can be read", "replace them"
         )
     if len(done) > 1:
-        rows = (torch.stack(row) for row in zip(*shown, strict=True))
+        rows = (torch.stack(row) for row in zip(*sheet, strict=True))
         save_sheet(Path(folder) / _SHEET, *rows, columns=_SHEET_COLUMNS)
+    only = Path(names[0], "painting.png") if len(names) == 1 else ""
+    log.info("%s", shown(Path(folder) / only))
     means = {key: float(np.mean([one[key] for one in done])) for key in _MEASURES}
     return {"images": len(done), "strokes": painter.strokes, **means}
 
