@@ -19,7 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.impasto.arguments import quote, quote_paths
+from hydra_plugins.impasto.arguments import quote, quote_paths, verbatim_keys
 from hydra_plugins.impasto.building import build_call, pick_device
 from hydra_plugins.impasto.checks import check, select
 from hydra_plugins.impasto.command import as_arguments, asks_for_help, short_help
@@ -88,7 +88,7 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
     Raises:
         UserError: If the config doesn't compose or has wrong values, or `resume` leads nowhere.
     """
-    quoted = quote_paths(arguments)
+    quoted = quote_paths(arguments, verbatim_keys(CONF))
     args = _parse(quoted)
     elsewhere = args.config_dir or args.config_name or args.config_path or args.experimental_rerun
     if args.hydra_help or args.shell_completion or elsewhere:

@@ -9,7 +9,7 @@ from hydra_plugins.impasto.arguments import quote_paths
 from hydra_plugins.impasto.command import as_arguments, asks_for_help, short_help
 from hydra_plugins.impasto.composing import choices, compose_jobs
 from tests.conftest import CONF
-from tests.hydra_plugins.test_arguments import NAMES
+from tests.hydra_plugins.test_arguments import KEYS, NAMES
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def composed(*words: str) -> DictConfig:
-    [cfg] = compose_jobs(CONF, quote_paths(as_arguments(words)), False)
+    [cfg] = compose_jobs(CONF, quote_paths(as_arguments(words), KEYS), False)
     return cfg
 
 
