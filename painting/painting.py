@@ -14,12 +14,13 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 from painting.canvas import to_float
 from painting.drawing import draw
 from painting.exporters import Exporter, Png
-from painting.images import read_image, resize_image
+from painting.images import read_picture, resize_image
 from painting.painters import OptimizePainter, Painter, Progress
 from painting.picture import draw_picture
 from painting.record import StrokeRecord, write_record
 from painting.sizes import asked_size
 from painting.strokes import Bezier, Stroke
+from painting.transparency import Color, laid_on, on_opaque, opaque, unlike
 
 RECORD = "strokes.json"
 
@@ -114,7 +115,9 @@ def paint(
     (40, 60, 3)
 
     Args:
-        image: (H, W, 3) uint8, RGB, or the name of a picture's file.
+        image: (H, W, 3) uint8, RGB, or (H, W, 4) with alpha, or the name of a picture's file. What
+            is transparent is not painted: strokes that lie there are left out, and the painting's
+            background is transparent.
         strokes: How many strokes.
         stroke: The stroke kind; quadratic Bézier curves by default.
         painter: Finds the strokes, and has the four arguments beside it; without one they are
@@ -128,16 +131,45 @@ def paint(
         UserError: The file is no picture, or an argument makes no sense.
     """
     if not isinstance(image, np.ndarray):
-        image = read_image(image)
+        image = read_picture(image)
     if painter is None:
         kind = stroke or Bezier()
         painter = OptimizePainter(kind, strokes, background=background, seed=seed)
-    height, width = image.shape[:2]
-    rows, columns = painter.canvas(height, width)
-    resized = torch.from_numpy(resize_image(image, rows, columns))
-    target = to_float(resized.permute(2, 0, 1)).contiguous()  # (3, H, W)
-    found = painter.paint(target.to(device), progress).detach().cpu()
     red, green, blue = painter.background
+    if image.shape[2] == 4:
+        return _paint_opaque(image, painter, (red, green, blue), progress, device)
+    target = _target(image, painter)
+    found = painter.paint(target.to(device), progress).detach().cpu()
+    height, width = image.shape[:2]
     record = StrokeRecord(painter.stroke, found, width, height, (red, green, blue))
-    canvas = draw(painter.stroke, found[None], rows, columns, painter.background)[0]
+    return _beside(target, record, painter.background)
+
+
+def _paint_opaque(
+    image: NDArray[np.uint8], painter: Painter, background: Color, progress: Progress | None,
+    device: torch.device | str,
+) -> Painting:  # fmt: skip
+    """Paint a picture (H, W, 4) where it is opaque; it is measured on the blank canvas."""
+    painter = painter.on(unlike(image))
+    red, green, blue = painter.background
+    ground = _target(laid_on(image, (red, green, blue)), painter)
+    found = painter.paint(ground.to(device), progress).detach().cpu()
+    mask = (opaque(image) * np.uint8(255))[..., None]
+    small = resize_image(mask, *ground.shape[1:])[..., 0]
+    found = on_opaque(painter.stroke, found, torch.from_numpy(small) >= 128)
+    height, width = image.shape[:2]
+    record = StrokeRecord(painter.stroke, found, width, height, None)
+    return _beside(_target(laid_on(image, background), painter), record, background)
+
+
+def _target(image: NDArray[np.uint8], painter: Painter) -> Tensor:
+    """A picture (H, W, 3) at the size at which its strokes are found: (3, rows, columns)."""
+    resized = torch.from_numpy(resize_image(image, *painter.canvas(*image.shape[:2])))
+    return to_float(resized.permute(2, 0, 1)).contiguous()
+
+
+def _beside(target: Tensor, record: StrokeRecord, background: Sequence[float]) -> Painting:
+    """A painting with its canvas, drawn on a background at its target's size."""
+    height, width = target.shape[1:]
+    canvas = draw(record.stroke, record.strokes[None], height, width, background)[0]
     return Painting(record, target, canvas)

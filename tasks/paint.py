@@ -16,7 +16,7 @@ from tqdm import tqdm
 from painting.errors import UserError
 from painting.exporters import Exporter
 from painting.figures import save_sheet
-from painting.images import find_images, read_image
+from painting.images import find_images, read_picture
 from painting.painters import Painter, Progress, Sketch
 from painting.painting import paint as paint_one
 from painting.sizes import asked_size
@@ -103,7 +103,7 @@ def _find(images: Source | None) -> list[Path]:
     sources = [images] if isinstance(images, (str, Path)) else list(images)
     for source in sources:
         if find_images(source) in ([Path(source)], [Path(source).expanduser()]):
-            read_image(find_images(source)[0])  # an error now, not after the others are painted
+            read_picture(find_images(source)[0])  # an error now, not after the others are painted
     return find_images(sources)
 
 
@@ -123,7 +123,7 @@ def _folder_names(pictures: Sequence[Path]) -> list[str]:
 
 def _read_or_skip(path: Path) -> NDArray[np.uint8] | None:
     try:
-        return read_image(path)
+        return read_picture(path)
     except UserError as error:
         log.warning("skipped: %s", error.what)
         return None

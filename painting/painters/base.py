@@ -59,6 +59,10 @@ class Painter(ABC):
         Nearly of its aspect ratio: strokes are in fractions of both sides.
         """
 
+    def on(self, background: Sequence[float]) -> "Painter":
+        """The same painter with another blank canvas; this one, if it must have its own."""
+        return self
+
     @abstractmethod
     def paint(
         self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None

@@ -10,7 +10,7 @@ of their kind (`Stroke.limit`).
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -86,6 +86,10 @@ class OptimizePainter(Painter):
         longer = self.work_size or min(_LARGEST, round(enough))
         tiles = longer / max(height, width) / TILE
         return max(1, round(height * tiles)) * TILE, max(1, round(width * tiles)) * TILE
+
+    def on(self, background: Sequence[float]) -> "OptimizePainter":
+        """See `Painter.on`."""
+        return replace(self, background=background)
 
     def paint(
         self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None

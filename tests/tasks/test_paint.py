@@ -197,7 +197,7 @@ def test_a_folder_of_broken_pictures_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "CMYK", "I;16"])
 def test_pictures_of_any_mode_and_of_one_pixel_work(tmp_path: Path, mode: str) -> None:
     source = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
-    Image.new(mode, (1, 1)).save(source)
+    Image.new("RGB", (1, 1)).convert(mode).save(source)
     assert paint(CirclePainter(), source, tmp_path / "run")["images"] == 1
     assert read(tmp_path / "run" / "a" / "painting.png").shape == (1, 1, 3)
 
