@@ -1,7 +1,7 @@
 """One picture painted: the call that the command line and other programs use."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from painting.canvas import to_float
 from painting.drawing import draw
 from painting.exporters import Exporter, Png
 from painting.images import read_picture, resize_image
-from painting.painters import OptimizePainter, Painter, Progress
+from painting.painters import OptimizePainter, Painter, Progress, Sketch
 from painting.picture import draw_picture
 from painting.record import StrokeRecord, write_record
 from painting.sizes import asked_size
@@ -23,6 +23,7 @@ from painting.strokes import Bezier, Stroke
 from painting.transparency import Color, laid_on, on_opaque, opaque, unlike
 
 RECORD = "strokes.json"
+PICTURE = "painting.png"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,10 @@ class Painting:
         )
         assert isinstance(ssim, Tensor)
         return float(ssim)
+
+    def measures(self) -> dict[str, float]:
+        """`l2`, `psnr` and `ssim`."""
+        return {"l2": self.l2, "psnr": self.psnr, "ssim": self.ssim}
 
     def picture(self, size: int | None = None) -> NDArray[np.uint8]:
         """Draw it exactly.
@@ -100,10 +105,25 @@ class Painting:
             export.write(Path(folder), self.record)
 
 
+class Unfinished(KeyboardInterrupt):
+    """A painting was interrupted.
+
+    Args:
+        painting: What is painted so far.
+        cause: What interrupted it.
+    """
+
+    def __init__(self, painting: Painting, cause: KeyboardInterrupt) -> None:
+        super().__init__()
+        self.painting = painting
+        self.cause = cause
+
+
 def paint(
     image: NDArray[np.uint8] | str | Path, strokes: int = 500, stroke: Stroke | None = None,
     painter: Painter | None = None, background: Sequence[float] = (0.0, 0.0, 0.0),
     seed: int = 0, progress: Progress | None = None, device: torch.device | str = "cpu",
+    start: Tensor | None = None,
 ) -> Painting:  # fmt: skip
     """Paint one picture.
 
@@ -126,9 +146,12 @@ def paint(
         seed: Fixes the painting.
         progress: Called as the painting grows.
         device: Where to paint.
+        start: Strokes (n, D) of a similar picture to go on from, n at most `strokes`; for a painter
+            that `refines`, and a picture without alpha.
 
     Raises:
         UserError: The file is no picture, or an argument makes no sense.
+        Unfinished: It was interrupted, after the first step.
     """
     if not isinstance(image, np.ndarray):
         image = read_picture(image)
@@ -139,10 +162,34 @@ def paint(
     if image.shape[2] == 4:
         return _paint_opaque(image, painter, (red, green, blue), progress, device)
     target = _target(image, painter)
-    found = painter.paint(target.to(device), progress).detach().cpu()
     height, width = image.shape[:2]
-    record = StrokeRecord(painter.stroke, found, width, height, (red, green, blue))
-    return _beside(target, record, painter.background)
+
+    def finished(found: Tensor) -> Painting:
+        record = StrokeRecord(painter.stroke, found, width, height, (red, green, blue))
+        return _beside(target, record, painter.background)
+
+    return _paint(painter, target.to(device), progress, start, finished)
+
+
+def _paint(
+    painter: Painter, target: Tensor, progress: Progress | None, start: Tensor | None,
+    finished: Callable[[Tensor], Painting],
+) -> Painting:  # fmt: skip
+    """Find strokes, and make a painting of them; of those so far when it is interrupted."""
+    last: list[Sketch] = []
+
+    def remember(sketch: Sketch) -> None:
+        last[:] = [sketch]
+        if progress is not None:
+            progress(sketch)
+
+    try:
+        found = painter.paint(target, remember, start)
+    except KeyboardInterrupt as error:
+        if not last:
+            raise
+        raise Unfinished(finished(last[0].strokes().cpu()), error) from error
+    return finished(found.detach().cpu())
 
 
 def _paint_opaque(
@@ -153,13 +200,16 @@ def _paint_opaque(
     painter = painter.on(unlike(image))
     red, green, blue = painter.background
     ground = _target(laid_on(image, (red, green, blue)), painter)
-    found = painter.paint(ground.to(device), progress).detach().cpu()
     mask = (opaque(image) * np.uint8(255))[..., None]
-    small = resize_image(mask, *ground.shape[1:])[..., 0]
-    found = on_opaque(painter.stroke, found, torch.from_numpy(small) >= 128)
+    small = torch.from_numpy(resize_image(mask, *ground.shape[1:])[..., 0]) >= 128
     height, width = image.shape[:2]
-    record = StrokeRecord(painter.stroke, found, width, height, None)
-    return _beside(_target(laid_on(image, background), painter), record, background)
+
+    def finished(found: Tensor) -> Painting:
+        kept = on_opaque(painter.stroke, found, small)
+        record = StrokeRecord(painter.stroke, kept, width, height, None)
+        return _beside(_target(laid_on(image, background), painter), record, background)
+
+    return _paint(painter, ground.to(device), progress, None, finished)
 
 
 def _target(image: NDArray[np.uint8], painter: Painter) -> Tensor:

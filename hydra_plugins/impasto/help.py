@@ -70,9 +70,14 @@ def describe(path: Path) -> str:
 
 def _knobs(text: str) -> Iterator[tuple[str, str, str]]:
     """Key, default and meaning of every commented value between the defaults list and `run:`."""
-    section = ""
     body = text.partition("\ncanvas:")
-    for line in (body[1] + body[2]).partition("\nrun:")[0].splitlines():
+    yield from _commented((body[1] + body[2]).partition("\nrun:")[0])
+
+
+def _commented(text: str) -> Iterator[tuple[str, str, str]]:
+    """Key, default and meaning of every commented value, in sections of one level."""
+    section = ""
+    for line in text.splitlines():
         if opening := re.fullmatch(r"(\w+):", line):
             section = f"{opening[1]}."
         elif knob := re.fullmatch(r"( *)(\w+): (.+?) +# (.+)", line):
@@ -81,11 +86,11 @@ def _knobs(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _knobs_of_task(path: Path) -> list[tuple[str, str, str]]:
-    """Key, default and meaning of the commented top-level values of a task that has its own."""
+    """Key, default and meaning of the commented values that a task adds at the top level."""
     text = path.read_text(encoding="utf-8")
     if not text.startswith("# @package _global_"):
         return []
-    return re.findall(r"^(\w+): (.+?) +# (.+)$", text, re.MULTILINE)
+    return list(_commented(text.partition("\ntask:")[0]))
 
 
 def _row(name: str, meaning: str) -> str:

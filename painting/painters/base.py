@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from painting.errors import UserError
 from painting.strokes import Stroke
 
 
@@ -62,6 +63,20 @@ class Painter(ABC):
     def on(self, background: Sequence[float]) -> "Painter":
         """The same painter with another blank canvas; this one, if it must have its own."""
         return self
+
+    def following(self, steps: int) -> "Painter":
+        """The painter of a film's next frames, which start from the strokes of the one before.
+
+        Args:
+            steps: Its gradient steps.
+
+        Raises:
+            UserError: It cannot go on from strokes (`refines`).
+        """
+        raise UserError(
+            "this painter paints every frame of a video anew, which would flicker",
+            "take painter=optimize or painter=agent+optimize",
+        )
 
     @abstractmethod
     def paint(

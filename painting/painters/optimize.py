@@ -27,6 +27,7 @@ from painting.strokes import COLOR_DIM, Stroke
 _LARGEST = 512  # pixels on the longer side
 _LEAST = 128
 _PER_STROKE = 10  # pixels on a side for the square root of the number of strokes
+_CALM = 0.2  # learning rate in a film's later frames: strokes that jump flicker
 _BETAS = (0.9, 0.9)  # the scene changes under a stroke: a long memory of squares only slows it
 
 
@@ -90,6 +91,11 @@ class OptimizePainter(Painter):
     def on(self, background: Sequence[float]) -> "OptimizePainter":
         """See `Painter.on`."""
         return replace(self, background=background)
+
+    def following(self, steps: int) -> "OptimizePainter":
+        """See `Painter.following`: slower, and no stroke is put elsewhere."""
+        rate = self.learning_rate * _CALM
+        return replace(self, steps=steps, learning_rate=rate, moves=0)
 
     def paint(
         self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None

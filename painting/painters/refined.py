@@ -38,6 +38,10 @@ class AgentOptimizePainter(Painter):
         """See `Painter.canvas`: the refiner's."""
         return self.refiner.canvas(height, width)
 
+    def following(self, steps: int) -> "AgentOptimizePainter":
+        """See `Painter.following`: the refiner goes on alone."""
+        return replace(self, refiner=self.refiner.following(steps))
+
     def paint(
         self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None
     ) -> Tensor:
