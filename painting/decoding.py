@@ -4,7 +4,9 @@ A picture in memory is a ``(H, W, 3)`` uint8 array, RGB, or ``(H, W, 4)`` with a
 """
 
 import contextlib
+import math
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from painting.errors import UserError
+from painting.memory import check_reading
 
 OPAQUE = 128  # alpha of 255, from which a pixel counts as painted
 _HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")  # brands of the container
@@ -27,7 +30,6 @@ _BROKEN = (
     IndexError,
     struct.error,
     zlib.error,
-    Image.DecompressionBombError,
 )
 
 
@@ -81,7 +83,12 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
     if not data:
         raise UserError(f"{name}: the file is empty (0 bytes)", "replace or remove it")
     try:
-        with Image.open(BytesIO(data)) as picture:
+        with warnings.catch_warnings():
+            # Whether there is memory for it is looked at here.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            picture = Image.open(BytesIO(data))
+        with picture:
+            check_reading(name, picture.height, picture.width)
             picture.load()
             yield picture
     except UnidentifiedImageError as error:
@@ -89,6 +96,10 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
             what = f"{name}: a HEIC picture, which Pillow cannot read"
             raise UserError(what, "save it as JPEG or PNG") from error
         raise UserError(f"{name}: not a picture that Pillow can read", "replace it") from error
+    except Image.DecompressionBombError as error:
+        side = math.isqrt(2 * (Image.MAX_IMAGE_PIXELS or 0))
+        todo = f"make it smaller first, to {side} pixels on the longer side"
+        raise UserError(f"{name}: more pixels than Pillow takes for a picture", todo) from error
     except _BROKEN as error:
         raise UserError(f"{name}: damaged or cut off ({error})", "replace or remove it") from error
 

@@ -15,6 +15,7 @@ from painting.canvas import to_float
 from painting.drawing import draw
 from painting.exporters import Exporter, Png
 from painting.images import read_picture, resize_image
+from painting.memory import check_finding
 from painting.painters import OptimizePainter, Painter, Progress, Sketch
 from painting.picture import draw_picture
 from painting.record import StrokeRecord, write_record
@@ -214,7 +215,9 @@ def _paint_opaque(
 
 def _target(image: NDArray[np.uint8], painter: Painter) -> Tensor:
     """A picture (H, W, 3) at the size at which its strokes are found: (3, rows, columns)."""
-    resized = torch.from_numpy(resize_image(image, *painter.canvas(*image.shape[:2])))
+    rows, columns = painter.canvas(*image.shape[:2])
+    check_finding(rows, columns)
+    resized = torch.from_numpy(resize_image(image, rows, columns))
     return to_float(resized.permute(2, 0, 1)).contiguous()
 
 

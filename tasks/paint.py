@@ -18,6 +18,7 @@ from painting.errors import UserError
 from painting.exporters import Exporter
 from painting.figures import save_sheet
 from painting.images import find_images, read_picture
+from painting.memory import check_drawing
 from painting.painters import Painter, Progress, Sketch
 from painting.painting import PICTURE, Painting, Unfinished
 from painting.painting import paint as paint_one
@@ -75,7 +76,7 @@ def paint(
         one.check()
     order = _Order(painter, size, exports, video or VideoSettings(), device)
     asked_size(1, 1, size)  # an error now, not after the first painting
-    files = _find(images, painter)
+    files = _find(images, painter, size)
     names = _folder_names(files)
     done: list[dict[str, float]] = []
     sheet: list[Sequence[Tensor]] = []
@@ -125,6 +126,7 @@ def _paint_file(
     image = _read_or_skip(path)
     if image is None:
         return None
+    _check_memory(image, size)
     try:
         painted = paint_one(image, painter=painter, progress=_reports(bar), device=device)
     except Unfinished as stop:
@@ -135,7 +137,7 @@ def _paint_file(
     return [painted.measures()], painted
 
 
-def _find(images: Source | None, painter: Painter) -> list[Path]:
+def _find(images: Source | None, painter: Painter, size: int | None) -> list[Path]:
     """The pictures and videos, each once; one that was asked for by name must be readable."""
     if images is None:
         raise UserError("image is not set", "give image=FILE, a folder, a glob or a list of them")
@@ -147,8 +149,13 @@ def _find(images: Source | None, painter: Painter) -> list[Path]:
                 open_video(first)
                 painter.following(1)
             else:
-                read_picture(first)
+                _check_memory(read_picture(first), size)
     return find_images(sources)
+
+
+def _check_memory(image: NDArray[np.uint8], size: int | None) -> None:
+    height, width = image.shape[:2]
+    check_drawing(*asked_size(height, width, size))
 
 
 def _folder_names(pictures: Sequence[Path]) -> list[str]:
