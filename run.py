@@ -117,7 +117,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = get_args_parser()
 
     def complain(message: str) -> NoReturn:
-        raise UserError(message, "python run.py --hydra-help shows the flags")
+        raise UserError(message, f"{command(['--hydra-help'])} shows the flags")
 
     parser.error = complain  # type: ignore[method-assign]
     return parser.parse_args(arguments)

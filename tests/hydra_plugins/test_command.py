@@ -1,5 +1,6 @@
 """What is typed after `impasto`."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from omegaconf import DictConfig
 from hydra_plugins.impasto.arguments import quote_paths
 from hydra_plugins.impasto.command import as_arguments, asks_for_help, short_help
 from hydra_plugins.impasto.composing import choices, compose_jobs
+from painting.errors import UserError
+from tasks.run_folder import command
 from tests.conftest import CONF
 from tests.hydra_plugins.test_arguments import KEYS, NAMES
 
@@ -73,3 +76,13 @@ def test_help_is_short_and_names_what_there_is() -> None:
         key, equals, value = line.strip().partition("  ")[0].partition("=")
         if equals and " " not in key:
             composed("a.jpg", f"{key}={value}")
+
+
+def test_a_mistake_is_answered_in_the_words_that_were_typed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for typed, said in (("/usr/bin/impasto", "impasto task=paint"), ("run.py", "python run.py")):
+        monkeypatch.setattr(sys, "argv", [typed])
+        with pytest.raises(UserError, match=rf"did you mean 'strokes'\? {said} --help shows"):
+            composed("a.jpg", "strkes=5")
+        assert command(["task=paint"]) == f"{said.removesuffix(' task=paint')} task=paint"
