@@ -1,5 +1,6 @@
 """A video painted: every frame's strokes start from the previous one's, so that it stands still."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,10 +12,15 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from painting.errors import UserError
+from painting.memory import check_drawing
 from painting.painters import Painter
 from painting.painting import Painting, Unfinished, paint
 from painting.record import write_record
+from painting.sizes import asked_size
 from painting.video import Clip, open_video, write_video
+from tasks.run_folder import shown
+
+log = logging.getLogger(__name__)
 
 FILM = "painting.mp4"
 _CUT = 3.0  # dB below the last frame that was painted anew, where a scene is taken for another one
@@ -102,6 +108,7 @@ def paint_video(
         UserError: It is damaged, or the painter cannot paint videos.
     """
     clip = open_video(path)
+    check_drawing(*asked_size(clip.height, clip.width, size))
     measured: list[dict[str, float]] = []
     first: list[Painting] = []
     interruption: list[KeyboardInterrupt] = []
@@ -123,6 +130,8 @@ def paint_video(
         write_video(folder / FILM, drawn(), settings.fps or clip.fps)
     finally:
         if interruption:
+            if measured:
+                log.warning("painted so far: %s", shown(folder / FILM))
             raise interruption[0]
     return measured, first[0]
 
