@@ -1,7 +1,7 @@
 # `make help` shows what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart pictures ablations ablations-quick ablations-docs test test-all lint format bench bench-paint clean
+.PHONY: help install browser quickstart pictures ablations ablations-quick ablations-docs test test-all lint format bench bench-paint clean
 
 # The first Python on this machine that the project runs on; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -27,6 +27,18 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
+
+BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
+
+browser: ## install Debian's Chromium for the tests that need a browser, if there is none
+	@found=$$(command -v $(BROWSERS) | head -n 1); \
+	if [ -n "$$found" ]; then echo "there is a browser: $$found"; exit 0; fi; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; [ -t 0 ] || sudo="$${sudo:+sudo -n}"; \
+	if command -v apt-get > /dev/null && $$sudo true; then \
+		$$sudo apt-get update -q && $$sudo apt-get install -qy --no-install-recommends chromium && exit 0; \
+	fi; \
+	echo "error: NO BROWSER, and none could be installed by apt-get — install Chromium or Chrome;" \
+		"the tests that need one are skipped until then" >&2; exit 2
 
 # At 32 px a second thread gains nothing, and waiting for it on a busy machine costs tenfold.
 quickstart: export OMP_NUM_THREADS = 1

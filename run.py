@@ -9,7 +9,6 @@ import os
 import sys
 import time
 import traceback
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -21,9 +20,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.impasto.alternatives import settle
-from hydra_plugins.impasto.arguments import quote, quote_paths
+from hydra_plugins.impasto.arguments import quote, quote_paths, verbatim_keys
 from hydra_plugins.impasto.building import build_call, pick_device
 from hydra_plugins.impasto.checks import check, select
+from hydra_plugins.impasto.command import as_arguments, asks_for_help, short_help
 from hydra_plugins.impasto.composing import CONFIG_NAME, compose_jobs
 from hydra_plugins.impasto.help import help_text
 from hydra_plugins.impasto.outcomes import (
@@ -33,20 +33,16 @@ from hydra_plugins.impasto.outcomes import (
     outcome_of,
     terminable,
 )
+from hydra_plugins.impasto.quiet import quieten
 from hydra_plugins.impasto.resuming import Resumption, find_checkpoint, find_resumable, locked
 from hydra_plugins.impasto.summary import SUMMARY, git_commit, write_summary
 from hydra_plugins.impasto.sweeping import report_sweep
 from painting.errors import UserError
-from painting.memory import MemoryPeak
+from painting.memory_peak import MemoryPeak
 from tasks.run_folder import command
 
 ROOT = Path(__file__).resolve().parent
 CONF = ROOT / "conf"
-_NO_NEWS = (
-    r".*module\(s\) in eval mode at the start",  # target networks and renderers are
-    r".*does not have many workers",  # reading from the cache needs none
-    r".*LeafSpec.* is deprecated",  # between Lightning and torch
-)
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
@@ -75,6 +71,16 @@ def main() -> None:
         sys.exit(outcome.code)
 
 
+def impasto() -> None:
+    """Be the installed command: paint the pictures that are named, or do as run.py does."""
+    words = sys.argv[1:]
+    if asks_for_help(words):
+        print(short_help(CONF))
+        return
+    sys.argv[1:] = as_arguments(words)
+    main()
+
+
 def prepare(arguments: Sequence[str]) -> list[str] | None:
     """Make the arguments readable for Hydra, and find what is wrong with them before a run starts.
 
@@ -84,7 +90,7 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
     Raises:
         UserError: If the config doesn't compose or has wrong values, or `resume` leads nowhere.
     """
-    quoted = quote_paths(arguments)
+    quoted = quote_paths(arguments, verbatim_keys(CONF))
     args = _parse(quoted)
     elsewhere = args.config_dir or args.config_name or args.config_path or args.experimental_rerun
     if args.hydra_help or args.shell_completion or elsewhere:
@@ -113,7 +119,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = get_args_parser()
 
     def complain(message: str) -> NoReturn:
-        raise UserError(message, "python run.py --hydra-help shows the flags")
+        raise UserError(message, f"{command(['--hydra-help'])} shows the flags")
 
     parser.error = complain  # type: ignore[method-assign]
     return parser.parse_args(arguments)
@@ -215,7 +221,7 @@ def perform(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str
     check(cfg)
     from pytorch_lightning import seed_everything  # takes seconds, which a wrong key need not wait
 
-    _quieten()
+    quieten()
     facts["strokes"] = cfg.strokes
     cfg.run.folder = folder
     cfg.run.checkpoint = None if cfg.resume is None else find_checkpoint(str(cfg.resume))
@@ -225,13 +231,6 @@ def perform(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str
     trainer = call.keywords.get("trainer")
     facts["device"] = cfg.run.device if trainer is None else str(trainer.strategy.root_device)
     return call()
-
-
-def _quieten() -> None:
-    """Leave out Lightning's advertisements, and its advice on what is done here on purpose."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    for message in _NO_NEWS:
-        warnings.filterwarnings("ignore", message=message)
 
 
 def report(outcome: Outcome, show_traceback: bool, label: str = "") -> None:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from datamodules.cache import Items
 from datamodules.splits import TEST, TRAIN, VAL
+from painting.decoding import decode_image
 from painting.download import downloading
 from painting.errors import UserError
-from painting.images import decode_image
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features

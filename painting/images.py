@@ -7,36 +7,24 @@ A picture in memory is a ``(H, W, 3)`` uint8 array, RGB. Whatever is wrong with 
 import contextlib
 import glob
 import os
-import struct
+import re
 import uuid
-import zlib
 from collections.abc import Iterator, Sequence
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from torch.nn import functional
 
+from painting.decoding import decode_image, decode_picture
 from painting.errors import UserError
 
 _FORMATS = "avif bmp gif jp2 jpeg jpg pbm pgm png pnm ppm tga tif tiff webp"
 IMAGE_SUFFIXES = frozenset(f".{name}" for name in _FORMATS.split())
 
-# What Pillow's decoders raise on damaged files; it has no common base class for them.
-_BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    EOFError,
-    IndexError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def read_image(path: str | Path, background: tuple[int, int, int] = (0, 0, 0)) -> NDArray[np.uint8]:
@@ -52,76 +40,27 @@ def read_image(path: str | Path, background: tuple[int, int, int] = (0, 0, 0)) -
     Raises:
         UserError: The file is missing, empty, cut off or not a picture.
     """
-    path = Path(path)
+    return decode_image(_bytes(Path(path)), str(path), background)
+
+
+def read_picture(path: str | Path) -> NDArray[np.uint8]:
+    """Read one picture as `read_image` does, and keep what is transparent.
+
+    Returns:
+        ``(H, W, 3)`` uint8, RGB; ``(H, W, 4)`` with alpha if there is a pixel that is not opaque.
+
+    Raises:
+        UserError: As `read_image`.
+    """
+    return decode_picture(_bytes(Path(path)), str(path))
+
+
+def _bytes(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         what = f"{path}: cannot be read ({error.strerror})"
         raise UserError(what, "check its name and its permissions") from error
-    return decode_image(data, str(path), background)
-
-
-def decode_image(
-    data: bytes, name: str, background: tuple[int, int, int] = (0, 0, 0)
-) -> NDArray[np.uint8]:
-    """Decode the bytes of a picture file.
-
-    Args:
-        data: The whole file.
-        name: What to call it in an error.
-        background: RGB in 0..255 that shows through transparent pixels.
-
-    Returns:
-        ``(H, W, 3)`` uint8, RGB.
-
-    Raises:
-        UserError: The bytes are empty, cut off or not a picture.
-    """
-    if not data:
-        raise UserError(f"{name}: the file is empty (0 bytes)", "replace or remove it")
-    try:
-        with Image.open(BytesIO(data)) as picture:
-            picture.load()
-            return np.array(_to_rgb(_upright(picture), background), dtype=np.uint8)
-    except UnidentifiedImageError as error:
-        raise UserError(f"{name}: not a picture that Pillow can read", "replace it") from error
-    except _BROKEN as error:
-        raise UserError(f"{name}: damaged or cut off ({error})", "replace or remove it") from error
-
-
-def _upright(picture: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation; damaged EXIF data does not make a picture unreadable."""
-    try:
-        return ImageOps.exif_transpose(picture)
-    except _BROKEN:
-        return picture
-
-
-def _to_rgb(picture: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """Convert any Pillow mode to RGB."""
-    mode = picture.mode
-    if mode.startswith(("I", "F")):
-        return Image.fromarray(_scale_deep(np.asarray(picture))).convert("RGB")
-    if mode == "La":  # premultiplied grey, which converts to LA only
-        picture = picture.convert("LA")
-    if picture.mode in ("RGBA", "RGBa", "LA", "PA") or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
-        backdrop = Image.new("RGBA", layer.size, (*background, 255))
-        return Image.alpha_composite(backdrop, layer).convert("RGB")
-    return picture.convert("RGB")
-
-
-def _scale_deep(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Scale grey values of 16 or 32 bits, or floats, to 0..255.
-
-    A file does not say which white it means, so white is the smallest usual one that holds all
-    values: 65535 or 2**31 - 1 for integers; 1, 255 or 65535 for floats.
-    """
-    levels = np.nan_to_num(values.astype(np.float64))
-    usual = (1.0, 255.0, 65535.0) if values.dtype.kind == "f" else (65535.0, 2.0**31 - 1)
-    top = levels.max(initial=0.0)
-    white = next((level for level in usual if top <= level), top)
-    return np.rint(levels.clip(0.0) * (255.0 / white)).astype(np.uint8)
 
 
 def resize_image(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
@@ -172,6 +111,8 @@ def find_images(source: str | Path | Sequence[str | Path], recursive: bool = Fal
             if found := _images_in(path, recursive):
                 return found
             raise UserError(f"{path}: no pictures in this folder", "put pictures there")
+    if _ADDRESS.match(str(source)):
+        raise UserError(f"{source} is an address, not a file", "download it, and give the file")
     matches = sorted(Path(match) for match in glob.glob(os.path.expanduser(source), recursive=True))
     files = [path for path in matches if path.is_file() and _looks_like_image(path.name)]
     folders = [path for path in matches if path.is_dir()]

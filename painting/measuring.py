@@ -12,7 +12,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from painting.canvas import to_float
 from painting.images import resize_image
-from painting.memory import MemoryPeak
+from painting.memory_peak import MemoryPeak
 from painting.networks.lpips import Lpips
 from painting.painters import Painter, Progress
 from painting.picture import draw_canvas

@@ -1,65 +1,110 @@
-"""How much memory the process takes."""
+"""How much memory there is, and whether a picture fits, before it is read or painted.
 
-import resource
-import sys
-import threading
+What is estimated is memory that the system cannot take back, above what the program has anyway.
+"""
+
+import math
+import os
 from pathlib import Path
-from types import TracebackType
 
-_STATUS = Path("/proc/self/status")
-_MEGABYTE = 1e6
+from painting.errors import UserError
+
+READING = 20  # bytes a pixel: decoding, turning upright, alpha (measured at 12 megapixels)
+FINDING = 6_000  # bytes a pixel of the canvas on which strokes are found (painter=optimize)
+DRAWING = 10  # bytes a pixel of the painting, and of the file's picture (likewise)
+_LITTLE = 2**26  # bytes that are not worth a look
+_SHARE = 0.9  # of the memory, which the rest of the machine leaves to a program
+_GIGA = 1e9
+_KILO = 1024
+_MEMINFO = Path("/proc/meminfo")
+_CGROUPS = (  # of a container: what it may have, what it has, and of that the files' share
+    (Path("/sys/fs/cgroup"), "memory.max", "memory.current", "inactive_file"),
+    (
+        Path("/sys/fs/cgroup/memory"),
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        "total_inactive_file",
+    ),
+)
 
 
-class MemoryPeak:
-    """Watches the process's anonymous resident memory from a thread, while the context is open.
+def available_bytes() -> float:
+    """Memory that a program can still have; the machine's where the system doesn't say more."""
+    return min(_of_machine(), *(_below(*limit) for limit in _CGROUPS))
 
-    Memory-mapped files don't count: the system takes them back when it needs to. Where there is no
-    /proc (macOS) the peak is that of all resident memory.
+
+def check_reading(name: str, height: int, width: int) -> None:
+    """Check that there is memory for a picture file.
 
     Args:
-        seconds: Time between two looks.
+        name: What to call it.
+        height: Its rows.
+        width: Its columns.
+
+    Raises:
+        UserError: There is not; which size there is memory for is said.
     """
-
-    def __init__(self, seconds: float = 0.2) -> None:
-        self._seconds = seconds
-        self._peak = 0.0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="memory-peak", daemon=True)
-
-    def __enter__(self) -> "MemoryPeak":
-        """Start watching."""
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stop watching."""
-        self._stop.set()
-        self._thread.join()
-
-    @property
-    def megabytes(self) -> float:
-        """The highest so far, in 10^6 bytes."""
-        self._look()
-        return self._peak / _MEGABYTE
-
-    def _watch(self) -> None:
-        while not self._stop.wait(self._seconds):
-            self._look()
-
-    def _look(self) -> None:
-        self._peak = max(self._peak, _anonymous_bytes())
+    if fits := _largest(height, width, READING):
+        what = f"{name}: reading {width} x {height} pixels {_lack(height * width * READING)}"
+        raise UserError(what, f"make it smaller first, to {fits} pixels on the longer side")
 
 
-def _anonymous_bytes() -> float:
+def check_drawing(height: int, width: int) -> None:
+    """Check that there is memory for a painting of this size.
+
+    Raises:
+        UserError: There is not; which size there is memory for is said.
+    """
+    if fits := _largest(height, width, DRAWING):
+        what = f"a painting of {width} x {height} pixels {_lack(height * width * DRAWING)}"
+        raise UserError(what, f"give size={fits} or less")
+
+
+def check_finding(height: int, width: int) -> None:
+    """Check that there is memory for finding strokes on a canvas of this size.
+
+    Raises:
+        UserError: There is not; which size there is memory for is said.
+    """
+    if fits := _largest(height, width, FINDING):
+        what = f"finding strokes on {width} x {height} pixels {_lack(height * width * FINDING)}"
+        raise UserError(what, f"give painter.work_size={fits} or less, or fewer strokes")
+
+
+def _largest(height: int, width: int, bytes_per_pixel: int) -> int:
+    """The longer side for which there is memory if there is none for this; 0 if there is."""
+    needed = height * width * bytes_per_pixel
+    if needed <= _LITTLE:
+        return 0
+    share = _SHARE * available_bytes() / needed
+    return 0 if share >= 1 else max(1, int(math.sqrt(share) * max(height, width)))
+
+
+def _lack(needed: float) -> str:
+    there = available_bytes()
+    return f"needs about {needed / _GIGA:.1f} GB of memory, and {there / _GIGA:.1f} GB are free"
+
+
+def _of_machine() -> float:
     try:
-        lines = _STATUS.read_text().splitlines()
-    except OSError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return float(peak if sys.platform == "darwin" else peak * 1024)
-    sizes = [line.split() for line in lines if line.startswith("RssAnon:")]
-    return float(sizes[0][1]) * 1024 if sizes else 0.0
+        for line in _MEMINFO.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return float(line.split()[1]) * _KILO
+    except OSError:  # not Linux
+        pass
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return math.inf
+
+
+def _below(folder: Path, limit: str, used: str, files: str) -> float:
+    """What is left below a container's limit; without one, infinitely much."""
+    try:
+        left = float((folder / limit).read_text()) - float((folder / used).read_text())
+        for line in (folder / "memory.stat").read_text().splitlines():
+            if line.startswith(f"{files} "):
+                left += float(line.split()[1])  # which the system takes back
+    except (OSError, ValueError):  # also "max", which is none
+        return math.inf
+    return left

@@ -1,7 +1,7 @@
 """One picture painted: the call that the command line and other programs use."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,14 +13,17 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from painting.canvas import to_float
 from painting.exporters import Exporter, Png
-from painting.images import read_image, resize_image
-from painting.painters import OptimizePainter, Painter, Progress
+from painting.images import read_picture, resize_image
+from painting.memory import check_finding
+from painting.painters import OptimizePainter, Painter, Progress, Sketch
 from painting.picture import draw_canvas, draw_picture
 from painting.record import StrokeRecord, write_record
 from painting.sizes import asked_size
 from painting.strokes import Bezier, Stroke
+from painting.transparency import Color, laid_on, on_opaque, opaque, unlike
 
 RECORD = "strokes.json"
+PICTURE = "painting.png"
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,10 @@ class Painting:
         )
         assert isinstance(ssim, Tensor)
         return float(ssim)
+
+    def measures(self) -> dict[str, float]:
+        """`l2`, `psnr` and `ssim`."""
+        return {"l2": self.l2, "psnr": self.psnr, "ssim": self.ssim}
 
     def picture(self, size: int | None = None) -> NDArray[np.uint8]:
         """Draw it exactly.
@@ -98,10 +105,25 @@ class Painting:
             export.write(Path(folder), self.record)
 
 
+class Unfinished(KeyboardInterrupt):
+    """A painting was interrupted.
+
+    Args:
+        painting: What is painted so far.
+        cause: What interrupted it.
+    """
+
+    def __init__(self, painting: Painting, cause: KeyboardInterrupt) -> None:
+        super().__init__()
+        self.painting = painting
+        self.cause = cause
+
+
 def paint(
     image: NDArray[np.uint8] | str | Path, strokes: int = 500, stroke: Stroke | None = None,
     painter: Painter | None = None, background: Sequence[float] = (0.0, 0.0, 0.0),
     seed: int = 0, progress: Progress | None = None, device: torch.device | str = "cpu",
+    start: Tensor | None = None,
 ) -> Painting:  # fmt: skip
     """Paint one picture.
 
@@ -113,7 +135,9 @@ def paint(
     (40, 60, 3)
 
     Args:
-        image: (H, W, 3) uint8, RGB, or the name of a picture's file.
+        image: (H, W, 3) uint8, RGB, or (H, W, 4) with alpha, or the name of a picture's file. What
+            is transparent is not painted: strokes that lie there are left out, and the painting's
+            background is transparent.
         strokes: How many strokes.
         stroke: The stroke kind; quadratic Bézier curves by default.
         painter: Finds the strokes, and has the four arguments beside it; without one they are
@@ -122,21 +146,82 @@ def paint(
         seed: Fixes the painting.
         progress: Called as the painting grows.
         device: Where to paint.
+        start: Strokes (n, D) of a similar picture to go on from, n at most `strokes`; for a painter
+            that `refines`, and a picture without alpha.
 
     Raises:
         UserError: The file is no picture, or an argument makes no sense.
+        Unfinished: It was interrupted, after the first step.
     """
     if not isinstance(image, np.ndarray):
-        image = read_image(image)
+        image = read_picture(image)
     if painter is None:
         kind = stroke or Bezier()
         painter = OptimizePainter(kind, strokes, background=background, seed=seed)
-    height, width = image.shape[:2]
-    rows, columns = painter.canvas(height, width)
-    resized = torch.from_numpy(resize_image(image, rows, columns))
-    target = to_float(resized.permute(2, 0, 1)).contiguous()  # (3, H, W)
-    found = painter.paint(target.to(device), progress).detach().cpu()
     red, green, blue = painter.background
-    record = StrokeRecord(painter.stroke, found, width, height, (red, green, blue))
-    canvas = draw_canvas(painter.stroke, found, rows, columns, painter.background)
+    if image.shape[2] == 4:
+        return _paint_opaque(image, painter, (red, green, blue), progress, device)
+    target = _target(image, painter)
+    height, width = image.shape[:2]
+
+    def finished(found: Tensor) -> Painting:
+        record = StrokeRecord(painter.stroke, found, width, height, (red, green, blue))
+        return _beside(target, record, painter.background)
+
+    return _paint(painter, target.to(device), progress, start, finished)
+
+
+def _paint(
+    painter: Painter, target: Tensor, progress: Progress | None, start: Tensor | None,
+    finished: Callable[[Tensor], Painting],
+) -> Painting:  # fmt: skip
+    """Find strokes, and make a painting of them; of those so far when it is interrupted."""
+    last: list[Sketch] = []
+
+    def remember(sketch: Sketch) -> None:
+        last[:] = [sketch]
+        if progress is not None:
+            progress(sketch)
+
+    try:
+        found = painter.paint(target, remember, start)
+    except KeyboardInterrupt as error:
+        if not last:
+            raise
+        raise Unfinished(finished(last[0].strokes().cpu()), error) from error
+    return finished(found.detach().cpu())
+
+
+def _paint_opaque(
+    image: NDArray[np.uint8], painter: Painter, background: Color, progress: Progress | None,
+    device: torch.device | str,
+) -> Painting:  # fmt: skip
+    """Paint a picture (H, W, 4) where it is opaque; it is measured on the blank canvas."""
+    painter = painter.on(unlike(image))
+    red, green, blue = painter.background
+    ground = _target(laid_on(image, (red, green, blue)), painter)
+    mask = (opaque(image) * np.uint8(255))[..., None]
+    small = torch.from_numpy(resize_image(mask, *ground.shape[1:])[..., 0]) >= 128
+    height, width = image.shape[:2]
+
+    def finished(found: Tensor) -> Painting:
+        kept = on_opaque(painter.stroke, found, small)
+        record = StrokeRecord(painter.stroke, kept, width, height, None)
+        return _beside(_target(laid_on(image, background), painter), record, background)
+
+    return _paint(painter, ground.to(device), progress, None, finished)
+
+
+def _target(image: NDArray[np.uint8], painter: Painter) -> Tensor:
+    """A picture (H, W, 3) at the size at which its strokes are found: (3, rows, columns)."""
+    rows, columns = painter.canvas(*image.shape[:2])
+    check_finding(rows, columns)
+    resized = torch.from_numpy(resize_image(image, rows, columns))
+    return to_float(resized.permute(2, 0, 1)).contiguous()
+
+
+def _beside(target: Tensor, record: StrokeRecord, background: Sequence[float]) -> Painting:
+    """A painting with its canvas, drawn on a background at its target's size."""
+    height, width = target.shape[1:]
+    canvas = draw_canvas(record.stroke, record.strokes, height, width, background)
     return Painting(record, target, canvas)

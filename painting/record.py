@@ -16,6 +16,20 @@ from painting.strokes.base import loaded_kinds
 
 VERSION = 1
 
+_FIELDS = ("stroke", "width", "height", "background", "strokes")
+LARGEST = 100_000  # pixels on a side
+_ANY = 1e9  # of a parameter of which no more is known
+_SHOWN = 40  # letters of a wrong value
+# By how a parameter's name starts, what it may be: coordinates as far as two sides outside of the
+# picture (strokes that an agent paints on a region reach over it a little), lengths in shorter
+# sides, opacities, angles in radians.
+_RANGES = {
+    ("x", "y"): (-2.0, 3.0),
+    ("radius", "width", "height", "size"): (0.0, 4.0),
+    ("opacity",): (0.0, 1.0),
+    ("angle",): (-1000.0, 1000.0),
+}
+
 
 @dataclass(frozen=True)
 class StrokeRecord:
@@ -83,7 +97,7 @@ def read_record(path: str | Path) -> StrokeRecord:
 
     Raises:
         UserError: The file is missing, not JSON, of another version, or wrong in a field or stroke
-            (which one is said).
+            (which one is said; strokes are numbered from 0, as in every file).
     """
     path = Path(path)
     try:
@@ -92,14 +106,17 @@ def read_record(path: str | Path) -> StrokeRecord:
         raise UserError(f"{path}: no such file", "give a strokes.json") from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})", "check it") from error
-    except ValueError as error:  # also what is not UTF-8
+    except (ValueError, RecursionError) as error:  # also what is not UTF-8
         raise UserError(f"{path}: not JSON ({error})", "give a strokes.json") from error
     if not isinstance(record, dict) or record.get("version") != VERSION:
         version = record.get("version") if isinstance(record, dict) else None
         raise UserError(
-            f"{path}: version {version!r} of the stroke record",
+            f"{path}: version {_shown(version)} of the stroke record",
             f"give a strokes.json of version {VERSION}",
         )
+    for key in _FIELDS:
+        if key not in record:
+            raise UserError(f"{path}: {key} is missing", "give a whole strokes.json")
     stroke = _kind(record.get("stroke"), record.get("options", {}), path)
     return StrokeRecord(
         stroke,
@@ -115,10 +132,11 @@ def _kind(name: object, options: object, path: Path) -> Stroke:
     known = {kind.name: kind for kind in loaded_kinds()}
     if not isinstance(name, str) or name not in known:
         raise UserError(
-            f"{path}: unknown stroke kind {name!r}", f"the kinds are {', '.join(sorted(known))}"
+            f"{path}: unknown stroke kind {_shown(name)}",
+            f"the kinds are {', '.join(sorted(known))}",
         )
     if not isinstance(options, dict):
-        raise UserError(f"{path}: the options are {options!r}", "mend or remove them")
+        raise UserError(f"{path}: the options are {_shown(options)}", "mend or remove them")
     try:
         return known[name](**options)
     except UserError as error:
@@ -129,8 +147,9 @@ def _kind(name: object, options: object, path: Path) -> Stroke:
 
 def _pixels(record: Mapping[str, object], key: str, path: Path) -> int:
     value = record.get(key)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UserError(f"{path}: {key} is {value!r}", "give a number of pixels, 1 or more")
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST:
+        todo = f"give a number of pixels from 1 to {LARGEST}"
+        raise UserError(f"{path}: {key} is {_shown(value)}", todo)
     return value
 
 
@@ -152,13 +171,35 @@ def _stroke(stroke: Stroke, entry: object, name: str) -> Tensor:
     """One stroke (D,), float32."""
     if not isinstance(entry, dict) or not isinstance(entry.get("shape"), dict):
         raise UserError(f"{name} has no shape", "mend or remove it")
-    if not all(_is_number(value) for value in entry["shape"].values()):
-        raise UserError(f"{name} has a shape parameter that is not a number", "mend or remove it")
+    for parameter, value in entry["shape"].items():
+        _check_number(parameter, value, name)
     try:
         shape = stroke.from_record(entry["shape"])
     except UserError as error:
         raise UserError(f"{name}: {error.what}", error.todo) from error
     return torch.cat([shape, torch.tensor(_color(entry.get("color"), f"{name}: its color"))])
+
+
+def _check_number(parameter: str, value: object, name: str) -> None:
+    """Check a number of a shape as it stands in the file."""
+    what = f"{name}: {parameter} is {_shown(value)}"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise UserError(f"{what}, which is not a number", "mend or remove the stroke")
+    low, high = number_range(parameter)
+    if not low <= value <= high:
+        raise UserError(what, f"mend or remove the stroke: it may be {low:g} to {high:g}")
+
+
+def number_range(parameter: str) -> tuple[float, float]:
+    """The least and the largest that a shape's number of this name may be in a record."""
+    fitting = (reach for starts, reach in _RANGES.items() if parameter.startswith(starts))
+    return next(fitting, (-_ANY, _ANY))
+
+
+def _shown(value: object) -> str:
+    """A value of the file, on part of a line."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} ..."
 
 
 def _color(value: object, name: str) -> list[float]:
@@ -168,7 +209,7 @@ def _color(value: object, name: str) -> list[float]:
         or len(value) != COLOR_DIM
         or not all(_is_number(level) and 0 <= level <= 1 for level in value)
     ):
-        raise UserError(f"{name} is {value!r}", "give three numbers from 0 to 1")
+        raise UserError(f"{name} is {_shown(value)}", "give three numbers from 0 to 1")
     return [float(level) for level in value]
 
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from painting.record import VERSION
+from painting.record import LARGEST, VERSION, number_range
 from painting.strokes.base import Stroke, loaded_kinds
 
 
@@ -11,7 +11,7 @@ def schema() -> dict[str, Any]:
     """What `strokes.json` holds, for every stroke kind of this package."""
     level = {"type": "number", "minimum": 0, "maximum": 1}
     color = {"type": "array", "items": level, "minItems": 3, "maxItems": 3}
-    pixels = {"type": "integer", "minimum": 1}
+    pixels = {"type": "integer", "minimum": 1, "maximum": LARGEST}
     kinds = [kind for kind in loaded_kinds() if kind.__module__.startswith("painting.")]
     kinds.sort(key=lambda kind: kind.name)
     return {
@@ -50,13 +50,18 @@ def _shape_of(kind: type[Stroke]) -> dict[str, Any]:
         "type": "object",
         "required": list(kind.parameters),
         "additionalProperties": False,
-        "properties": {name: {"type": "number"} for name in kind.parameters},
+        "properties": {name: _number(name) for name in kind.parameters},
     }
     strokes = {"items": {"properties": {"shape": shape}}}
     return {
         "if": {"properties": {"stroke": {"const": kind.name}}},
         "then": {"properties": {"strokes": strokes}},
     }
+
+
+def _number(name: str) -> dict[str, Any]:
+    low, high = number_range(name)
+    return {"type": "number", "minimum": low, "maximum": high}
 
 
 if __name__ == "__main__":

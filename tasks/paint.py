@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import NoReturn
@@ -15,10 +16,15 @@ from tqdm import tqdm
 from painting.errors import UserError
 from painting.exporters import Exporter
 from painting.figures import framed, save_sheet
-from painting.images import find_images, read_image
+from painting.images import find_images, read_picture
+from painting.memory import check_drawing
 from painting.painters import Painter, Progress, Sketch
+from painting.painting import PICTURE, Painting, Unfinished
 from painting.painting import paint as paint_one
 from painting.sizes import asked_size
+from painting.video import is_video, open_video
+from tasks.paint_video import FILM, VideoSettings, paint_video
+from tasks.run_folder import shown
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +34,6 @@ _SHEET = "paintings.png"
 _SHEET_COLUMNS = 8
 _SHEET_PICTURES = 64
 _RESERVED = frozenset({"run.log", "summary.json", _SHEET})  # names that a run folder needs itself
-_MEASURES = ("l2", "psnr", "ssim")
 _SHOWN_SIZE = 128  # pixels of a picture on the sheet
 
 
@@ -39,12 +44,14 @@ def paint(
     size: int | None = None,
     export: Mapping[str, Exporter] | None = None,
     device: torch.device | str = "cpu",
+    video: VideoSettings | None = None,
 ) -> dict[str, float]:
-    """Paint pictures.
+    """Paint pictures and videos.
 
     The strokes of each are found at the painter's size, in the picture's own aspect ratio, and
     drawn exactly at the size asked for. Written per picture, in a folder of its
-    name: `painting.png`, `strokes.json`, exports; for several pictures also a sheet of all.
+    name: `painting.png`, `strokes.json`, exports; for several pictures also a sheet of all. Of a
+    video: `painting.mp4` and a record of each frame. Ctrl-C leaves what is painted so far.
 
     Args:
         painter: Finds the strokes.
@@ -53,10 +60,11 @@ def paint(
         size: Longer side of the paintings in pixels; each picture's own by default.
         export: What else to write, by name.
         device: Where to paint.
+        video: How to paint videos.
 
     Returns:
-        `images`, `strokes`, and the means of `l2`, `psnr` (dB) and `ssim`, measured at canvas size,
-        drawn by the exact rasterizer.
+        `images` (of a video its frames), `strokes`, and the means of `l2`, `psnr` (dB) and `ssim`,
+        measured at canvas size, drawn by the exact rasterizer.
 
     Raises:
         UserError: No picture can be read, a picture asked for by name cannot, the size makes no
@@ -65,44 +73,90 @@ def paint(
     exports = list((export or {}).values())
     for one in exports:
         one.check()
+    order = _Order(painter, size, exports, video or VideoSettings(), device)
     asked_size(1, 1, size)  # an error now, not after the first painting
-    pictures = _find(images)
-    names = _folder_names(pictures)
+    files = _find(images, painter, size)
+    names = _folder_names(files)
     done: list[dict[str, float]] = []
-    shown: list[Sequence[Tensor]] = []
-    with tqdm(total=len(pictures) * painter.steps, unit="step", dynamic_ncols=True) as bar:
-        for number, (path, name) in enumerate(zip(pictures, names, strict=True)):
+    sheet: list[Sequence[Tensor]] = []
+    with tqdm(total=len(files) * painter.steps, unit="step", dynamic_ncols=True) as bar:
+        for number, (path, name) in enumerate(zip(files, names, strict=True)):
             bar.set_description(name)
-            image = _read_or_skip(path)
-            if image is not None:
-                painted = paint_one(image, painter=painter, progress=_reports(bar), device=device)
-                painted.at(size).save(Path(folder) / name, exports)
-                done.append({key: getattr(painted, key) for key in _MEASURES})
-                if len(shown) < _SHEET_PICTURES:
-                    shown.append(
+            if (result := _paint_file(path, Path(folder) / name, order, bar)) is not None:
+                measures, painted = result
+                done += measures
+                if len(sheet) < _SHEET_PICTURES:
+                    sheet.append(
                         [framed(one, _SHOWN_SIZE) for one in (painted.target, painted.canvas)]
                     )
             bar.update(painter.steps * (number + 1) - bar.n)  # also past a skipped picture
     if not done:
         raise UserError(
-            f"none of the {len(pictures)} pictures of {images} can be read", "replace them"
+            f"none of the {len(files)} pictures of {images} can be read", "replace them"
         )
-    if len(done) > 1:
-        rows = (torch.stack(row) for row in zip(*shown, strict=True))
+    if len(sheet) > 1:
+        rows = (torch.stack(row) for row in zip(*sheet, strict=True))
         save_sheet(Path(folder) / _SHEET, *rows, columns=_SHEET_COLUMNS)
-    means = {key: float(np.mean([one[key] for one in done])) for key in _MEASURES}
+    only = Path(names[0], FILM if is_video(files[0]) else PICTURE) if len(names) == 1 else ""
+    log.info("%s", shown(Path(folder) / only))
+    means = {key: float(np.mean([one[key] for one in done])) for key in done[0]}
     return {"images": len(done), "strokes": painter.strokes, **means}
 
 
-def _find(images: Source | None) -> list[Path]:
-    """The pictures, each once; one that was asked for by name must be readable."""
+@dataclass(frozen=True)
+class _Order:
+    """What `paint` was asked for, beside the pictures."""
+
+    painter: Painter
+    size: int | None
+    exports: Sequence[Exporter]
+    video: VideoSettings
+    device: torch.device | str
+
+
+def _paint_file(
+    path: Path, folder: Path, order: _Order, bar: "tqdm[NoReturn]"
+) -> tuple[list[dict[str, float]], Painting] | None:
+    """Paint a picture or a video; the measures, of a video each frame's, and the (first) painting.
+
+    None for a picture that cannot be read. When interrupted, what is painted so far is written.
+    """
+    painter, size, device = order.painter, order.size, order.device
+    if is_video(path):
+        return paint_video(painter, path, folder, size, order.video, device)
+    image = _read_or_skip(path)
+    if image is None:
+        return None
+    _check_memory(image, size)
+    try:
+        painted = paint_one(image, painter=painter, progress=_reports(bar), device=device)
+    except Unfinished as stop:
+        stop.painting.at(size).save(folder)
+        log.warning("painted so far: %s", shown(folder / PICTURE))
+        raise stop.cause from None
+    painted.at(size).save(folder, order.exports)
+    return [painted.measures()], painted
+
+
+def _find(images: Source | None, painter: Painter, size: int | None) -> list[Path]:
+    """The pictures and videos, each once; one that was asked for by name must be readable."""
     if images is None:
         raise UserError("image is not set", "give image=FILE, a folder, a glob or a list of them")
     sources = [images] if isinstance(images, (str, Path)) else list(images)
-    for source in sources:
-        if find_images(source) in ([Path(source)], [Path(source).expanduser()]):
-            read_image(find_images(source)[0])  # an error now, not after the others are painted
+    for source in sources:  # errors now, not after the others are painted
+        [first, *more] = find_images(source)
+        if not more and first in (Path(source), Path(source).expanduser()):
+            if is_video(first):
+                open_video(first)
+                painter.following(1)
+            else:
+                _check_memory(read_picture(first), size)
     return find_images(sources)
+
+
+def _check_memory(image: NDArray[np.uint8], size: int | None) -> None:
+    height, width = image.shape[:2]
+    check_drawing(*asked_size(height, width, size))
 
 
 def _folder_names(pictures: Sequence[Path]) -> list[str]:
@@ -121,7 +175,7 @@ def _folder_names(pictures: Sequence[Path]) -> list[str]:
 
 def _read_or_skip(path: Path) -> NDArray[np.uint8] | None:
     try:
-        return read_image(path)
+        return read_picture(path)
     except UserError as error:
         log.warning("skipped: %s", error.what)
         return None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from painting.errors import UserError
 from painting.exporters import Exporter, Png
+from painting.memory import check_drawing
 from painting.record import read_record
 from painting.sizes import asked_size
 
@@ -40,6 +41,7 @@ def render(
         one.check()
     painting = read_record(record)
     height, width = asked_size(painting.height, painting.width, size)
+    check_drawing(height, width)
     painting = dataclasses.replace(painting, height=height, width=width)
     if background is not None:
         painting = dataclasses.replace(painting, background=_background(background))

@@ -4,6 +4,7 @@ import copy
 import json
 import re
 import shlex
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from painting.errors import UserError
 
 SUMMARY = "summary.json"
+INSTALLED = "impasto"  # the command, as pyproject.toml calls it
 CONFIG = Path(".hydra") / "config.yaml"
 # Where things lie, what a run runs on and where it logs: none of it changes what is learned.
 WHEREABOUTS = (
@@ -100,4 +102,10 @@ def command(overrides: Sequence[str]) -> str:
     python run.py task=paint data.root=/a/b 'export=[gif, mp4]'
     """
     typed = [re.sub(r"^([\w.]+)='([\w./-]+)'$", r"\1=\2", override) for override in overrides]
-    return shlex.join(["python", "run.py", *typed])
+    return shlex.join([*program(), *typed])
+
+
+def program() -> list[str]:
+    """What a person typed to start this program: the installed command, or run.py."""
+    installed = Path(sys.argv[0]).stem == INSTALLED
+    return [INSTALLED] if installed else ["python", "run.py"]

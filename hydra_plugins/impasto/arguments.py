@@ -2,27 +2,40 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
-# The keys whose values name files, or a label such as agent=greedy. In Hydra's grammar brackets,
-# commas, spaces, `=` and quotes mean something; in a name they are letters.
-PATH_KEYS = (
-    "image",
-    "runs",
-    "baseline",
-    "resume",
-    "data.root",
-    "data.cache",
-    "renderer.weights",
-    "agent.weights",
-    "lpips",
-    "hydra.run.dir",
-    "hydra.sweep.dir",
-)
+# In Hydra's grammar brackets, commas, spaces, `=` and quotes mean something; in the name of a file,
+# or in a label such as agent=greedy, they are letters. What a key's comment in conf/ ends with:
+AS_TYPED = "[as typed]"
+_LINE = re.compile(r"( *)([\w.]+):.*?(?: # (.*))?")
+
+
+def verbatim_keys(conf: Path) -> frozenset[str]:
+    """The keys whose values are taken as the shell hands them over, as the YAML files say."""
+    keys: set[str] = set()
+    for path in conf.rglob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        if AS_TYPED in text:
+            package = re.match(r"# @package (\S+)", text)
+            place = package[1] if package else ".".join(path.relative_to(conf).parent.parts)
+            keys |= {f"{place}.{key}".removeprefix("_global_.") for key in _marked(text)}
+    return frozenset(key.lstrip(".") for key in keys)
+
+
+def _marked(text: str) -> Iterator[str]:
+    """The dotted keys of a YAML file whose comments end with the mark."""
+    sections: dict[int, str] = {}  # by indentation
+    for line in text.splitlines():
+        if entry := _LINE.fullmatch(line):
+            depth = len(entry[1])
+            sections = {d: name for d, name in sections.items() if d < depth} | {depth: entry[2]}
+            if (entry[3] or "").endswith(AS_TYPED):
+                yield ".".join(sections.values())
 
 
 def quote(text: str) -> str:
@@ -41,14 +54,15 @@ def is_multirun(arguments: Sequence[str]) -> bool:
     return "-m" in arguments or "--multirun" in arguments
 
 
-def quote_paths(arguments: Sequence[str]) -> list[str]:
-    """Quote the values of `PATH_KEYS`, unless Hydra's own notation was meant.
+def quote_paths(arguments: Sequence[str], keys: Collection[str]) -> list[str]:
+    """Quote the values of `verbatim_keys`, unless Hydra's own notation was meant.
 
     What exists as a file is a name. What doesn't and is null, a list, an interpolation or a quoted
     string in Hydra's notation stays as it is; in a sweep, commas separate names.
 
     Args:
         arguments: The command line without the program's name.
+        keys: The keys.
 
     Returns:
         As many arguments, in the same order.
@@ -57,7 +71,7 @@ def quote_paths(arguments: Sequence[str]) -> list[str]:
     quoted = []
     for argument in arguments:
         key, equals, value = argument.partition("=")
-        if equals and key.lstrip("+") in PATH_KEYS and not _is_notation(argument, value):
+        if equals and key.lstrip("+") in keys and not _is_notation(argument, value):
             names = value.split(",") if multirun and not os.path.lexists(value) else [value]
             argument = f"{key}={','.join(quote(_expand_home(name)) for name in names)}"
         quoted.append(argument)
@@ -79,7 +93,7 @@ def _is_notation(argument: str, value: str) -> bool:
     looks_like_it = (
         value == "null"
         or "${" in value
-        or value.startswith("[")
+        or value.startswith(("[", "{"))
         or (len(value) > 1 and value[0] == value[-1] and value[0] in "'\"")
     )
     return looks_like_it and _is_readable(argument)

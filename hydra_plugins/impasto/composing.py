@@ -19,9 +19,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.impasto.checks import first_line
 from painting.errors import UserError
+from tasks.run_folder import program
 
 CONFIG_NAME = "config"
-_HELP = "python run.py --help shows the tasks, groups, choices and knobs"
 
 
 def choices(conf: Path, group: str) -> list[str]:
@@ -100,7 +100,7 @@ def explain(error: Exception, conf: Path, overrides: Sequence[str]) -> UserError
         return UserError(what, "choose the task that it is for, or another experiment")
     if unknown := re.search(r"Could not (?:override|delete)[^']*'([^']+)'", message):
         key = unknown[1]
-        todo = f"did you mean {_nearest(key, conf, overrides)!r}? {_HELP}"
+        todo = f"did you mean {_nearest(key, conf, overrides)!r}? {_help()}"
         return UserError(f"unknown key {key!r}", todo)
     if several := re.search(r"Ambiguous value for argument '(.+)'", message):
         todo = "add -m to run one after the other, or write a list as key=[a,b]"
@@ -109,7 +109,13 @@ def explain(error: Exception, conf: Path, overrides: Sequence[str]) -> UserError
         error.__cause__, OmegaConfBaseException
     ):
         error = error.__cause__
-    return UserError(first_line(error), _HELP)
+    return UserError(first_line(error), _help())
+
+
+def _help() -> str:
+    # The installed command's own help is short.
+    command = f"{' '.join(program())}{' task=paint' if len(program()) == 1 else ''} --help"
+    return f"{command} shows the tasks, groups, choices and knobs"
 
 
 def _named(conf: Path, group: str) -> str:

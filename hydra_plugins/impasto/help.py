@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+from hydra_plugins.impasto.arguments import AS_TYPED
 from hydra_plugins.impasto.composing import CONFIG_NAME, choices, groups
 
 # Knobs that live in a group's files, where every choice has them.
@@ -69,9 +70,14 @@ def describe(path: Path) -> str:
 
 def _knobs(text: str) -> Iterator[tuple[str, str, str]]:
     """Key, default and meaning of every commented value between the defaults list and `run:`."""
-    section = ""
     body = text.partition("\ncanvas:")
-    for line in (body[1] + body[2]).partition("\nrun:")[0].splitlines():
+    yield from _commented((body[1] + body[2]).partition("\nrun:")[0])
+
+
+def _commented(text: str) -> Iterator[tuple[str, str, str]]:
+    """Key, default and meaning of every commented value, in sections of one level."""
+    section = ""
+    for line in text.splitlines():
         if opening := re.fullmatch(r"(\w+):", line):
             section = f"{opening[1]}."
         elif knob := re.fullmatch(r"( *)(\w+): (.+?) +# (.+)", line):
@@ -80,14 +86,15 @@ def _knobs(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _knobs_of_task(path: Path) -> list[tuple[str, str, str]]:
-    """Key, default and meaning of the commented top-level values of a task that has its own."""
+    """Key, default and meaning of the commented values that a task adds at the top level."""
     text = path.read_text(encoding="utf-8")
     if not text.startswith("# @package _global_"):
         return []
-    return re.findall(r"^(\w+): (.+?) +# (.+)$", text, re.MULTILINE)
+    return list(_commented(text.partition("\ntask:")[0]))
 
 
 def _row(name: str, meaning: str) -> str:
+    meaning = meaning.removesuffix(AS_TYPED).rstrip()
     if len(name) >= _WIDTH:
         return f"  {name}\n  {'':{_WIDTH}} {meaning}"
     return f"  {name:{_WIDTH}} {meaning}"

@@ -11,7 +11,12 @@ SUMMARY = "summary.json"
 
 
 def git_commit(folder: Path) -> str | None:
-    """The commit that is checked out in a folder, with `+` after it where files were changed."""
+    """The commit that is checked out in a folder, with `+` after it where files were changed.
+
+    None where the folder is no checkout itself: an installation may lie within another project's.
+    """
+    if not (folder / ".git").exists():
+        return None
     commands = (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
     outputs = []
     for command in commands:

@@ -13,6 +13,7 @@ from painting.images import atomic_write
 from painting.picture import draw_frames
 from painting.record import StrokeRecord
 from painting.sizes import fit_size
+from painting.video import check_ffmpeg, write_video
 
 _BLACK = (0.0, 0.0, 0.0)  # under a transparent painting: films have no transparency
 
@@ -98,46 +99,21 @@ class Mp4(Film):
 
     def check(self) -> None:
         """See `Exporter.check`: ffmpeg is needed."""
-        try:
-            import imageio_ffmpeg
-
-            imageio_ffmpeg.get_ffmpeg_exe()
-        except (ImportError, RuntimeError) as error:
-            raise UserError(
-                "export=mp4 needs ffmpeg, which is not found",
-                "run `pip install imageio-ffmpeg`, or leave mp4 out of export=",
-            ) from error
+        check_ffmpeg("export=mp4 needs ffmpeg")
 
     def write(self, folder: Path, painting: StrokeRecord) -> Path:
         """See `Exporter.write`."""
         self.check()
-        import imageio_ffmpeg
-
         path = folder / f"{STEM}.mp4"
-        height, width = fit_size(painting.height, painting.width, self.size)
-        even = width + width % 2, height + height % 2  # as H.264's halved colours need
-        with atomic_write(path) as temporary:
-            film = imageio_ffmpeg.write_frames(
-                str(temporary), even, fps=self.fps, codec="libx264", macro_block_size=1,
-                pix_fmt_in="rgb24", pix_fmt_out="yuv420p", quality=None, ffmpeg_log_level="error",
-                output_params=["-crf", "18", "-movflags", "+faststart"],
-            )  # fmt: skip
-            film.send(None)
-            try:
-                for frame in self.frames(painting):
-                    film.send(_padded(frame))
-                for _ in range(round(self.hold * self.fps)):
-                    film.send(_padded(frame))
-            finally:
-                film.close()
+        write_video(path, self._held(painting), self.fps)
         return path
 
-
-def _padded(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A frame whose sides are even: the last row or column stands twice."""
-    height, width = frame.shape[:2]
-    padded = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    return np.ascontiguousarray(padded)
+    def _held(self, painting: StrokeRecord) -> Iterator[NDArray[np.uint8]]:
+        """The frames, the last one as often as it is held."""
+        for frame in self.frames(painting):
+            yield frame
+        for _ in range(round(self.hold * self.fps)):
+            yield frame
 
 
 def _palette(frames: Sequence[NDArray[np.uint8]]) -> Image.Image:

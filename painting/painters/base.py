@@ -71,6 +71,24 @@ class Painter(ABC):
         todo = f"give strokes={self.strokes}, or another painter"
         raise UserError(f"{type(self).__name__} can't paint with {strokes} strokes", todo)
 
+    def on(self, background: Sequence[float]) -> "Painter":
+        """The same painter with another blank canvas; this one, if it must have its own."""
+        return self
+
+    def following(self, steps: int) -> "Painter":
+        """The painter of a film's next frames, which start from the strokes of the one before.
+
+        Args:
+            steps: Its gradient steps.
+
+        Raises:
+            UserError: It cannot go on from strokes (`refines`).
+        """
+        raise UserError(
+            "this painter paints every frame of a video anew, which would flicker",
+            "take painter=optimize or painter=agent+optimize",
+        )
+
     @abstractmethod
     def paint(
         self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,

@@ -29,6 +29,7 @@ _LARGEST = 512  # pixels on the longer side
 _LEAST = 128
 _LEAST_COARSE = 112  # pixels on the shorter side
 _PER_STROKE = 10  # pixels on a side for the square root of the number of strokes
+_CALM = 0.2  # learning rate in a film's later frames: strokes that jump flicker
 _BETAS = (0.9, 0.9)  # the scene changes under a stroke: a long memory of squares only slows it
 
 
@@ -95,6 +96,15 @@ class OptimizePainter(Painter):
     def with_strokes(self, strokes: int) -> "OptimizePainter":
         """See `Painter.with_strokes`."""
         return replace(self, strokes=strokes)
+
+    def on(self, background: Sequence[float]) -> "OptimizePainter":
+        """See `Painter.on`."""
+        return replace(self, background=background)
+
+    def following(self, steps: int) -> "OptimizePainter":
+        """See `Painter.following`: slower, and no stroke is put elsewhere."""
+        rate = self.learning_rate * _CALM
+        return replace(self, steps=steps, learning_rate=rate, moves=0)
 
     def paint(
         self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,

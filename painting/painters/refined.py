@@ -42,6 +42,10 @@ class AgentOptimizePainter(Painter):
         """See `Painter.with_strokes`."""
         return replace(self, proposer=self.proposer.with_strokes(strokes))
 
+    def following(self, steps: int) -> "AgentOptimizePainter":
+        """See `Painter.following`: the refiner goes on alone."""
+        return replace(self, refiner=self.refiner.following(steps))
+
     def paint(
         self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
         weight: Tensor | None = None,

@@ -15,8 +15,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from painting.decoding import decode_image
 from painting.errors import UserError
-from painting.images import decode_image
 
 LARGEST = 2048  # pixels on a side
 _EMBEDDED = "data:image/png;base64,"

@@ -131,6 +131,9 @@ WRONG = {
     "width": ("width", 0, "width is 0"),
     "background": ("background", [0, 0, 2], "background"),
     "strokes": ("strokes", None, "no list of strokes"),
+    "huge width": ("width", 10**12, "width is 1000000000000 — give .* to 100000"),
+    "much": ("height", [0] * 1000, r"height is \[0, 0.{0,40} \.\.\. — "),
+    "long kind": ("stroke", "x" * 9999, "unknown stroke kind 'x{10,50} "),
 }
 
 
@@ -163,7 +166,44 @@ def test_a_parameter_must_be_a_number(file: Path, value: object) -> None:
         read_record(file)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b"\xff\xfe\x00"])
+FAR = {
+    "x0": (-2.01, 3.01, float("nan"), float("inf"), 10**400),
+    "y2": (-2.01, 3.01),
+    "radius1": (-0.001, 4.01),
+    "opacity0": (-0.01, 1.01),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(k, v) for k, values in FAR.items() for v in values])
+def test_a_number_far_outside_is_refused_with_its_stroke(
+    file: Path, name: str, value: float
+) -> None:
+    content = json.loads(file.read_text())
+    content["strokes"][4]["shape"][name] = value
+    file.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=rf"strokes\.json: stroke 4: {name} is .* to ") as caught:
+        read_record(file)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300 + len(str(file))
+
+
+def test_a_little_outside_is_kept(file: Path) -> None:
+    content = json.loads(file.read_text())
+    content["strokes"][4]["shape"] |= {"x0": -2, "y0": 3.0, "x2": 1.25, "radius0": 0}
+    file.write_text(json.dumps(content))
+    assert read_record(file).strokes[4, :2].tolist() == [-2, 3]
+
+
+@pytest.mark.parametrize("key", ["stroke", "width", "height", "background", "strokes"])
+def test_a_missing_field_is_named(file: Path, key: str) -> None:
+    content = json.loads(file.read_text())
+    del content[key]
+    file.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=rf"strokes\.json: {key} is missing"):
+        read_record(file)
+
+
+@pytest.mark.parametrize("content", [100_000 * b"[", b"", b"{", b"[1, 2]", b"\xff\xfe\x00"])
 def test_what_is_no_record_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "strokes.json"
     path.write_bytes(content)

@@ -1,0 +1,17 @@
+"""What libraries say without need."""
+
+import logging
+import warnings
+
+_NO_NEWS = (
+    r".*module\(s\) in eval mode at the start",  # target networks and renderers are
+    r".*does not have many workers",  # reading from the cache needs none
+    r".*LeafSpec.* is deprecated",  # between Lightning and torch
+)
+
+
+def quieten() -> None:
+    """Leave out Lightning's advertisements, and its advice on what is done here on purpose."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for message in _NO_NEWS:
+        warnings.filterwarnings("ignore", message=message)

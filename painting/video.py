@@ -1,0 +1,165 @@
+"""Films as files, through ffmpeg: read and written frame by frame, in the memory of one.
+
+A frame is a ``(H, W, 3)`` uint8 array, RGB. Sound is neither read nor written.
+"""
+
+import os
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from painting.errors import UserError
+from painting.images import atomic_write
+
+_FORMATS = "3gp avi flv m4v mkv mov mp4 mpeg mpg ogv webm wmv"
+VIDEO_SUFFIXES = frozenset(f".{name}" for name in _FORMATS.split())
+_DEFAULT_FPS = 25.0  # where a file does not say
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A film that can be read.
+
+    Attributes:
+        path: The file.
+        height: Rows of a frame.
+        width: Columns of a frame.
+        fps: Frames a second.
+        frames: How many there are, about.
+    """
+
+    path: Path
+    height: int
+    width: int
+    fps: float
+    frames: int
+
+    def read(
+        self, fps: float | None = None, frames: int | None = None
+    ) -> Generator[NDArray[np.uint8], None, None]:
+        """Read it from its start.
+
+        Args:
+            fps: Frames a second to take; all of them by default.
+            frames: At most how many.
+
+        Yields:
+            (H, W, 3) uint8.
+
+        Raises:
+            UserError: It is damaged.
+        """
+        rate = [] if fps is None else ["-vf", f"fps={fps}"]
+        reader = _reader(self.path, rate + ([] if frames is None else ["-frames:v", str(frames)]))
+        try:
+            next(reader)  # what is known of it
+            for data in reader:
+                frame = np.frombuffer(data, dtype=np.uint8)
+                yield frame.reshape(self.height, self.width, 3)
+        except RuntimeError as error:
+            raise UserError(f"{self.path}: damaged or cut off", "replace it") from error
+        finally:
+            reader.close()
+
+
+def is_video(path: str | Path) -> bool:
+    """Whether a file is called as films are."""
+    return os.path.splitext(path)[1].lower() in VIDEO_SUFFIXES
+
+
+def open_video(path: str | Path) -> Clip:
+    """Look into a film.
+
+    Raises:
+        UserError: It cannot be read, or has no frames; or ffmpeg is missing.
+    """
+    check_ffmpeg(f"{path} is a video, which needs ffmpeg")
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file", "check the name")
+    reader = _reader(path, ["-frames:v", "1"])
+    try:
+        about = next(reader)
+        first = next(reader)
+    except StopIteration as error:
+        raise UserError(f"{path}: a video without frames", "replace it") from error
+    # What the parser of ffmpeg's talk raises on what is no film.
+    except (OSError, RuntimeError, IndexError, ValueError, KeyError, AttributeError) as error:
+        raise UserError(f"{path}: not a video that ffmpeg can read", "replace it") from error
+    finally:
+        reader.close()
+    width, height = about["size"]
+    assert len(first) == 3 * width * height
+    fps = float(about.get("fps") or _DEFAULT_FPS)
+    return Clip(path, height, width, fps, max(1, round(fps * float(about.get("duration") or 0))))
+
+
+def check_ffmpeg(what: str) -> None:
+    """Look for ffmpeg.
+
+    Args:
+        what: What needs it, as the beginning of a sentence.
+
+    Raises:
+        UserError: It is not there.
+    """
+    try:
+        import imageio_ffmpeg
+
+        imageio_ffmpeg.get_ffmpeg_exe()
+    except (ImportError, RuntimeError) as error:
+        todo = "run `pip install imageio-ffmpeg`, or do without"
+        raise UserError(f"{what}, which is not found", todo) from error
+
+
+def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], fps: float) -> None:
+    """Write a film as H.264, which every browser and telephone plays, whole or not at all.
+
+    Args:
+        path: The file; its folder is made if need be.
+        frames: (H, W, 3) uint8, at least one, all of one size.
+        fps: Frames a second.
+
+    Raises:
+        UserError: The folder cannot be written, or there are no frames.
+    """
+    import imageio_ffmpeg
+
+    film = None
+    with atomic_write(path) as temporary:
+        try:
+            for frame in frames:
+                padded = _padded(frame)
+                if film is None:
+                    height, width = padded.shape[:2]
+                    film = imageio_ffmpeg.write_frames(
+                        str(temporary.resolve()), (width, height), fps=fps, codec="libx264",
+                        macro_block_size=1, pix_fmt_in="rgb24", pix_fmt_out="yuv420p",
+                        quality=None, ffmpeg_log_level="error",
+                        output_params=["-crf", "18", "-movflags", "+faststart"],
+                    )  # fmt: skip
+                    film.send(None)
+                film.send(padded)
+        finally:
+            if film is not None:
+                film.close()
+        if film is None:
+            raise UserError(f"{path}: no frames to write", "give a video that has some")
+
+
+def _reader(path: Path, parameters: list[str]) -> Any:
+    import imageio_ffmpeg
+
+    # Absolute: ffmpeg reads a colon in a name as a protocol's, and a dash as an option's.
+    return imageio_ffmpeg.read_frames(str(path.resolve()), output_params=parameters)
+
+
+def _padded(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A frame whose sides are even, as H.264's halved colours need: the last line stands twice."""
+    height, width = frame.shape[:2]
+    padded = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    return np.ascontiguousarray(padded)

@@ -1,0 +1,153 @@
+"""A video painted: every frame's strokes start from the previous one's, so that it stands still."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from painting.errors import UserError
+from painting.memory import check_drawing
+from painting.painters import Painter
+from painting.painting import Painting, Unfinished, paint
+from painting.record import write_record
+from painting.sizes import asked_size
+from painting.video import Clip, open_video, write_video
+from tasks.run_folder import shown
+
+log = logging.getLogger(__name__)
+
+FILM = "painting.mp4"
+_CUT = 3.0  # dB below the last frame that was painted anew, where a scene is taken for another one
+
+
+@dataclass(frozen=True)
+class VideoSettings:
+    """How videos are painted.
+
+    Attributes:
+        steps: Gradient steps of every frame but the first, which has the painter's own.
+        fps: Frames a second to paint; the video's by default.
+        frames: At most how many frames.
+
+    Raises:
+        UserError: One of them makes no sense.
+    """
+
+    steps: int = 60
+    fps: float | None = None
+    frames: int | None = None
+
+    def __post_init__(self) -> None:
+        wanted = {
+            "steps": self.steps >= 1,
+            "fps": self.fps is None or 0 < self.fps <= 240,
+            "frames": self.frames is None or self.frames >= 1,
+        }
+        for key, fits in wanted.items():
+            if not fits:
+                value = getattr(self, key)
+                raise UserError(f"video.{key}={value} makes no sense", "give a positive number")
+
+
+def paint_frames(
+    painter: Painter, frames: Iterable[NDArray[np.uint8]], steps: int, device: torch.device | str
+) -> Iterator[Painting]:
+    """Paint frame after frame.
+
+    The first is painted anew, and so is one that its predecessor's strokes cannot be moved to.
+
+    Args:
+        painter: One that `refines`.
+        frames: (H, W, 3) uint8, of one size.
+        steps: Gradient steps of every frame but the first.
+        device: Where to paint.
+
+    Yields:
+        The paintings.
+    """
+    following = painter.following(steps)
+    last: Painting | None = None
+    anew = 0.0  # dB
+    for frame in frames:
+        painted = None
+        if last is not None:
+            painted = paint(frame, painter=following, device=device, start=last.record.strokes)
+        if painted is None or painted.psnr < anew - _CUT:
+            painted = paint(frame, painter=painter, device=device)
+            anew = painted.psnr
+        last = painted
+        yield painted
+
+
+def paint_video(
+    painter: Painter, path: Path, folder: Path, size: int | None, settings: VideoSettings,
+    device: torch.device | str,
+) -> tuple[list[dict[str, float]], Painting]:  # fmt: skip
+    """Write `painting.mp4`, without sound, and the strokes of every frame in `frames/`.
+
+    An interruption leaves the film of the frames so far.
+
+    Args:
+        painter: One that `refines`.
+        path: The video.
+        folder: Where to write.
+        size: Longer side of the film in pixels; the video's by default.
+        settings: How.
+        device: Where to paint.
+
+    Returns:
+        How near each frame's painting came, and the first frame's painting.
+
+    Raises:
+        UserError: It is damaged, or the painter cannot paint videos.
+    """
+    clip = open_video(path)
+    check_drawing(*asked_size(clip.height, clip.width, size))
+    measured: list[dict[str, float]] = []
+    first: list[Painting] = []
+    interruption: list[KeyboardInterrupt] = []
+
+    def drawn() -> Iterator[NDArray[np.uint8]]:
+        try:
+            for number, painted in enumerate(_painted(painter, clip, settings, device), start=1):
+                at_size = painted.at(size)
+                picture = at_size.picture()
+                write_record(folder / "frames" / f"{number:06d}.json", at_size.record)
+                measured.append(painted.measures())
+                if not first:
+                    first.append(painted)
+                yield picture
+        except KeyboardInterrupt as error:  # the film ends here, and is written
+            interruption.append(error.cause if isinstance(error, Unfinished) else error)
+
+    try:
+        write_video(folder / FILM, drawn(), settings.fps or clip.fps)
+    finally:
+        if interruption:
+            if measured:
+                log.warning("painted so far: %s", shown(folder / FILM))
+            raise interruption[0]
+    return measured, first[0]
+
+
+def _painted(
+    painter: Painter, clip: Clip, settings: VideoSettings, device: torch.device | str
+) -> Iterator[Painting]:
+    """The paintings of a video's frames, with a bar of their own."""
+    fps, most = settings.fps or clip.fps, settings.frames
+    count = max(1, round(clip.frames * fps / clip.fps))
+    total = count if most is None else min(count, most)
+    with (
+        tqdm(total=total, unit="frame", desc=clip.path.name, dynamic_ncols=True) as bar,
+        closing(clip.read(settings.fps, most)) as frames,
+    ):
+        for painted in paint_frames(painter, frames, settings.steps, device):
+            bar.set_postfix(psnr=f"{painted.psnr:.2f} dB", refresh=False)
+            bar.update()
+            yield painted

@@ -1,0 +1,256 @@
+"""Weights of LearningToPaint, on synthetic files of their layout.
+
+Their networks are stated again here, in functions of a state dict, in their own order of numbers:
+strokes (row0, column0, row1, column1, row2, column2, radius0, radius2, opacity0, opacity2, B, G, R)
+and planes (canvas BGR, target BGR, step, row, column).
+"""
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from painting.errors import UserError
+from painting.learning_to_paint import import_policy, import_renderer
+from painting.policy import PaintingPolicy
+from painting.renderers import load_renderer
+from painting.renderers.exported import judge
+from tasks.import_weights import import_weights
+
+State = dict[str, Tensor]
+
+SIZE = 128
+BGR = [2, 1, 0]
+
+
+def random(*shape: int, scale: float | None = None) -> Tensor:
+    fan_in = max(1, torch.Size(shape[1:]).numel())
+    return torch.randn(*shape) * ((2 / fan_in) ** 0.5 if scale is None else scale)
+
+
+def renderer_state() -> State:
+    widths = (10, 512, 1024, 2048, 4096)
+    convs = ((16, 32), (32, 32), (8, 16), (16, 16), (4, 8), (8, 4))
+    state: State = {}
+    for number in range(4):
+        state[f"fc{number + 1}.weight"] = random(widths[number + 1], widths[number])
+        state[f"fc{number + 1}.bias"] = random(widths[number + 1], scale=0.1)
+    for number, (fan_in, fan_out) in enumerate(convs, start=1):
+        state[f"conv{number}.weight"] = random(fan_out, fan_in, 3, 3)
+        state[f"conv{number}.bias"] = random(fan_out, scale=0.1)
+    return state
+
+
+def actor_state(bundle: int = 5) -> State:
+    state: State = {}
+
+    def add(conv: str, norm: str, fan_in: int, fan_out: int, kernel: int) -> None:
+        state[f"{conv}.weight"] = random(fan_out, fan_in, kernel, kernel)
+        state[f"{norm}.weight"] = 1 + random(fan_out, scale=0.2)
+        state[f"{norm}.bias"] = random(fan_out, scale=0.2)
+        state[f"{norm}.running_mean"] = random(fan_out, scale=0.2)
+        state[f"{norm}.running_var"] = 0.5 + torch.rand(fan_out)
+        state[f"{norm}.num_batches_tracked"] = torch.tensor(7)
+
+    add("conv1", "bn1", 9, 64, 3)
+    fan_in = 64
+    for stage, width in enumerate((64, 128, 256, 512), start=1):
+        for block in range(2):
+            name = f"layer{stage}.{block}"
+            add(f"{name}.conv1", f"{name}.bn1", fan_in, width, 3)
+            add(f"{name}.conv2", f"{name}.bn2", width, width, 3)
+            if block == 0:
+                add(f"{name}.shortcut.0", f"{name}.shortcut.1", fan_in, width, 1)
+            fan_in = width
+    state["fc.weight"] = random(13 * bundle, 512, scale=0.005)
+    state["fc.bias"] = random(13 * bundle, scale=1.0)
+    return state
+
+
+def their_renderer(state: State, shape: Tensor) -> Tensor:
+    """Their numbers (N, 10) to 1 - alpha, (N, 128, 128)."""
+    x = shape
+    for number in range(1, 5):
+        x = functional.linear(x, state[f"fc{number}.weight"], state[f"fc{number}.bias"]).relu()
+    x = x.reshape(-1, 16, 16, 16)
+    for number in (1, 3, 5):
+        for which in (number, number + 1):
+            x = functional.conv2d(x, state[f"conv{which}.weight"], state[f"conv{which}.bias"], 1, 1)
+            x = x.relu() if which == number else functional.pixel_shuffle(x, 2)
+    return 1 - x.sigmoid().reshape(-1, SIZE, SIZE)
+
+
+def their_actor(state: State, planes: Tensor) -> Tensor:
+    """Their planes (B, 9, 128, 128) to their strokes (B, K * 13)."""
+
+    def normed(x: Tensor, conv: str, norm: str, stride: int) -> Tensor:
+        weight = state[f"{conv}.weight"]
+        x = functional.conv2d(x, weight, None, stride, weight.shape[-1] // 2)
+        parts = (state[f"{norm}.{part}"] for part in ("running_mean", "running_var"))
+        return functional.batch_norm(x, *parts, state[f"{norm}.weight"], state[f"{norm}.bias"])
+
+    x = normed(planes, "conv1", "bn1", 2).relu()
+    for stage in range(1, 5):
+        for block in range(2):
+            name, stride = f"layer{stage}.{block}", 2 - block
+            inner = normed(x, f"{name}.conv1", f"{name}.bn1", stride).relu()
+            inner = normed(inner, f"{name}.conv2", f"{name}.bn2", 1)
+            if block == 0:
+                x = normed(x, f"{name}.shortcut.0", f"{name}.shortcut.1", stride)
+            x = (x + inner).relu()
+    return functional.linear(x.mean((2, 3)), state["fc.weight"], state["fc.bias"]).sigmoid()
+
+
+def their_painting(renderer: State, actor: State, target: Tensor, steps: int) -> Tensor:
+    """The canvas (B, 3, 128, 128) in BGR of a target in BGR."""
+    ramp = torch.arange(SIZE) / (SIZE - 1)
+    row = ramp[:, None].expand(len(target), 1, SIZE, SIZE)
+    column = ramp[None, :].expand(len(target), 1, SIZE, SIZE)
+    canvas = torch.zeros_like(target)
+    for step in range(steps):
+        progress = torch.full_like(row, step / steps)
+        strokes = their_actor(actor, torch.cat([canvas, target, progress, row, column], dim=1))
+        for stroke in strokes.unflatten(1, (-1, 13)).unbind(1):
+            alpha = 1 - their_renderer(renderer, stroke[:, :10])[:, None]
+            canvas = canvas * (1 - alpha) + alpha * stroke[:, 10:, None, None]
+    return canvas
+
+
+@pytest.fixture(scope="module")
+def states() -> tuple[State, State]:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return renderer_state(), actor_state()
+
+
+@pytest.fixture(scope="module")
+def files(states: tuple[State, State], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Both files; the actor's as old versions of torch wrote them."""
+    folder = tmp_path_factory.mktemp("published")
+    torch.save(states[0], folder / "renderer.pkl")
+    torch.save(states[1], folder / "actor.pkl", _use_new_zipfile_serialization=False)
+    return [folder / "renderer.pkl", folder / "actor.pkl"]
+
+
+@torch.no_grad()
+def test_the_renderer_draws_the_same(states: tuple[State, State], files: list[Path]) -> None:
+    renderer = import_renderer(files[0])
+    ours = torch.rand(5, 10, generator=torch.Generator().manual_seed(1))
+    x0, y0, x1, y1, x2, y2, radius0, opacity0, radius1, opacity1 = ours.unbind(1)
+    theirs = torch.stack([y0, x0, y1, x1, y2, x2, radius0, radius1, opacity0, opacity1], dim=1)
+    expected = 1 - their_renderer(states[0], theirs)
+    assert expected.std() > 0.05
+    assert (expected[0] - expected[1]).abs().max() > 0.05  # it depends on the stroke
+    torch.testing.assert_close(renderer(ours)[:, 0], expected, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_the_agent_paints_the_same(states: tuple[State, State], files: list[Path]) -> None:
+    policy = import_policy(files[1], import_renderer(files[0]), strokes=15)
+    target = torch.rand(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(2))
+    strokes, canvas = policy.paint(target)
+    assert strokes.shape == (2, 15, 13)
+    theirs = their_painting(*states, target[:, BGR], steps=3)
+    torch.testing.assert_close(canvas, theirs[:, BGR], atol=1e-5, rtol=0)
+    assert (canvas[:, 0] - canvas[:, 2]).abs().mean() > 0.01  # the order of colours shows
+
+
+def test_the_task_exports_what_can_be_loaded(
+    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.import_weights.judge", lambda renderer: judge(renderer, count=64))
+    result = import_weights(*files, strokes=200, folder=tmp_path / "run")
+    assert result["status"] == "untrained"  # of random numbers it draws no strokes
+    renderer = load_renderer(tmp_path / "run", allow_untrained=True)
+    shape = torch.rand(2, 10)
+    assert torch.equal(renderer(shape), import_renderer(files[0])(shape))
+    policy = PaintingPolicy.load(tmp_path / "run")
+    assert (policy.environment.strokes, policy.environment.bundle) == (200, 5)
+    assert policy.environment.background == (0, 0, 0)
+    again = import_policy(files[1], import_renderer(files[0])).actor.state_dict()
+    loaded = policy.actor.state_dict()
+    assert all(torch.equal(value, again[name]) for name, value in loaded.items())
+
+
+def test_a_file_of_before_torch_counted_batches(
+    states: tuple[State, State], files: list[Path], tmp_path: Path
+) -> None:
+    old = {key: value for key, value in states[1].items() if "num_batches" not in key}
+    torch.save(old, tmp_path / "actor.pkl")
+    import_policy(tmp_path / "actor.pkl", import_renderer(files[0]))
+
+
+def drop(state: State) -> None:
+    del state["conv3.bias"]
+
+
+def add(state: State) -> None:
+    state["fc5.weight"] = torch.zeros(3)
+
+
+def transpose(state: State) -> None:
+    state["fc2.weight"] = state["fc2.weight"].T.contiguous()
+
+
+def spoil(state: State) -> None:
+    state["fc2.weight"] = state["fc2.weight"] * float("nan")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (drop, r"lacks conv3\.bias"),
+        (add, r"holds, beside what is known, fc5\.weight"),
+        (transpose, r"fc2\.weight has the shape \(512, 1024\), not \(1024, 512\)"),
+        (spoil, r"fc2\.weight holds numbers that are not finite"),
+    ],
+)
+def test_another_layout_is_named_key_by_key(
+    states: tuple[State, State], tmp_path: Path, change: Callable[[State], None], said: str
+) -> None:
+    state = dict(states[0])
+    change(state)
+    torch.save(state, tmp_path / "renderer.pkl")
+    with pytest.raises(UserError, match=rf"renderer\.pkl:? {said}"):
+        import_renderer(tmp_path / "renderer.pkl")
+
+
+def test_files_of_another_kind(
+    states: tuple[State, State], files: list[Path], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r"actor\.pkl lacks fc1\.weight and 18 more"):
+        import_renderer(files[1])
+    renderer = import_renderer(files[0])
+    with pytest.raises(UserError, match=r"renderer\.pkl lacks conv1|lacks bn1"):
+        import_policy(files[0], renderer)
+    torch.save(states[1] | {"fc.bias": torch.zeros(64)}, tmp_path / "odd.pkl")
+    with pytest.raises(UserError, match=r"fc\.bias has 64 numbers"):
+        import_policy(tmp_path / "odd.pkl", renderer)
+
+
+class Trap:
+    """Runs code when it is unpickled in the usual way."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (self.path,)  # type: ignore[return-value]
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_no_code_is_run_from_a_file(tmp_path: Path) -> None:
+    trap = tmp_path / "sprung"
+    torch.save({"fc1.weight": Trap(trap)}, tmp_path / "trap.pkl")
+    (tmp_path / "plain.pkl").write_bytes(pickle.dumps(Trap(trap)))
+    torch.save([torch.zeros(2)], tmp_path / "list.pkl")
+    (tmp_path / "text.pkl").write_text("no weights")
+    (tmp_path / "empty.pkl").touch()
+    for name in ("trap.pkl", "plain.pkl", "list.pkl", "text.pkl", "empty.pkl", "none.pkl"):
+        with pytest.raises(UserError, match=name):
+            import_renderer(tmp_path / name)
+    assert not trap.exists()

@@ -1,0 +1,133 @@
+"""What `pip install .` puts where, and the command `impasto`."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import ROOT, environment
+
+FOLDERS = ("conf", "hydra_plugins", "tasks", "painting", "lightning_modules", "datamodules")
+_START = "import run; run.impasto()"  # what the installed script does
+
+
+def impasto(code: Path, folder: Path, *words: str) -> str:
+    """Run the command of the code in a folder, from another one."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", _START, *words], cwd=folder, capture_output=True, text=True,
+        env=environment(PYTHONPATH=str(code)), timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def photo(folder: Path) -> str:
+    picture = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    Image.fromarray(picture).save(folder / "my photo.png")
+    return "my photo.png"
+
+
+def test_the_command_paints_a_picture(tmp_path: Path) -> None:
+    quick = ["strokes=3", "painter.steps=2", "painter.work_size=16", "export=[]"]
+    said = impasto(ROOT, tmp_path, photo(tmp_path), *quick)
+    painting = tmp_path / "my photo-painting" / "my photo" / "painting.png"
+    assert said.splitlines()[-1] == str(painting.relative_to(tmp_path))
+    with Image.open(painting) as picture:
+        assert picture.size == (30, 20)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The wheel, built from a copy: building leaves files beside the sources."""
+    pytest.importorskip("setuptools", "77", reason="NO SETUPTOOLS: the wheel is not tested")
+    folder = tmp_path_factory.mktemp("wheel")
+    for name in (*FOLDERS, "tests"):
+        shutil.copytree(ROOT / name, folder / "code" / name)
+    for name in ("run.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder / "code")
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q"]
+    done = subprocess.run(
+        [*command, "-w", str(folder), "."], cwd=folder / "code", capture_output=True, text=True,
+        timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    [built] = folder.glob("*.whl")
+    return zipfile.ZipFile(built)
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_all_that_runs(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    names = set(wheel.namelist())
+    expected = {"run.py", "painting/exporters/player.html"}
+    for folder in FOLDERS:
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in (".py", ".yaml", ".html"):
+                expected.add(str(path.relative_to(ROOT)))
+    assert expected <= names
+    assert not [name for name in names if name.startswith("tests/")]
+    [entry] = [name for name in names if name.endswith("entry_points.txt")]
+    assert "impasto = run:impasto" in wheel.read(entry).decode()
+    wheel.extractall(tmp_path / "site")
+    quick = ["strokes=3", "painter.steps=2", "painter.work_size=16", "export=[html]"]
+    impasto(tmp_path / "site", tmp_path, photo(tmp_path), *quick)
+    record = tmp_path / "my photo-painting" / "my photo" / "strokes.json"
+    assert (record.parent / "painting.html").is_file()
+    out = "hydra.run.dir=again"
+    impasto(tmp_path / "site", tmp_path, "task=render", f"record={record}", "size=90", out)
+    with Image.open(tmp_path / "again" / "painting.png") as picture:
+        assert picture.size == (90, 60)
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A folder with next to no programs, in which `make browser` looks for a browser."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("make", "bash", "head", "id", "true"):
+        found = shutil.which(name)
+        assert found is not None
+        (folder / name).symlink_to(found)
+    return folder
+
+
+def script(path: Path, text: str = "") -> None:
+    path.write_text(f"#!{shutil.which('bash')}\n{text}\n")
+    path.chmod(0o755)
+
+
+def make_browser(programs: Path) -> subprocess.CompletedProcess[str]:
+    command = [str(programs / "make"), "-f", str(ROOT / "Makefile"), "browser"]
+    command += [f"SHELL={programs / 'bash'}", "PYTHON=none"]
+    return subprocess.run(
+        command, cwd=programs, env={"PATH": str(programs)}, capture_output=True, text=True,
+        timeout=60, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def test_make_browser_leaves_one_that_is_found(programs: Path) -> None:
+    script(programs / "chromium-browser")
+    script(programs / "apt-get", "exit 1")
+    done = make_browser(programs)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert str(programs / "chromium-browser") in done.stdout
+
+
+def test_make_browser_without_apt_says_what_to_do(programs: Path) -> None:
+    done = make_browser(programs)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: NO BROWSER")
+
+
+def test_make_browser_installs_debians(programs: Path) -> None:
+    script(programs / "sudo", 'while [[ $1 == -* ]]; do shift; done; "$@"')
+    script(programs / "apt-get", f'echo "$*" >> {programs}/asked')
+    assert make_browser(programs).returncode == 0
+    asked = (programs / "asked").read_text().splitlines()
+    assert asked[0].startswith("update")
+    assert asked[1].startswith("install")
+    assert asked[1].endswith(" chromium")
