@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from painting.canvas import to_float
+from painting.detail import weights
 from painting.exporters import Exporter, Png
-from painting.images import read_picture, resize_image
+from painting.images import read_image, read_picture, resize_image
 from painting.memory import check_finding
 from painting.painters import OptimizePainter, Painter, Progress, Sketch
 from painting.picture import draw_canvas, draw_picture
@@ -123,7 +125,7 @@ def paint(
     image: NDArray[np.uint8] | str | Path, strokes: int = 500, stroke: Stroke | None = None,
     painter: Painter | None = None, background: Sequence[float] = (0.0, 0.0, 0.0),
     seed: int = 0, progress: Progress | None = None, device: torch.device | str = "cpu",
-    start: Tensor | None = None,
+    start: Tensor | None = None, mask: NDArray[np.uint8] | str | Path | None = None,
 ) -> Painting:  # fmt: skip
     """Paint one picture.
 
@@ -148,6 +150,7 @@ def paint(
         device: Where to paint.
         start: Strokes (n, D) of a similar picture to go on from, n at most `strokes`; for a painter
             that `refines`, and a picture without alpha.
+        mask: A picture, or its file, of the same shape and any size: white where detail goes.
 
     Raises:
         UserError: The file is no picture, or an argument makes no sense.
@@ -159,20 +162,25 @@ def paint(
         kind = stroke or Bezier()
         painter = OptimizePainter(kind, strokes, background=background, seed=seed)
     red, green, blue = painter.background
-    if image.shape[2] == 4:
-        return _paint_opaque(image, painter, (red, green, blue), progress, device)
-    target = _target(image, painter)
     height, width = image.shape[:2]
+    weight = None
+    if mask is not None:
+        mask = mask if isinstance(mask, np.ndarray) else read_image(mask)
+        weight = weights(mask, (height, width), painter.canvas(height, width)).to(device)
+    if image.shape[2] == 4:
+        return _paint_opaque(image, painter, (red, green, blue), progress, device, weight)
+    target = _target(image, painter)
 
     def finished(found: Tensor) -> Painting:
         record = StrokeRecord(painter.stroke, found, width, height, (red, green, blue))
         return _beside(target, record, painter.background)
 
-    return _paint(painter, target.to(device), progress, start, finished)
+    find = partial(painter.paint, target.to(device), start=start, weight=weight)
+    return _paint(find, progress, finished)
 
 
 def _paint(
-    painter: Painter, target: Tensor, progress: Progress | None, start: Tensor | None,
+    find: Callable[[Progress], Tensor], progress: Progress | None,
     finished: Callable[[Tensor], Painting],
 ) -> Painting:  # fmt: skip
     """Find strokes, and make a painting of them; of those so far when it is interrupted."""
@@ -184,7 +192,7 @@ def _paint(
             progress(sketch)
 
     try:
-        found = painter.paint(target, remember, start)
+        found = find(remember)
     except KeyboardInterrupt as error:
         if not last:
             raise
@@ -194,7 +202,7 @@ def _paint(
 
 def _paint_opaque(
     image: NDArray[np.uint8], painter: Painter, background: Color, progress: Progress | None,
-    device: torch.device | str,
+    device: torch.device | str, weight: Tensor | None,
 ) -> Painting:  # fmt: skip
     """Paint a picture (H, W, 4) where it is opaque; it is measured on the blank canvas."""
     painter = painter.on(unlike(image))
@@ -209,7 +217,8 @@ def _paint_opaque(
         record = StrokeRecord(painter.stroke, kept, width, height, None)
         return _beside(_target(laid_on(image, background), painter), record, background)
 
-    return _paint(painter, ground.to(device), progress, None, finished)
+    find = partial(painter.paint, ground.to(device), weight=weight)
+    return _paint(find, progress, finished)
 
 
 def _target(image: NDArray[np.uint8], painter: Painter) -> Tensor:

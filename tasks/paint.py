@@ -16,7 +16,7 @@ from tqdm import tqdm
 from painting.errors import UserError
 from painting.exporters import Exporter
 from painting.figures import framed, save_sheet
-from painting.images import find_images, read_picture
+from painting.images import find_images, read_image, read_picture
 from painting.memory import check_drawing
 from painting.painters import Painter, Progress, Sketch
 from painting.painting import PICTURE, Painting, Unfinished
@@ -45,6 +45,7 @@ def paint(
     export: Mapping[str, Exporter] | None = None,
     device: torch.device | str = "cpu",
     video: VideoSettings | None = None,
+    mask: str | Path | None = None,
 ) -> dict[str, float]:
     """Paint pictures and videos.
 
@@ -61,6 +62,7 @@ def paint(
         export: What else to write, by name.
         device: Where to paint.
         video: How to paint videos.
+        mask: A picture's file, white where detail goes; for pictures of its shape.
 
     Returns:
         `images` (of a video its frames), `strokes`, and the means of `l2`, `psnr` (dB) and `ssim`,
@@ -73,7 +75,8 @@ def paint(
     exports = list((export or {}).values())
     for one in exports:
         one.check()
-    order = _Order(painter, size, exports, video or VideoSettings(), device)
+    detail = None if mask is None else read_image(mask)
+    order = _Order(painter, size, exports, video or VideoSettings(), device, detail)
     asked_size(1, 1, size)  # an error now, not after the first painting
     files = _find(images, painter, size)
     names = _folder_names(files)
@@ -112,6 +115,7 @@ class _Order:
     exports: Sequence[Exporter]
     video: VideoSettings
     device: torch.device | str
+    mask: NDArray[np.uint8] | None
 
 
 def _paint_file(
@@ -129,7 +133,9 @@ def _paint_file(
         return None
     _check_memory(image, size)
     try:
-        painted = paint_one(image, painter=painter, progress=_reports(bar), device=device)
+        painted = paint_one(
+            image, painter=painter, progress=_reports(bar), device=device, mask=order.mask
+        )
     except Unfinished as stop:
         stop.painting.at(size).save(folder)
         log.warning("painted so far: %s", shown(folder / PICTURE))

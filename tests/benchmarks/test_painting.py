@@ -99,8 +99,9 @@ class Growing(Painter):
         return 16, 16
 
     def paint(
-        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None
-    ) -> Tensor:
+        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
+        weight: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         rounds = 2 if target.mean() > 0.5 else 4
         place = torch.linspace(0.2, 0.8, self.strokes)[:, None]
         color = target.mean((1, 2)).expand(self.strokes, 3)

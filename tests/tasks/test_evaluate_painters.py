@@ -45,8 +45,9 @@ class Dots(Painter):
         return (self.longer, shorter) if height > width else (shorter, self.longer)
 
     def paint(
-        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None
-    ) -> Tensor:
+        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
+        weight: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         color = target.mean((1, 2))
         dots = [
             torch.cat([torch.tensor([(n + 0.5) / self.strokes, 0.5, 0.9, 1.0]), color])

@@ -1,0 +1,39 @@
+"""Where detail goes: a picture, white where strokes matter most, as weights of the error."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from painting.errors import UserError
+from painting.images import resize_image
+
+_LEAST = 0.03  # what black counts beside white: enough to be painted, in a few large strokes
+_ASPECT = 0.05  # by which share a mask's aspect ratio may differ from its picture's
+
+
+def weights(mask: NDArray[np.uint8], picture: tuple[int, int], canvas: tuple[int, int]) -> Tensor:
+    """How much the error of each pixel of a canvas counts.
+
+    Args:
+        mask: (H, W, 3) uint8, of any size; its brightness counts.
+        picture: Rows and columns of the picture that it is for.
+        canvas: Rows and columns of the canvas.
+
+    Returns:
+        (rows, columns), 1 on the mean.
+
+    Raises:
+        UserError: The mask has another shape than the picture, or is black all over.
+    """
+    (height, width), (rows, columns) = picture, mask.shape[:2]
+    if abs(columns * height / (rows * width) - 1) > _ASPECT:
+        raise UserError(
+            f"the mask has {columns} x {rows} pixels, another shape than the picture's "
+            f"{width} x {height}", "cut it as the picture is",
+        )  # fmt: skip
+    gray = resize_image(mask, *canvas).mean(2) / 255
+    if not gray.any():
+        raise UserError("the mask is black all over", "make it white where detail goes")
+    weight = torch.from_numpy(_LEAST + (1 - _LEAST) * gray).float()
+    return weight / weight.mean()
