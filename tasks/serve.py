@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,8 @@ from tasks.page.uploads import Limits
 log = logging.getLogger(__name__)
 
 _HOST = "127.0.0.1"
-_PORT = 7860  # the first that is tried
+_PORTS = range(7860, 7960)  # that are tried where none is given
+_LAST_PORT = 65535
 # Gradio reads these when it is loaded, and when a page is made.
 _ENVIRONMENT = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
@@ -98,6 +100,10 @@ def _opened(
         raise UserError("task=serve needs gradio", "run pip install '.[serve]'") from error
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio looks whether the page is there
     page = build_page(studio, count, painter, stroke)
+    if port is None:
+        port = _free_port()
+    elif not 1 <= port <= _LAST_PORT:
+        raise UserError(f"port={port} makes no sense", f"give 1 to {_LAST_PORT}, or none")
     try:
         _, address, _ = page.launch(
             server_name=_HOST, server_port=port, max_file_size=studio.limits.bytes, css=CSS,
@@ -108,10 +114,27 @@ def _opened(
         raise UserError(
             f"port={port} is taken or may not be used", "give another one, or none"
         ) from error
-    if port is None and page.server_port != _PORT:
-        log.info("port %d is taken by another program", _PORT)
     try:
         yield address
     finally:
         studio.close()
         page.close(verbose=False)
+
+
+def _free_port() -> int:
+    """The first of `_PORTS` that is free; it says so if that is another than usual.
+
+    Raises:
+        UserError: None is.
+    """
+    for port in _PORTS:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((_HOST, port))
+            except OSError:
+                continue
+        if port != _PORTS[0]:
+            log.info("port %d is taken by another program, so this one has %d", _PORTS[0], port)
+        return port
+    raise UserError(f"no port from {_PORTS[0]} to {_PORTS[-1]} is free", "give port=NUMBER")

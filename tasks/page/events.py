@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from painting.errors import UserError
 from painting.images import resize_image
 from painting.sizes import fit_size
-from tasks.page.studio import Order, Scene, Studio, play
+from tasks.page.scene import Order, Scene
+from tasks.page.studio import Studio, play
 from tasks.page.uploads import read_upload
 from tasks.page.visit import Visit
 
@@ -133,7 +134,8 @@ class Events:
             try:
                 path = self._studio.export(self._visit(request), name)
             except UserError as error:
-                yield status(Scene(str(error), wrong=True)), gr.DownloadButton(value=None)
+                # What is to be done about it is said for the command line.
+                yield status(Scene(error.what, wrong=True)), gr.DownloadButton(value=None)
             else:
                 text = f"{path.name}: {path.stat().st_size / 1e6:.2f} MB."
                 yield status(Scene(text)), gr.DownloadButton(value=str(path))

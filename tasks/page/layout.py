@@ -17,7 +17,7 @@ CSS = """
 #header h1 { font-size: 1.7rem; margin: 0.4rem 0 0.1rem; }
 #header p { margin: 0; opacity: 0.75; }
 #status { min-height: 3rem; }
-#status progress { width: 100%; height: 0.5rem; margin-top: 0.4rem; accent-color: var(--primary-500); }
+#status progress { width: 100%; height: 0.5rem; accent-color: var(--primary-500); }
 #status .wrong { color: #c2410c; font-weight: 600; }
 #canvas img { width: 100%; height: 100%; object-fit: contain; }
 #exports { gap: 0.4rem; }
@@ -82,7 +82,7 @@ class Stage:
 
     def __init__(self, studio: Studio) -> None:
         self.canvas = gr.Image(
-            label="Painting", format="png", interactive=False, height=520,
+            show_label=False, format="png", interactive=False, height=520,
             buttons=["fullscreen"], elem_id="canvas",
         )  # fmt: skip
         with gr.Row(equal_height=True):

@@ -4,6 +4,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from painting.errors import UserError
+
+_LONGEST = 20  # each that waits takes one of the server's 40 threads
+
 
 class Place:
     """A place in a queue.
@@ -28,21 +32,31 @@ class Place:
 class Queue:
     """A queue in which the first one is served, and everyone may leave at any time.
 
+    Args:
+        longest: How many places there are.
+
     >>> queue = Queue()
     >>> with queue.place() as first, queue.place() as second:
     ...     first.ahead, second.ahead
     (0, 1)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int = _LONGEST) -> None:
+        self._longest = longest
         self._places: list[Place] = []
         self._moved = threading.Condition()
 
     @contextmanager
     def place(self) -> Iterator[Place]:
-        """A place at the end of the queue, given back at the end of the block."""
+        """A place at the end of the queue, given back at the end of the block.
+
+        Raises:
+            UserError: It is too long.
+        """
         place = Place(self)
         with self._moved:
+            if len(self._places) >= self._longest:
+                raise UserError("too many wait for their paintings", "come back later")
             self._places.append(place)
         try:
             yield place

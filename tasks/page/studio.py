@@ -1,9 +1,11 @@
 """What the page does, whatever it looks like: paints orders one at a time, plays and exports."""
 
+import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -17,52 +19,17 @@ from painting.record import StrokeRecord, write_record
 from painting.strokes import Bezier, Circle, Line, Stroke
 from tasks.page.offers import Offer, working
 from tasks.page.queue import Queue
+from tasks.page.scene import Order, Scene
 from tasks.page.uploads import Limits, read_upload
 from tasks.page.visit import Visit
 from tasks.page.work import Work
+
+log = logging.getLogger(__name__)
 
 _PAUSE = 0.4  # seconds between two looks at a painting, at least
 _LOOKING = 4.0  # and this many times as long as a look takes: most time is for painting
 _PLAY_SECONDS = 8.0
 _FRAME_SECONDS = 0.1
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a visitor wants to be painted.
-
-    Attributes:
-        path: The file that was dropped; None if none was.
-        painter: The painter's name.
-        stroke: The stroke kind's name.
-        opaque: Whether the strokes are to be opaque.
-        strokes: How many.
-    """
-
-    path: str | Path | None
-    painter: str
-    stroke: str
-    opaque: bool
-    strokes: float
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What a visitor is shown.
-
-    Attributes:
-        text: What is going on.
-        picture: (h, w, 3) uint8; None leaves what is there.
-        share: How far it is, in [0, 1]; None where that makes no sense.
-        wrong: Whether the text says what is wrong.
-        painting: The finished painting.
-    """
-
-    text: str
-    picture: NDArray[np.uint8] | None = None
-    share: float | None = None
-    wrong: bool = False
-    painting: StrokeRecord | None = None
 
 
 class RecordFile(Exporter):
@@ -120,13 +87,14 @@ class Studio:
         self.exporters = {**working(self.exports, check=Exporter.check), "json": RecordFile()}
         self._queue = Queue()
         self._visits: dict[str, Visit] = {}
+        self._numbers = count()
         self._lock = threading.Lock()
 
     def visit(self, name: str) -> Visit:
         """The visit of that name, begun if need be."""
         with self._lock:
             if name not in self._visits:
-                self._visits[name] = Visit(self.folder / f"visit{len(self._visits)}")
+                self._visits[name] = Visit(self.folder / f"visit{next(self._numbers)}")
             return self._visits[name]
 
     def leave(self, name: str) -> None:
@@ -157,15 +125,18 @@ class Studio:
             yield from self._paint(visit, image, painter)
         except UserError as error:
             yield Scene(str(error), wrong=True)
+        except Exception:  # whatever it is, the page goes on
+            log.exception("a painting failed")
+            yield Scene("The painting failed; the program's log says why.", wrong=True)
 
     def _painter(self, order: Order) -> Painter:
-        count = order.strokes
-        if not 1 <= count <= self.limits.strokes or count != int(count):
-            raise UserError(f"{count:g} strokes", f"give 1 to {self.limits.strokes}")
+        strokes, most = order.strokes, self.limits.strokes
+        if not 1 <= strokes <= most or strokes != int(strokes):
+            raise UserError(f"{strokes:g} strokes make no painting here", f"give 1 to {most}")
         opaque = {"opaque": True} if order.opaque else {}
         takes_any = self.own[order.painter] is None
         stroke = self.kinds[order.stroke].build(**opaque) if takes_any else Bezier()
-        return self.painters[order.painter].build(stroke=stroke, strokes=int(count))
+        return self.painters[order.painter].build(stroke=stroke, strokes=int(strokes))
 
     def _paint(self, visit: Visit, image: NDArray[np.uint8], painter: Painter) -> Iterator[Scene]:
         with self._queue.place() as place:
@@ -207,14 +178,14 @@ def play(visit: Visit, seconds: float = _PLAY_SECONDS) -> Iterator[int]:
     From the blank canvas to the end in so many seconds; as many frames as there is time for, at
     most one a stroke.
     """
-    count = visit.count
+    strokes = visit.count
     begun = time.monotonic()
     shown = 0
     yield shown
-    while shown < count:
+    while shown < strokes:
         time.sleep(_FRAME_SECONDS)
         share = (time.monotonic() - begun) / seconds
-        shown = min(count, max(shown + 1, int(count * share)))
+        shown = min(strokes, max(shown + 1, int(strokes * share)))
         yield shown
 
 
