@@ -84,7 +84,10 @@ class Studio:
         self.kinds = {name: self.kinds[name] for name in working(self.kinds)}
         if not self.painters or not self.kinds:
             raise UserError("nothing to choose from: no painter or no stroke", "mend conf/")
-        self.exporters = {**working(self.exports, check=Exporter.check), "json": RecordFile()}
+        self.exporters = {
+            **working(self.exports, check=lambda one: one.check()),
+            "json": RecordFile(),
+        }
         self._queue = Queue()
         self._visits: dict[str, Visit] = {}
         self._numbers = count()

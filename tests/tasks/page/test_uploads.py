@@ -1,0 +1,60 @@
+"""What is dropped on the page."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from painting.errors import UserError
+from tasks.page.uploads import Limits, read_upload
+
+LIMITS = Limits(megabytes=0.02, megapixels=0.01, strokes=10)
+
+
+def png(width: int, height: int) -> bytes:
+    """A PNG that says how large it is, and has nothing in it."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b""))
+
+
+def test_a_picture_is_read(tmp_path: Path) -> None:
+    image = np.full((50, 60, 3), (10, 200, 30), dtype=np.uint8)
+    Image.fromarray(image).save(tmp_path / "a.png")
+    assert np.array_equal(read_upload(tmp_path / "a.png", LIMITS), image)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"I am a text", "not a picture"),
+        (b"", "empty"),
+        (png(60, 50), "damaged"),
+        (png(200, 100), "200 × 100 pixels"),
+        (png(60_000, 60_000), "far too many pixels"),  # 10.8 GB, if it were decoded
+        (bytes(20_001), "0.0 MB"),
+    ],
+)
+def test_what_is_no_good_is_said_by_its_own_name(data: bytes, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=said) as raised:
+        read_upload(path, LIMITS)
+    assert raised.value.what.startswith("photo.jpg")
+    assert str(tmp_path) not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("megabytes", 0), ("megapixels", -1), ("strokes", True), ("strokes", "x")]
+)
+def test_limits_that_make_no_sense(name: str, value: object) -> None:
+    with pytest.raises(UserError, match=f"most_{name}="):
+        Limits(**{name: value})  # type: ignore[arg-type]
+    assert Limits(megabytes=1.5).bytes == 1_500_000
