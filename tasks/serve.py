@@ -59,9 +59,10 @@ def serve(
         device: Where to paint.
 
     Raises:
-        UserError: Gradio is not installed, or the port is taken.
+        UserError: Gradio is not installed, the port is taken, or a number makes no sense.
     """
     asked_size(1, 1, size)  # an error now, not in front of a visitor
+    port = _checked_port(port)
     with _temporary_folder() as folder:
         studio = Studio(painters, strokes, exports, limits, folder, size, device)
         with _opened(studio, count, painter, stroke, port) as address:
@@ -89,7 +90,7 @@ def _temporary_folder() -> Iterator[Path]:
 
 @contextmanager
 def _opened(
-    studio: Studio, count: int, painter: str | None, stroke: str | None, port: int | None
+    studio: Studio, count: int, painter: str | None, stroke: str | None, port: int
 ) -> Iterator[str]:
     """The page of a studio, open; its address."""
     try:
@@ -100,20 +101,14 @@ def _opened(
         raise UserError("task=serve needs gradio", "run pip install '.[serve]'") from error
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio looks whether the page is there
     page = build_page(studio, count, painter, stroke)
-    if port is None:
-        port = _free_port()
-    elif not 1 <= port <= _LAST_PORT:
-        raise UserError(f"port={port} makes no sense", f"give 1 to {_LAST_PORT}, or none")
     try:
         _, address, _ = page.launch(
             server_name=_HOST, server_port=port, max_file_size=studio.limits.bytes, css=CSS,
             quiet=True, share=False, inbrowser=False, prevent_thread_lock=True, footer_links=[],
             ssr_mode=False, pwa=False, mcp_server=False, enable_monitoring=False,
         )  # fmt: skip
-    except OSError as error:
-        raise UserError(
-            f"port={port} is taken or may not be used", "give another one, or none"
-        ) from error
+    except OSError as error:  # in this moment another program took it
+        raise UserError(f"port={port} is taken", "try again") from error
     try:
         yield address
     finally:
@@ -121,20 +116,34 @@ def _opened(
         page.close(verbose=False)
 
 
-def _free_port() -> int:
-    """The first of `_PORTS` that is free; it says so if that is another than usual.
+def _checked_port(port: int | None) -> int:
+    """A port that is free: the one that is asked for, or the first of `_PORTS`.
+
+    It says so if that is another one than usual.
 
     Raises:
-        UserError: None is.
+        UserError: There is none, or the one makes no sense.
     """
-    for port in _PORTS:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((_HOST, port))
-            except OSError:
-                continue
-        if port != _PORTS[0]:
-            log.info("port %d is taken by another program, so this one has %d", _PORTS[0], port)
-        return port
-    raise UserError(f"no port from {_PORTS[0]} to {_PORTS[-1]} is free", "give port=NUMBER")
+    if port is None:
+        free = next((port for port in _PORTS if _is_free(port)), None)
+        if free is None:
+            what = f"no port from {_PORTS[0]} to {_PORTS[-1]} is free"
+            raise UserError(what, "close what has them, or give port=NUMBER")
+        if free != _PORTS[0]:
+            log.info("port %d is taken by another program; this page has %d", _PORTS[0], free)
+        return free
+    if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= _LAST_PORT:
+        raise UserError(f"port={port} makes no sense", f"give 1 to {_LAST_PORT}, or none")
+    if not _is_free(port):
+        raise UserError(f"port={port} is taken, or not allowed", "give another one, or none")
+    return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # also a moment after its use
+        try:
+            probe.bind((_HOST, port))
+        except OSError:
+            return False
+    return True

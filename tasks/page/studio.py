@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 
 _PAUSE = 0.4  # seconds between two looks at a painting, at least
 _LOOKING = 4.0  # and this many times as long as a look takes: most time is for painting
-_PLAY_SECONDS = 8.0
+_PLAY_SECONDS = 8.0  # at most
+_STROKES_A_SECOND = 8.0  # that are played, at least
 _FRAME_SECONDS = 0.1
 
 
@@ -175,13 +176,15 @@ class Studio:
         return visit.export(self.exporters[name], self.size)
 
 
-def play(visit: Visit, seconds: float = _PLAY_SECONDS) -> Iterator[int]:
+def play(visit: Visit, seconds: float | None = None) -> Iterator[int]:
     """After how many strokes a visit's painting is to be shown, one after the other.
 
-    From the blank canvas to the end in so many seconds; as many frames as there is time for, at
-    most one a stroke.
+    From the blank canvas to the end in so many seconds, by default what its number of strokes
+    needs; as many frames as there is time for, at most one a stroke.
     """
     strokes = visit.count
+    if seconds is None:
+        seconds = max(_FRAME_SECONDS, min(_PLAY_SECONDS, strokes / _STROKES_A_SECOND))
     begun = time.monotonic()
     shown = 0
     yield shown

@@ -1,7 +1,5 @@
 """What is dropped on the page."""
 
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +8,9 @@ from PIL import Image
 
 from painting.errors import UserError
 from tasks.page.uploads import Limits, read_upload
+from tests.tasks.page.pictures import hollow_png
 
 LIMITS = Limits(megabytes=0.02, megapixels=0.01, strokes=10)
-
-
-def png(width: int, height: int) -> bytes:
-    """A PNG that says how large it is, and has nothing in it."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(kind + data))
-        return struct.pack(">I", len(data)) + kind + data + check
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b""))
 
 
 def test_a_picture_is_read(tmp_path: Path) -> None:
@@ -36,9 +24,9 @@ def test_a_picture_is_read(tmp_path: Path) -> None:
     [
         (b"I am a text", "not a picture"),
         (b"", "empty"),
-        (png(60, 50), "damaged"),
-        (png(200, 100), "200 × 100 pixels"),
-        (png(60_000, 60_000), "far too many pixels"),  # 10.8 GB, if it were decoded
+        (hollow_png(60, 50), "damaged"),
+        (hollow_png(200, 100), "200 × 100 pixels"),
+        (hollow_png(60_000, 60_000), "far too many pixels"),  # 10.8 GB, if it were decoded
         (bytes(20_001), "0.0 MB"),
     ],
 )

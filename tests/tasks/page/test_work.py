@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
 from painting.errors import UserError
+from painting.painters import Progress, Sketch
 from painting.picture import draw_picture
-from tasks.page.work import Progress, Work
+from tasks.page import work as module
+from tasks.page.work import Work
 from tests.tasks.page.painters import BrokenPainter, GrowingPainter
 
 IMAGE = np.full((30, 60, 3), (200, 100, 50), dtype=np.uint8)
@@ -14,10 +18,10 @@ IMAGE = np.full((30, 60, 3), (200, 100, 50), dtype=np.uint8)
 def test_it_is_seen_growing_and_ends_with_the_painting() -> None:
     painter = GrowingPainter(strokes=4, free=2)
     work = Work(IMAGE, painter)
-    assert (work.look(), work.progress) == (None, Progress(0.0, 0, 0.0))
+    assert (work.look(), work.progress) == (None, module.Progress(0.0, 0, 0.0))
     work.start()
     assert painter.waits.wait(60)
-    assert work.progress == Progress(0.5, 2, 12.0)
+    assert work.progress == module.Progress(0.5, 2, 12.0)
     seen = work.look()
     assert seen is not None
     assert not work.wait(0.0)
@@ -47,22 +51,23 @@ def test_stopping_keeps_what_is_painted() -> None:
     assert (record.width, record.height, record.background) == (60, 30, (0.0, 0.0, 0.0))
 
 
-def test_stopped_at_once() -> None:
-    class Hesitant(GrowingPainter):
-        def paint(self, target, progress=None, start=None):  # type: ignore[no-untyped-def]
-            super().paint(target[:, :0], lambda sketch: progress(_nothing(sketch)))
+class HesitantPainter(GrowingPainter):
+    """Reports before it has laid a stroke."""
 
-    work = Work(IMAGE, Hesitant())
+    def paint(
+        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None
+    ) -> Tensor:
+        assert progress is not None
+        progress(Sketch(1, 0.0, self.stroke, torch.zeros(0, self.stroke.dim)))
+        raise AssertionError("it should have been stopped")
+
+
+def test_stopped_before_the_first_stroke() -> None:
+    work = Work(IMAGE, HesitantPainter())
     work.stop()
     work.start()
     assert work.wait(60)
     assert work.result() is None
-
-
-def _nothing(sketch):  # type: ignore[no-untyped-def]
-    import dataclasses
-
-    return dataclasses.replace(sketch, free=sketch.free[:0])
 
 
 @pytest.mark.parametrize("error", [UserError("what", "todo"), RuntimeError("a bug")])
