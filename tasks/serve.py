@@ -15,8 +15,8 @@ from painting.errors import UserError
 from painting.exporters import Exporter
 from painting.painters import Painter
 from painting.sizes import asked_size
-from painting.strokes import Stroke
-from tasks.page.offers import Offer
+from painting.strokes import Bezier, Stroke
+from tasks.page.offers import Offer, insist
 from tasks.page.studio import Studio
 from tasks.page.uploads import Limits
 
@@ -59,12 +59,15 @@ def serve(
         device: Where to paint.
 
     Raises:
-        UserError: Gradio is not installed, the port is taken, or a number makes no sense.
+        UserError: Gradio is not installed, the port is taken, a number makes no sense, or what is
+            suggested cannot be had.
     """
     asked_size(1, 1, size)  # an error now, not in front of a visitor
     port = _checked_port(port)
     with _temporary_folder() as folder:
         studio = Studio(painters, strokes, exports, limits, folder, size, device)
+        insist(strokes, studio.kinds, stroke)
+        insist(painters, studio.painters, painter, stroke=Bezier(), strokes=count)
         with _opened(studio, count, painter, stroke, port) as address:
             log.info("the page is open at %s; Ctrl-C closes it", address)
             threading.Event().wait()

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from tasks.page.events import QUIET, Events
-from tasks.page.offers import Offer
+from tasks.page.offers import Offer, find
 from tasks.page.studio import Studio
 
 _HEADER = """<h1>Impasto</h1>
@@ -117,10 +117,9 @@ class Stage:
 def _choice(
     label: str, offers: Mapping[str, Offer[Any]], wanted: str | None, elem_id: str
 ) -> gr.Dropdown:
-    """One of the offers by name, with what it is; an agent's painter also by its first word."""
+    """One of the offers by name, with what it is."""
     names = list(offers)
-    likely = [name for name in names if wanted in (name, name.partition(" ")[0])]
-    value = (likely or names)[0]
+    value = find(names, wanted) or names[0]
     about = {name: offer.about for name, offer in offers.items()}
     choice = gr.Dropdown(names, value=value, label=label, info=about[value], elem_id=elem_id)
     choice.change(lambda name: gr.Dropdown(info=about[name]), choice, choice, queue=False, **QUIET)

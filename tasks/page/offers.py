@@ -1,7 +1,7 @@
 """What a page lets one choose from."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -48,5 +48,39 @@ def working(
                 check(one)
             built[name] = one
         except UserError as error:
-            log.debug("not offered: %s (%s)", name, error)
+            log.info("not offered: %s (%s)", name, error.what)
     return built
+
+
+def find(names: Iterable[str], wanted: str | None) -> str | None:
+    """The name that is wanted, or else the first that has it before a label in brackets.
+
+    >>> find(["optimize", "agent (photos)", "agent (digits)"], "agent")
+    'agent (photos)'
+    """
+    every = list(names)
+    if wanted in every:
+        return wanted
+    return next((name for name in every if name.partition(" (")[0] == wanted), None)
+
+
+def insist(
+    offers: Mapping[str, Offer[T]], kept: Container[str], wanted: str | None, **arguments: object
+) -> None:
+    """Check that what the command line chose is offered.
+
+    Args:
+        offers: The choices, by name.
+        kept: Those that can be built.
+        wanted: The choice, if there is one.
+        arguments: What `build` is given.
+
+    Raises:
+        UserError: It is not, and why.
+    """
+    name = find(offers, wanted)
+    if wanted is None or name in kept:
+        return
+    if name is not None:
+        offers[name].build(**arguments)
+    raise UserError(f"{wanted} is not to be had", f"choose from {', '.join(offers)}")

@@ -59,9 +59,6 @@ class Studio:
         device: Where to paint.
         exporters: The exporters that are left, by name.
         own: Of each painter that has learned a stroke kind, that kind; None if it takes any.
-
-    Raises:
-        UserError: No painter or no stroke kind is left.
     """
 
     painters: Mapping[str, Offer[Painter]]
@@ -83,8 +80,6 @@ class Studio:
         }
         self.painters = {name: self.painters[name] for name in self.own}
         self.kinds = {name: self.kinds[name] for name in working(self.kinds)}
-        if not self.painters or not self.kinds:
-            raise UserError("nothing to choose from: no painter or no stroke", "mend conf/")
         self.exporters = {
             **working(self.exports, check=lambda one: one.check()),
             "json": RecordFile(),

@@ -54,12 +54,14 @@ def read_upload(path: str | Path, limits: Limits) -> NDArray[np.uint8]:
         UserError: It is too large, or no picture.
     """
     path = Path(path)
-    if path.stat().st_size > limits.bytes:
-        raise UserError(
-            f"{path.name} has {path.stat().st_size / _MEGA:.1f} MB",
-            f"give a file of at most {limits.megabytes:g} MB",
-        )
-    data = path.read_bytes()
+    try:
+        size = path.stat().st_size
+        data = path.read_bytes() if size <= limits.bytes else b""
+    except OSError as error:  # it was dropped long ago
+        raise UserError(f"{path.name} is no longer there", "drop it again") from error
+    if size > limits.bytes:
+        todo = f"give a file of at most {limits.megabytes:g} MB"
+        raise UserError(f"{path.name} has {size / _MEGA:.1f} MB", todo)
     todo = f"give a picture of at most {limits.megapixels:g} megapixels"
     try:
         width, height = _size(data)

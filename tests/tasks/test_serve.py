@@ -1,5 +1,6 @@
 """The page, from a real photograph to its SVG, in a real browser."""
 
+import base64
 import json
 import logging
 import os
@@ -12,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,10 @@ from PIL import Image
 from skimage.data import coffee
 
 from painting.errors import UserError
+from painting.painters import Painter
 from painting.picture import draw_picture
 from painting.record import read_record
-from painting.strokes import Circle
+from painting.strokes import Brush, Circle, Stroke
 from tasks import serve as module
 from tasks.page.offers import Offer
 from tasks.page.uploads import Limits
@@ -130,12 +133,11 @@ def shown(page: Any) -> np.ndarray:
             [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
             const context = canvas.getContext('2d');
             context.drawImage(image, 0, 0);
-            const {data} = context.getImageData(0, 0, canvas.width, canvas.height);
-            return [canvas.width, canvas.height, Array.from(data)];
+            return canvas.toDataURL();
         }"""
     )
-    width, height, values = data
-    return np.array(values, dtype=np.uint8).reshape(height, width, 4)[..., :3]
+    with Image.open(BytesIO(base64.b64decode(data.split(",")[1]))) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def download(page: Any, name: str) -> Path:
@@ -200,9 +202,16 @@ def test_ctrl_c_ends_it_and_leaves_nothing(server: Server) -> None:
     assert {path.name for path in server.folder.iterdir()} == {"tmp", "log", "out"}
 
 
+def no_agent(stroke: Stroke, strokes: int) -> Painter:
+    raise UserError("no weights", "train an agent")
+
+
 def open_page(port: int | None = None, **more: Any) -> None:
     """Of a page that must not open."""
-    painters, kinds = {"grow": Offer(GrowingPainter)}, {"circle": Offer(Circle)}
+    painters, kinds = (
+        {"grow": Offer(GrowingPainter), "agent (mine)": Offer(no_agent)},
+        {"circle": Offer(Circle), "brush": Offer(Brush)},
+    )
     serve(painters, kinds, {}, Limits(), port=port, **more)
 
 
@@ -225,6 +234,17 @@ def test_a_port_that_is_taken_or_none(taken: int, monkeypatch: pytest.MonkeyPatc
         open_page()
     with pytest.raises(UserError, match="size=0"):
         open_page(size=0)
+
+
+def test_what_the_command_line_chose_must_be_there() -> None:
+    for wanted, said in {
+        "brush": "stroke.image is not set",
+        "ring": "ring is not to be had — choose from circle, brush",
+    }.items():
+        with pytest.raises(UserError, match=said):
+            open_page(stroke=wanted)
+    with pytest.raises(UserError, match="no weights"):
+        open_page(painter="agent")
 
 
 def test_the_next_free_port_is_taken_and_said(

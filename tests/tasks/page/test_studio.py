@@ -78,11 +78,6 @@ def test_only_what_works_is_offered(studio: Studio) -> None:
     assert studio.own["free"] is None
 
 
-def test_nothing_to_choose_from_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="nothing to choose from"):
-        Studio({"none": Offer(no_agent)}, KINDS, EXPORTS, LIMITS, tmp_path)
-
-
 def test_a_painting_and_its_files(studio: Studio, photo: Path) -> None:
     visit = studio.visit("a")
     *_, last = studio.paint(visit, order(photo, stroke="line", opaque=True))

@@ -39,6 +39,11 @@ def test_what_is_no_good_is_said_by_its_own_name(data: bytes, said: str, tmp_pat
     assert str(tmp_path) not in str(raised.value)
 
 
+def test_what_was_cleaned_away_is_asked_for_again(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^photo.jpg is no longer there — drop it again"):
+        read_upload(tmp_path / "photo.jpg", LIMITS)
+
+
 @pytest.mark.parametrize(
     ("name", "value"), [("megabytes", 0), ("megapixels", -1), ("strokes", True), ("strokes", "x")]
 )
