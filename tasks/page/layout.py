@@ -63,10 +63,12 @@ class Controls:
             elem_id="photo",
         )  # fmt: skip
         self.painter = _choice("Painter", studio.painters, painter, "painter")
-        self.kind = _choice("Stroke", studio.kinds, kind, "kind")
+        free = studio.own[str(self.painter.value)] is None
+        self.kind = _choice("Stroke", studio.kinds, kind, "kind", free)
         self.opaque = gr.Checkbox(
-            label="Opaque strokes", info="as a pen's or a thick brush's; G-code needs it"
-        )
+            label="Opaque strokes", info="as a pen's or a thick brush's; G-code needs it",
+            interactive=free,
+        )  # fmt: skip
         most = max(limits.strokes, 2)
         self.strokes = gr.Slider(
             1, most, min(strokes, most), step=1, label="Number of strokes", elem_id="strokes"
@@ -115,12 +117,16 @@ class Stage:
 
 
 def _choice(
-    label: str, offers: Mapping[str, Offer[Any]], wanted: str | None, elem_id: str
-) -> gr.Dropdown:
+    label: str, offers: Mapping[str, Offer[Any]], wanted: str | None, elem_id: str,
+    interactive: bool = True,
+) -> gr.Dropdown:  # fmt: skip
     """One of the offers by name, with what it is."""
     names = list(offers)
     value = find(names, wanted) or names[0]
     about = {name: offer.about for name, offer in offers.items()}
-    choice = gr.Dropdown(names, value=value, label=label, info=about[value], elem_id=elem_id)
+    choice = gr.Dropdown(
+        names, value=value, label=label, info=about[value], elem_id=elem_id,
+        interactive=interactive,
+    )  # fmt: skip
     choice.change(lambda name: gr.Dropdown(info=about[name]), choice, choice, queue=False, **QUIET)
     return choice

@@ -73,12 +73,13 @@ class Studio:
 
     def __post_init__(self) -> None:
         circles = working(self.painters, stroke=Circle(), strokes=1)
-        lines = working(self.painters, stroke=Line(), strokes=1)
+        left = {name: self.painters[name] for name in circles}
+        lines = working(left, stroke=Line(), strokes=1)
         self.own = {
             name: painter.stroke if painter.stroke.name == lines[name].stroke.name else None
             for name, painter in circles.items()
         }
-        self.painters = {name: self.painters[name] for name in self.own}
+        self.painters = left
         self.kinds = {name: self.kinds[name] for name in working(self.kinds)}
         self.exporters = {
             **working(self.exports, check=lambda one: one.check()),
