@@ -115,8 +115,6 @@ def _opened(
     try:
         yield address
     finally:
-        if page.server is not None:
-            page.server.force_exit = True  # pages that are open need not be closed first
         studio.close()
         page.close(verbose=False)
 
