@@ -72,14 +72,14 @@ class Studio:
     own: Mapping[str, Stroke | None] = field(init=False)
 
     def __post_init__(self) -> None:
-        circles = working(self.painters, stroke=Circle(), strokes=1)
-        left = {name: self.painters[name] for name in circles}
-        lines = working(left, stroke=Line(), strokes=1)
+        built = working(self.painters, stroke=Circle(), strokes=1)
+        self.painters = {name: self.painters[name] for name in built}
+        again = working(self.painters, stroke=Line(), strokes=1)
+        # Who paints with the same kind whether given circles or lines has learned it.
         self.own = {
-            name: painter.stroke if painter.stroke.name == lines[name].stroke.name else None
-            for name, painter in circles.items()
+            name: painter.stroke if again[name].stroke.name == painter.stroke.name else None
+            for name, painter in built.items()
         }
-        self.painters = left
         self.kinds = {name: self.kinds[name] for name in working(self.kinds)}
         self.exporters = {
             **working(self.exports, check=lambda one: one.check()),
@@ -145,10 +145,10 @@ class Studio:
                     yield Scene("Stopped, and out of the queue.")
                     return
                 yield Scene(f"In the queue: {_number(ahead, 'painting')} before this one.")
+            yield Scene("Looking at the picture.", share=0.0)
             work = Work(image, painter, self.device)
+            visit.begin(work)
             try:
-                yield Scene("Looking at the picture.", share=0.0)
-                visit.begin(work)
                 yield from _watch(work, painter)
             finally:  # also when the page is closed
                 work.stop()

@@ -199,6 +199,9 @@ def test_closing_a_page_ends_its_painting(photo: Path, tmp_path: Path) -> None:
     waiting = Waiting(photo, tmp_path)
     scenes = waiting.studio.paint(waiting.studio.visit("first"), waiting.order)
     assert next(scenes).share == 0.0
+    scenes.close()  # type: ignore[attr-defined]  # before it began
+    scenes = waiting.studio.paint(waiting.studio.visit("first"), waiting.order)
+    next(scenes)
     next(scenes)
     threading.Timer(0.1, waiting.painter.go.set).start()
     scenes.close()  # type: ignore[attr-defined]
