@@ -1,6 +1,7 @@
 """What happens on the page: its buttons and sliders, and what the studio does about them."""
 
 import html
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,7 @@ class Events:
         again = stage.play.click(self.play, None, shown, **QUIET)
         stage.at.input(
             self.scrub, stage.at, stage.canvas, cancels=[first, again],
-            trigger_mode="always_last", **QUIET,
+            trigger_mode="always_last", preprocess=False, **QUIET,
         )  # fmt: skip
         for name, button in stage.exports.items():
             made = button.click(self.exporting(name), None, [controls.status, stage.file], **QUIET)
@@ -96,7 +97,7 @@ class Events:
             yield [picture, status(scene), False, *buttons, *busy]
         fresh = scene.painting is not None
         buttons = [gr.Button(interactive=True), gr.Button(interactive=False)]
-        yield [gr.skip(), status(scene), fresh, *buttons, *stage.enabled(visit.count)]
+        yield [gr.skip(), status(scene), fresh, *buttons, *stage.enabled(visit.count, fresh)]
 
     def _shown_by_paint(self) -> list[Any]:
         controls, stage = self._controls, self._stage
@@ -122,9 +123,11 @@ class Events:
         else:
             yield gr.skip(), gr.skip()
 
-    def scrub(self, count: float, request: gr.Request) -> Picture | None:
-        """The slider below the painting."""
-        return self._visit(request).after(int(count))
+    def scrub(self, count: object, request: gr.Request) -> Any:
+        """The slider below the painting: whatever was typed there."""
+        if isinstance(count, int | float) and math.isfinite(count):
+            return self._visit(request).after(int(count))
+        return gr.skip()
 
     def exporting(self, name: str) -> Callable[..., Iterator[tuple[Any, Any]]]:
         """What the button of an exporter does."""

@@ -104,16 +104,17 @@ class Stage:
         self.file = gr.DownloadButton(visible="hidden", size="sm", elem_id="file")
         self.fresh = gr.State(False)  # whether a painting was just finished
 
-    def enabled(self, count: int) -> list[Any]:
-        """Updates of `play`, `at` and the exports for a painting of so many strokes; 0: none."""
+    def enabled(self, count: int, fresh: bool = False) -> list[Any]:
+        """Updates of `play`, `at` and the exports for a painting of so many strokes; 0: none.
+
+        One that is fresh is going to be played from the start.
+        """
         ready = count > 0
-        at = (
-            gr.Slider(maximum=count, value=count, interactive=True)
-            if ready
-            else gr.Slider(interactive=False)
-        )
+        at: dict[str, Any] = {"maximum": count} if ready else {}
+        if fresh:
+            at["value"] = 0
         exports = [gr.Button(interactive=ready) for _ in self.exports]
-        return [gr.Button(interactive=ready), at, *exports]
+        return [gr.Button(interactive=ready), gr.Slider(interactive=ready, **at), *exports]
 
 
 def _choice(

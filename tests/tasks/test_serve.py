@@ -169,6 +169,8 @@ def test_from_a_photograph_to_its_strokes(page: Any, photos: Path) -> None:
     while (found := shown(page)).shape != four.shape or np.abs(found - four.astype(int)).max() > 1:
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    page.fill(number, "74")  # more than there are
+    page.keyboard.press("Tab")
     page.click("#export-gcode")
     wait_for_status(page, "not opaque")
 

@@ -18,6 +18,7 @@ class GrowingPainter(Painter):
         self.stroke = stroke or Circle()
         self.strokes = self.steps = strokes
         self.free = free
+        self.finished = False
         self.go, self.waits = threading.Event(), threading.Event()
 
     def canvas(self, height: int, width: int) -> tuple[int, int]:
@@ -35,6 +36,7 @@ class GrowingPainter(Painter):
             if step == self.free:
                 self.waits.set()
                 assert self.go.wait(60)
+        self.finished = True
         return strokes
 
 

@@ -209,3 +209,4 @@ def test_closing_a_page_ends_its_painting(photo: Path, tmp_path: Path) -> None:
         waiting.studio.visit("second"), order(photo)
     )  # the place is free
     assert last.painting is not None
+    assert not waiting.painter.finished
