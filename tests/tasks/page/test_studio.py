@@ -205,6 +205,7 @@ def test_closing_a_page_ends_its_painting(photo: Path, tmp_path: Path) -> None:
     next(scenes)
     threading.Timer(0.1, waiting.painter.go.set).start()
     scenes.close()  # type: ignore[attr-defined]
+    assert "painter" not in {thread.name for thread in threading.enumerate()}
     *_, last = waiting.studio.paint(
         waiting.studio.visit("second"), order(photo)
     )  # the place is free
