@@ -34,9 +34,9 @@ def draw_picture(
     rows = max(1, _BAND_PIXELS // width)
     boxes = stroke.bounds(strokes[:, : stroke.shape_dim], height, width).tolist()
     for top in range(0, height, rows):
-        band = _blank(min(rows, height - top), width, background, strokes)
+        band = blank(min(rows, height - top), width, background, strokes)
         for one, box in zip(strokes, boxes, strict=True):
-            _lay(stroke, one, box, band, top, height)
+            lay(stroke, one, box, band, top, height)
         picture[top : top + rows] = to_array(band if background else _unmultiplied(band))
     return picture
 
@@ -61,10 +61,10 @@ def draw_frames(
     """
     boxes = stroke.bounds(strokes[:, : stroke.shape_dim], height, width).tolist()
     shown = set(np.linspace(0, len(strokes), min(frames, len(strokes) + 1)).round().astype(int))
-    canvas = _blank(height, width, background, strokes)
+    canvas = blank(height, width, background, strokes)
     for count in range(len(strokes) + 1):
         if count > 0:
-            _lay(stroke, strokes[count - 1], boxes[count - 1], canvas, 0, height)
+            lay(stroke, strokes[count - 1], boxes[count - 1], canvas, 0, height)
         if count in shown:
             yield to_array(canvas)
 
@@ -88,14 +88,14 @@ def draw_canvas(
     Returns:
         (3, H, W) in [0, 1].
     """
-    canvas = _blank(height, width, background, strokes)
+    canvas = blank(height, width, background, strokes)
     boxes = stroke.bounds(strokes[:, : stroke.shape_dim], height, width).tolist()
     for one, box in zip(strokes, boxes, strict=True):
-        _lay(stroke, one, box, canvas, 0, height)
+        lay(stroke, one, box, canvas, 0, height)
     return canvas
 
 
-def _blank(rows: int, width: int, background: Sequence[float] | None, like: Tensor) -> Tensor:
+def blank(rows: int, width: int, background: Sequence[float] | None, like: Tensor) -> Tensor:
     """Rows of a blank canvas: (3, rows, W), or (4, rows, W) of colour times alpha, and alpha."""
     if background is None:
         return like.new_zeros(4, rows, width)
@@ -108,10 +108,19 @@ def _unmultiplied(band: Tensor) -> Tensor:
     return torch.cat([(color / alpha.clamp_min(1e-6)).clamp(0, 1), alpha])
 
 
-def _lay(
+def lay(
     stroke: Stroke, one: Tensor, box: Sequence[int], band: Tensor, top: int, height: int
 ) -> None:
-    """Lay one stroke (D,) over rows (3 or 4, rows, W) from `top` on, in place, inside its box."""
+    """Lay one stroke over a part of a picture, in place, inside its box.
+
+    Args:
+        stroke: The stroke kind.
+        one: (D,) in [0, 1].
+        box: Its `bounds` in the whole picture.
+        band: Rows of the picture, (3, rows, W), or (4, rows, W) as `blank` gives them.
+        top: The first of these rows.
+        height: Rows H of the whole picture.
+    """
     left, start, right, end = box
     start, end = max(start, top), min(end, top + band.shape[1])
     if start >= end:

@@ -13,6 +13,9 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 import run
+from tests.browser import browser
+
+__all__ = ["browser"]  # a fixture
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "conf"

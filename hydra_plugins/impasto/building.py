@@ -7,6 +7,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.impasto.offering import is_spec, make_offers
 from painting.errors import UserError
 
 # Loads an exported renderer into use, and refuses one of another stroke kind or canvas size, or an
@@ -24,11 +25,28 @@ def build_call(cfg: DictConfig) -> "partial[dict[str, object]]":
         UserError: If an object refuses its arguments, or weights are missing.
     """
     node = OmegaConf.to_container(cfg.task.call, resolve=True)
+    assert isinstance(node, dict)
+    specs = {str(key): child for key, child in node.items() if is_spec(child)}
+    offers = make_offers(specs, cfg, build)
+    rest = {key: child for key, child in node.items() if key not in offers}
+    call = build({**rest, "_partial_": True}, cfg)
+    return partial(call.func, *call.args, **call.keywords, **offers)
+
+
+def build(node: Any, cfg: DictConfig) -> Any:
+    """Build what a node describes.
+
+    Args:
+        node: Of plain containers, resolved.
+        cfg: The config that it is from.
+
+    Raises:
+        UserError: See `build_call`.
+    """
     try:
-        call = instantiate(_prepare(node, cfg), _partial_=True, _convert_="all")
+        return instantiate(_prepare(node, cfg), _convert_="all")
     except InstantiationException as error:
         raise _explained(error) from error
-    return partial(call.func, *call.args, **call.keywords)
 
 
 def pick_device(accelerator: str) -> str:

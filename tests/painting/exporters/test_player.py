@@ -1,8 +1,6 @@
 """The HTML player and the SVG, in a real browser."""
 
 import base64
-import os
-import shutil
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -20,22 +18,6 @@ from tests.painting.strokes.kinds import KINDS
 
 # A straight stroke from left to right.
 ACROSS = [0.2, 0.5, 0.5, 0.5, 0.8, 0.5, 0.5, 1.0, 0.5, 1.0]
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium; without one the tests are skipped."""
-    found = [path for name in _NAMES if (path := shutil.which(name))]
-    if not found:
-        pytest.skip("NO BROWSER: painting.html and painting.svg are not tested; run make browser")
-    from playwright.sync_api import sync_playwright
-
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found[0], args=sandbox)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

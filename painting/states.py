@@ -1,0 +1,67 @@
+"""A painting after any number of its strokes, drawn exactly and quickly."""
+
+import threading
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from painting.canvas import to_array
+from painting.picture import blank, lay
+from painting.record import StrokeRecord
+
+_BLACK = (0.0, 0.0, 0.0)  # under a transparent painting
+_KEPT_BYTES = 96_000_000
+_LEAST = 8  # strokes between two canvases that are kept: fewer are drawn in no time
+
+
+class States:
+    """The states of a painting, for going back and forth in it.
+
+    Canvases are kept on the way, one every so many strokes: from the nearest one below, few strokes
+    are left to draw. May be used from several threads.
+
+    Args:
+        painting: The painting, at the size at which it is to be seen.
+
+    Attributes:
+        every: Strokes between two canvases that are kept.
+    """
+
+    def __init__(self, painting: StrokeRecord) -> None:
+        self._painting = painting
+        self._strokes = painting.strokes.detach().cpu()
+        height, width, count = painting.height, painting.width, len(self._strokes)
+        canvas_bytes = 3 * 4 * height * width
+        most = max(1, _KEPT_BYTES // canvas_bytes)
+        self.every = max(_LEAST, -(-count // most))
+        shapes = self._strokes[:, : painting.stroke.shape_dim]
+        self._boxes = painting.stroke.bounds(shapes, height, width).tolist()
+        background = painting.background or _BLACK
+        self._kept: list[Tensor] = [blank(height, width, background, self._strokes)]
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        """How many strokes the painting has."""
+        return len(self._strokes)
+
+    @torch.no_grad()
+    def after(self, count: int) -> NDArray[np.uint8]:
+        """The painting after so many strokes, at least 0 and at most all: (H, W, 3) uint8.
+
+        The same as if only these strokes had ever been drawn.
+        """
+        count = min(max(count, 0), len(self))
+        painting = self._painting
+        with self._lock:
+            nearest = min(count // self.every, len(self._kept) - 1)
+            canvas = self._kept[nearest].clone()
+            for number in range(nearest * self.every, count):
+                lay(
+                    painting.stroke, self._strokes[number], self._boxes[number], canvas, 0,
+                    painting.height,
+                )  # fmt: skip
+                if number + 1 == len(self._kept) * self.every:
+                    self._kept.append(canvas.clone())
+        return to_array(canvas)

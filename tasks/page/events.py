@@ -1,0 +1,160 @@
+"""What happens on the page: its buttons and sliders, and what the studio does about them."""
+
+import html
+import math
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+import numpy as np
+from numpy.typing import NDArray
+
+from painting.errors import UserError
+from painting.images import resize_image
+from painting.sizes import fit_size
+from tasks.page.scene import Order, Scene
+from tasks.page.studio import Studio, play
+from tasks.page.uploads import read_upload
+from tasks.page.visit import Visit
+
+if TYPE_CHECKING:
+    from tasks.page.layout import Controls, Stage
+
+# Nothing shows that it works but what it does, and no other program is meant to call it.
+QUIET: Any = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+_PREVIEW = 640  # pixels on the longer side of the picture that was dropped
+# Clicks the link to the file that was just made; the link is there a moment later.
+_DOWNLOAD = "() => { setTimeout(() => document.querySelector('#file')?.click(), 300); }"
+
+Picture = NDArray[np.uint8]
+
+
+class Events:
+    """Joins a page's parts with its studio.
+
+    Args:
+        studio: What the page does.
+        controls: The left side.
+        stage: The right side.
+    """
+
+    def __init__(self, studio: Studio, controls: "Controls", stage: "Stage") -> None:
+        self._studio, self._controls, self._stage = studio, controls, stage
+
+    def connect(self, page: gr.Blocks) -> None:
+        """Say what every part does."""
+        controls, stage = self._controls, self._stage
+        controls.photo.upload(
+            self.dropped, controls.photo, [controls.photo, stage.canvas, controls.status], **QUIET
+        )
+        controls.painter.change(
+            self.painter_chosen, controls.painter, [controls.kind, controls.opaque], **QUIET
+        )
+        order = [
+            controls.photo, controls.painter, controls.kind, controls.opaque, controls.strokes
+        ]  # fmt: skip
+        painted = controls.paint.click(self.paint, order, self._shown_by_paint(), **QUIET)
+        controls.stop.click(self.stop, None, None, queue=False, **QUIET)
+        shown = [stage.canvas, stage.at]
+        first = painted.success(self.play_fresh, stage.fresh, shown, **QUIET)
+        again = stage.play.click(self.play, None, shown, **QUIET)
+        stage.at.input(
+            self.scrub, stage.at, stage.canvas, cancels=[first, again],
+            trigger_mode="always_last", preprocess=False, **QUIET,
+        )  # fmt: skip
+        for name, button in stage.exports.items():
+            made = button.click(self.exporting(name), None, [controls.status, stage.file], **QUIET)
+            made.success(None, None, None, js=_DOWNLOAD)
+        page.unload(self.leave)
+
+    def dropped(self, path: str | None) -> tuple[Any, Any, str]:
+        """A picture was dropped: show it, or say what is wrong with it."""
+        if path is None:
+            return gr.skip(), gr.skip(), ""
+        try:
+            picture = read_upload(path, self._studio.limits)
+        except UserError as error:
+            return None, gr.skip(), status(Scene(str(error), wrong=True))
+        height, width = picture.shape[:2]
+        small = resize_image(picture, *fit_size(height, width, _PREVIEW))
+        return gr.skip(), small, status(Scene(f"{width} × {height} pixels."))
+
+    def painter_chosen(self, name: str) -> tuple[Any, Any]:
+        """Some painters have strokes of their own."""
+        free = self._studio.own[name] is None
+        return gr.Dropdown(interactive=free), gr.Checkbox(interactive=free)
+
+    def paint(
+        self, path: str | None, painter: str, stroke: str, opaque: bool, strokes: float,
+        request: gr.Request,
+    ) -> Iterator[list[Any]]:  # fmt: skip
+        """The button Paint."""
+        stage, visit = self._stage, self._visit(request)
+        busy = stage.enabled(0)
+        for scene in self._studio.paint(visit, Order(path, painter, stroke, opaque, strokes)):
+            picture = gr.skip() if scene.picture is None else scene.picture
+            buttons = [gr.Button(interactive=False), gr.Button(interactive=True)]
+            yield [picture, status(scene), False, *buttons, *busy]
+        fresh = scene.painting is not None
+        buttons = [gr.Button(interactive=True), gr.Button(interactive=False)]
+        yield [gr.skip(), status(scene), fresh, *buttons, *stage.enabled(visit.count, fresh)]
+
+    def _shown_by_paint(self) -> list[Any]:
+        controls, stage = self._controls, self._stage
+        buttons = [controls.paint, controls.stop, stage.play, stage.at]
+        return [stage.canvas, controls.status, stage.fresh, *buttons, *stage.exports.values()]
+
+    def stop(self, request: gr.Request) -> None:
+        """The button Stop."""
+        self._visit(request).stop()
+
+    def play(self, request: gr.Request) -> Iterator[tuple[Picture | None, int]]:
+        """The button Play: stroke by stroke."""
+        visit = self._visit(request)
+        for count in play(visit):
+            yield visit.after(count), count
+
+    def play_fresh(
+        self, fresh: bool, request: gr.Request
+    ) -> Iterator[tuple[Picture | None, int] | tuple[Any, Any]]:
+        """What follows a painting, unless it failed."""
+        if fresh:
+            yield from self.play(request)
+        else:
+            yield gr.skip(), gr.skip()
+
+    def scrub(self, count: object, request: gr.Request) -> Any:
+        """The slider below the painting: whatever was typed there."""
+        if isinstance(count, int | float) and math.isfinite(count):
+            return self._visit(request).after(int(count))
+        return gr.skip()
+
+    def exporting(self, name: str) -> Callable[..., Iterator[tuple[Any, Any]]]:
+        """What the button of an exporter does."""
+
+        def export(request: gr.Request) -> Iterator[tuple[Any, Any]]:
+            yield status(Scene(f"Making the {name.upper()} file.")), gr.skip()
+            try:
+                path = self._studio.export(self._visit(request), name)
+            except UserError as error:
+                # What is to be done about it is said for the command line.
+                yield status(Scene(error.what, wrong=True)), gr.DownloadButton(value=None)
+            else:
+                text = f"{path.name}: {path.stat().st_size / 1e6:.2f} MB."
+                yield status(Scene(text)), gr.DownloadButton(value=str(path))
+
+        return export
+
+    def leave(self, request: gr.Request) -> None:
+        """The page was closed."""
+        self._studio.leave(str(request.session_hash))
+
+    def _visit(self, request: gr.Request) -> Visit:
+        return self._studio.visit(str(request.session_hash))
+
+
+def status(scene: Scene) -> str:
+    """A scene's text, and how far it is, as HTML."""
+    share = "" if scene.share is None else f'<progress value="{scene.share:.3f}"></progress>'
+    kind = "wrong" if scene.wrong else "fine"
+    return f'<div role="status" class="{kind}">{html.escape(scene.text)}{share}</div>'

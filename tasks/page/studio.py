@@ -1,0 +1,212 @@
+"""What the page does, whatever it looks like: paints orders one at a time, plays and exports."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from painting.errors import UserError
+from painting.exporters import Exporter
+from painting.painters import Painter
+from painting.record import StrokeRecord, write_record
+from painting.strokes import Bezier, Circle, Line, Stroke
+from tasks.page.offers import Offer, working
+from tasks.page.queue import Queue
+from tasks.page.scene import Order, Scene
+from tasks.page.uploads import Limits, read_upload
+from tasks.page.visit import Visit
+from tasks.page.work import Work
+
+log = logging.getLogger(__name__)
+
+_PAUSE = 0.4  # seconds between two looks at a painting, at least
+_LOOKING = 4.0  # and this many times as long as a look takes: most time is for painting
+_PLAY_SECONDS = 8.0  # at most
+_STROKES_A_SECOND = 8.0  # that are played, at least
+_FRAME_SECONDS = 0.1
+
+
+class RecordFile(Exporter):
+    """`strokes.json`, among the files that a painting can be had as."""
+
+    def write(self, folder: Path, painting: StrokeRecord) -> Path:
+        """See `Exporter.write`."""
+        path = folder / "strokes.json"
+        write_record(path, painting)
+        return path
+
+
+@dataclass
+class Studio:
+    """Paints for the visitors of a page, one picture at a time.
+
+    Attributes:
+        painters: Painters by name; built with `stroke` and `strokes`. Those that cannot be built,
+            such as an agent without weights, are left out.
+        kinds: Stroke kinds by name; built with `opaque=True`, or without to be as they are. Those
+            that cannot be built, such as a brush without its picture, are left out.
+        exports: Exporters by name; those that lack something are left out. `json` is added.
+        limits: What is too much.
+        folder: Where files may go: a temporary one.
+        size: Pixels on the longer side of what is exported; the picture's by default.
+        device: Where to paint.
+        exporters: The exporters that are left, by name.
+        own: Of each painter that has learned a stroke kind, that kind; None if it takes any.
+    """
+
+    painters: Mapping[str, Offer[Painter]]
+    kinds: Mapping[str, Offer[Stroke]]
+    exports: Mapping[str, Offer[Exporter]]
+    limits: Limits
+    folder: Path
+    size: int | None = None
+    device: torch.device | str = "cpu"
+    exporters: Mapping[str, Exporter] = field(init=False)
+    own: Mapping[str, Stroke | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        built = working(self.painters, stroke=Circle(), strokes=1)
+        self.painters = {name: self.painters[name] for name in built}
+        again = working(self.painters, stroke=Line(), strokes=1)
+        # Who paints with the same kind whether given circles or lines has learned it.
+        self.own = {
+            name: painter.stroke if again[name].stroke.name == painter.stroke.name else None
+            for name, painter in built.items()
+        }
+        self.kinds = {name: self.kinds[name] for name in working(self.kinds)}
+        self.exporters = {
+            **working(self.exports, check=lambda one: one.check()),
+            "json": RecordFile(),
+        }
+        self._queue = Queue()
+        self._visits: dict[str, Visit] = {}
+        self._numbers = count()
+        self._lock = threading.Lock()
+
+    def visit(self, name: str) -> Visit:
+        """The visit of that name, begun if need be."""
+        with self._lock:
+            if name not in self._visits:
+                self._visits[name] = Visit(self.folder / f"visit{next(self._numbers)}")
+            return self._visits[name]
+
+    def leave(self, name: str) -> None:
+        """A visit is over."""
+        with self._lock:
+            visit = self._visits.pop(name, None)
+        if visit is not None:
+            visit.leave()
+
+    def close(self) -> None:
+        """All visits are over."""
+        with self._lock:
+            visits = list(self._visits.values())
+            self._visits.clear()
+        for visit in visits:
+            visit.stop()
+        for visit in visits:
+            visit.leave()
+
+    def paint(self, visit: Visit, order: Order) -> Iterator[Scene]:
+        """Paint an order when its turn has come, and show it meanwhile."""
+        visit.order()
+        try:
+            if order.path is None:
+                raise UserError("there is no picture", "drop one, or choose a file")
+            image = read_upload(order.path, self.limits)
+            painter = self._painter(order)
+            yield from self._paint(visit, image, painter)
+        except UserError as error:
+            yield Scene(str(error), wrong=True)
+        except Exception:  # whatever it is, the page goes on
+            log.exception("a painting failed")
+            yield Scene("The painting failed; the program's log says why.", wrong=True)
+
+    def _painter(self, order: Order) -> Painter:
+        strokes, most = order.strokes, self.limits.strokes
+        if not 1 <= strokes <= most or strokes != int(strokes):
+            raise UserError(f"{strokes:g} strokes make no painting here", f"give 1 to {most}")
+        opaque = {"opaque": True} if order.opaque else {}
+        takes_any = self.own[order.painter] is None
+        stroke = self.kinds[order.stroke].build(**opaque) if takes_any else Bezier()
+        return self.painters[order.painter].build(stroke=stroke, strokes=int(strokes))
+
+    def _paint(self, visit: Visit, image: NDArray[np.uint8], painter: Painter) -> Iterator[Scene]:
+        with self._queue.place() as place:
+            while ahead := place.wait(1.0):
+                if visit.stopped:
+                    yield Scene("Stopped, and out of the queue.")
+                    return
+                yield Scene(f"In the queue: {_number(ahead, 'painting')} before this one.")
+            yield Scene("Looking at the picture.", share=0.0)
+            work = Work(image, painter, self.device)
+            visit.begin(work)
+            try:
+                yield from _watch(work, painter)
+            finally:  # also when the page is closed
+                work.stop()
+                work.wait()
+            found = work.result()
+        if found is None:
+            yield Scene("Stopped before the first stroke.")
+            return
+        painting, psnr = found
+        visit.keep(painting)
+        word = "Stopped" if visit.stopped else "Painted"
+        strokes = _number(len(painting.strokes), "stroke")
+        yield Scene(f"{word}: {strokes}, {psnr:.1f} dB.", visit.after(None), painting=painting)
+
+    def export(self, visit: Visit, name: str) -> Path:
+        """Write the visit's painting as a file of that name.
+
+        Raises:
+            UserError: There is none, or it cannot be written so.
+        """
+        return visit.export(self.exporters[name], self.size)
+
+
+def play(visit: Visit, seconds: float | None = None) -> Iterator[int]:
+    """After how many strokes a visit's painting is to be shown, one after the other.
+
+    From the blank canvas to the end in so many seconds, by default what its number of strokes
+    needs; as many frames as there is time for, at most one a stroke.
+    """
+    strokes = visit.count
+    if seconds is None:
+        seconds = max(_FRAME_SECONDS, min(_PLAY_SECONDS, strokes / _STROKES_A_SECOND))
+    begun = time.monotonic()
+    shown = 0
+    yield shown
+    while shown < strokes:
+        time.sleep(_FRAME_SECONDS)
+        share = (time.monotonic() - begun) / seconds
+        shown = min(strokes, max(shown + 1, int(strokes * share)))
+        yield shown
+
+
+def _watch(work: Work, painter: Painter) -> Iterator[Scene]:
+    """What is seen of a painting until it is over."""
+    pause = _PAUSE
+    while not work.wait(pause):
+        begun = time.monotonic()
+        picture, progress = work.look(), work.progress
+        pause = max(_PAUSE, _LOOKING * (time.monotonic() - begun))
+        if work.stopped:
+            text = "Stopping after this step."
+        elif picture is None:
+            text = "Looking at the picture."
+        else:
+            strokes = f"{progress.strokes} of {_number(painter.strokes, 'stroke')}"
+            text = f"Painting: {strokes}, {progress.psnr:.1f} dB."
+        yield Scene(text, picture, progress.share)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")

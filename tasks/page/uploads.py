@@ -1,0 +1,85 @@
+"""What is dropped on a page: checked before it is read."""
+
+import warnings
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from painting.errors import UserError
+from painting.images import decode_image
+
+_MEGA = 1_000_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is too much for a page.
+
+    Attributes:
+        megabytes: Of a file, 10^6 bytes.
+        megapixels: Of the picture in it, 10^6 pixels.
+        strokes: In a painting.
+
+    Raises:
+        UserError: One of them makes no sense.
+    """
+
+    megabytes: float = 20
+    megapixels: float = 50
+    strokes: int = 5000
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            known = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not known or not value > 0:
+                raise UserError(f"most_{name}={value} makes no sense", "give more than 0")
+
+    @property
+    def bytes(self) -> int:
+        """The largest file."""
+        return round(self.megabytes * _MEGA)
+
+
+def read_upload(path: str | Path, limits: Limits) -> NDArray[np.uint8]:
+    """Read a picture that somebody dropped, unless it is too large: (H, W, 3) uint8, RGB.
+
+    A small file can hold a huge picture, so its size is looked up before it is decoded. In errors
+    the file has its own name, without the folder it was put into.
+
+    Raises:
+        UserError: It is too large, or no picture.
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        data = path.read_bytes() if size <= limits.bytes else b""
+    except OSError as error:  # it was dropped long ago
+        raise UserError(f"{path.name} is no longer there", "drop it again") from error
+    if size > limits.bytes:
+        todo = f"give a file of at most {limits.megabytes:g} MB"
+        raise UserError(f"{path.name} has {size / _MEGA:.1f} MB", todo)
+    todo = f"give a picture of at most {limits.megapixels:g} megapixels"
+    try:
+        width, height = _size(data)
+    except Image.DecompressionBombError as error:
+        raise UserError(f"{path.name} has far too many pixels", todo) from error
+    if width * height > limits.megapixels * _MEGA:
+        raise UserError(f"{path.name} has {width} × {height} pixels", todo)
+    return decode_image(data, path.name)
+
+
+def _size(data: bytes) -> tuple[int, int]:
+    """Width and height of a picture that is not decoded yet; 0 of what is none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(BytesIO(data)) as picture:
+                return picture.size
+    except Image.DecompressionBombError:
+        raise
+    except Exception:  # whatever it is, `decode_image` says so
+        return 0, 0

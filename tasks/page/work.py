@@ -1,0 +1,137 @@
+"""A picture being painted, and what can be seen of it meanwhile."""
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from painting.canvas import to_array
+from painting.painters import Painter, Sketch
+from painting.painters.easel import TILE, Easel
+from painting.painting import paint
+from painting.record import StrokeRecord
+from painting.sizes import fit_size
+
+_SKETCH = 256  # pixels on the longer side, at most, of a painting that is on its way
+
+
+class _Stopped(Exception):
+    """The painter is to stop: raised where it reports."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a painting is.
+
+    Attributes:
+        share: Of its painter's steps, in [0, 1].
+        strokes: How many strokes it has by now.
+        psnr: Peak signal to noise ratio, dB.
+    """
+
+    share: float
+    strokes: int
+    psnr: float
+
+
+class Work:
+    """Paints a picture in a thread of its own.
+
+    Args:
+        image: (H, W, 3) uint8, RGB.
+        painter: Finds the strokes.
+        device: Where to paint.
+    """
+
+    def __init__(
+        self, image: NDArray[np.uint8], painter: Painter, device: torch.device | str = "cpu"
+    ) -> None:
+        self._image, self._painter, self._device = image, painter, device
+        self._sketch: Sketch | None = None
+        self._found: tuple[StrokeRecord, float] | None = None
+        self._error: BaseException | None = None
+        self._stop = threading.Event()
+        self._over = threading.Event()
+        self._easel: Easel | None = None
+        self._thread = threading.Thread(target=self._run, name="painter", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the painter to stop after its present step; what is painted is kept."""
+        self._stop.set()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait for the end, at most so long; whether it has come."""
+        return self._over.wait(seconds)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._stop.is_set()
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        sketch = self._sketch
+        if sketch is None:
+            return Progress(0.0, 0, 0.0)
+        return Progress(sketch.step / self._painter.steps, len(sketch.free), sketch.psnr)
+
+    def look(self) -> NDArray[np.uint8] | None:
+        """The painting as it is now, (h, w, 3) uint8; None before there is any."""
+        sketch = self._sketch
+        if sketch is None:
+            return None
+        free = sketch.free.detach()
+        if self._easel is None or self._easel.stroke is not sketch.stroke:
+            height, width = self._painter.canvas(*self._image.shape[:2])
+            tiles = [max(1, n // TILE) * TILE for n in fit_size(height, width, _SKETCH)]
+            blank = free.new_zeros(3, *tiles)  # in place of a target, of which only the size counts
+            self._easel = Easel(sketch.stroke, blank, self._painter.background)
+        return to_array(self._easel.canvas(free))
+
+    def result(self) -> tuple[StrokeRecord, float] | None:
+        """Once it is over: the painting at the picture's size, and its PSNR, dB.
+
+        None if it was stopped before there was any.
+
+        Raises:
+            UserError: Of the painter.
+            BaseException: Whatever went wrong.
+        """
+        if self._error is not None:
+            raise self._error
+        return self._found
+
+    def _run(self) -> None:
+        try:
+            done = paint(
+                self._image, painter=self._painter, progress=self._report, device=self._device
+            )
+            self._found = done.record, done.psnr
+        except _Stopped:
+            self._found = self._so_far()
+        except BaseException as error:  # handed on by `result`
+            self._error = error
+        finally:
+            self._over.set()
+
+    def _report(self, sketch: Sketch) -> None:
+        self._sketch = sketch
+        if self._stop.is_set():
+            raise _Stopped
+
+    def _so_far(self) -> tuple[StrokeRecord, float] | None:
+        sketch = self._sketch
+        if sketch is None or len(sketch.free) == 0:
+            return None
+        height, width = self._image.shape[:2]
+        red, green, blue = self._painter.background
+        strokes = sketch.strokes().cpu()
+        record = StrokeRecord(sketch.stroke, strokes, width, height, (red, green, blue))
+        return record, sketch.psnr

@@ -1,0 +1,152 @@
+"""The task `serve`: a page on this machine that paints what is dropped on it."""
+
+import logging
+import os
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from painting.errors import UserError
+from painting.exporters import Exporter
+from painting.painters import Painter
+from painting.sizes import asked_size
+from painting.strokes import Bezier, Stroke
+from tasks.page.offers import Offer, insist
+from tasks.page.studio import Studio
+from tasks.page.uploads import Limits
+
+log = logging.getLogger(__name__)
+
+_HOST = "127.0.0.1"
+_PORTS = range(7860, 7960)  # that are tried where none is given
+_LAST_PORT = 65535
+# Gradio reads these when it is loaded, and when a page is made.
+_ENVIRONMENT = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
+
+
+def serve(
+    painters: Mapping[str, Offer[Painter]],
+    strokes: Mapping[str, Offer[Stroke]],
+    exports: Mapping[str, Offer[Exporter]],
+    limits: Limits,
+    count: int = 500,
+    painter: str | None = None,
+    stroke: str | None = None,
+    port: int | None = None,
+    size: int | None = None,
+    device: torch.device | str = "cpu",
+) -> dict[str, object]:
+    """Open the page, and keep it open until Ctrl-C.
+
+    Nothing leaves the machine, and nothing that is dropped, painted or downloaded stays on it:
+    everything is in a temporary folder, which is removed at the end.
+
+    Args:
+        painters: To choose from; built with `stroke` and `strokes`.
+        strokes: Stroke kinds to choose from; built with `opaque` or without.
+        exports: What a painting can be downloaded as.
+        limits: What is too much.
+        count: How many strokes the page suggests.
+        painter: Which painter it suggests.
+        stroke: Which stroke kind it suggests.
+        port: Of 127.0.0.1; by default the first free one from 7860 on.
+        size: Pixels on the longer side of what is downloaded; the picture's by default.
+        device: Where to paint.
+
+    Raises:
+        UserError: Gradio is not installed, the port is taken, a number makes no sense, or what is
+            suggested cannot be had.
+    """
+    asked_size(1, 1, size)  # an error now, not in front of a visitor
+    port = _checked_port(port)
+    with _temporary_folder() as folder:
+        studio = Studio(painters, strokes, exports, limits, folder, size, device)
+        insist(strokes, studio.kinds, stroke)
+        insist(painters, studio.painters, painter, stroke=Bezier(), strokes=count)
+        with _opened(studio, count, painter, stroke, port) as address:
+            log.info("the page is open at %s; Ctrl-C closes it", address)
+            threading.Event().wait()
+    return {}
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """A folder for everything, Gradio's files too, that is removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="impasto-") as name:
+        changes = {**_ENVIRONMENT, "GRADIO_TEMP_DIR": str(Path(name) / "gradio")}
+        before = {key: os.environ.get(key) for key in changes}
+        os.environ.update(changes)
+        try:
+            yield Path(name)
+        finally:
+            for key, value in before.items():
+                if value is None:
+                    os.environ.pop(key, None)
+                else:
+                    os.environ[key] = value
+
+
+@contextmanager
+def _opened(
+    studio: Studio, count: int, painter: str | None, stroke: str | None, port: int
+) -> Iterator[str]:
+    """The page of a studio, open; its address."""
+    try:
+        from tasks.page.layout import CSS, build_page
+    except ModuleNotFoundError as error:
+        if error.name != "gradio":
+            raise
+        raise UserError("task=serve needs gradio", "run pip install '.[serve]'") from error
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio looks whether the page is there
+    page = build_page(studio, count, painter, stroke)
+    try:
+        _, address, _ = page.launch(
+            server_name=_HOST, server_port=port, max_file_size=studio.limits.bytes, css=CSS,
+            quiet=True, share=False, inbrowser=False, prevent_thread_lock=True, footer_links=[],
+            ssr_mode=False, pwa=False, mcp_server=False, enable_monitoring=False,
+        )  # fmt: skip
+    except OSError as error:  # in this moment another program took it
+        raise UserError(f"port={port} is taken", "try again") from error
+    try:
+        yield address
+    finally:
+        studio.close()
+        page.close(verbose=False)
+
+
+def _checked_port(port: int | None) -> int:
+    """A port that is free: the one that is asked for, or the first of `_PORTS`.
+
+    It says so if that is another one than usual.
+
+    Raises:
+        UserError: There is none, or the one makes no sense.
+    """
+    if port is None:
+        free = next((port for port in _PORTS if _is_free(port)), None)
+        if free is None:
+            what = f"no port from {_PORTS[0]} to {_PORTS[-1]} is free"
+            raise UserError(what, "close what has them, or give port=NUMBER")
+        if free != _PORTS[0]:
+            log.info("port %d is taken by another program; this page has %d", _PORTS[0], free)
+        return free
+    if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= _LAST_PORT:
+        raise UserError(f"port={port} makes no sense", f"give 1 to {_LAST_PORT}, or none")
+    if not _is_free(port):
+        raise UserError(f"port={port} is taken, or not allowed", "give another one, or none")
+    return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # also a moment after its use
+        try:
+            probe.bind((_HOST, port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,213 @@
+"""What the page does, without a page."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from painting.errors import UserError
+from painting.exporters import Csv, Gcode, Mp4, Svg
+from painting.painters import Painter
+from painting.picture import draw_picture
+from painting.record import read_record
+from painting.strokes import Bezier, Brush, Circle, Line, Stroke
+from tasks.page.offers import Offer
+from tasks.page.scene import Order, Scene
+from tasks.page.studio import Studio, play
+from tasks.page.uploads import Limits
+from tests.tasks.page.painters import BrokenPainter, GrowingPainter
+
+LIMITS = Limits(strokes=20)
+
+
+def agent(stroke: Stroke, strokes: int) -> Painter:
+    return GrowingPainter(Bezier(), strokes)
+
+
+def no_agent(stroke: Stroke, strokes: int) -> Painter:
+    raise UserError("no weights", "train an agent")
+
+
+def broken(stroke: Stroke, strokes: int) -> Painter:
+    painter = BrokenPainter(RuntimeError("a bug"))
+    painter.stroke = stroke
+    return painter
+
+
+class NoFfmpeg(Mp4):
+    def check(self) -> None:
+        raise UserError("no ffmpeg", "install it")
+
+
+PAINTERS = {
+    "free": Offer(GrowingPainter), "agent": Offer(agent), "none": Offer(no_agent),
+    "broken": Offer(broken),
+}  # fmt: skip
+KINDS = {"circle": Offer(Circle), "line": Offer(Line), "brush": Offer(Brush)}
+EXPORTS = {"svg": Offer(Svg), "csv": Offer(Csv), "gcode": Offer(Gcode), "mp4": Offer(NoFfmpeg)}
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    opened = Studio(PAINTERS, KINDS, EXPORTS, LIMITS, tmp_path / "files")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    Image.fromarray(np.full((30, 60, 3), (200, 100, 50), np.uint8)).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+def order(path: Path | None, painter: str = "free", **changes: object) -> Order:
+    wanted = {"stroke": "circle", "opaque": False, "strokes": 3, **changes}
+    return Order(path, painter, **wanted)  # type: ignore[arg-type]
+
+
+def test_only_what_works_is_offered(studio: Studio) -> None:
+    assert list(studio.painters) == ["free", "agent", "broken"]
+    assert list(studio.kinds) == ["circle", "line"]
+    assert list(studio.exporters) == ["svg", "csv", "gcode", "json"]
+    own = studio.own["agent"]
+    assert own is not None
+    assert own.name == "bezier"
+    assert studio.own["free"] is None
+
+
+def test_a_painting_and_its_files(studio: Studio, photo: Path) -> None:
+    visit = studio.visit("a")
+    *_, last = studio.paint(visit, order(photo, stroke="line", opaque=True))
+    assert last.text.startswith("Painted: 3 strokes, ")
+    painting = last.painting
+    assert painting is visit.painting
+    assert painting is not None
+    assert (painting.stroke.name, painting.width, painting.height) == ("line", 60, 30)
+    assert painting.stroke.opaque
+    expected = draw_picture(painting.stroke, painting.strokes, 320, 640, painting.background)
+    assert last.picture is not None
+    assert np.array_equal(last.picture, expected)
+    assert list(play(visit, seconds=60)) == [0, 1, 2, 3]  # at least one more each time
+    assert list(play(visit, seconds=0.01)) == [0, 3]
+    svg = studio.export(visit, "svg")
+    assert svg.parent.is_relative_to(studio.folder)
+    assert 'width="60"' in svg.read_text()
+    assert len(read_record(studio.export(visit, "json")).strokes) == 3
+    studio.leave("a")
+    assert list(studio.folder.iterdir()) == []
+    assert studio.visit("a").count == 0
+
+
+def test_files_are_as_large_as_asked(photo: Path, tmp_path: Path) -> None:
+    studio = Studio(PAINTERS, KINDS, EXPORTS, LIMITS, tmp_path, size=600)
+    visit = studio.visit("a")
+    with pytest.raises(UserError, match="nothing is painted yet"):
+        studio.export(visit, "svg")
+    list(studio.paint(visit, order(photo)))
+    assert 'width="600" height="300"' in studio.export(visit, "svg").read_text()
+
+
+def test_an_agent_paints_with_its_own_strokes(studio: Studio, photo: Path) -> None:
+    *_, last = studio.paint(studio.visit("a"), order(photo, "agent", stroke="line"))
+    assert last.painting is not None
+    assert last.painting.stroke.name == "bezier"
+
+
+def test_what_is_wrong_is_said_and_the_last_painting_stays(studio: Studio, photo: Path) -> None:
+    visit = studio.visit("a")
+    list(studio.paint(visit, order(photo)))
+    before = visit.painting
+    bad = photo.with_name("bad.jpg")
+    bad.write_text("a text")
+    wrong = {
+        "there is no picture": order(None),
+        "bad.jpg: not a picture": order(bad),
+        "21 strokes make no painting": order(photo, strokes=21),
+        "0 strokes make no painting": order(photo, strokes=0),
+        "The painting failed": order(photo, "broken"),
+    }
+    for said, wanted in wrong.items():
+        *_, last = studio.paint(visit, wanted)
+        assert last.wrong, said
+        assert last.text.startswith(said)
+        assert last.painting is None
+    assert visit.painting is before
+
+
+class Waiting:
+    """A painter that waits after its second stroke, and an order for it."""
+
+    def __init__(self, photo: Path, tmp_path: Path) -> None:
+        self.painter = GrowingPainter(Circle(), 5, free=2)
+        kind = {"waits": Offer(self.build), **PAINTERS}
+        self.studio = Studio(kind, KINDS, EXPORTS, LIMITS, tmp_path / "files")
+        self.order = order(photo, "waits", strokes=5)
+        self.scenes: list[Scene] = []
+        self.thread = threading.Thread(target=self.run)
+
+    def build(self, stroke: Stroke, strokes: int) -> Painter:
+        self.painter.stroke = stroke
+        return self.painter if strokes == 5 else GrowingPainter(stroke, strokes)
+
+    def run(self) -> None:
+        self.scenes.extend(self.studio.paint(self.studio.visit("first"), self.order))
+
+    def end(self) -> list[Scene]:
+        self.painter.go.set()
+        self.thread.join(60)
+        return self.scenes
+
+
+@pytest.fixture
+def waiting(photo: Path, tmp_path: Path) -> Iterator[Waiting]:
+    waiting = Waiting(photo, tmp_path)
+    waiting.thread.start()
+    assert waiting.painter.waits.wait(60)
+    yield waiting
+    waiting.end()
+    waiting.studio.close()
+
+
+def test_one_at_a_time(waiting: Waiting, photo: Path) -> None:
+    second = waiting.studio.paint(waiting.studio.visit("second"), order(photo))
+    assert next(second).text == "In the queue: 1 painting before this one."
+    waiting.end()
+    *_, last = second
+    assert last.painting is not None
+
+
+def test_one_may_leave_the_queue(waiting: Waiting, photo: Path) -> None:
+    visit = waiting.studio.visit("second")
+    second = waiting.studio.paint(visit, order(photo))
+    next(second)
+    visit.stop()
+    assert [scene.text for scene in second] == ["Stopped, and out of the queue."]
+
+
+def test_stop_keeps_what_is_painted(waiting: Waiting) -> None:
+    waiting.studio.visit("first").stop()
+    last = waiting.end()[-1]
+    assert last.text == "Stopped: 3 strokes, 13.0 dB."
+    assert last.painting is not None
+    assert len(last.painting.strokes) == 3
+
+
+def test_closing_a_page_ends_its_painting(photo: Path, tmp_path: Path) -> None:
+    waiting = Waiting(photo, tmp_path)
+    scenes = waiting.studio.paint(waiting.studio.visit("first"), waiting.order)
+    assert next(scenes).share == 0.0
+    scenes.close()  # type: ignore[attr-defined]  # before it began
+    scenes = waiting.studio.paint(waiting.studio.visit("first"), waiting.order)
+    next(scenes)
+    next(scenes)
+    threading.Timer(0.1, waiting.painter.go.set).start()
+    scenes.close()  # type: ignore[attr-defined]
+    assert "painter" not in {thread.name for thread in threading.enumerate()}
+    *_, last = waiting.studio.paint(
+        waiting.studio.visit("second"), order(photo)
+    )  # the place is free
+    assert last.painting is not None
+    assert not waiting.painter.finished

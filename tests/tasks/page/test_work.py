@@ -1,0 +1,80 @@
+"""A picture being painted in a thread."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from painting.errors import UserError
+from painting.painters import Progress, Sketch
+from painting.picture import draw_picture
+from tasks.page import work as module
+from tasks.page.work import Work
+from tests.tasks.page.painters import BrokenPainter, GrowingPainter
+
+IMAGE = np.full((30, 60, 3), (200, 100, 50), dtype=np.uint8)
+
+
+def test_it_is_seen_growing_and_ends_with_the_painting() -> None:
+    painter = GrowingPainter(strokes=4, free=2)
+    work = Work(IMAGE, painter)
+    assert (work.look(), work.progress) == (None, module.Progress(0.0, 0, 0.0))
+    work.start()
+    assert painter.waits.wait(60)
+    assert work.progress == module.Progress(0.5, 2, 12.0)
+    seen = work.look()
+    assert seen is not None
+    assert not work.wait(0.0)
+    painter.go.set()
+    assert work.wait(60)
+    found = work.result()
+    assert found is not None
+    record, psnr = found
+    assert (len(record.strokes), record.width, record.height) == (4, 60, 30)
+    two = draw_picture(record.stroke, record.strokes[:2], 8, 16, (0, 0, 0))
+    assert np.abs(seen.astype(int) - two).max() <= 1  # what was seen then, at the painter's size
+    assert psnr > 0
+
+
+def test_stopping_keeps_what_is_painted() -> None:
+    painter = GrowingPainter(strokes=5, free=3)
+    work = Work(IMAGE, painter)
+    work.start()
+    assert painter.waits.wait(60)
+    work.stop()
+    painter.go.set()
+    assert work.wait(60)
+    found = work.result()
+    assert found is not None
+    record, psnr = found
+    assert (len(record.strokes), psnr) == (4, 14.0)  # the step that it was in was done
+    assert (record.width, record.height, record.background) == (60, 30, (0.0, 0.0, 0.0))
+
+
+class HesitantPainter(GrowingPainter):
+    """Reports before it has laid a stroke."""
+
+    def paint(
+        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None
+    ) -> Tensor:
+        assert progress is not None
+        progress(Sketch(1, 0.0, self.stroke, torch.zeros(0, self.stroke.dim)))
+        raise AssertionError("it should have been stopped")
+
+
+def test_stopped_before_the_first_stroke() -> None:
+    work = Work(IMAGE, HesitantPainter())
+    work.stop()
+    work.start()
+    assert work.wait(60)
+    assert work.result() is None
+
+
+@pytest.mark.parametrize("error", [UserError("what", "todo"), RuntimeError("a bug")])
+def test_errors_come_out(error: Exception) -> None:
+    work = Work(IMAGE, BrokenPainter(error))
+    work.start()
+    assert work.wait(60)
+    with pytest.raises(type(error)) as raised:
+        work.result()
+    assert raised.value is error
