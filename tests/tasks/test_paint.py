@@ -255,3 +255,19 @@ def test_an_interruption_leaves_what_is_painted_so_far(
     assert (len(record.strokes), record.width, record.height) == (2, 80, 40)
     expected = draw_picture(record.stroke, record.strokes, 40, 80, (0.0, 0.0, 1.0))
     assert (read(tmp_path / "run" / "a" / "painting.png") == expected).all()
+
+
+def test_a_name_that_is_no_text_is_painted_and_shown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = tmp_path / "caf\udce9.png"  # as Python has the bytes of another encoding
+    try:
+        source.touch()
+    except (OSError, UnicodeError):
+        pytest.skip("the file system takes no such names")
+    with source.open("wb") as file:
+        Image.fromarray(picture()).save(file, format="PNG")
+    with caplog.at_level(logging.INFO):
+        paint(CirclePainter(), source, tmp_path / "run")
+    assert (tmp_path / "run" / "caf\udce9" / "painting.png").is_file()
+    assert caplog.messages[-1].endswith("caf?/painting.png")
