@@ -97,9 +97,7 @@ def paint(
         raise UserError(
             f"none of the {len(files)} pictures of {images} can be read", "replace them"
         )
-    if len(sheet) > 1:
-        rows = (torch.stack(row) for row in zip(*sheet, strict=True))
-        save_sheet(Path(folder) / _SHEET, *rows, columns=_SHEET_COLUMNS)
+    _write_sheet(Path(folder), sheet)
     only = Path(names[0], FILM if is_video(files[0]) else PICTURE) if len(names) == 1 else ""
     log.info("%s", shown(Path(folder) / only))
     means = {key: float(np.mean([one[key] for one in done])) for key in done[0]}
@@ -196,3 +194,10 @@ def _reports(bar: "tqdm[NoReturn]") -> Progress:
         bar.update(start + sketch.step - bar.n)
 
     return progress
+
+
+def _write_sheet(folder: Path, pairs: Sequence[Sequence[Tensor]]) -> None:
+    """Of several pictures, the targets above the paintings."""
+    if len(pairs) > 1:
+        rows = (torch.stack(row) for row in zip(*pairs, strict=True))
+        save_sheet(folder / _SHEET, *rows, columns=_SHEET_COLUMNS)

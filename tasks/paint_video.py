@@ -109,31 +109,40 @@ def paint_video(
     """
     clip = open_video(path)
     check_drawing(*asked_size(clip.height, clip.width, size))
-    measured: list[dict[str, float]] = []
-    first: list[Painting] = []
-    interruption: list[KeyboardInterrupt] = []
-
-    def drawn() -> Iterator[NDArray[np.uint8]]:
-        try:
-            for number, painted in enumerate(_painted(painter, clip, settings, device), start=1):
-                at_size = painted.at(size)
-                picture = at_size.picture()
-                write_record(folder / "frames" / f"{number:06d}.json", at_size.record)
-                measured.append(painted.measures())
-                if not first:
-                    first.append(painted)
-                yield picture
-        except KeyboardInterrupt as error:  # the film ends here, and is written
-            interruption.append(error.cause if isinstance(error, Unfinished) else error)
-
+    frames = _Frames(folder, size)
+    paintings = _painted(painter, clip, settings, device)
     try:
-        write_video(folder / FILM, drawn(), settings.fps or clip.fps)
+        write_video(folder / FILM, frames.drawn(paintings), settings.fps or clip.fps)
     finally:
-        if interruption:
-            if measured:
+        if frames.interruption is not None:
+            if frames.measured:
                 log.warning("painted so far: %s", shown(folder / FILM))
-            raise interruption[0]
-    return measured, first[0]
+            raise frames.interruption
+    assert frames.first is not None  # a film has one
+    return frames.measured, frames.first
+
+
+class _Frames:
+    """What becomes known of a video's frames while they are drawn."""
+
+    def __init__(self, folder: Path, size: int | None) -> None:
+        self.folder, self.size = folder, size
+        self.measured: list[dict[str, float]] = []
+        self.first: Painting | None = None
+        self.interruption: KeyboardInterrupt | None = None
+
+    def drawn(self, paintings: Iterable[Painting]) -> Iterator[NDArray[np.uint8]]:
+        """Write each frame's record, and draw it; end early, but in order, when interrupted."""
+        try:
+            for number, painted in enumerate(paintings, start=1):
+                at_size = painted.at(self.size)
+                picture = at_size.picture()
+                write_record(self.folder / "frames" / f"{number:06d}.json", at_size.record)
+                self.measured.append(painted.measures())
+                self.first = self.first or painted
+                yield picture
+        except KeyboardInterrupt as error:
+            self.interruption = error.cause if isinstance(error, Unfinished) else error
 
 
 def _painted(

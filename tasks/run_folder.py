@@ -61,11 +61,15 @@ def unreadable(path: Path, error: Exception) -> UserError:
 
 
 def shown(folder: Path) -> str:
-    """A folder as a report names it: from where the program runs, if it lies below."""
+    """A folder as a report names it: from where the program runs, if it lies below.
+
+    What is no UTF-8 in its name can neither be logged nor printed; it stands as a question mark.
+    """
     try:
-        return str(folder.absolute().relative_to(Path.cwd()))
+        name = str(folder.absolute().relative_to(Path.cwd()))
     except ValueError:
-        return str(folder)
+        name = str(folder)
+    return name.encode(errors="replace").decode()
 
 
 def identity(config: Mapping[str, Any], left_out: Iterable[str]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from painting.decoding import decode_image
 from painting.errors import UserError
-from painting.images import decode_image
 
 _MEGA = 1_000_000
 

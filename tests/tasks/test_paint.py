@@ -221,39 +221,3 @@ def test_the_optimizer_paints_through_the_task(tmp_path: Path) -> None:
     result = paint(painter, save(tmp_path / "a.png"), tmp_path / "run")
     assert result["psnr"] > 18  # one colour has 14
     assert result["strokes"] == 8
-
-
-class Terminated(KeyboardInterrupt):
-    """As run.py raises on SIGTERM."""
-
-
-@pytest.mark.parametrize("interruption", [KeyboardInterrupt, Terminated])
-@pytest.mark.parametrize("steps", [0, 2])
-def test_an_interruption_leaves_what_is_painted_so_far(
-    tmp_path: Path, interruption: type[KeyboardInterrupt], steps: int
-) -> None:
-    class Stopped(CirclePainter):
-        def paint(
-            self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
-            weight: Tensor | None = None,
-        ) -> Tensor:  # fmt: skip
-            found = super().paint(target)
-            assert progress is not None
-            for step in range(steps):
-                progress(Sketch(step + 1, 20.0, self.stroke, found[: step + 1]))
-            raise interruption
-
-    sources = [save(tmp_path / "a.png"), save(tmp_path / "b.png")]
-    with pytest.raises(KeyboardInterrupt) as caught:
-        paint(Stopped(), sources, tmp_path / "run", size=80, export={"gif": Gif()})
-    assert type(caught.value) is interruption  # by which run.py knows the exit code
-    if steps == 0:
-        assert not (tmp_path / "run").exists()
-        return
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["a"]
-    files = {path.name for path in (tmp_path / "run" / "a").iterdir()}
-    assert files == {"painting.png", "strokes.json"}
-    record = read_record(tmp_path / "run" / "a" / "strokes.json")
-    assert (len(record.strokes), record.width, record.height) == (2, 80, 40)
-    expected = draw_picture(record.stroke, record.strokes, 40, 80, (0.0, 0.0, 1.0))
-    assert (read(tmp_path / "run" / "a" / "painting.png") == expected).all()

@@ -55,8 +55,9 @@ class HesitantPainter(GrowingPainter):
     """Reports before it has laid a stroke."""
 
     def paint(
-        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None
-    ) -> Tensor:
+        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
+        weight: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         assert progress is not None
         progress(Sketch(1, 0.0, self.stroke, torch.zeros(0, self.stroke.dim)))
         raise AssertionError("it should have been stopped")
