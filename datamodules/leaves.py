@@ -46,6 +46,12 @@ class Leaves(ImageDataModule):
 
     name = "leaves"
     layout = "nothing, the pictures are drawn"
+    terms = (
+        "random shapes that occlude each other, drawn by this project, so free of anyone's terms. "
+        "Some are textured with parts, in grey, of pictures that come with scikit-image, which "
+        "says that they are CC0 (brick, grass, gravel, cell), in the public domain (clock_motion) "
+        "or have no known copyright restrictions (coins, ihc). No photograph is trained on as such."
+    )
 
     def __init__(self, *, pictures: int = 8000, **options: Unpack[Options]) -> None:
         super().__init__(**options)

@@ -180,8 +180,8 @@ def _filling(
     wave = np.sin((x * np.cos(angle) + y * np.sin(angle)) * slope + phase) * 0.5 + 0.5
     mixed = np.float32(generator.beta(0.6, 1.2)) * wave.astype(np.float32)
     filling = first + mixed[..., None] * (second - first)
-    if generator.random() < 0.6:
-        strength = generator.uniform(0.03, 0.35) * generator.random()
+    if generator.random() < 0.75:
+        strength = generator.uniform(0.05, 0.5) * generator.random()
         texture = _texture(generator, textures, mixed.shape)
         shade = (texture - texture.mean())[..., None] * strength / (texture.std() + 0.05)
         # Texture is shading on most things, and another colour on some.
@@ -229,7 +229,7 @@ def _photographed(picture: Image, generator: np.random.Generator) -> NDArray[np.
         picture = picture * np.exp(light)[..., None]
     if generator.random() < _GREY:
         picture = np.repeat(picture @ np.array([0.299, 0.587, 0.114], np.float32)[:, None], 3, 2)
-    blur = generator.uniform(0, 1.2)
+    blur = generator.uniform(0, 0.8)
     picture = gaussian_filter(picture, (blur, blur, 0))
     picture = np.clip(picture, 0, 1) ** generator.uniform(0.7, 1.6)
     picture = picture + generator.normal(0, generator.uniform(0, 0.015), picture.shape)

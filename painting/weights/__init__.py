@@ -9,12 +9,12 @@ from pathlib import Path
 from painting.checksums import CHECKSUMS
 from painting.errors import UserError
 
-_HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 
 
 def weight_names() -> list[str]:
     """The names that there are."""
-    return sorted(path.parent.name for path in _HERE.glob(f"*/{CHECKSUMS}"))
+    return sorted(path.parent.name for path in FOLDER.glob(f"*/{CHECKSUMS}"))
 
 
 def find_weights(weights: str | Path, part: str) -> Path:
@@ -40,4 +40,4 @@ def find_weights(weights: str | Path, part: str) -> Path:
             "project",
             f"give a folder that a run exported, or one of {', '.join(names) or 'none'}",
         )
-    return _HERE / str(weights)
+    return FOLDER / str(weights)
