@@ -49,7 +49,6 @@ def _training(run: Run, machine: str) -> str:
         "seconds of training": f"{run.seconds or 0:,.0f}",
         "machine": f"{machine}; {run.summary.get('device')}, {torch.get_num_threads()} thread(s)",
         "seed": str(run.seed),
-        "commit": str(run.summary.get("git_commit", "unknown")),
     }
     return f"## Made by\n\n```console\n{run.command}\n```\n\n" + table(["", ""], list(rows.items()))
 

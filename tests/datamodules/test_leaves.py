@@ -46,14 +46,14 @@ def test_pictures_are_a_function_of_the_split_seed_and_their_number(
 
 
 def test_power_falls_with_frequency_as_in_photographs() -> None:
-    """Amplitude falls about as 1/f, so power as f^-2 (Lee, Mumford and Huang, 2001: -1.8 to -2.2)."""
+    """About as f^-2 in theory; the ten held-out photographs have -2.8 at 64 px by this measure."""
     grey = scenes(60).mean(3)
     window = np.hanning(64)[:, None] * np.hanning(64)
     spectrum = np.abs(np.fft.fft2((grey - grey.mean((1, 2), keepdims=True)) * window)) ** 2
     frequency = np.hypot(np.fft.fftfreq(64)[:, None], np.fft.fftfreq(64)) * 64
     rings = [spectrum[:, (frequency >= f) & (frequency < f + 1)].mean() for f in range(3, 20)]
     slope, _ = np.polyfit(np.log(np.arange(3, 20) + 0.5), np.log(rings), 1)
-    assert -3.0 < slope < -1.7
+    assert -3.5 < slope < -2.3
 
 
 def test_pictures_have_colours_lights_and_darks() -> None:
