@@ -84,4 +84,5 @@ class Leaves(ImageDataModule):
 
 def _grey(photograph: NDArray[np.uint8]) -> Image:
     """(H, W, 3) uint8 as (H, W) in [0, 1]."""
-    return photograph.mean(axis=2, dtype=np.float32) / np.float32(255)
+    grey: Image = photograph.mean(axis=2, dtype=np.float32) / np.float32(255)
+    return grey

@@ -75,17 +75,19 @@ def draw_palette(generator: np.random.Generator) -> NDArray[np.float64]:
     Their hues lie around one to three, rather those of earth, leaves and sky, and most are pale or
     dark, as in a photograph: bright paint is rare in one.
     """
-    count = generator.integers(4, 9, endpoint=True)
-    several = generator.integers(1, 3, endpoint=True)
+    count = int(generator.integers(4, 9, endpoint=True))
+    several = int(generator.integers(1, 3, endpoint=True))
     natural = generator.choice(_HUES, several) + generator.normal(0, 0.05, several)
     hues = np.where(generator.random(several) < 0.6, natural, generator.uniform(0, 1, several))
     hue = generator.choice(hues, count) + generator.normal(0, 0.06, count)
     saturation = generator.beta(1.3, generator.uniform(1.2, 4), count)
-    value = generator.beta(*generator.uniform(0.7, 2.2, 2), count)
+    dark, light = generator.uniform(0.7, 2.2, 2)
+    value = generator.beta(dark, light, count)
     value[generator.integers(count)] = generator.uniform(0, 0.3)
     value[generator.integers(count)] = generator.uniform(0.6, 1)
     waves = np.cos(2 * np.pi * (hue[:, None] - np.array([0, 1, 2]) / 3)) * 0.5 + 0.5
-    return value[:, None] * (1 - saturation[:, None] * (1 - waves))
+    palette: NDArray[np.float64] = value[:, None] * (1 - saturation[:, None] * (1 - waves))
+    return palette
 
 
 def draw_leaves(generator: np.random.Generator, count: int) -> list[Leaf]:
@@ -186,7 +188,8 @@ def _filling(
         shade = (texture - texture.mean())[..., None] * strength / (texture.std() + 0.05)
         # Texture is shading on most things, and another colour on some.
         filling = filling + shade * (filling + 0.1 if generator.random() < 0.7 else second - first)
-    return filling.astype(np.float32)
+    result: Image = filling.astype(np.float32)
+    return result
 
 
 def _texture(
@@ -194,7 +197,7 @@ def _texture(
 ) -> Image:
     """A grey texture of a shape (h, w): part of a photograph, or noise of a power-law spectrum."""
     if textures and generator.random() < _FROM_PHOTOGRAPHS:
-        source = textures[generator.integers(len(textures))]
+        source = textures[int(generator.integers(len(textures)))]
         side = int(generator.uniform(0.15, 1) * min(source.shape))
     else:
         source = power_noise(generator, _NOISE_SIDE, generator.uniform(0.5, 2))
@@ -205,7 +208,7 @@ def _texture(
     part = part[::step, ::step]
     # One of the same scale both ways, cut to the shape.
     scale = max(shape) / min(part.shape)
-    grown = zoom(part, scale, order=1, grid_mode=True, mode="nearest")
+    grown: Image = zoom(part, scale, order=1, grid_mode=True, mode="nearest")
     return grown[: shape[0], : shape[1]]
 
 
@@ -218,7 +221,8 @@ def power_noise(generator: np.random.Generator, side: int, power: float) -> Imag
     spectrum = phases * frequency**-power
     spectrum[0, 0] = 0
     noise = np.fft.irfft2(spectrum, (side, side))
-    return (noise / noise.std()).astype(np.float32)
+    scaled: Image = (noise / noise.std()).astype(np.float32)
+    return scaled
 
 
 def _photographed(picture: Image, generator: np.random.Generator) -> NDArray[np.uint8]:
@@ -232,5 +236,5 @@ def _photographed(picture: Image, generator: np.random.Generator) -> NDArray[np.
     blur = generator.uniform(0, 0.8)
     picture = gaussian_filter(picture, (blur, blur, 0))
     picture = np.clip(picture, 0, 1) ** generator.uniform(0.7, 1.6)
-    picture = picture + generator.normal(0, generator.uniform(0, 0.015), picture.shape)
-    return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    noisy = picture + generator.normal(0, generator.uniform(0, 0.015), picture.shape)
+    return np.rint(np.clip(noisy, 0, 1) * 255).astype(np.uint8)

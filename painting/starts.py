@@ -65,8 +65,8 @@ class ContinuedStart:
             corner = (1 - side[:, None]) * drawn[on, 1:, number]  # (b, 2), x and y
             strokes = closer(policy.stroke, torch.cat([kept, new], dim=1), corner, side)
             target[on] = enlarged(target[on], corner, side)
-            background = policy.environment.background
-            canvas[on] = draw(policy.stroke, strokes, *target.shape[2:], background)
+            height, width = target.shape[2:]
+            canvas[on] = draw(policy.stroke, strokes, height, width, policy.environment.background)
         return State(canvas, target, state.step)
 
 
@@ -84,7 +84,8 @@ def enlarged(image: Tensor, corner: Tensor, side: Tensor) -> Tensor:
     shift = 2 * corner + side[:, None] - 1  # their centres, where a picture goes from -1 to 1
     scale = side[:, None, None] * torch.eye(2).to(side)
     grid = affine_grid(torch.cat([scale, shift[:, :, None]], dim=2), list(image.shape), False)
-    return grid_sample(image, grid, padding_mode="border", align_corners=False)
+    seen: Tensor = grid_sample(image, grid, padding_mode="border", align_corners=False)
+    return seen
 
 
 def closer(stroke: Stroke, strokes: Tensor, corner: Tensor, side: Tensor) -> Tensor:
