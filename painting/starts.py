@@ -94,4 +94,5 @@ def closer(stroke: Stroke, strokes: Tensor, corner: Tensor, side: Tensor) -> Ten
     shape, color = strokes.flatten(0, 1).split([stroke.shape_dim, COLOR_DIM], dim=1)
     each = [part.repeat_interleave(count, dim=0) for part in (-corner / side[:, None], 1 / side)]
     moved = stroke.moved(shape, each[0], each[1][:, None], each[1])
-    return torch.cat([moved, color], dim=1).unflatten(0, strokes.shape[:2])
+    seen: Tensor = torch.cat([moved, color], dim=1).unflatten(0, strokes.shape[:2])
+    return seen
