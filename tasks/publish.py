@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from datamodules import ImageDataModule
@@ -18,7 +19,6 @@ from painting.drawing import draw
 from painting.errors import UserError
 from painting.images import read_image, resize_image
 from painting.painters import AgentPainter
-from painting.painting import paint
 from painting.policy import PaintingPolicy
 from painting.rewards import l2_distance
 from painting.weights import FOLDER
@@ -96,13 +96,18 @@ def photograph_figures(policy: PaintingPolicy, strokes: int) -> dict[str, float]
     """PSNR in dB of each held-out photograph, squashed to 128 x 128, painted by the agent."""
     painter = AgentPainter(policy, strokes)
     found = {}
+    rows, columns = painter.canvas(_SIZE, _SIZE)
     for path in tqdm(held_out_photographs(), desc=f"painting with {strokes} strokes", leave=False):
         image = resize_image(read_image(path), _SIZE, _SIZE)
-        record = paint(image, painter=painter).record
-        canvas = draw(painter.stroke, record.strokes[None], _SIZE, _SIZE, painter.background)
-        target = to_float(torch.from_numpy(image)).permute(2, 0, 1)[None]
-        found[path.stem] = float(-10 * l2_distance(canvas, target).log10())
+        found_strokes = painter.paint(_as_target(resize_image(image, rows, columns))[0])
+        canvas = draw(painter.stroke, found_strokes[None], _SIZE, _SIZE, painter.background)
+        found[path.stem] = float(-10 * l2_distance(canvas, _as_target(image)).log10())
     return found
+
+
+def _as_target(image: NDArray[np.uint8]) -> torch.Tensor:
+    """(H, W, 3) uint8 as (1, 3, H, W) in [0, 1]."""
+    return to_float(torch.from_numpy(image)).permute(2, 0, 1)[None].contiguous()
 
 
 def machine() -> str:
