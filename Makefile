@@ -1,7 +1,7 @@
 # `make help` shows what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install browser quickstart pictures ablations ablations-quick ablations-docs test test-all lint format bench bench-paint clean
+.PHONY: help install browser quickstart pictures ablations ablations-quick ablations-docs weights test test-all lint format bench bench-paint clean
 
 # The first Python on this machine that the project runs on; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -76,6 +76,18 @@ ablations-docs: ## put the reports of make ablations into docs/
 	find docs/ablations/mnist -name 'paintings*.png' -delete
 	for file in docs/ablations/mnist/*/report.md; do \
 		grep -v 'The same test images' $$file > $$file.new && mv $$file.new $$file; done
+
+# Each ends in painting/weights/NAME, with its card and checksums; a stop loses nothing, as resume=auto
+# goes on. A GPU takes larger ones: experiment=photos_agent agent.actor.width=64 updates=200000, say.
+weights: export OMP_NUM_THREADS = 1
+weights: $(STAMP) ## train the agents that come with the project again (an hour on one core)
+	for name in digits photos; do \
+		$(BIN)/python run.py task=train experiment=$${name}_agent resume=auto logger=none \
+			hydra.run.dir=outputs/weights/$$name && \
+		$(BIN)/python run.py task=publish experiment=$${name}_agent name=$$name \
+			runs=[outputs/weights/$$name] hydra.run.dir=outputs/weights/$$name-publish \
+			$$(test $$name = photos || echo photographs=[]) || exit 1; \
+	done
 
 test: $(STAMP) ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto

@@ -5,6 +5,7 @@ from datamodules.celeba import CelebA
 from datamodules.digits import Digits
 from datamodules.imagenet import ImageNet
 from datamodules.images import Images
+from datamodules.leaves import Leaves
 from datamodules.mnist import Mnist
 from datamodules.photos import Photos
 from datamodules.svhn import Svhn
@@ -15,6 +16,7 @@ __all__ = [
     "ImageDataModule",
     "ImageNet",
     "Images",
+    "Leaves",
     "Mnist",
     "Photos",
     "Svhn",

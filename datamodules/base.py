@@ -61,6 +61,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
 
     name: str
     layout: ClassVar[str]
+    terms: ClassVar[str] = ""  # whose the pictures are, in words, where anyone may use them
     flips: ClassVar[bool] = True
     test_fraction: ClassVar[float] = 0.1
 

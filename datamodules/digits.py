@@ -20,6 +20,11 @@ class Digits(ImageDataModule):
 
     name = "digits"
     layout = "nothing, it comes with scikit-learn"
+    terms = (
+        "1,797 handwritten digits of 8 x 8 pixels that come with scikit-learn: the test part of "
+        "Optical Recognition of Handwritten Digits by E. Alpaydin and C. Kaynak (1998), UCI "
+        "Machine Learning Repository, doi.org/10.24432/C50P49, CC BY 4.0."
+    )
     flips = False
     test_fraction = 0.2
 

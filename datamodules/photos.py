@@ -36,6 +36,19 @@ _PHOTOS = {
     ),
     "sklearn": ("china.jpg", "flower.jpg"),
 }
+# What no weights that come with the project are trained on, so that figures on them count.
+HELD_OUT = (
+    "astronaut.png",
+    "chelsea.png",
+    "coffee.png",
+    "rocket.jpg",
+    "retina.jpg",
+    "hubble_deep_field.jpg",
+    "camera.png",
+    "motorcycle_left.png",
+    "china.jpg",
+    "flower.jpg",
+)
 _FOLDERS = {"skimage": "data", "sklearn": "datasets/images"}
 # Side of a crop as a share of the photograph's shorter side.
 _SMALLEST, _LARGEST = 0.3, 1.0
@@ -90,12 +103,22 @@ class Photos(ImageDataModule):
     @cached_property
     def _files(self) -> list[Path]:
         """The photographs that this installation has."""
-        folders = {
-            package: Path(str(resources.files(package))) / folder
-            for package, folder in _FOLDERS.items()
-        }
-        listed = [folders[package] / name for package, names in _PHOTOS.items() for name in names]
-        return [path for path in listed if path.is_file()]
+        return _installed()
+
+
+def held_out_photographs() -> list[Path]:
+    """The photographs of `HELD_OUT` that this installation has, in their order."""
+    found = {path.name: path for path in _installed()}
+    return [found[name] for name in HELD_OUT if name in found]
+
+
+def _installed() -> list[Path]:
+    folders = {
+        package: Path(str(resources.files(package))) / folder
+        for package, folder in _FOLDERS.items()
+    }
+    listed = [folders[package] / name for package, names in _PHOTOS.items() for name in names]
+    return [path for path in listed if path.is_file()]
 
 
 def _split(count: int, seed: int) -> NDArray[np.int8]:

@@ -17,6 +17,7 @@ from painting.observation import OBSERVATION_CHANNELS
 from painting.policy import PaintingPolicy
 from painting.replay import ReplayBuffer, Transition
 from painting.rewards import l2_distance
+from painting.starts import ContinuedStart
 
 ActorFactory = Callable[[int, int], ResNet]
 
@@ -37,13 +38,15 @@ class PaintingAgent(UpdateModule, ABC):
         updates_per_rollout: N.
         warmup_env_steps: Environment steps (of a whole batch of canvases) before the first update.
         exploration: How rollouts depart from the actor; not at all by default.
+        start: Where rollouts begin; on blank canvases by default.
         seed: Seed of replay sampling and of everything else that updates draw.
     """
 
     def __init__(
         self, environment: PaintingEnvironment, actor: ActorFactory, replay: ReplayBuffer,
         updates: int, batch_size: int = 96, updates_per_rollout: int = 10,
-        warmup_env_steps: int = 400, exploration: Exploration | None = None, seed: int = 0,
+        warmup_env_steps: int = 400, exploration: Exploration | None = None,
+        start: ContinuedStart | None = None, seed: int = 0,
     ) -> None:  # fmt: skip
         super().__init__(updates, seed)
         self.automatic_optimization = False
@@ -52,6 +55,7 @@ class PaintingAgent(UpdateModule, ABC):
         self.actor = actor(OBSERVATION_CHANNELS, environment.action_dim)
         self.replay = replay
         self.exploration = exploration or NoExploration()
+        self.start = start
         self.batch_size = batch_size
         self.updates_per_rollout = updates_per_rollout
         self.warmup_rollouts = -(-warmup_env_steps // environment.max_steps)
@@ -89,8 +93,10 @@ class PaintingAgent(UpdateModule, ABC):
     def rollout(self, target: Tensor) -> None:
         """Paint targets (B, 3, n, n) as the exploration has it, and keep the episodes."""
         self.actor.eval()
-        behave = self.exploration.begin(self.actor, self.generator)
         state = self.environment.reset(target)
+        if self.start is not None:
+            state = self.start(self.policy, target, self.generator)
+        behave = self.exploration.begin(self.actor, self.generator)
         canvases, actions = [state.canvas], []
         for _ in range(self.environment.max_steps):
             action = behave(self.environment.observe(state))
@@ -99,7 +105,7 @@ class PaintingAgent(UpdateModule, ABC):
             actions.append(action)
         self.exploration.end()
         self.actor.train()
-        self.replay.add(target, torch.stack(canvases, dim=1), torch.stack(actions, dim=1))
+        self.replay.add(state.target, torch.stack(canvases, dim=1), torch.stack(actions, dim=1))
         self.rollout_count += 1
 
     @property

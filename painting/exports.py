@@ -1,7 +1,8 @@
 """Exported folders: weights that anyone can load, without running code from the file.
 
 A folder holds ``config.yaml`` (what to build, its measurements) and ``weights.safetensors``, in
-shards under 15 MB with the usual index where it would be larger.
+shards under 15 MB with the usual index where it would be larger. Where a ``SHA256SUMS`` lies
+beside them, as `sha256sum` writes it, what is read is verified by it.
 """
 
 import importlib
@@ -18,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from painting.checksums import verify_checksums, write_checksums
 from painting.errors import UserError
 
 CONFIG = "config.yaml"
@@ -74,14 +76,24 @@ def build(node: Mapping[str, Any]) -> Any:
         ) from error
 
 
-def write_export(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+def write_export(
+    folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor],
+    dtype: torch.dtype | None = None, files: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
     """Write an exported folder, whole or not at all; an older one of the same name is replaced.
 
     Args:
         folder: Where; its parent exists.
         config: Plain values.
-        tensors: By name; saved on the CPU in their own dtype.
+        tensors: By name; saved on the CPU.
+        dtype: What floating-point numbers are rounded to, such as `torch.float16`; their own by
+            default. Modules that load them have their own again.
+        files: Texts to write beside them by name; then ``SHA256SUMS`` of weights and config, too.
+
+    Raises:
+        ValueError: A number does not fit the dtype.
     """
+    tensors = {key: _rounded(key, value, dtype) for key, value in tensors.items()}
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         (temporary / CONFIG).write_text(yaml.safe_dump(dict(config), sort_keys=False))
@@ -90,6 +102,10 @@ def write_export(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, 
             save_file(shards[0], temporary / _WEIGHTS)
         else:
             _write_shards(temporary, shards)
+        if files is not None:
+            for name, text in files.items():
+                (temporary / name).write_text(text, encoding="utf-8")
+            write_checksums(temporary, _names(temporary))
         temporary.chmod(0o755)  # mkdtemp's is for the owner alone
         if folder.exists():
             shutil.rmtree(folder)
@@ -102,9 +118,10 @@ def read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read what `write_export` wrote.
 
     Raises:
-        UserError: It is missing, cut off, or not an exported folder.
+        UserError: It is missing, cut off, not an exported folder, or not what its checksums say.
     """
     try:
+        verify_checksums(folder, _names(folder))
         config = yaml.safe_load((folder / CONFIG).read_text())
         index = folder / _INDEX
         if index.exists():
@@ -126,6 +143,22 @@ def read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not isinstance(config, dict):
         raise UserError(f"{folder / CONFIG} is not an exported config", "export it again")
     return config, _joined(pieces)
+
+
+def _names(folder: Path) -> set[str]:
+    """The files of an exported folder that are read."""
+    names = {path.name for path in folder.glob("*.safetensors")}
+    return names | {name for name in (CONFIG, _INDEX) if (folder / name).exists()}
+
+
+def _rounded(name: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+    """A tensor in a dtype, if it holds floating-point numbers."""
+    if dtype is None or not tensor.is_floating_point():
+        return tensor
+    rounded = tensor.to(dtype)
+    if not torch.equal(rounded.isfinite(), tensor.isfinite()):
+        raise ValueError(f"{name} has numbers that are too large for {dtype}")
+    return rounded
 
 
 def check_keys(config: Mapping[str, Any], folder: Path, *keys: str) -> None:

@@ -13,6 +13,7 @@ from painting.errors import UserError
 from painting.exports import build, check_keys, describe, load_weights, read_export, write_export
 from painting.networks import ResNet
 from painting.strokes import Stroke
+from painting.weights import find_weights
 
 
 class PaintingPolicy(nn.Module):
@@ -67,8 +68,16 @@ class PaintingPolicy(nn.Module):
         strokes = self.stroke.limit(free)
         return strokes[:, : environment.strokes], state.canvas
 
-    def save(self, folder: Path) -> None:
-        """Export all that painting needs; the neural renderer included if one was used."""
+    def save(
+        self, folder: Path, dtype: torch.dtype | None = None, files: Mapping[str, str] | None = None
+    ) -> None:
+        """Export all that painting needs; the neural renderer included if one was used.
+
+        Args:
+            folder: Where; its parent exists.
+            dtype: See `write_export`.
+            files: See `write_export`.
+        """
         environment = self.environment
         config: dict[str, Any] = {
             "kind": "agent",
@@ -78,7 +87,7 @@ class PaintingPolicy(nn.Module):
             "actor": describe(self.actor),
             "renderer": describe(self.renderer),
         }
-        write_export(folder, config, self.state_dict())
+        write_export(folder, config, self.state_dict(), dtype, files)
 
     @classmethod
     def load(
@@ -91,7 +100,7 @@ class PaintingPolicy(nn.Module):
         """The policy of an exported ``agent/`` folder, or of the run folder that holds one.
 
         Args:
-            path: The folder.
+            path: The folder, or a name of `painting.weights`.
             stroke: The stroke kind that is wanted, and limits that must be the agent's own; any by
                 default. An agent keeps its limits, whether they are asked for or not.
             bundle: Strokes per action that are wanted.
@@ -100,9 +109,7 @@ class PaintingPolicy(nn.Module):
         Raises:
             UserError: There is none, it is damaged, it is something else, or not what is wanted.
         """
-        folder = Path(path)
-        if (folder / "agent").is_dir():
-            folder = folder / "agent"
+        folder = find_weights(path, "agent")
         config, tensors = read_export(folder)
         if config.get("kind") != "agent":
             raise UserError(

@@ -9,6 +9,7 @@ from painting.errors import UserError
 from painting.exports import build, check_keys, describe, load_weights, read_export, write_export
 from painting.renderers.base import Renderer
 from painting.strokes import Stroke
+from painting.weights import find_weights
 
 # A renderer above this share of the mean image's error has not learned to draw.
 TRAINED_BELOW = 0.1
@@ -79,7 +80,7 @@ def load_renderer(
     """A renderer from an exported ``renderer/`` folder, or from the run folder that holds one.
 
     Args:
-        weights: The folder.
+        weights: The folder, or a name of `painting.weights`.
         stroke: The stroke kind that is wanted.
         canvas_size: Pixels on a side that are wanted.
         allow_untrained: Take one that was never trained, too.
@@ -87,9 +88,7 @@ def load_renderer(
     Raises:
         UserError: There is none, it is damaged, of another stroke kind or size, or untrained.
     """
-    folder = Path(weights)
-    if (folder / "renderer").is_dir():
-        folder = folder / "renderer"
+    folder = find_weights(weights, "renderer")
     config, tensors = read_export(folder)
     if config.get("kind") != "renderer":
         raise UserError(

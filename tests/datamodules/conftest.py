@@ -9,7 +9,17 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from datamodules import CelebA, Digits, ImageDataModule, ImageNet, Images, Mnist, Photos, Svhn
+from datamodules import (
+    CelebA,
+    Digits,
+    ImageDataModule,
+    ImageNet,
+    Images,
+    Leaves,
+    Mnist,
+    Photos,
+    Svhn,
+)
 
 Snapshot = dict[str, tuple[int, int]]
 AnySet = tuple[ImageDataModule, Path | None]
@@ -99,6 +109,7 @@ def build(tmp_path: Path) -> Callable[..., ImageDataModule]:
 SETS = {
     "digits": Digits,
     "photos": Photos,
+    "leaves": Leaves,
     "mnist": Mnist,
     "svhn": Svhn,
     "celeba": CelebA,
@@ -111,8 +122,9 @@ SETS = {
 def any_set(request: pytest.FixtureRequest, build: Callable[..., ImageDataModule]) -> AnySet:
     """Each set in turn, with its root or None."""
     name = request.param
-    root = None if name in ("digits", "photos") else request.getfixturevalue(f"{name}_root")
-    options = {"crops": 3} if name == "photos" else {}
+    few = {"digits": {}, "photos": {"crops": 3}, "leaves": {"pictures": 20}}  # need no files
+    root = None if name in few else request.getfixturevalue(f"{name}_root")
+    options = few.get(name, {})
     return build(SETS[name], root, **options), root
 
 

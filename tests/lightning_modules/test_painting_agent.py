@@ -9,10 +9,12 @@ from torch import Tensor
 
 from lightning_modules import ModelBasedDDPG, UpdateModule
 from lightning_modules.callbacks import Checkpoints
+from painting.canvas import to_float
 from painting.drawing import draw
 from painting.errors import Diverged, UserError
 from painting.replay import ReplayBuffer, Transition
 from painting.rewards import l2_distance
+from painting.starts import ContinuedStart
 from tests.lightning_modules.conftest import (
     BATCH,
     SIZE,
@@ -199,3 +201,19 @@ def test_a_checkpoint_of_another_module_is_refused(tmp_path: Path) -> None:
         run(agent, tmp_path, MemoryData(), last)
     with pytest.raises(UserError, match="not written by this project"):
         UpdateModule.on_load_checkpoint(agent, {"state_dict": {}})
+
+
+def test_rollouts_begin_where_the_start_says() -> None:
+    start = ContinuedStart(rounds=3)
+    agent = make_agent("l2", start=start, seed=3)
+    target = to_float(pictures(0, 6))
+    agent.rollout(target)
+    agent.actor.eval()
+    expected = start(agent.policy, target, torch.Generator().manual_seed(3))
+    held = agent.replay.state_dict()
+    for found, wanted in (
+        (held["target"], expected.target), (held["canvas"][:, 0], expected.canvas)
+    ):  # fmt: skip
+        assert (to_float(found) - wanted).abs().max() <= 0.5 / 255 + 1e-6
+    assert not torch.equal(to_float(held["target"]), target)  # some look closer
+    assert agent.actor.training is False

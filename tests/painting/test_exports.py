@@ -1,5 +1,6 @@
 """Exported folders: whole or not at all, and never code."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -194,3 +195,46 @@ def test_weights_of_another_module_are_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(UserError, match=r"the weights in .* do not fit"):
             load_weights(module, wrong, tmp_path)
+
+
+def test_numbers_may_be_rounded_to_16_bits(tmp_path: Path) -> None:
+    given = {"real": torch.tensor([1 / 3, 2.0, 1e-3]), "count": torch.tensor(70_000)}
+    write_export(tmp_path / "x", {"kind": "thing"}, given, torch.float16)
+    assert_equal(
+        read_export(tmp_path / "x")[1], {"real": given["real"].half(), "count": given["count"]}
+    )
+    module = torch.nn.Linear(3, 1, bias=False)
+    load_weights(module, {"weight": given["real"].half()[None]}, tmp_path)
+    assert module.weight.dtype == torch.float32
+    assert torch.equal(module.weight[0], given["real"].half().float())
+    with pytest.raises(ValueError, match="real has numbers that are too large"):
+        write_export(tmp_path / "y", {}, {"real": torch.tensor(70_000.0)}, torch.float16)
+    assert not (tmp_path / "y").exists()
+
+
+def test_files_beside_come_with_checksums_as_sha256sum_has_them(tmp_path: Path) -> None:
+    write_export(tmp_path / "x", {"kind": "thing"}, tensors(), files={"README.md": "é"})
+    assert (tmp_path / "x" / "README.md").read_text(encoding="utf-8") == "é"
+    lines = (tmp_path / "x" / "SHA256SUMS").read_text().splitlines()
+    for line in lines:
+        digest, name = line.split("  ")
+        assert digest == hashlib.sha256((tmp_path / "x" / name).read_bytes()).hexdigest()
+    assert len(lines) == 7  # five shards, their index and the config; not the text
+    read_export(tmp_path / "x")
+    (tmp_path / "x" / "README.md").write_text("anything")
+    read_export(tmp_path / "x")
+
+
+@pytest.mark.parametrize("change", ["more", "fewer", "other"])
+def test_what_the_checksums_do_not_tell_of_is_refused(tmp_path: Path, change: str) -> None:
+    given = {"small": torch.ones(2)}
+    write_export(tmp_path / "x", {"kind": "thing"}, given, files={})
+    folder = tmp_path / "x"
+    if change == "more":
+        (folder / "extra.safetensors").write_bytes(b"")
+    elif change == "fewer":
+        (folder / "weights.safetensors").unlink()
+    else:
+        (folder / "config.yaml").write_text("kind: other")
+    with pytest.raises(UserError, match="is not the file that SHA256SUMS"):
+        read_export(folder)

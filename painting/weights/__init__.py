@@ -1,0 +1,43 @@
+"""Weights that come with the project: exported folders, found by their names.
+
+Every folder here holds what `painting.exports` writes, a ``SHA256SUMS`` that is verified when it is
+read, and a ``README.md`` that says what it is, what it was trained on and how well it does.
+"""
+
+from pathlib import Path
+
+from painting.checksums import CHECKSUMS
+from painting.errors import UserError
+
+FOLDER = Path(__file__).parent
+
+
+def weight_names() -> list[str]:
+    """The names that there are."""
+    return sorted(path.parent.name for path in FOLDER.glob(f"*/{CHECKSUMS}"))
+
+
+def find_weights(weights: str | Path, part: str) -> Path:
+    """The exported folder that a key such as ``agent.weights`` means.
+
+    Args:
+        weights: An exported folder, a run folder that holds one, or a name of those that come with
+            the project. What lies at that path goes before what comes with the project.
+        part: ``agent`` or ``renderer``: the export's folder in a run folder, and the key.
+
+    Raises:
+        UserError: There is no such folder, and no such name.
+    """
+    folder = Path(weights)
+    if (folder / part).is_dir():
+        return folder / part
+    if folder.exists():
+        return folder
+    names = weight_names()
+    if str(weights) not in names:
+        raise UserError(
+            f"{part}.weights={weights} does not exist, and no weights of that name come with the "
+            "project",
+            f"give a folder that a run exported, or one of {', '.join(names) or 'none'}",
+        )
+    return FOLDER / str(weights)

@@ -1,0 +1,120 @@
+"""Weights to come with the project: ``task=publish`` makes them of a run of ``task=train``."""
+
+import os
+import platform
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from datamodules import ImageDataModule
+from datamodules.photos import held_out_photographs
+from painting.canvas import to_float
+from painting.drawing import draw
+from painting.errors import UserError
+from painting.images import read_image, resize_image
+from painting.painters import AgentPainter
+from painting.policy import PaintingPolicy
+from painting.rewards import l2_distance
+from painting.weights import FOLDER
+from tasks.comparison.runs import Run, read_run
+from tasks.publish_card import write_card
+
+_DTYPE = torch.float16
+_SIZE = 128  # pixels on a side at which photographs are painted and judged
+CARD = "README.md"
+
+
+def publish(
+    runs: Sequence[str], name: str, datamodule: ImageDataModule, photographs: Sequence[int],
+    folder: Path, shelf: Path = FOLDER,
+) -> dict[str, Any]:  # fmt: skip
+    """Put a run's agent where its name finds it: 16-bit weights, a card, and checksums.
+
+    Args:
+        runs: One run folder of `task=train`.
+        name: What `agent.weights` finds it by; it is replaced if it is there.
+        datamodule: What the run was trained on; it says under which terms.
+        photographs: Numbers of strokes with which the photographs that no weights of this project
+            were trained on are painted, for the card; none for an agent that is not for them.
+        folder: The run folder of this task, to which nothing is written.
+        shelf: Where all published weights lie.
+
+    Returns:
+        Figures of the card: `psnr` on the last of `photographs`, if any.
+
+    Raises:
+        UserError: There is not one finished run, it was trained on something else or on something
+            whose terms are not known, or the name is no name.
+    """
+    run = _checked(runs, name, datamodule)
+    policy = PaintingPolicy.load(run.folder)
+    # What is judged is what is kept: after rounding.
+    policy.load_state_dict({key: _rounded(value) for key, value in policy.state_dict().items()})
+    figures = {count: photograph_figures(policy, count) for count in photographs}
+    card = write_card(run, name, policy, datamodule, machine(), figures)
+    policy.save(shelf / name, _DTYPE, {CARD: card})
+    print(f"agent.weights={name}: {shelf / name}")
+    psnr = {"psnr": float(np.mean(list(figures[max(figures)].values())))} if figures else {}
+    return {"images": len(held_out_photographs()) if figures else 0, **psnr}
+
+
+def _checked(runs: Sequence[str], name: str, datamodule: ImageDataModule) -> Run:
+    if len(runs) != 1:
+        raise UserError(f"runs names {len(runs)} folders", "give one run of task=train")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise UserError(f"name={name} is no name for weights", "give small letters and digits")
+    run = read_run(Path(runs[0]))
+    if run.task != "train" or not run.finished:
+        raise UserError(
+            f"runs: {runs[0]} is not a finished run of task=train ({run.task}, {run.status})",
+            "give one that is",
+        )
+    if run.choices.get("data") != datamodule.name:
+        raise UserError(
+            f"runs: {runs[0]} was trained on {run.choices.get('data')}, not on {datamodule.name}",
+            "give the experiment or the data set of the run here, too",
+        )
+    if not datamodule.terms:
+        raise UserError(
+            f"data={datamodule.name} does not say under which terms its pictures are",
+            "publish an agent of a data set that does, such as data=leaves",
+        )
+    return run
+
+
+def _rounded(value: torch.Tensor) -> torch.Tensor:
+    return value.to(_DTYPE).to(value.dtype) if value.is_floating_point() else value
+
+
+def photograph_figures(policy: PaintingPolicy, strokes: int) -> dict[str, float]:
+    """PSNR in dB of each held-out photograph, squashed to 128 x 128, painted by the agent."""
+    painter = AgentPainter(policy, strokes)
+    found = {}
+    rows, columns = painter.canvas(_SIZE, _SIZE)
+    for path in tqdm(held_out_photographs(), desc=f"painting with {strokes} strokes", leave=False):
+        image = resize_image(read_image(path), _SIZE, _SIZE)
+        found_strokes = painter.paint(_as_target(resize_image(image, rows, columns))[0])
+        canvas = draw(painter.stroke, found_strokes[None], _SIZE, _SIZE, painter.background)
+        found[path.stem] = float(-10 * l2_distance(canvas, _as_target(image)).log10())
+    return found
+
+
+def _as_target(image: NDArray[np.uint8]) -> torch.Tensor:
+    """(H, W, 3) uint8 as (1, 3, H, W) in [0, 1]."""
+    return to_float(torch.from_numpy(image)).permute(2, 0, 1)[None].contiguous()
+
+
+def machine() -> str:
+    """The class of machine that this is: its processor and how many cores it has."""
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        found = re.search(r"^model name\s*:\s*(.+)$", info.read_text(), re.MULTILINE)
+        name = found[1].strip() if found else name
+    return f"{os.cpu_count()}-core {name}"

@@ -1,0 +1,127 @@
+"""The task publish: weights, card and checksums from a run's folder."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from datamodules import Digits, Images, Leaves
+from painting.environment import PaintingEnvironment
+from painting.errors import UserError
+from painting.networks import Actor
+from painting.observation import OBSERVATION_CHANNELS
+from painting.policy import PaintingPolicy
+from painting.renderers import AnalyticRenderer
+from painting.strokes import Circle
+from tasks import publish as module
+from tasks.publish import machine, photograph_figures, publish
+from tests.painting.small_networks import SMALL, stir
+from tests.tasks.comparison.folders import write_run
+
+SIZE, STROKES, BUNDLE = 16, 2, 2
+SUMMARY: dict[str, object] = {
+    "updates": 1234, "images": 321, "strokes": STROKES, "device": "cpu",
+}  # fmt: skip
+
+
+def make_policy() -> PaintingPolicy:
+    environment = PaintingEnvironment(AnalyticRenderer(Circle(), SIZE), STROKES, BUNDLE)
+    actor = Actor(OBSERVATION_CHANNELS, environment.action_dim, **SMALL)
+    stir(actor)
+    return PaintingPolicy(actor, environment)
+
+
+def make_run(folder: Path, **changes: Any) -> tuple[str, PaintingPolicy]:
+    given = {
+        "l2": 0.0123, "summary": SUMMARY, "overrides": ["task=train", "experiment=digits_agent"],
+        "validations": [(100, 55.0, 0.2), (1234, 777.0, 0.02)], **changes,
+    }  # fmt: skip
+    write_run(folder, **given)
+    policy = make_policy()
+    policy.save(folder / "agent")
+    return str(folder), policy
+
+
+def digits(kind: Any = Digits, **options: Any) -> Any:
+    return kind(canvas_size=SIZE, batch_size=4, **options)
+
+
+def test_publishes_what_the_run_left(tmp_path: Path) -> None:
+    run, policy = make_run(tmp_path / "run")
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    assert publish([run], "mine", digits(), [], tmp_path, shelf) == {"images": 0}
+    published = PaintingPolicy.load(shelf / "mine").state_dict()
+    for name, value in policy.state_dict().items():
+        expected = value.half().float() if value.is_floating_point() else value
+        assert torch.equal(published[name], expected)
+    card = (shelf / "mine" / "README.md").read_text(encoding="utf-8")
+    for wanted in (
+        "# mine: an agent that paints", "`agent.weights=mine`", "squares of 16 x 16",
+        "2 circle strokes at a time in bundles of 2", "`data=digits`: 1,797 handwritten digits",
+        "python run.py task=train experiment=digits_agent", "| updates | 1,234 |",
+        "| seconds of training | 777 |", f"| machine | {machine()}; cpu,", "| seed | 0 |",
+        "On 321 pictures of the test split", "| L2 | 0.0123 |",
+        "| PSNR, dB | 10 |", "| SSIM | 0.5 |", "## Licence\n\nMIT",
+    ):  # fmt: skip
+        assert wanted in card, wanted
+    assert "photograph |" not in card
+    count = sum(parameter.numel() for parameter in policy.parameters())
+    assert f"{count:,} parameters" in card
+    assert (shelf / "mine" / "SHA256SUMS").read_text().count("\n") == 2
+
+
+def test_photographs_are_painted_by_the_rounded_agent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = make_run(tmp_path / "run")
+    two = module.held_out_photographs()[1:3]
+    monkeypatch.setattr(module, "held_out_photographs", lambda: two)
+    result = publish([run], "mine", digits(), [1, 3], tmp_path, tmp_path)
+    figures = {n: photograph_figures(PaintingPolicy.load(tmp_path / "mine"), n) for n in (1, 3)}
+    assert list(figures[3]) == ["chelsea", "coffee"]
+    mean = sum(figures[3].values()) / 2
+    assert result == {"images": 2, "psnr": pytest.approx(mean, abs=1e-6)}
+    card = (tmp_path / "mine" / "README.md").read_text(encoding="utf-8")
+    assert "| photograph | 1 strokes | 3 strokes |" in card
+    for name, value in figures[3].items():
+        assert f"| {name} | {figures[1][name]:.2f} | {value:.2f} |" in card
+    assert f"| **{mean:.2f}** |" in card
+    assert "never saw any of them" in card
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "data", "message"),
+    [
+        ({}, "Mine!", digits, r"name=Mine! is no name"),
+        ({}, "../mine", digits, r"is no name"),
+        ({"status": "interrupted"}, "mine", digits, r"not a finished run of task=train"),
+        ({"choices": {"task": "evaluate"}}, "mine", digits, r"not a finished run of task=train"),
+        ({}, "mine", lambda: digits(Leaves), r"was trained on digits, not on leaves"),
+        (
+            {"choices": {"data": "images"}}, "mine",
+            lambda: digits(Images, hub_id="a/b"), r"data=images does not say under which terms",
+        ),
+    ],
+)  # fmt: skip
+def test_what_may_not_be_published(
+    tmp_path: Path, changes: dict[str, Any], name: str, data: Any, message: str
+) -> None:
+    run, _ = make_run(tmp_path / "run", **changes)
+    with pytest.raises(UserError, match=message):
+        publish([run], name, data(), [], tmp_path, tmp_path)
+    assert not (tmp_path / "mine").exists()
+
+
+def test_one_run_at_a_time(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="runs names 2 folders"):
+        publish(["a", "b"], "mine", digits(), [], tmp_path, tmp_path)
+
+
+def test_the_machine_is_a_class_and_no_name() -> None:
+    import platform
+
+    assert re.match(r"\d+-core \w", machine())
+    assert platform.node() not in machine()
