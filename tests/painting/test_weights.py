@@ -68,7 +68,7 @@ def test_an_unknown_name_lists_the_names(name: str) -> None:
 
 
 def test_a_name_of_something_else_is_refused() -> None:
-    with pytest.raises(UserError, match="holds an? agent, not a renderer"):
+    with pytest.raises(UserError, match=r"holds an? agent, not a renderer"):
         load_renderer("digits")
 
 
