@@ -15,7 +15,9 @@ FOLDER = Path(__file__).parent
 
 def weight_names(part: str) -> list[str]:
     """The names of all agents (``agent``) or renderers (``renderer``) that there are."""
-    complete = [one.parent for one in FOLDER.glob(f"*/{CHECKSUMS}") if (one.parent / CONFIG).exists()]
+    complete = [
+        one.parent for one in FOLDER.glob(f"*/{CHECKSUMS}") if (one.parent / CONFIG).exists()
+    ]
     return sorted(one.name for one in complete if f"kind: {part}\n" in (one / CONFIG).read_text())
 
 
