@@ -106,7 +106,9 @@ def write_export(
             for name, text in files.items():
                 (temporary / name).write_text(text, encoding="utf-8")
             write_checksums(temporary, _names(temporary))
-        temporary.chmod(0o755)  # mkdtemp's is for the owner alone
+        temporary.chmod(0o755)  # mkdtemp's is for the owner alone, as are safetensors' files
+        for path in temporary.iterdir():
+            path.chmod(0o644)
         if folder.exists():
             shutil.rmtree(folder)
         temporary.rename(folder)

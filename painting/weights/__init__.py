@@ -8,13 +8,17 @@ from pathlib import Path
 
 from painting.checksums import CHECKSUMS
 from painting.errors import UserError
+from painting.exports import CONFIG
 
 FOLDER = Path(__file__).parent
 
 
-def weight_names() -> list[str]:
-    """The names that there are."""
-    return sorted(path.parent.name for path in FOLDER.glob(f"*/{CHECKSUMS}"))
+def weight_names(part: str) -> list[str]:
+    """The names of all agents (``agent``) or renderers (``renderer``) that there are."""
+    complete = [
+        one.parent for one in FOLDER.glob(f"*/{CHECKSUMS}") if (one.parent / CONFIG).exists()
+    ]
+    return sorted(one.name for one in complete if f"kind: {part}\n" in (one / CONFIG).read_text())
 
 
 def find_weights(weights: str | Path, part: str) -> Path:
@@ -33,11 +37,12 @@ def find_weights(weights: str | Path, part: str) -> Path:
         return folder / part
     if folder.exists():
         return folder
-    names = weight_names()
+    names = weight_names(part)
     if str(weights) not in names:
+        found = f", or one of {', '.join(names)}" if names else ""
         raise UserError(
             f"{part}.weights={weights} does not exist, and no weights of that name come with the "
             "project",
-            f"give a folder that a run exported, or one of {', '.join(names) or 'none'}",
+            f"give a folder that a run exported{found}",
         )
     return FOLDER / str(weights)

@@ -66,6 +66,7 @@ def test_an_older_export_is_replaced_whole(tmp_path: Path) -> None:
     assert_equal(read_export(tmp_path / "x")[1], given)
     assert len(list((tmp_path / "x").iterdir())) == 2  # no shard is left over
     assert (tmp_path / "x").stat().st_mode & 0o055 == 0o055  # others may read it
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in (tmp_path / "x").iterdir())
 
 
 def test_a_failing_export_leaves_the_old_one(

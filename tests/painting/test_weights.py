@@ -24,6 +24,7 @@ from painting.weights import FOLDER, find_weights, weight_names
 NAMES = ("digits", "photos")
 WEIGHTS = "weights.safetensors"
 MEGABYTES = 3  # of 15 that a file in git may have
+DIGITS_FLOOR, PHOTO_FLOOR = 19.0, 15.0  # dB: 21.0 and 16.8 were measured
 
 
 def psnr(canvas: Tensor, target: Tensor) -> float:
@@ -36,7 +37,8 @@ def photograph(name: str, size: int) -> np.ndarray:
 
 
 def test_every_name_is_found_and_small() -> None:
-    assert weight_names() == sorted(NAMES)
+    assert weight_names("agent") == sorted(NAMES)
+    assert weight_names("renderer") == []
     for name in NAMES:
         assert find_weights(name, "agent") == FOLDER / name
         files = {path.name: path for path in (FOLDER / name).iterdir()}
@@ -50,7 +52,7 @@ def test_what_lies_there_goes_before_a_name(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos" / "agent").mkdir(parents=True)
     assert find_weights("photos", "agent") == Path("photos/agent")
-    assert find_weights("photos", "renderer") == Path("photos")
+    assert find_weights("photos", "renderer") == Path("photos")  # which will not do as one
     assert find_weights("digits", "agent") == FOLDER / "digits"
 
 
@@ -62,12 +64,12 @@ def test_an_unknown_name_lists_the_names(name: str) -> None:
         PaintingPolicy.load(name)
     assert caught.value.what.startswith(f"agent.weights={name} does not exist")
     assert caught.value.todo.endswith("one of digits, photos")
-    with pytest.raises(UserError, match=r"^renderer\.weights=.* one of digits, photos"):
+    with pytest.raises(UserError, match=r"^renderer\.weights=.* does not exist"):
         load_renderer(name)
 
 
-def test_a_name_of_something_else_is_refused() -> None:
-    with pytest.raises(UserError, match="agent, not a renderer"):
+def test_a_name_of_something_else_is_no_name() -> None:
+    with pytest.raises(UserError, match=r"^renderer\.weights=digits does not exist"):
         load_renderer("digits")
 
 
@@ -114,12 +116,7 @@ def test_a_photograph_that_it_never_saw_is_painted() -> None:
     assert strokes.shape == (100, painter.stroke.dim)
     canvas = draw(painter.stroke, strokes[None], 64, 64, painter.background)[0]
     flat = target.mean((1, 2), keepdim=True).expand_as(target)
-    assert psnr(canvas, target) > PHOTO_FLOOR > psnr(flat, target) + 3
-
-
-# Two decibels below what was measured.
-DIGITS_FLOOR = 19.0
-PHOTO_FLOOR = 0.0
+    assert psnr(canvas, target) > PHOTO_FLOOR > psnr(flat, target) + 2
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -131,7 +128,6 @@ def test_cards_say_what_one_has_to_know(name: str) -> None:
         r"\| updates \| [\d,]{4,} \|",
         r"\| seconds of training \| [\d,]+ \|",
         r"\| machine \| \d+-core \w+",
-        r"\| commit \| [0-9a-f]{40}",
         r"\| PSNR, dB \| \d",
         r"which it never saw",
         r"## Licence\n\nMIT",
