@@ -5,7 +5,7 @@ import os
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,12 +63,12 @@ def serve(
             suggested cannot be had.
     """
     asked_size(1, 1, size)  # an error now, not in front of a visitor
-    port = _checked_port(port)
+    candidates = _candidates(port)
     with _temporary_folder() as folder:
         studio = Studio(painters, strokes, exports, limits, folder, size, device)
         insist(strokes, studio.kinds, stroke)
         insist(painters, studio.painters, painter, stroke=Bezier(), strokes=count)
-        with _opened(studio, count, painter, stroke, port) as address:
+        with _opened(studio, count, painter, stroke, candidates) as address:
             log.info("the page is open at %s; Ctrl-C closes it", address)
             threading.Event().wait()
     return {}
@@ -93,7 +93,7 @@ def _temporary_folder() -> Iterator[Path]:
 
 @contextmanager
 def _opened(
-    studio: Studio, count: int, painter: str | None, stroke: str | None, port: int
+    studio: Studio, count: int, painter: str | None, stroke: str | None, ports: Sequence[int]
 ) -> Iterator[str]:
     """The page of a studio, open; its address."""
     try:
@@ -104,14 +104,16 @@ def _opened(
         raise UserError("task=serve needs gradio", "run pip install '.[serve]'") from error
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio looks whether the page is there
     page = build_page(studio, count, painter, stroke)
-    try:
+
+    def launch(port: int) -> str:
         _, address, _ = page.launch(
             server_name=_HOST, server_port=port, max_file_size=studio.limits.bytes, css=CSS,
             quiet=True, share=False, inbrowser=False, prevent_thread_lock=True, footer_links=[],
             ssr_mode=False, pwa=False, mcp_server=False, enable_monitoring=False,
         )  # fmt: skip
-    except OSError as error:  # in this moment another program took it
-        raise UserError(f"port={port} is taken", "try again") from error
+        return str(address)
+
+    address = _launched(ports, launch)
     try:
         yield address
     finally:
@@ -119,27 +121,48 @@ def _opened(
         page.close(verbose=False)
 
 
-def _checked_port(port: int | None) -> int:
-    """A port that is free: the one that is asked for, or the first of `_PORTS`.
+def _candidates(port: int | None) -> Sequence[int]:
+    """The ports to try: the one that is asked for, or `_PORTS`.
+
+    Raises:
+        UserError: None is free, or the one makes no sense.
+    """
+    if port is None:
+        ports: Sequence[int] = _PORTS
+    elif isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= _LAST_PORT:
+        raise UserError(f"port={port} makes no sense", f"give 1 to {_LAST_PORT}, or none")
+    else:
+        ports = [port]
+    if not any(_is_free(port) for port in ports):  # an error now, not when all is loaded
+        raise _all_taken(ports)
+    return ports
+
+
+def _launched(ports: Sequence[int], launch: Callable[[int], str]) -> str:
+    """The address of a page launched at the first port that is free.
 
     It says so if that is another one than usual.
 
     Raises:
-        UserError: There is none, or the one makes no sense.
+        UserError: None is.
     """
-    if port is None:
-        free = next((port for port in _PORTS if _is_free(port)), None)
-        if free is None:
-            what = f"no port from {_PORTS[0]} to {_PORTS[-1]} is free"
-            raise UserError(what, "close what has them, or give port=NUMBER")
-        if free != _PORTS[0]:
-            log.info("port %d is taken by another program; this page has %d", _PORTS[0], free)
-        return free
-    if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= _LAST_PORT:
-        raise UserError(f"port={port} makes no sense", f"give 1 to {_LAST_PORT}, or none")
-    if not _is_free(port):
-        raise UserError(f"port={port} is taken, or not allowed", "give another one, or none")
-    return port
+    for port in filter(_is_free, ports):
+        try:
+            address = launch(port)
+        except OSError:  # in this moment another program took it
+            continue
+        if port != ports[0]:
+            log.info("port %d is taken by another program; this page has %d", ports[0], port)
+        return address
+    raise _all_taken(ports)
+
+
+def _all_taken(ports: Sequence[int]) -> UserError:
+    if ports is not _PORTS:
+        what = f"port={ports[0]} is taken, or not allowed"
+        return UserError(what, "give another one, or none")
+    what = f"no port from {ports[0]} to {ports[-1]} is free"
+    return UserError(what, "close what has them, or give port=NUMBER")
 
 
 def _is_free(port: int) -> bool:

@@ -96,11 +96,11 @@ def test_one_painter_for_each_agent(offered: Any, tmp_path: Path) -> None:
     torch.manual_seed(0)
     actor = ResNet(OBSERVATION_CHANNELS, 14, blocks=(1,), width=4)
     PaintingPolicy(actor, environment).save(tmp_path / "mine")
-    seen = offered("agent.weights=mine", agents="photos, mine")
-    names = ["agent (mine)", "agent (photos)", "agent+optimize (mine)", "agent+optimize (photos)"]
+    seen = offered("agent.weights=mine", agents="nobody, mine")
+    names = ["agent (mine)", "agent (nobody)", "agent+optimize (mine)", "agent+optimize (nobody)"]
     assert list(seen["painters"]) == [*names, "optimize"]
     painter = seen["painters"]["agent+optimize (mine)"].build(stroke=Line(), strokes=3)
     assert (painter.stroke.name, painter.strokes) == ("circle", 3)
     assert (painter.refiner.stroke.name, painter.refiner.strokes) == ("circle", 3)
-    with pytest.raises(UserError, match="photos"):
-        seen["painters"]["agent (photos)"].build(stroke=Line(), strokes=3)
+    with pytest.raises(UserError, match="nobody"):
+        seen["painters"]["agent (nobody)"].build(stroke=Line(), strokes=3)

@@ -254,10 +254,20 @@ def test_what_the_command_line_chose_must_be_there() -> None:
 def test_the_next_free_port_is_taken_and_said(
     taken: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    tried: list[int] = []
+
+    def launch(port: int) -> str:
+        tried.append(port)
+        if len(tried) == 1:  # another program is faster
+            raise OSError
+        return f"address {port}"
+
     monkeypatch.setattr(module, "_PORTS", range(taken, taken + 50))
     with caplog.at_level(logging.INFO):
-        port = module._checked_port(None)
-    assert taken < port < taken + 50
+        address = module._launched(module._candidates(None), launch)
+    lost, port = tried
+    assert taken < lost < port < taken + 50
+    assert address == f"address {port}"
     assert caplog.messages == [f"port {taken} is taken by another program; this page has {port}"]
 
 
