@@ -78,7 +78,7 @@ ablations-docs: ## put the reports of make ablations into docs/
 		grep -v 'The same test images' $$file > $$file.new && mv $$file.new $$file; done
 
 # Each ends in painting/weights/NAME, with its card and checksums; a stop loses nothing, as resume=auto
-# goes on. A GPU takes larger ones: experiment=photos_agent agent.actor.width=64 updates=200000, say.
+# goes on. A GPU takes larger ones: agent.actor.width=64 updates=200000 agent.actor_scheduler.T_max=200000, say.
 weights: export OMP_NUM_THREADS = 1
 weights: $(STAMP) ## train the agents that come with the project again (an hour on one core)
 	for name in digits photos; do \

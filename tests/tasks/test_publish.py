@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from datamodules import Digits, Images, Leaves
 from painting.environment import PaintingEnvironment
@@ -57,6 +58,8 @@ def test_publishes_what_the_run_left(tmp_path: Path) -> None:
     for name, value in policy.state_dict().items():
         expected = value.half().float() if value.is_floating_point() else value
         assert torch.equal(published[name], expected)
+    stored = load_file(shelf / "mine" / "weights.safetensors").values()
+    assert {value.dtype for value in stored if value.is_floating_point()} == {torch.float16}
     card = (shelf / "mine" / "README.md").read_text(encoding="utf-8")
     for wanted in (
         "# mine: an agent that paints", "`agent.weights=mine`", "squares of 16 x 16",
