@@ -54,7 +54,14 @@ quickstart: $(STAMP) ## train a renderer and an agent, paint digits and a photog
 pictures: $(STAMP) ## make the pictures in docs/ again (after make quickstart)
 	$(BIN)/python run.py task=paint strokes=200 export=[] hydra.run.dir=outputs/pictures \
 		"image=[$(call PHOTOGRAPH,astronaut),$(call PHOTOGRAPH,chelsea),$(call PHOTOGRAPH,coffee)]"
+	$(BIN)/python -c "from skimage import data, io, transform as t; \
+		io.imsave('outputs/pictures/coffee.png', (255 * t.resize(data.coffee(), (200, 300), \
+		anti_aliasing=True)).round().astype('uint8'))"
+	$(BIN)/python run.py task=paint strokes=100 image=outputs/pictures/coffee.png \
+		hydra.run.dir=outputs/pictures/film
 	mkdir -p docs/pictures
+	cp outputs/pictures/film/coffee/painting.gif docs/pictures/coffee.gif
+	cp outputs/pictures/film/coffee/painting.png docs/pictures/coffee.png
 	cp outputs/pictures/paintings.png docs/pictures/photographs.png
 	cp $(OUT)/agent/paintings.png docs/pictures/digits.png
 
