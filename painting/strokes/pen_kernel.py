@@ -8,6 +8,7 @@ Shapes: N strokes, M segments of ten numbers (`pen._segments`), R windows of H r
 """
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -24,8 +25,17 @@ from painting.strokes.pen import Windows
 
 Array = NDArray[Any]
 
-_compiled = numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz", "arcp"})
+_FAST = {"contract", "reassoc", "nsz", "arcp"}  # of LLVM's liberties those that keep NaN
 _PIXELS = 2**14  # of these at least for each thread: starting one costs some microseconds
+
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile when it is first called; kept for the next start where a folder can be written."""
+    try:
+        kept: Callable[..., Any] = numba.njit(cache=True, nogil=True, fastmath=_FAST)(function)
+    except RuntimeError:  # neither this folder nor the user's cache can be
+        kept = numba.njit(nogil=True, fastmath=_FAST)(function)
+    return kept
 
 
 def draw(segments: Tensor, opacity: Tensor, count: Tensor, windows: Windows) -> Tensor:
@@ -90,14 +100,15 @@ def _in_threads(kernel: Callable[..., None], ends: Sequence[int], *arrays: Array
     if len(ends) == 2:
         kernel(*ends, *arrays)
         return
-    pool = _pool(len(ends) - 1)
+    pool = _pool(len(ends) - 1, os.getpid())
     calls = [pool.submit(kernel, start, end, *arrays) for start, end in pairwise(ends)]
     for call in calls:
         call.result()
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    """Threads of this process: one that was forked has none of its parent's."""
     return ThreadPoolExecutor(threads, thread_name_prefix="pen")
 
 
