@@ -77,7 +77,8 @@ class PenStroke(Stroke):
         start, end = shape[:, self.columns(["opacity0", "opacity1"])].unbind(1)
         shades = (end - start).abs() * (2 * length).sqrt().clamp_min(_SHADES)
         chords = (_bend(middle) / (8 * _LEAVES)).sqrt()
-        return torch.maximum(chords, shades).ceil().clamp_min(_FEWEST).long()
+        needed = torch.maximum(chords, shades).ceil().clamp_min(_FEWEST)
+        return needed.nan_to_num(_FEWEST, _FEWEST).long()  # a NaN is drawn, and found by its loss
 
     def mark(self, shape: Tensor, height: int, width: int) -> Path:
         """See `Stroke.mark`; in no more segments than its bend and its opacity need to be seen."""
