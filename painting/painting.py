@@ -154,6 +154,7 @@ def paint(
 
     Raises:
         UserError: The file is no picture, or an argument makes no sense.
+        ValueError: A `start` is given for a picture with alpha.
         Unfinished: It was interrupted, after the first step.
     """
     if not isinstance(image, np.ndarray):
@@ -168,6 +169,8 @@ def paint(
         mask = mask if isinstance(mask, np.ndarray) else read_image(mask)
         weight = weights(mask, (height, width), painter.canvas(height, width)).to(device)
     if image.shape[2] == 4:
+        if start is not None:
+            raise ValueError("a picture with alpha is painted anew: it takes no start")
         return _paint_opaque(image, painter, (red, green, blue), progress, device, weight)
     target = _target(image, painter)
 
