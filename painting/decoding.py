@@ -91,6 +91,8 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
             check_reading(name, picture.height, picture.width)
             picture.load()
             yield picture
+    except UserError:  # which is a ValueError, too
+        raise
     except UnidentifiedImageError as error:
         if data[4:8] == b"ftyp" and data[8:12] in _HEIC:
             what = f"{name}: a HEIC picture, which Pillow cannot read"

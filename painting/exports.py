@@ -134,6 +134,8 @@ def read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         for name in names:
             (folder / name).stat()  # what safetensors raises does not say which file is missing
             pieces |= load_file(folder / name)
+    except UserError:  # which is a ValueError, too
+        raise
     except FileNotFoundError as error:
         raise UserError(
             f"{error.filename or folder} does not exist", "give a folder that a run exported"

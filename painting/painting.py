@@ -1,6 +1,5 @@
 """One picture painted: the call that the command line and other programs use."""
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,12 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
-from painting.canvas import to_float
 from painting.detail import weights
 from painting.exporters import Exporter, Png
 from painting.images import read_image, read_picture, resize_image
+from painting.measuring import Nearness, target_of
 from painting.memory import check_finding
 from painting.painters import OptimizePainter, Painter, Progress, Sketch
 from painting.picture import draw_canvas, draw_picture
@@ -43,27 +41,14 @@ class Painting:
     canvas: Tensor
 
     @property
-    def l2(self) -> float:
-        """Mean of (canvas - target)²."""
-        return float((self.canvas - self.target).square().mean())
-
-    @property
     def psnr(self) -> float:
         """Peak signal to noise ratio, dB."""
-        return -10 * math.log10(max(self.l2, 1e-10))
-
-    @property
-    def ssim(self) -> float:
-        """Structural similarity, at most 1."""
-        ssim = structural_similarity_index_measure(
-            self.canvas[None], self.target[None], data_range=1.0
-        )
-        assert isinstance(ssim, Tensor)
-        return float(ssim)
+        return Nearness(self.canvas, self.target).psnr
 
     def measures(self) -> dict[str, float]:
-        """`l2`, `psnr` and `ssim`."""
-        return {"l2": self.l2, "psnr": self.psnr, "ssim": self.ssim}
+        """`l2`, `psnr` and `ssim`: see `Nearness`."""
+        near = Nearness(self.canvas, self.target)
+        return {"l2": near.l2, "psnr": near.psnr, "ssim": near.ssim}
 
     def picture(self, size: int | None = None) -> NDArray[np.uint8]:
         """Draw it exactly.
@@ -154,6 +139,7 @@ def paint(
 
     Raises:
         UserError: The file is no picture, or an argument makes no sense.
+        ValueError: A `start` is given for a picture with alpha.
         Unfinished: It was interrupted, after the first step.
     """
     if not isinstance(image, np.ndarray):
@@ -168,6 +154,8 @@ def paint(
         mask = mask if isinstance(mask, np.ndarray) else read_image(mask)
         weight = weights(mask, (height, width), painter.canvas(height, width)).to(device)
     if image.shape[2] == 4:
+        if start is not None:
+            raise ValueError("a picture with alpha is painted anew: it takes no start")
         return _paint_opaque(image, painter, (red, green, blue), progress, device, weight)
     target = _target(image, painter)
 
@@ -225,8 +213,7 @@ def _target(image: NDArray[np.uint8], painter: Painter) -> Tensor:
     """A picture (H, W, 3) at the size at which its strokes are found: (3, rows, columns)."""
     rows, columns = painter.canvas(*image.shape[:2])
     check_finding(rows, columns)
-    resized = torch.from_numpy(resize_image(image, rows, columns))
-    return to_float(resized.permute(2, 0, 1)).contiguous()
+    return target_of(image, (rows, columns))
 
 
 def _beside(target: Tensor, record: StrokeRecord, background: Sequence[float]) -> Painting:

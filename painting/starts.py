@@ -6,6 +6,7 @@ from torch.nn.functional import affine_grid, grid_sample
 
 from painting.drawing import draw
 from painting.environment import State
+from painting.errors import UserError
 from painting.policy import PaintingPolicy
 from painting.strokes import COLOR_DIM, Stroke
 
@@ -25,15 +26,15 @@ class ContinuedStart:
             uniform between that and 1.
 
     Raises:
-        ValueError: `rounds` is below 1, or `smallest` not in (0, 1].
+        UserError: `rounds` is below 1, or `smallest` not in (0, 1].
     """
 
     def __init__(self, rounds: int = 3, smallest: float = 0.5) -> None:
-        if rounds < 1 or not 0 < smallest <= 1:
-            raise ValueError(
-                f"rounds {rounds}, smallest {smallest}: the first is at least 1, the second above "
-                "0 and at most 1"
-            )
+        if rounds < 1:
+            raise UserError(f"agent.start.rounds={rounds} makes no sense", "give 1 or more")
+        if not 0 < smallest <= 1:
+            what = f"agent.start.smallest={smallest} makes no sense"
+            raise UserError(what, "give a share above 0 and at most 1")
         self.rounds = rounds
         self.smallest = smallest
 

@@ -73,4 +73,4 @@ def on_opaque(stroke: Stroke, strokes: Tensor, mask: Tensor) -> Tensor:
         alpha = stroke.rasterize_windows(shape, height, width, corner, bottom - top, right - left)
         on_mask = (alpha[0, 0] * mask[top:bottom, left:right]).sum()
         kept.append(bool(on_mask >= _OUTSIDE * alpha.sum()))
-    return strokes[torch.tensor(kept, device=strokes.device)]
+    return strokes[torch.tensor(kept, dtype=torch.bool, device=strokes.device)]

@@ -70,7 +70,7 @@ def paint(
 
     Raises:
         UserError: No picture can be read, a picture asked for by name cannot, the size makes no
-            sense, or an export lacks what it needs.
+            sense, an export lacks what it needs, or a video is to be painted with a mask.
     """
     exports = list((export or {}).values())
     for one in exports:
@@ -79,6 +79,8 @@ def paint(
     order = _Order(painter, size, exports, video or VideoSettings(), device, detail)
     asked_size(1, 1, size)  # an error now, not after the first painting
     files = _find(images, painter, size)
+    if mask is not None and any(is_video(path) for path in files):
+        raise UserError(f"mask={mask} is for pictures, not for videos", "leave one of them out")
     names = _folder_names(files)
     done: list[dict[str, float]] = []
     sheet: list[Sequence[Tensor]] = []

@@ -32,11 +32,12 @@ class Film(Exporter):
     """
 
     name: str
+    most_fps = 120
 
     def __init__(self, seconds: float, fps: float, hold: float, size: int) -> None:
         wanted = {
             "seconds": (seconds, seconds > 0),
-            "fps": (fps, 0 < fps <= 120),
+            "fps": (fps, 0 < fps <= self.most_fps),
             "hold": (hold, hold >= 0),
             "size": (size, 1 <= size <= 8192),
         }
@@ -60,6 +61,7 @@ class Gif(Film):
     """
 
     name = "gif"
+    most_fps = 50  # browsers show a faster one at 10 frames a second
 
     def __init__(
         self, seconds: float = 6.0, fps: float = 16.0, hold: float = 2.5, size: int = 480

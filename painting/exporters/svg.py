@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from painting.canvas import to_uint8
+from painting.errors import UserError
 from painting.exporters.base import STEM, Exporter
 from painting.images import atomic_write
 from painting.record import StrokeRecord
@@ -18,6 +19,7 @@ from painting.strokes.marks import Points, hull_angles
 
 # A byte of opacity: closer ones look the same.
 _EQUAL = 1 / 255
+_MOST_DECIMALS = 9
 
 
 class Svg(Exporter):
@@ -29,9 +31,15 @@ class Svg(Exporter):
 
     Args:
         decimals: Of coordinates in pixels.
+
+    Raises:
+        UserError: They make no sense.
     """
 
     def __init__(self, decimals: int = 2) -> None:
+        if not isinstance(decimals, int) or not 0 <= decimals <= _MOST_DECIMALS:
+            what = f"export.svg.decimals={decimals} makes no sense"
+            raise UserError(what, f"give a whole number from 0 to {_MOST_DECIMALS}")
         self.decimals = decimals
 
     def write(self, folder: Path, painting: StrokeRecord) -> Path:

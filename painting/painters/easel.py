@@ -83,7 +83,7 @@ class Easel:
 
     @torch.no_grad()
     def canvas(self, strokes: Tensor) -> Tensor:
-        """Draw strokes (N, D) as one canvas (3, n, n)."""
+        """Draw strokes (N, D) as one canvas (3, H, W)."""
         drawing = self.draw(strokes)
         tiles = torch.empty_like(drawing.canvas)
         tiles[drawing.tiling.order] = drawing.canvas

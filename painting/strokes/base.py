@@ -205,9 +205,8 @@ class Stroke(Limited, Recorded, ABC):
 
     def _check(self, shape: Tensor) -> None:
         if shape.ndim != 2 or shape.shape[1] != self.shape_dim:
-            raise ValueError(
-                f"a {self.name} shape is (N, {self.shape_dim}), not {tuple(shape.shape)}"
-            )
+            found = tuple(shape.shape)
+            raise ValueError(f"a {self.name} shape is (N, {self.shape_dim}), not {found}")
 
     @abstractmethod
     def _draw(self, shape: Tensor, frame: Frame) -> Tensor:

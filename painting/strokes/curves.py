@@ -77,7 +77,8 @@ class PenStroke(Stroke):
         start, end = shape[:, self.columns(["opacity0", "opacity1"])].unbind(1)
         shades = (end - start).abs() * (2 * length).sqrt().clamp_min(_SHADES)
         chords = (_bend(middle) / (8 * _LEAVES)).sqrt()
-        return torch.maximum(chords, shades).ceil().clamp_min(_FEWEST).long()
+        needed = torch.maximum(chords, shades).ceil().clamp_min(_FEWEST)
+        return needed.nan_to_num(_FEWEST, _FEWEST).long()  # a NaN is drawn, and found by its loss
 
     def mark(self, shape: Tensor, height: int, width: int) -> Path:
         """See `Stroke.mark`; in no more segments than its bend and its opacity need to be seen."""
@@ -118,6 +119,7 @@ _FEWEST = 8  # segments of a curve
 _SHADES = 16  # steps in which opacity goes from 0 to 1, on a short curve
 _MARK_LEAVES = 0.1  # pixels by which a chord of a mark may leave its curve
 _MARK_SHADES = 32  # steps in which opacity goes from 0 to 1 in a mark
+_NARROWEST = 1e-6  # canvas sides that P0 and P2 of a record are apart, if P1 is farther off
 _MEASURED = 32  # pieces of a curve whose chords are its length, to a thousandth
 
 
@@ -169,10 +171,13 @@ class Bezier(PenStroke):
     def from_record(self, record: Mapping[str, float]) -> Tensor:
         """The vector (S,) of a record; a control point outside the box of P0 and P2 is kept."""
         shape = super().from_record(record)
-        for axis in "xy":
-            start, end = float(record[f"{axis}0"]), float(record[f"{axis}2"])
-            inner = (float(record[f"{axis}1"]) - start) / (end - start) if end != start else 0.5
-            shape[self.parameters.index(f"{axis}1")] = inner
+        for first, axis in enumerate("xy"):
+            start, end = float(shape[first]), float(shape[first + 4])  # as they will be drawn
+            away = float(record[f"{axis}1"]) - start
+            if abs(end - start) < min(_NARROWEST, abs(away)):  # too narrow to be relative to
+                shape[first + 4] = start + _NARROWEST
+                end = float(shape[first + 4])
+            shape[first + 2] = away / (end - start) if away else 0.0
         return shape
 
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from painting.drawing import draw
 from painting.environment import PaintingEnvironment
+from painting.errors import UserError
 from painting.policy import PaintingPolicy
 from painting.renderers import AnalyticRenderer
 from painting.starts import ContinuedStart, closer, enlarged
@@ -106,7 +107,10 @@ def test_closer_strokes_are_drawn_as_the_part_of_the_whole(stroke: Stroke) -> No
     assert torch.allclose(part[1], whole[1, :, 0:16, 16:32], atol=1e-4)
 
 
-@pytest.mark.parametrize(("rounds", "smallest"), [(0, 0.5), (2, 0.0), (2, 1.1)])
-def test_nonsense_is_refused(rounds: int, smallest: float) -> None:
-    with pytest.raises(ValueError, match=f"rounds {rounds}, smallest {smallest}"):
+@pytest.mark.parametrize(
+    ("rounds", "smallest", "key"),
+    [(0, 0.5, "rounds=0"), (2, 0.0, r"smallest=0\.0"), (2, 1.1, r"smallest=1\.1")],
+)
+def test_nonsense_is_refused(rounds: int, smallest: float, key: str) -> None:
+    with pytest.raises(UserError, match=f"agent.start.{key} makes no sense"):
         ContinuedStart(rounds, smallest)

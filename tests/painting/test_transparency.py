@@ -46,6 +46,12 @@ def test_strokes_outside_are_left_out_in_order() -> None:
     circles = torch.tensor([[x, 0.5, 0.1, 1.0, x, 0, 0] for x in (0.9, 0.1, 0.51, 0.49, 0.7)])
     kept = on_opaque(Circle(), circles, mask)
     assert kept[:, 0].tolist() == pytest.approx([0.9, 0.51, 0.7])
+    assert on_opaque(Circle(), circles[:0], mask).shape == (0, 7)
+
+
+def test_going_on_from_strokes_is_for_pictures_without_alpha() -> None:
+    with pytest.raises(ValueError, match="start"):
+        paint(disc((0, 0, 0)), strokes=2, start=torch.rand(2, 13))
 
 
 @pytest.mark.parametrize("color", [(0, 0, 0), (200, 60, 30)])

@@ -39,6 +39,13 @@ def painter(**settings: int) -> OptimizePainter:
     return OptimizePainter(Circle(), **given)  # type: ignore[arg-type]
 
 
+def test_a_mask_is_not_silently_left_out(tmp_path: Path) -> None:
+    Image.fromarray(np.full((SIDE, SIDE, 3), 255, np.uint8)).save(tmp_path / "mask.png")
+    with pytest.raises(UserError, match="for pictures, not for videos"):
+        paint(painter(), clip(tmp_path / "a.mp4"), tmp_path / "run", mask=tmp_path / "mask.png")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_film_comes_back_as_it_was_written(tmp_path: Path) -> None:
     path = clip(tmp_path / "-a:b [1].mp4", frames=5, fps=8)
     read = open_video(path)

@@ -69,6 +69,12 @@ def test_settings_that_make_no_sense(film: type[Film], setting: dict[str, int]) 
         film(**setting)  # type: ignore[arg-type]
 
 
+def test_a_gif_that_browsers_would_slow_down_is_refused() -> None:
+    with pytest.raises(UserError, match=r"export\.gif\.fps=60"):
+        Gif(fps=60)
+    assert (Gif(fps=50).fps, Mp4(fps=60).fps) == (50, 60)
+
+
 def test_sizes_keep_the_aspect() -> None:
     assert fit_size(300, 600, 100) == (50, 100)
     assert fit_size(30, 60, 100) == (30, 60)

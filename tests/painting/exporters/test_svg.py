@@ -85,3 +85,9 @@ def test_a_kind_without_geometry_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"a dot stroke has no geometry .* `mark`"):
         Svg().write(tmp_path, some_painting(Dot()))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("decimals", [-1, 10, 2.5])
+def test_decimals_that_make_no_sense_are_refused(decimals: int) -> None:
+    with pytest.raises(UserError, match=r"export\.svg\.decimals"):
+        Svg(decimals)

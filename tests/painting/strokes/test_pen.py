@@ -54,3 +54,9 @@ def test_nothing_to_draw() -> None:
     assert alpha.shape == (0, 1, 8, 8)
     (gradient,) = torch.autograd.grad(alpha.sum(), empty)
     assert gradient.shape == (0, 10)
+
+
+def test_what_is_no_number_is_drawn_as_none() -> None:
+    """So that a diverged actor is told of its loss."""
+    alpha = Bezier().rasterize(torch.full((1, 10), torch.nan), H, W)
+    assert alpha.isnan().all()

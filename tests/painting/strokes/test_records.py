@@ -66,6 +66,13 @@ def test_a_control_point_outside_the_box_is_kept() -> None:
     assert BEZIER.to_record(BEZIER.from_record(record)) == pytest.approx(record)
 
 
+@pytest.mark.parametrize("end", [0.5, 0.5 + 1e-12])
+def test_a_curve_that_ends_above_its_start_is_bent(end: float) -> None:
+    record = BEZIER.to_record(torch.full((10,), 0.5)) | {"x0": 0.5, "x1": 0.9, "x2": end}
+    again = BEZIER.to_record(BEZIER.from_record(record))
+    assert again == pytest.approx(record, abs=2e-6)
+
+
 def test_a_box_without_width_has_a_control_point() -> None:
     vector = torch.tensor([0.3, 0.2, 0.9, 0.5, 0.3, 0.8, 0.1, 1.0, 0.1, 1.0])  # x2 = x0
     back = BEZIER.from_record(BEZIER.to_record(vector))
