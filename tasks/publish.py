@@ -42,7 +42,7 @@ def publish(
         shelf: Where all published weights lie.
 
     Returns:
-        Figures of the card: `psnr` on the last of `photographs`, if any.
+        Figures of the card: `psnr` with the largest of `photographs`, if any.
 
     Raises:
         UserError: There is not one finished run, it was trained on something else or on something
