@@ -120,6 +120,14 @@ def test_a_painter_that_starts_anew_is_refused(tmp_path: Path) -> None:
     assert AgentOptimizePainter.refines
 
 
+def test_a_mask_is_for_pictures(tmp_path: Path) -> None:
+    video, mask = clip(tmp_path / "a.mp4", 2), tmp_path / "mask.png"
+    Image.fromarray(frame(0)).save(mask)
+    with pytest.raises(UserError, match="mask is for pictures"):
+        paint(painter(steps=1), [video, mask], tmp_path / "out", mask=mask)
+    assert not (tmp_path / "out").exists()
+
+
 def test_without_ffmpeg_only_videos_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
