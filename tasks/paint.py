@@ -78,9 +78,7 @@ def paint(
     detail = None if mask is None else read_image(mask)
     order = _Order(painter, size, exports, video or VideoSettings(), device, detail)
     asked_size(1, 1, size)  # an error now, not after the first painting
-    files = _find(images, painter, size)
-    if mask is not None and any(is_video(path) for path in files):
-        raise UserError(f"mask={mask} is for pictures, not for videos", "leave one of them out")
+    files = _find(images, order)
     names = _folder_names(files)
     done: list[dict[str, float]] = []
     sheet: list[Sequence[Tensor]] = []
@@ -144,7 +142,7 @@ def _paint_file(
     return [painted.measures()], painted
 
 
-def _find(images: Source | None, painter: Painter, size: int | None) -> list[Path]:
+def _find(images: Source | None, order: _Order) -> list[Path]:
     """The pictures and videos, each once; one that was asked for by name must be readable."""
     if images is None:
         raise UserError("image is not set", "give image=FILE, a folder, a glob or a list of them")
@@ -154,10 +152,13 @@ def _find(images: Source | None, painter: Painter, size: int | None) -> list[Pat
         if not more and first in (Path(source), Path(source).expanduser()):
             if is_video(first):
                 open_video(first)
-                painter.following(1)
+                order.painter.following(1)
             else:
-                _check_memory(read_picture(first), size)
-    return find_images(sources)
+                _check_memory(read_picture(first), order.size)
+    files = find_images(sources)
+    if order.mask is not None and any(map(is_video, files)):
+        raise UserError("mask is for pictures, and there is a video", "leave one of them out")
+    return files
 
 
 def _check_memory(image: NDArray[np.uint8], size: int | None) -> None:

@@ -9,18 +9,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from datamodules import ImageDataModule
 from datamodules.photos import held_out_photographs
-from painting.canvas import to_float
-from painting.drawing import draw
 from painting.errors import UserError
 from painting.images import read_image, resize_image
+from painting.measuring import measure
 from painting.painters import AgentPainter
 from painting.policy import PaintingPolicy
-from painting.rewards import l2_distance
 from painting.weights import FOLDER
 from tasks.comparison.runs import Run, read_run
 from tasks.publish_card import write_card
@@ -31,8 +28,8 @@ CARD = "README.md"
 
 
 def publish(
-    runs: Sequence[str], name: str, datamodule: ImageDataModule, photographs: Sequence[int],
-    folder: Path, shelf: Path = FOLDER,
+    runs: str | Sequence[str], name: str, datamodule: ImageDataModule,
+    photographs: Sequence[int] = (), shelf: Path = FOLDER,
 ) -> dict[str, Any]:  # fmt: skip
     """Put a run's agent where its name finds it: 16-bit weights, a card, and checksums.
 
@@ -42,11 +39,10 @@ def publish(
         datamodule: What the run was trained on; it says under which terms.
         photographs: Numbers of strokes with which the photographs that no weights of this project
             were trained on are painted, for the card; none for an agent that is not for them.
-        folder: The run folder of this task, to which nothing is written.
         shelf: Where all published weights lie.
 
     Returns:
-        Figures of the card: `psnr` on the last of `photographs`, if any.
+        Figures of the card: `psnr` with the largest of `photographs`, if any.
 
     Raises:
         UserError: There is not one finished run, it was trained on something else or on something
@@ -64,7 +60,8 @@ def publish(
     return {"images": len(held_out_photographs()) if figures else 0, **psnr}
 
 
-def _checked(runs: Sequence[str], name: str, datamodule: ImageDataModule) -> Run:
+def _checked(runs: str | Sequence[str], name: str, datamodule: ImageDataModule) -> Run:
+    runs = [runs] if isinstance(runs, str) else runs
     if len(runs) != 1:
         raise UserError(f"runs names {len(runs)} folders", "give one run of task=train")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
@@ -96,18 +93,10 @@ def photograph_figures(policy: PaintingPolicy, strokes: int) -> dict[str, float]
     """PSNR in dB of each held-out photograph, squashed to 128 x 128, painted by the agent."""
     painter = AgentPainter(policy, strokes)
     found = {}
-    rows, columns = painter.canvas(_SIZE, _SIZE)
     for path in tqdm(held_out_photographs(), desc=f"painting with {strokes} strokes", leave=False):
         image = resize_image(read_image(path), _SIZE, _SIZE)
-        found_strokes = painter.paint(_as_target(resize_image(image, rows, columns))[0])
-        canvas = draw(painter.stroke, found_strokes[None], _SIZE, _SIZE, painter.background)
-        found[path.stem] = float(-10 * l2_distance(canvas, _as_target(image)).log10())
+        found[path.stem] = measure(painter, image, (_SIZE, _SIZE)).nearness.psnr
     return found
-
-
-def _as_target(image: NDArray[np.uint8]) -> torch.Tensor:
-    """(H, W, 3) uint8 as (1, 3, H, W) in [0, 1]."""
-    return to_float(torch.from_numpy(image)).permute(2, 0, 1)[None].contiguous()
 
 
 def machine() -> str:

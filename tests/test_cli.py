@@ -50,6 +50,7 @@ BAD_INPUT = {
     "run folder without one": (["task=train", "resume=."], ["checkpoints/last.ckpt"]),
     "no image": (["task=paint"], ["image is not given", "image="]),
     "empty image": (["task=paint", "image="], ["image is not given", "image="]),
+    "no record": (["task=render"], ["record is not given", "record="]),
     "no agent": (["task=evaluate"], ["agent.weights is not given", "agent.weights="]),
     "sweep": (["-m", "task=train", "strokes=5,0"], ["strokes is 0"]),
 }

@@ -152,3 +152,5 @@ def test_help_shows_tasks_choices_and_knobs() -> None:
     for knob in ("canvas.size=128", "strokes", "bundle=5", "data.root", "resume", "updates"):
         assert any(line.startswith((f"  {knob} ", f"  {knob}=")) for line in text.splitlines())
     assert "stroke=bezier*" in text
+    assert "  export=gif*" in text
+    assert "  schedule@KEY=constant" in text

@@ -12,8 +12,8 @@ from hydra_plugins.impasto.composing import CONFIG_NAME, choices, groups
 _GROUP_KNOBS = {
     "data.root": "folder with the data set in its original layout; only ever read",
     "data.cache": "where downloads and prepared images go (data/)",
-    "renderer.weights": "an exported renderer/ folder or a run folder",
-    "agent.weights": "an exported agent/ folder or a run folder, for evaluate and paint",
+    "renderer.weights": "an exported renderer/ folder, a run folder, or a name (docs/weights.md)",
+    "agent.weights": "the same of an agent/, for evaluate and paint: photos comes with the project",
     "hydra.run.dir": "the run folder (outputs/TASK/DATE_TIME)",
 }
 _WIDTH = 28
@@ -33,7 +33,7 @@ def help_text(conf: Path) -> str:
 
 def _lines(conf: Path) -> Iterator[str]:
     text = (conf / f"{CONFIG_NAME}.yaml").read_text(encoding="utf-8")
-    defaults = dict(re.findall(r"^  - (\w+): (\w+)", text, re.MULTILINE))
+    defaults = dict(re.findall(r"^  - (\w+): \[?(\w+)", text, re.MULTILINE))
     yield "TASKS"
     for task in choices(conf, "task"):
         yield _row(f"task={task}", describe(conf / "task" / f"{task}.yaml"))

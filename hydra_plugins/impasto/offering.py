@@ -6,7 +6,7 @@ command line says about the choice that it makes counts for that one. Beside `_e
 
 - ``given: {opaque: stroke.opaque}``: `build(opaque=…)` sets that key.
 - ``also: {agent.weights: [a, b]}``: a choice that depends on the key is there once for the value
-  that the run has, unless that is null, and once for each of these.
+  that the run has, unless that is null, and once for each of these; one alone needs no brackets.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -102,9 +102,10 @@ class _Choice:
         cfg, node = self._resolved({**self.changes, **changes})
         return self.build(node, cfg)
 
-    def variants(self, also: Mapping[str, list[object]]) -> Iterator[tuple[str, "_Choice"]]:
+    def variants(self, also: Mapping[str, Any]) -> Iterator[tuple[str, "_Choice"]]:
         """This choice by its label; several where it depends on a key that has several values."""
-        for key, values in also.items():
+        for key, named in also.items():
+            values = [named] if isinstance(named, str) else named or []
             low, high = (self._resolved({key: value})[1] for value in _UNLIKE)
             if low != high:
                 present = OmegaConf.select(self.cfg, key)

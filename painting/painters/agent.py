@@ -64,7 +64,7 @@ class AgentPainter(Painter):
         if weights is None:
             raise UserError(
                 "agent.weights is not set: painter=agent needs a trained agent",
-                "give agent.weights=FOLDER of a training run, or use painter=optimize",
+                "give agent.weights=photos or FOLDER of a training run, or use painter=optimize",
             )
         policy = PaintingPolicy.load(weights)
         asked = {

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from painting.strokes.base import Frame, Stroke
 from painting.strokes.coverage import THINNEST
+from painting.strokes.frame import Windows
 from painting.strokes.marks import Path
-from painting.strokes.pen import Windows, pen_alpha, pen_touches
+from painting.strokes.pen import pen_alpha, pen_touches
 
 
 class PenStroke(Stroke):

@@ -49,6 +49,23 @@ class Frame:
         return 2 * radius_pixels(length, self.height, self.width)
 
 
+@dataclass(frozen=True)
+class Windows:
+    """The parts of a canvas to draw, all of one size: window r shows the stroke owner[r].
+
+    Attributes:
+        rows: Rows of every window, H.
+        columns: Columns of every window, W.
+        owner: (R,) int64; None is every stroke once, R = N.
+        corner: (R, 2), x and y of the upper left corners, whole pixels; None is 0.
+    """
+
+    rows: int
+    columns: int
+    owner: Tensor | None = None
+    corner: Tensor | None = None
+
+
 def radius_pixels(radius: Tensor, height: int, width: int) -> Tensor:
     """Radii in [0, 1] as pixels: (1 + 64 r) / 256 of the shorter side (Algorithm 1 at n = 128)."""
     return (_RADIUS_LEAST + _RADIUS_RANGE * radius) * min(height, width)

@@ -3,7 +3,6 @@
 Shapes: N strokes, M segments, H rows, W columns, P pixels on an edge. Lengths are pixels.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,25 +10,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from painting.strokes.coverage import THINNEST, in_chunks, pixel_centers
+from painting.strokes.frame import Windows
 
 _FAR = 1e9
-
-
-@dataclass(frozen=True)
-class Windows:
-    """The parts of a canvas to draw, all of one size: window r shows the stroke owner[r].
-
-    Attributes:
-        rows: Rows of every window, H.
-        columns: Columns of every window, W.
-        owner: (R,) int64; None is every stroke once, R = N.
-        corner: (R, 2), x and y of the upper left corners, whole pixels; None is 0.
-    """
-
-    rows: int
-    columns: int
-    owner: Tensor | None = None
-    corner: Tensor | None = None
 
 
 def pen_alpha(

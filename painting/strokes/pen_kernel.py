@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from painting.strokes import pen_loops
-from painting.strokes.pen import Windows
+from painting.strokes.frame import Windows
 from painting.strokes.pen_loops import Array
 
 _PIXELS = 2**14  # of these at least for each thread: starting one costs some microseconds

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from painting.canvas import to_array
 from painting.painters import Painter, Sketch
 from painting.painters.easel import TILE, Easel
-from painting.painting import paint
+from painting.painting import Unfinished, paint
 from painting.record import StrokeRecord
 from painting.sizes import fit_size
 
 _SKETCH = 256  # pixels on the longer side, at most, of a painting that is on its way
 
 
-class _Stopped(Exception):
-    """The painter is to stop: raised where it reports."""
+class _Stopped(KeyboardInterrupt):
+    """The painter is to stop: raised where it reports, and to `paint` the same as Ctrl-C."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,9 @@ class Work:
                 self._image, painter=self._painter, progress=self._report, device=self._device
             )
             self._found = done.record, done.psnr
-        except _Stopped:
-            self._found = self._so_far()
+        except Unfinished as stop:
+            so_far = stop.painting
+            self._found = (so_far.record, so_far.psnr) if len(so_far.record.strokes) else None
         except BaseException as error:  # handed on by `result`
             self._error = error
         finally:
@@ -125,13 +126,3 @@ class Work:
         self._sketch = sketch
         if self._stop.is_set():
             raise _Stopped
-
-    def _so_far(self) -> tuple[StrokeRecord, float] | None:
-        sketch = self._sketch
-        if sketch is None or len(sketch.free) == 0:
-            return None
-        height, width = self._image.shape[:2]
-        red, green, blue = self._painter.background
-        strokes = sketch.strokes().cpu()
-        record = StrokeRecord(sketch.stroke, strokes, width, height, (red, green, blue))
-        return record, sketch.psnr

@@ -28,7 +28,7 @@ call:
   painters:
     _every_: painter
     given: {stroke: stroke, strokes: strokes}
-    also: {agent.weights: [AGENTS]}
+    also: {agent.weights: AGENTS}
   kinds:
     _every_: stroke
     given: {opaque: stroke.opaque}
@@ -53,7 +53,7 @@ def offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_main: RunMain) 
     module.take = lambda **given: seen.update(given) or {}  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "offering_task", module)
 
-    def offered(*overrides: str, agents: str = "") -> Offers:
+    def offered(*overrides: str, agents: str = "[]") -> Offers:
         (conf / "task" / "offering.yaml").write_text(TASK.replace("AGENTS", agents))
         search = f"hydra.searchpath=[file://{conf}]"
         done = run_main("task=offering", search, "trainer=cpu", "hydra.run.dir=out", *overrides)
@@ -90,13 +90,19 @@ def test_no_agent_no_painter_of_one(offered: Any) -> None:
     assert list(offered()["painters"]) == ["optimize"]
 
 
+def test_a_single_agent_needs_no_brackets(offered: Any) -> None:
+    names = ["agent (me)", "agent+optimize (me)", "optimize"]
+    assert list(offered(agents="me")["painters"]) == names
+    assert list(offered(agents="null")["painters"]) == ["optimize"]
+
+
 def test_one_painter_for_each_agent(offered: Any, tmp_path: Path) -> None:
     renderer = AnalyticRenderer(Circle(), 16)
     environment = PaintingEnvironment(renderer, 4, 2, (0.0, 0.0, 0.0))
     torch.manual_seed(0)
     actor = ResNet(OBSERVATION_CHANNELS, 14, blocks=(1,), width=4)
     PaintingPolicy(actor, environment).save(tmp_path / "mine")
-    seen = offered("agent.weights=mine", agents="nobody, mine")
+    seen = offered("agent.weights=mine", agents="[nobody, mine]")
     names = ["agent (mine)", "agent (nobody)", "agent+optimize (mine)", "agent+optimize (nobody)"]
     assert list(seen["painters"]) == [*names, "optimize"]
     painter = seen["painters"]["agent+optimize (mine)"].build(stroke=Line(), strokes=3)

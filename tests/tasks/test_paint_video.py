@@ -39,13 +39,6 @@ def painter(**settings: int) -> OptimizePainter:
     return OptimizePainter(Circle(), **given)  # type: ignore[arg-type]
 
 
-def test_a_mask_is_not_silently_left_out(tmp_path: Path) -> None:
-    Image.fromarray(np.full((SIDE, SIDE, 3), 255, np.uint8)).save(tmp_path / "mask.png")
-    with pytest.raises(UserError, match="for pictures, not for videos"):
-        paint(painter(), clip(tmp_path / "a.mp4"), tmp_path / "run", mask=tmp_path / "mask.png")
-    assert not (tmp_path / "run").exists()
-
-
 def test_a_film_comes_back_as_it_was_written(tmp_path: Path) -> None:
     path = clip(tmp_path / "-a:b [1].mp4", frames=5, fps=8)
     read = open_video(path)
@@ -125,6 +118,14 @@ def test_a_painter_that_starts_anew_is_refused(tmp_path: Path) -> None:
         paint(CirclePainter(), clip(tmp_path / "a.mp4", frames=1), tmp_path / "run")
     assert not (tmp_path / "run").exists()
     assert AgentOptimizePainter.refines
+
+
+def test_a_mask_is_for_pictures(tmp_path: Path) -> None:
+    video, mask = clip(tmp_path / "a.mp4", 2), tmp_path / "mask.png"
+    Image.fromarray(frame(0)).save(mask)
+    with pytest.raises(UserError, match="mask is for pictures"):
+        paint(painter(steps=1), [video, mask], tmp_path / "out", mask=mask)
+    assert not (tmp_path / "out").exists()
 
 
 def test_without_ffmpeg_only_videos_are_refused(

@@ -53,7 +53,7 @@ def test_publishes_what_the_run_left(tmp_path: Path) -> None:
     run, policy = make_run(tmp_path / "run")
     shelf = tmp_path / "shelf"
     shelf.mkdir()
-    assert publish([run], "mine", digits(), [], tmp_path, shelf) == {"images": 0}
+    assert publish([run], "mine", digits(), [], shelf) == {"images": 0}
     published = PaintingPolicy.load(shelf / "mine").state_dict()
     for name, value in policy.state_dict().items():
         expected = value.half().float() if value.is_floating_point() else value
@@ -82,7 +82,7 @@ def test_photographs_are_painted_by_the_rounded_agent(
     run, _ = make_run(tmp_path / "run")
     two = module.held_out_photographs()[1:3]
     monkeypatch.setattr(module, "held_out_photographs", lambda: two)
-    result = publish([run], "mine", digits(), [1, 3], tmp_path, tmp_path)
+    result = publish([run], "mine", digits(), [1, 3], tmp_path)
     figures = {n: photograph_figures(PaintingPolicy.load(tmp_path / "mine"), n) for n in (1, 3)}
     assert list(figures[3]) == ["chelsea", "coffee"]
     mean = sum(figures[3].values()) / 2
@@ -114,13 +114,15 @@ def test_what_may_not_be_published(
 ) -> None:
     run, _ = make_run(tmp_path / "run", **changes)
     with pytest.raises(UserError, match=message):
-        publish([run], name, data(), [], tmp_path, tmp_path)
+        publish([run], name, data(), [], tmp_path)
     assert not (tmp_path / "mine").exists()
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="runs: a is not a finished run"):
+        publish("a", "mine", digits(), [], tmp_path)  # a name alone is one folder
     with pytest.raises(UserError, match="runs names 2 folders"):
-        publish(["a", "b"], "mine", digits(), [], tmp_path, tmp_path)
+        publish(["a", "b"], "mine", digits(), [], tmp_path)
 
 
 def test_the_machine_is_a_class_and_no_name() -> None:

@@ -47,7 +47,10 @@ def test_stopping_keeps_what_is_painted() -> None:
     found = work.result()
     assert found is not None
     record, psnr = found
-    assert (len(record.strokes), psnr) == (4, 14.0)  # the step that it was in was done
+    assert len(record.strokes) == 4  # the step that it was in was done
+    canvas = draw_picture(record.stroke, record.strokes, 8, 16, (0, 0, 0)) / 255
+    measured = -10 * np.log10(np.square(canvas - IMAGE[:8, :16] / 255).mean())
+    assert psnr == pytest.approx(measured, abs=0.02)  # not what the painter said on its way, 14
     assert (record.width, record.height, record.background) == (60, 30, (0.0, 0.0, 0.0))
 
 
