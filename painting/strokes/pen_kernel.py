@@ -31,6 +31,9 @@ def draw(segments: Tensor, opacity: Tensor, count: Tensor, windows: Windows) -> 
     alpha = segments.new_zeros(len(owner), windows.rows, windows.columns)
     inputs = _arrays(segments, opacity, count, owner, corner)
     _in_threads(pen_loops.draw, _even_shares(alpha), *inputs, alpha.numpy())
+    broken = ~segments.isfinite().flatten(1).all(1)
+    if broken.any():  # they reach no pixel; a network that diverges must not go unseen
+        alpha[broken[owner]] = torch.nan
     return alpha
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from painting.decoding import decode_image
+from painting.decoding import decode_picture
 from painting.errors import UserError
 
 _MEGA = 1_000_000
@@ -45,8 +45,9 @@ class Limits:
 
 
 def read_upload(path: str | Path, limits: Limits) -> NDArray[np.uint8]:
-    """Read a picture that somebody dropped, unless it is too large: (H, W, 3) uint8, RGB.
+    """Read a picture that somebody dropped, unless it is too large.
 
+    (H, W, 3) uint8, RGB; (H, W, 4) with alpha if there is a pixel that is not opaque.
     A small file can hold a huge picture, so its size is looked up before it is decoded. In errors
     the file has its own name, without the folder it was put into.
 
@@ -69,7 +70,7 @@ def read_upload(path: str | Path, limits: Limits) -> NDArray[np.uint8]:
         raise UserError(f"{path.name} has far too many pixels", todo) from error
     if width * height > limits.megapixels * _MEGA:
         raise UserError(f"{path.name} has {width} × {height} pixels", todo)
-    return decode_image(data, path.name)
+    return decode_picture(data, path.name)
 
 
 def _size(data: bytes) -> tuple[int, int]:
@@ -81,5 +82,5 @@ def _size(data: bytes) -> tuple[int, int]:
                 return picture.size
     except Image.DecompressionBombError:
         raise
-    except Exception:  # whatever it is, `decode_image` says so
+    except Exception:  # whatever it is, `decode_picture` says so
         return 0, 0

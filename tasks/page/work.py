@@ -40,7 +40,7 @@ class Work:
     """Paints a picture in a thread of its own.
 
     Args:
-        image: (H, W, 3) uint8, RGB.
+        image: (H, W, 3) uint8, RGB, or (H, W, 4) with alpha.
         painter: Finds the strokes.
         device: Where to paint.
     """
@@ -67,7 +67,10 @@ class Work:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait for the end, at most so long; whether it has come."""
-        return self._over.wait(seconds)
+        over = self._over.wait(seconds)
+        if over:
+            self._thread.join()  # nothing but its last line is left to do
+        return over
 
     @property
     def stopped(self) -> bool:

@@ -47,6 +47,15 @@ def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=True))
 
 
+@pytest.mark.parametrize("column", range(10))
+def test_a_number_that_is_none_is_seen(column: int) -> None:
+    shape = Bezier().sample(3, torch.Generator().manual_seed(0))
+    shape[1, column] = torch.nan
+    alpha = Bezier().rasterize(shape, H, W)
+    assert alpha[1].isnan().any()
+    assert alpha[[0, 2]].isfinite().all()
+
+
 def test_nothing_to_draw() -> None:
     empty = torch.empty(0, 10, requires_grad=True)
     corner, owner = torch.empty(0, 2), torch.empty(0, dtype=torch.int64)

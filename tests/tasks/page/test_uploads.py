@@ -19,6 +19,15 @@ def test_a_picture_is_read(tmp_path: Path) -> None:
     assert np.array_equal(read_upload(tmp_path / "a.png", LIMITS), image)
 
 
+def test_what_is_transparent_stays_so(tmp_path: Path) -> None:
+    image = np.full((50, 60, 4), (10, 200, 30, 255), dtype=np.uint8)
+    image[:, :20, 3] = 0
+    Image.fromarray(image).save(tmp_path / "a.png")
+    read = read_upload(tmp_path / "a.png", LIMITS)
+    assert read.shape == (50, 60, 4)
+    assert np.array_equal(read[..., 3], image[..., 3])
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [

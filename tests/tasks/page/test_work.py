@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from painting.errors import UserError
-from painting.painters import Progress, Sketch
+from painting.painters import OptimizePainter, Progress, Sketch
 from painting.picture import draw_picture
+from painting.strokes import Circle
 from tasks.page import work as module
 from tasks.page.work import Work
 from tests.tasks.page.painters import BrokenPainter, GrowingPainter
@@ -34,6 +35,22 @@ def test_it_is_seen_growing_and_ends_with_the_painting() -> None:
     two = draw_picture(record.stroke, record.strokes[:2], 8, 16, (0, 0, 0))
     assert np.abs(seen.astype(int) - two).max() <= 1  # what was seen then, at the painter's size
     assert psnr > 0
+
+
+def test_what_is_transparent_is_not_painted() -> None:
+    image = np.dstack([IMAGE, np.full((30, 60), 255, np.uint8)])
+    image[:, :30, 3] = 0
+    work = Work(image, OptimizePainter(Circle(), 6, work_size=32, steps=4, tries=4, moves=0))
+    work.start()
+    assert work.wait(60)
+    found = work.result()
+    assert found is not None
+    assert found[0].background is None
+    picture = draw_picture(found[0].stroke, found[0].strokes, 30, 60, None)
+    assert picture[:, 40:, 3].mean() > 2 * picture[:, :20, 3].mean()
+    seen = work.look()
+    assert seen is not None
+    assert seen.shape[2] == 3
 
 
 def test_stopping_keeps_what_is_painted() -> None:
