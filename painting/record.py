@@ -49,6 +49,11 @@ class StrokeRecord:
     height: int
     background: tuple[float, float, float] | None
 
+    @property
+    def ground(self) -> tuple[float, float, float]:
+        """The background where nothing can be transparent: black takes its place."""
+        return self.background or (0.0, 0.0, 0.0)
+
 
 def write_record(path: str | Path, record: StrokeRecord) -> None:
     """Write `strokes.json`, atomically, in full float32 precision.

@@ -11,7 +11,6 @@ from painting.canvas import to_array
 from painting.picture import blank, lay
 from painting.record import StrokeRecord
 
-_BLACK = (0.0, 0.0, 0.0)  # under a transparent painting
 _KEPT_BYTES = 96_000_000
 _LEAST = 8  # strokes between two canvases that are kept: fewer are drawn in no time
 
@@ -38,8 +37,7 @@ class States:
         self.every = max(_LEAST, -(-count // most))
         shapes = self._strokes[:, : painting.stroke.shape_dim]
         self._boxes = painting.stroke.bounds(shapes, height, width).tolist()
-        background = painting.background or _BLACK
-        self._kept: list[Tensor] = [blank(height, width, background, self._strokes)]
+        self._kept: list[Tensor] = [blank(height, width, painting.ground, self._strokes)]
         self._lock = threading.Lock()
 
     def __len__(self) -> int:

@@ -15,8 +15,6 @@ from painting.record import StrokeRecord
 from painting.sizes import fit_size
 from painting.video import check_ffmpeg, write_video
 
-_BLACK = (0.0, 0.0, 0.0)  # under a transparent painting: films have no transparency
-
 
 class Film(Exporter):
     """What the two kinds of film share.
@@ -50,8 +48,7 @@ class Film(Exporter):
         """The blank canvas, states at equal distances, and the finished painting: (H, W, 3)."""
         height, width = fit_size(painting.height, painting.width, self.size)
         count = max(2, round(self.seconds * self.fps))
-        background = painting.background or _BLACK
-        return draw_frames(painting.stroke, painting.strokes, height, width, background, count)
+        return draw_frames(painting.stroke, painting.strokes, height, width, painting.ground, count)
 
 
 class Gif(Film):

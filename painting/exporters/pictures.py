@@ -9,8 +9,6 @@ from painting.palette import pixelate
 from painting.picture import draw_picture
 from painting.record import StrokeRecord
 
-_BLACK = (0.0, 0.0, 0.0)
-
 
 class Png(Exporter):
     """`painting.png`, with an alpha channel where the painting's background is transparent."""
@@ -50,9 +48,8 @@ class PixelArt(Exporter):
         """See `Exporter.write`."""
         stroke = painting.stroke
         picture = draw_picture(
-            stroke, painting.strokes, painting.height, painting.width,
-            painting.background or _BLACK,
-        )  # fmt: skip
+            stroke, painting.strokes, painting.height, painting.width, painting.ground
+        )
         grid = stroke.options().get("grid", self.grid)
         path = folder / "pixel.png"
         write_png(path, pixelate(picture, grid, stroke.palette or self.colors))
