@@ -3,12 +3,20 @@
 Shapes: B batch, K strokes of a bundle, H rows, W columns. RGB floats in [0, 1].
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+_LEAST_L2 = 1e-10  # a perfect canvas has an infinite PSNR, of which no mean can be taken
+
+
+def decibels(l2: float | Tensor) -> float:
+    """Peak signal to noise ratio of a mean squared error: -10 log10 L2 dB; 100 at most."""
+    return -10 * math.log10(max(float(l2), _LEAST_L2))
 
 
 def blank_canvas(

@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from painting.canvas import to_float
+from painting.canvas import decibels, to_float
 from painting.images import resize_image
 from painting.memory_peak import MemoryPeak
 from painting.networks.lpips import Lpips
 from painting.painters import Painter, Progress
 from painting.picture import draw_canvas
 
-_LEAST_L2 = 1e-10  # a perfect canvas has an infinite PSNR, of which no mean can be taken
 _LOOKS = 0.05  # seconds between two looks at the process's memory
 
 
@@ -41,7 +40,7 @@ class Nearness:
     @property
     def psnr(self) -> float:
         """Peak signal to noise ratio, -10 log10 L2 dB; 100 at most."""
-        return float(-10 * np.log10(max(self.l2, _LEAST_L2)))
+        return decibels(self.l2)
 
     @cached_property
     def ssim(self) -> float:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from painting.canvas import decibels
 from painting.errors import UserError
 from painting.painters.base import Painter, Progress, Sketch
 from painting.painters.easel import Easel
@@ -105,8 +106,7 @@ class AgentPainter(Painter):
             strokes = torch.cat([strokes, self._chosen(easel, strokes, new, side)])
             error = (easel.canvas(strokes) - target).square().mean(0)  # (H, W)
             if progress is not None:
-                psnr = float(-10 * error.mean().clamp_min(1e-10).log10())
-                progress(Sketch(len(strokes), psnr, self._free, strokes))
+                progress(Sketch(len(strokes), decibels(error.mean()), self._free, strokes))
             side = max(self.policy.canvas_size, side // 2)
             passes = (self.strokes - len(strokes)) // self.policy.environment.strokes
             if weight is not None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from painting.canvas import blank_canvas
+from painting.canvas import blank_canvas, decibels
 from painting.painters.fitting import fit_colors, stroke_worth
 from painting.painters.tiles import (
     Tiling,
@@ -45,8 +45,7 @@ class Drawing:
     @property
     def psnr(self) -> float:
         """Peak signal to noise ratio, of all pixels alike, dB."""
-        l2 = functional.mse_loss(self.canvas.detach(), self.target)
-        return float(-10 * l2.clamp_min(1e-10).log10())
+        return decibels(functional.mse_loss(self.canvas.detach(), self.target))
 
 
 class Easel:
