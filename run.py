@@ -4,50 +4,42 @@ It composes the config, checks it, builds the objects, calls the task, and leave
 """
 
 import argparse
-import logging
 import os
 import sys
-import time
-import traceback
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from hydra_plugins.impasto.alternatives import settle
 from hydra_plugins.impasto.arguments import quote, quote_paths, verbatim_keys
-from hydra_plugins.impasto.building import build_call, pick_device
 from hydra_plugins.impasto.checks import check, select
 from hydra_plugins.impasto.command import as_arguments, asks_for_help, short_help
-from hydra_plugins.impasto.composing import CONFIG_NAME, compose_jobs
+from hydra_plugins.impasto.composing import CONF, CONFIG_NAME, compose_jobs
 from hydra_plugins.impasto.help import help_text
-from hydra_plugins.impasto.outcomes import (
-    JobFailed,
-    Outcome,
-    outcome_before_job,
-    outcome_of,
-    terminable,
-)
-from hydra_plugins.impasto.quiet import quieten
-from hydra_plugins.impasto.resuming import Resumption, find_checkpoint, find_resumable, locked
-from hydra_plugins.impasto.summary import SUMMARY, git_commit, write_summary
+from hydra_plugins.impasto.jobs import job, nothing_left, report
+from hydra_plugins.impasto.outcomes import JobFailed, outcome_before_job
+from hydra_plugins.impasto.resuming import Resumption, find_checkpoint, find_resumable
 from hydra_plugins.impasto.sweeping import report_sweep
 from painting.errors import UserError
-from painting.memory_peak import MemoryPeak
 from tasks.run_folder import command
 
-ROOT = Path(__file__).resolve().parent
-CONF = ROOT / "conf"
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
-def main() -> None:
-    """Run what the command line asks for, and exit with its code."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run what the command line asks for, and exit with its code.
+
+    Args:
+        argv: The arguments without the program's name; None takes the command line's.
+    """
+    if argv is not None:
+        sys.argv[1:] = argv
     arguments = sys.argv[1:]
     if "-h" in arguments or "--help" in arguments:
         print(help_text(CONF))
@@ -61,7 +53,8 @@ def main() -> None:
         # Hydra then hands every exception on, so that there is one place that reports them.
         os.environ[_FULL_ERROR] = "1"
         decorate = hydra.main(version_base="1.3", config_path=str(CONF), config_name=CONFIG_NAME)
-        decorate(lambda cfg: job(cfg, show_traceback))()
+        # Not a lambda: launchers hand the function to other processes by its name.
+        decorate(partial(job, show_traceback=show_traceback))()
     except JobFailed as failure:  # Hydra then says nothing of the sweep's end
         report_sweep(failure.sweep)
         sys.exit(failure.code)
@@ -108,7 +101,7 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
     if found is None:
         print("no run with this config to go on with: starting a new one")
         return quoted
-    if _nothing_left(found):
+    if nothing_left(found):
         return None
     there = (f"hydra.run.dir={quote(str(found.folder))}", f"resume={quote(str(found.checkpoint))}")
     return [*(w for w in quoted if not w.startswith(("resume=", "hydra.run.dir="))), *there]
@@ -132,120 +125,6 @@ def _find_beside(cfg: DictConfig) -> Resumption | None:
         return find_resumable(Path(str(select(cfg, "hydra.run.dir"))), cfg)
     finally:
         HydraConfig.instance().cfg = None
-
-
-def _nothing_left(found: Resumption) -> bool:
-    if found.complete:
-        print(f"{found.folder} is finished; nothing to do (updates=NUMBER would go on with it)")
-    else:
-        print(f"going on in {found.folder}")
-    return found.complete
-
-
-def job(cfg: DictConfig, show_traceback: bool) -> dict[str, object]:
-    """Run one job, single or of a sweep, in the folder that Hydra made for it.
-
-    Returns:
-        What the task returned.
-
-    Raises:
-        SystemExit: If it didn't finish.
-        JobFailed: The same in a sweep, whose other jobs go on unless it was interrupted.
-    """
-    hydra_cfg = HydraConfig.get()
-    sweep = hydra_cfg.mode == RunMode.MULTIRUN
-    folder = Path(hydra_cfg.runtime.output_dir)
-    if cfg.resume == "auto":  # a single run has looked already, before its folder was made
-        found = find_resumable(folder, cfg, alone=False) if sweep else None
-        if found is not None and _nothing_left(found):
-            return {}
-        cfg.resume = None if found is None else str(found.checkpoint)
-    outcome = execute(cfg, folder)
-    if outcome.code == 0:
-        return dict(outcome.result)
-    overrides = list(hydra_cfg.overrides.task)
-    label = f"job {hydra_cfg.job.num} ({' '.join(overrides)}): " if sweep else ""
-    report(outcome, show_traceback, label)
-    logging.getLogger("impasto.file").error("%s\n%s", outcome.message, _details(outcome))
-    if outcome.checkpoint:
-        kept = [word for word in overrides if not word.startswith("resume=")]
-        print(f"to go on: {command([*kept, f'resume={outcome.checkpoint}'])}", file=sys.stderr)
-    if sweep and outcome.status != "interrupted":
-        raise JobFailed(outcome.code, Path(hydra_cfg.sweep.dir))
-    raise SystemExit(outcome.code)
-
-
-def execute(cfg: DictConfig, folder: Path) -> Outcome:
-    """Perform the task and write its summary, however it ends."""
-    if os.environ.get("LOCAL_RANK", "0") != "0":  # a helper process that Lightning started
-        return Outcome("finished", result=perform(cfg, folder, {}))
-    started = time.monotonic()
-    facts: dict[str, object] = {"device": None, "strokes": None}
-    with terminable(), MemoryPeak() as memory:
-        try:
-            with locked(folder):
-                (folder / SUMMARY).unlink(missing_ok=True)
-                result = perform(cfg, folder, facts)
-            status = str(result.get("status", "finished"))
-            outcome = Outcome(status, result=result)
-        except BaseException as error:  # whatever it is, the summary says so
-            outcome = outcome_of(error)
-        choices: dict[str, str] = HydraConfig.get().runtime.choices
-        summary = {
-            "task": choices["task"],
-            "experiment": choices["experiment"],
-            "status": outcome.status,
-            "seed": cfg.seed,
-            "seconds": round(time.monotonic() - started, 3),
-            **facts,
-            **outcome.result,
-            "peak_memory_mb": round(memory.megabytes, 1),
-            "git_commit": git_commit(ROOT),
-        }
-        write_summary(folder, summary)
-    return outcome
-
-
-def perform(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str, object]:
-    """Check the config, build the objects from it, and call the task with them.
-
-    Args:
-        cfg: The composed config.
-        folder: The run folder.
-        facts: What becomes known on the way, for the summary; filled in.
-
-    Returns:
-        What the task returned.
-    """
-    cfg = settle(cfg, CONF)
-    check(cfg)
-    from pytorch_lightning import seed_everything  # takes seconds, which a wrong key need not wait
-
-    quieten()
-    facts["strokes"] = cfg.strokes
-    cfg.run.folder = folder
-    cfg.run.checkpoint = None if cfg.resume is None else find_checkpoint(str(cfg.resume))
-    cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
-    seed_everything(cfg.seed, verbose=False)
-    call = build_call(cfg)
-    trainer = call.keywords.get("trainer")
-    facts["device"] = cfg.run.device if trainer is None else str(trainer.strategy.root_device)
-    return call()
-
-
-def report(outcome: Outcome, show_traceback: bool, label: str = "") -> None:
-    """Say on standard error how a run ended."""
-    details = _details(outcome)
-    if show_traceback or not outcome.message:
-        print(details, file=sys.stderr, end="")
-    if outcome.message:
-        text = outcome.message.removeprefix("error: ")
-        start = "error: " if text != outcome.message else ""
-        print(f"{start}{label}{text}", file=sys.stderr)
-
-
-def _details(outcome: Outcome) -> str:
-    return "" if outcome.error is None else "".join(traceback.format_exception(outcome.error))
 
 
 if __name__ == "__main__":

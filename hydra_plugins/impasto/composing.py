@@ -21,6 +21,8 @@ from hydra_plugins.impasto.checks import first_line
 from painting.errors import UserError
 from tasks.run_folder import program
 
+ROOT = Path(__file__).resolve().parents[2]
+CONF = ROOT / "conf"
 CONFIG_NAME = "config"
 
 
