@@ -94,7 +94,7 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
     for cfg in jobs:
         check(settle(cfg, CONF))
         if cfg.resume not in (None, "auto"):
-            find_checkpoint(str(cfg.resume))
+            find_checkpoint(str(cfg.resume), cfg)
     if args.multirun or jobs[0].resume != "auto":
         return quoted
     found = _find_beside(jobs[0])

@@ -65,10 +65,8 @@ class RendererModule(UpdateModule):
     def configure_optimizers(self) -> Any:
         """One optimizer, scheduled in updates."""
         optimizer = self._make_optimizer(self.renderer.parameters())
-        if self._make_scheduler is None:
-            return {"optimizer": optimizer}
-        schedule = {"scheduler": self._make_scheduler(optimizer), "interval": "step"}
-        return {"optimizer": optimizer, "lr_scheduler": schedule}
+        scheduler = None if self._make_scheduler is None else self._make_scheduler(optimizer)
+        return self.schedule([(optimizer, scheduler)], interval="step")[0]
 
     def strokes_of(self, update: int) -> Tensor:
         """Shapes (N, S) of one update."""
