@@ -12,6 +12,7 @@ from torch import Tensor
 
 from painting.canvas import to_float, to_uint8
 from painting.environment import State
+from painting.errors import UserError
 
 
 class Transition(NamedTuple):
@@ -32,6 +33,15 @@ class Transition(NamedTuple):
     weight: Tensor
 
 
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # no such device, or none on this machine
+        reason = str(error).splitlines()[0].partition(". ")[0]
+        todo = "leave it out, for the agent's own device, or give replay.device=cpu"
+        raise UserError(f"replay.device is {device!r}: {reason}", todo) from error
+
+
 class ReplayBuffer:
     """A ring of whole episodes, sampled uniformly by transition.
 
@@ -41,11 +51,16 @@ class ReplayBuffer:
     Args:
         episodes: Capacity.
         device: Where pictures lie; None is the device of the first episode added.
+
+    Raises:
+        UserError: There is no such device.
     """
 
     def __init__(self, episodes: int, device: str | None = None) -> None:
         if episodes < 1:
             raise ValueError(f"episodes is {episodes}, not at least 1")
+        if device is not None:
+            _check_device(device)
         self.episodes = episodes
         self.device = device
         self._next = 0
