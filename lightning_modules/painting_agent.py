@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lightning_modules.updates import Figures, UpdateModule
 from painting.canvas import to_float
 from painting.drawing import draw
 from painting.environment import PaintingEnvironment
+from painting.errors import UserError
 from painting.exploration import Exploration, NoExploration
+from painting.memory import check_replay
 from painting.networks import ResNet
 from painting.observation import OBSERVATION_CHANNELS
 from painting.policy import PaintingPolicy
@@ -26,6 +28,8 @@ from painting.starts import ContinuedStart
 log = logging.getLogger(__name__)
 
 ActorFactory = Callable[[int, int], ResNet]
+
+_ONE_PIXEL = 32  # size of a canvas of which the last stage of the actor sees one pixel
 
 
 class PaintingAgent(UpdateModule, ABC):
@@ -55,11 +59,15 @@ class PaintingAgent(UpdateModule, ABC):
         start: ContinuedStart | None = None, seed: int = 0,
     ) -> None:  # fmt: skip
         super().__init__(updates, seed)
+        if start is not None and not callable(start):
+            todo = "add +agent.start._target_=painting.starts.ContinuedStart"
+            raise UserError(f"agent.start is {start}, which begins no rollout", todo)
         self.automatic_optimization = False
         self.environment = environment
         self.renderer = environment.renderer.requires_grad_(False).eval()
         self.actor = actor(OBSERVATION_CHANNELS, environment.action_dim)
         self.replay = replay
+        self._check_sizes(batch_size)
         self.exploration = exploration or NoExploration()
         self.start = start
         self.batch_size = batch_size
@@ -69,6 +77,18 @@ class PaintingAgent(UpdateModule, ABC):
         self.refill_rollouts = 0
         self._saved_replay: tuple[Any, dict[str, str]] | None = None
         self._generator: torch.Generator | None = None
+
+    def _check_sizes(self, batch_size: int) -> None:
+        """Refuse what fails only when the first episode is kept, or the first update made."""
+        environment, size = self.environment, self.renderer.canvas_size
+        if self.replay.device in (None, "cpu") and not torch.accelerator.is_available():
+            steps = environment.max_steps
+            pictures, numbers = 3 * size**2 * (steps + 2), environment.action_dim * steps
+            check_replay(self.replay.episodes, pictures + 4 * numbers)
+        by_batch = any(isinstance(layer, nn.BatchNorm2d) for layer in self.actor.modules())
+        if batch_size == 1 and size <= _ONE_PIXEL and by_batch:
+            todo = "give batch_size=2 or more, or agent.actor.norm=layer"
+            raise UserError(f"batch_size=1 at {size} px leaves batch normalization one value", todo)
 
     @abstractmethod
     def update(self, transition: Transition) -> Figures:

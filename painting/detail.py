@@ -26,14 +26,29 @@ def weights(mask: NDArray[np.uint8], picture: tuple[int, int], canvas: tuple[int
     Raises:
         UserError: The mask has another shape than the picture, or is black all over.
     """
+    check_mask(mask, picture)
+    gray = resize_image(mask, *canvas).mean(2) / 255
+    if not gray.any():
+        raise UserError("the mask is black all over", "make it white where detail goes")
+    weight = torch.from_numpy(_LEAST + (1 - _LEAST) * gray).float()
+    return weight / weight.mean()
+
+
+def check_mask(mask: NDArray[np.uint8], picture: tuple[int, int]) -> None:
+    """Check that a mask can be for a picture.
+
+    Args:
+        mask: (H, W, 3) uint8, of any size.
+        picture: Rows and columns of the picture.
+
+    Raises:
+        UserError: It has another shape, or is black all over.
+    """
     (height, width), (rows, columns) = picture, mask.shape[:2]
     if abs(columns * height / (rows * width) - 1) > _ASPECT:
         raise UserError(
             f"the mask has {columns} x {rows} pixels, another shape than the picture's "
             f"{width} x {height}", "cut it as the picture is",
         )  # fmt: skip
-    gray = resize_image(mask, *canvas).mean(2) / 255
-    if not gray.any():
+    if not mask.any():
         raise UserError("the mask is black all over", "make it white where detail goes")
-    weight = torch.from_numpy(_LEAST + (1 - _LEAST) * gray).float()
-    return weight / weight.mean()

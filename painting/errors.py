@@ -1,5 +1,6 @@
 """What a user can get wrong, as exceptions that say what to do; and being interrupted."""
 
+import re
 from pathlib import Path
 
 
@@ -15,9 +16,8 @@ class UserError(ValueError):
     """
 
     def __init__(self, what: str, todo: str) -> None:
-        super().__init__(f"{what} — {todo}")
-        self.what = what
-        self.todo = todo
+        self.what, self.todo = (re.sub(r"\s*[\r\n]+\s*", " ", text) for text in (what, todo))
+        super().__init__(f"{self.what} — {self.todo}")
 
     def __reduce__(self) -> tuple[type["UserError"], tuple[str, str]]:
         """Pickle by both arguments, so that a worker process can hand the error on."""

@@ -27,6 +27,7 @@ from painting.observation import OBSERVATION_CHANNELS
 from painting.policy import PaintingPolicy
 from painting.renderers import NeuralRenderer
 from painting.strokes import Bezier
+from painting.tensors import Unreadable, read_tensors
 
 CANVAS_SIZE = 128
 # Where each number of our stroke stands in theirs.
@@ -90,13 +91,12 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """
     todo = "give a file of LearningToPaint's, renderer.pkl or actor.pkl"
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file", todo) from error
-    except pickle.UnpicklingError as error:
-        raise UserError(f"{path}: it holds more than tensors, or is damaged", todo) from error
-    # What torch raises on other files has no common base class.
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError) as error:
+        state = read_tensors(path)
+    except Unreadable as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise UserError(f"{path}: no such file", todo) from error
+        if isinstance(error.__cause__, pickle.UnpicklingError):
+            raise UserError(f"{path}: it holds more than tensors, or is damaged", todo) from error
         raise UserError(f"{path}: cannot be read as weights", todo) from error
     named = isinstance(state, Mapping) and all(isinstance(name, str) for name in state)
     if not named or not all(isinstance(value, Tensor) for value in state.values()):

@@ -71,6 +71,20 @@ def check_finding(height: int, width: int) -> None:
         raise UserError(what, f"give painter.work_size={fits} or less, or fewer strokes")
 
 
+def check_replay(episodes: int, bytes_an_episode: int) -> None:
+    """Check that there is memory for a replay buffer, which is claimed as a whole.
+
+    Raises:
+        UserError: There is not; how many episodes there is memory for is said.
+    """
+    needed = episodes * bytes_an_episode
+    room = _SHARE * available_bytes()
+    if needed > max(room, _LITTLE):
+        fits = max(1, int(room / bytes_an_episode))
+        what = f"replay.episodes={episodes} {_lack(needed)}"
+        raise UserError(what, f"give replay.episodes={fits} or less")
+
+
 def _largest(height: int, width: int, bytes_per_pixel: int) -> int:
     """The longer side for which there is memory if there is none for this; 0 if there is."""
     needed = height * width * bytes_per_pixel

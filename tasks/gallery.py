@@ -1,7 +1,6 @@
 """One page of what runs left behind: ``task=gallery``."""
 
 import html
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from painting.errors import UserError
 from painting.images import atomic_write
 from tasks.pages import data_uri, page
+from tasks.run_folder import SUMMARY, load_summary
 
 # Pictures from inside the project's own runs are small; anything larger is left in its folder.
 _LARGEST_BYTES = 3_000_000
@@ -18,11 +18,11 @@ _FIGURES = (
 )  # fmt: skip
 
 
-def gallery(runs: Sequence[str], folder: Path) -> dict[str, Any]:
+def gallery(runs: str | Sequence[str], folder: Path) -> dict[str, Any]:
     """Put the pictures and figures of runs on one self-contained page, and print the figures.
 
     Args:
-        runs: Run folders, in order.
+        runs: A run folder, or several, in order.
         folder: Where ``index.html`` goes.
 
     Returns:
@@ -31,6 +31,7 @@ def gallery(runs: Sequence[str], folder: Path) -> dict[str, Any]:
     Raises:
         UserError: A folder holds no run.
     """
+    runs = [runs] if isinstance(runs, str) else runs
     sections = [_section(Path(run)) for run in runs]
     path = folder / "index.html"
     with atomic_write(path) as temporary:
@@ -41,12 +42,9 @@ def gallery(runs: Sequence[str], folder: Path) -> dict[str, Any]:
 
 def _section(run: Path) -> str:
     """One run: its figures, then its pictures."""
-    try:
-        summary: dict[str, Any] = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"runs: {run} holds no summary.json that can be read", "give folders of finished runs"
-        ) from error
+    summary = load_summary(run)
+    if not summary:
+        raise UserError(f"runs: {run} holds no {SUMMARY}", "give folders of finished runs")
     figures = {name: _short(summary[name]) for name in _FIGURES if name in summary}
     title = f"{summary.get('task', 'run')} in {run}"
     print(f"{title}: " + ", ".join(f"{name} {value}" for name, value in figures.items()))

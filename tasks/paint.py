@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from painting.detail import check_mask
 from painting.errors import UserError
 from painting.exporters import Exporter
 from painting.figures import framed, save_sheet
@@ -74,7 +75,7 @@ def paint(
     """
     exports = list((export or {}).values())
     for one in exports:
-        one.check()
+        one.check(painter.stroke)
     detail = None if mask is None else read_image(mask)
     order = _Order(painter, size, exports, video or VideoSettings(), device, detail)
     asked_size(1, 1, size)  # an error now, not after the first painting
@@ -154,7 +155,10 @@ def _find(images: Source | None, order: _Order) -> list[Path]:
                 open_video(first)
                 order.painter.following(1)
             else:
-                _check_memory(read_picture(first), order.size)
+                image = read_picture(first)
+                _check_memory(image, order.size)
+                if order.mask is not None:
+                    check_mask(order.mask, (image.shape[0], image.shape[1]))
     files = find_images(sources)
     if order.mask is not None and any(map(is_video, files)):
         raise UserError("mask is for pictures, and there is a video", "leave one of them out")

@@ -32,14 +32,14 @@ def render(
 
     Raises:
         UserError: There is no such record, it is wrong somewhere (it is said where), or the size or
-            the background makes no sense.
+            the background makes no sense, or an export can't be of it.
     """
     if record is None:
         raise UserError("record is not set", "give record=FILE, a strokes.json")
     exports = {"png": Png(), **(export or {})}
-    for one in exports.values():
-        one.check()
     painting = read_record(record)
+    for one in exports.values():
+        one.check(painting.stroke, painting.strokes)
     height, width = asked_size(painting.height, painting.width, size)
     check_drawing(height, width)
     painting = dataclasses.replace(painting, height=height, width=width)
@@ -53,10 +53,15 @@ def render(
 def _background(value: Sequence[float] | str) -> tuple[float, float, float] | None:
     if value == "transparent":
         return None
-    if isinstance(value, str) or len(value) != 3 or not all(0 <= level <= 1 for level in value):
+    levels = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
+    if len(levels) != 3 or not all(_is_level(level) for level in levels):
         raise UserError(
             f"background={value} makes no sense",
             "give background=transparent or three numbers from 0 to 1, such as [1,1,1]",
         )
-    red, green, blue = value
+    red, green, blue = levels
     return red, green, blue
+
+
+def _is_level(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1

@@ -29,13 +29,17 @@ def verbatim_keys(conf: Path) -> frozenset[str]:
 
 def _marked(text: str) -> Iterator[str]:
     """The dotted keys of a YAML file whose comments end with the mark."""
+    return (key for key, comment in commented_keys(text) if comment.endswith(AS_TYPED))
+
+
+def commented_keys(text: str) -> Iterator[tuple[str, str]]:
+    """The dotted keys of a YAML file, each with the comment on its line."""
     sections: dict[int, str] = {}  # by indentation
     for line in text.splitlines():
         if entry := _LINE.fullmatch(line):
             depth = len(entry[1])
             sections = {d: name for d, name in sections.items() if d < depth} | {depth: entry[2]}
-            if (entry[3] or "").endswith(AS_TYPED):
-                yield ".".join(sections.values())
+            yield ".".join(sections.values()), entry[3] or ""
 
 
 def quote(text: str) -> str:

@@ -1,13 +1,17 @@
 """From the composed config to the call of a task."""
 
+import re
 from functools import partial
 from typing import Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from hydra_plugins.impasto.checks import first_line
 from hydra_plugins.impasto.offering import is_spec, make_offers
+from hydra_plugins.impasto.trust import check_targets
 from painting.errors import UserError
 
 # Loads an exported renderer into use, and refuses one of another stroke kind or canvas size, or an
@@ -24,7 +28,10 @@ def build_call(cfg: DictConfig) -> "partial[dict[str, object]]":
     Raises:
         UserError: If an object refuses its arguments, or weights are missing.
     """
-    node = OmegaConf.to_container(cfg.task.call, resolve=True)
+    try:
+        node = OmegaConf.to_container(cfg.task.call, resolve=True)
+    except OmegaConfBaseException as error:
+        raise UserError(first_line(error), "correct the overrides that lead there") from error
     assert isinstance(node, dict)
     specs = {str(key): child for key, child in node.items() if is_spec(child)}
     offers = make_offers(specs, cfg, build)
@@ -43,6 +50,7 @@ def build(node: Any, cfg: DictConfig) -> Any:
     Raises:
         UserError: See `build_call`.
     """
+    check_targets(node, cfg)
     try:
         return instantiate(_prepare(node, cfg), _convert_="all")
     except InstantiationException as error:
@@ -50,12 +58,21 @@ def build(node: Any, cfg: DictConfig) -> Any:
 
 
 def pick_device(accelerator: str) -> str:
-    """The torch device that the trainer's accelerator names; `auto` is CUDA, then MPS, then CPU."""
+    """The torch device that the trainer's accelerator names; `auto` is CUDA, then MPS, then CPU.
+
+    Raises:
+        UserError: There is no such device, or this machine has none.
+    """
     import torch
 
     names = {"gpu": "cuda", "auto": ""}
     name = names.get(accelerator, accelerator)
     if name:
+        try:
+            torch.empty(0, device=name)
+        except (RuntimeError, AssertionError, ImportError) as error:
+            what = f"trainer.accelerator is {accelerator!r}, which this machine does not have"
+            raise UserError(what, "choose trainer=auto or trainer=cpu") from error
         return name
     if torch.cuda.is_available():
         return "cuda"
@@ -111,8 +128,9 @@ def _explained(error: InstantiationException) -> Exception:
         return cause
     key = str(error).rpartition("full_key: ")[2].strip()
     where = f" ({key})" if key and "\n" not in key else ""
-    if isinstance(cause, ModuleNotFoundError) and cause.name:
-        package = cause.name.partition(".")[0]
+    if isinstance(cause, ModuleNotFoundError):
+        named = re.search(r"Requirement '([\w-]+)", str(cause))  # as Lightning says it
+        package = named[1] if named else (cause.name or str(cause)).partition(".")[0]
         return UserError(f"{package} is not installed{where}", f"pip install {package}")
     if cause is not None and type(cause).__name__ == "MisconfigurationException":
         return UserError(f"{_line(cause)}{where}", "choose another trainer, such as trainer=auto")

@@ -5,6 +5,8 @@ import math
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from hydra_plugins.impasto.ranges import check_ranges
+from hydra_plugins.impasto.trust import check_hydra
 from painting.errors import UserError
 
 # Key to the smallest whole number it may be. Null is allowed where the task has no such number.
@@ -17,6 +19,7 @@ _WHOLE_NUMBERS = {
     "canvas.size": 1,
     "seed": 0,
 }
+_NEEDED = ("task", "task.call", "run")
 _MAY_BE_NULL = ("strokes", "updates", "size")
 _LARGEST_SEED = 2**32 - 1
 CANVAS_MULTIPLE = 16
@@ -29,6 +32,13 @@ def check(cfg: DictConfig) -> None:
         UserError: If a number is not one, too small, or not a multiple where it must be; if the
             background is not a colour; if the task lacks something that it needs.
     """
+    if "hydra" in cfg:
+        check_hydra(cfg)
+        if cfg.hydra.run._get_node("dir")._value() in (None, ""):
+            raise UserError("hydra.run.dir is given, but empty", "give a folder, or leave it out")
+    for section in _NEEDED:
+        if not isinstance(select(cfg, section), DictConfig):
+            raise UserError(f"{section} is no section", f"leave {section} as it is")
     for key, least in _WHOLE_NUMBERS.items():
         value = select(cfg, key)
         if value is None and key in _MAY_BE_NULL and not _is_given(cfg, key):
@@ -44,6 +54,7 @@ def check(cfg: DictConfig) -> None:
         todo = f"give a multiple of {CANVAS_MULTIPLE}, such as canvas.size={below}"
         raise UserError(f"canvas.size is {size}", todo)
     _check_background(select(cfg, "canvas.background"))
+    check_ranges(cfg)
     _check_combinations(cfg)
     for key in cfg.task.get("required", ()):
         if select(cfg, key) in (None, ""):

@@ -11,6 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.impasto import footprint
 from hydra_plugins.impasto.alternatives import settle
 from hydra_plugins.impasto.building import build_call, pick_device
 from hydra_plugins.impasto.changes import other_versions
@@ -52,6 +53,8 @@ def job(cfg: DictConfig, show_traceback: bool) -> dict[str, object]:
     overrides = list(hydra_cfg.overrides.task)
     label = f"job {hydra_cfg.job.num} ({' '.join(overrides)}): " if sweep else ""
     report(outcome, show_traceback, label)
+    if outcome.status == "failed" and isinstance(outcome.error, UserError) and footprint.erase():
+        raise SystemExit(outcome.code)  # with the folder the log is gone
     logging.getLogger("impasto.file").error("%s\n%s", outcome.message, _details(outcome))
     if outcome.checkpoint:
         kept = [word for word in overrides if not word.startswith("resume=")]
@@ -116,6 +119,7 @@ def perform(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str
     call = build_call(cfg)
     trainer = call.keywords.get("trainer")
     facts["device"] = cfg.run.device if trainer is None else str(trainer.strategy.root_device)
+    footprint.begin()
     return call()
 
 

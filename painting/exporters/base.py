@@ -3,7 +3,10 @@
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+from torch import Tensor
+
 from painting.record import StrokeRecord
+from painting.strokes import Stroke
 
 STEM = "painting"  # what the files of a painting are called
 
@@ -29,10 +32,14 @@ class Exporter(ABC):
             UserError: The folder cannot be written, or this painting not be written so.
         """
 
-    def check(self) -> None:
-        """Look for what writing needs, before a painting is made.
+    def check(self, stroke: Stroke | None = None, strokes: Tensor | None = None) -> None:
+        """Look for what writing needs, before a painting is made or anything is written.
+
+        Args:
+            stroke: The kind of its strokes, with their limits, where it is known.
+            strokes: (N, D) in [0, 1], where they are there already.
 
         Raises:
-            UserError: Something is missing.
+            UserError: Something is missing, or such strokes can't be written so.
         """
         return

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from painting.errors import UserError
 from painting.exporters.base import STEM, Exporter
@@ -13,6 +14,7 @@ from painting.images import atomic_write
 from painting.picture import draw_frames
 from painting.record import StrokeRecord
 from painting.sizes import fit_size
+from painting.strokes import Stroke
 from painting.video import check_ffmpeg, write_video
 
 
@@ -96,7 +98,7 @@ class Mp4(Film):
     ) -> None:
         super().__init__(seconds, fps, hold, size)
 
-    def check(self) -> None:
+    def check(self, stroke: Stroke | None = None, strokes: Tensor | None = None) -> None:
         """See `Exporter.check`: ffmpeg is needed."""
         check_ffmpeg("export=mp4 needs ffmpeg")
 

@@ -5,18 +5,21 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import torch
 from shapely import Point, Polygon, box, unary_union
 from shapely.affinity import affine_transform
 from shapely.geometry.base import BaseGeometry
+from torch import Tensor
 
 from painting.canvas import to_uint8
 from painting.errors import UserError
 from painting.exporters.base import STEM, Exporter
 from painting.images import atomic_write
 from painting.record import StrokeRecord
-from painting.strokes import marks
+from painting.strokes import Stroke, marks
 from painting.strokes.marks import Points
 
+_ANY_SIZE = 64  # pixels: whether a mark can be drawn is the same at every size
 _OPAQUE = 1 - 0.5 / 255
 _ROUND = 0.05  # of a tool's width: how far a path may leave the true outline
 
@@ -55,6 +58,18 @@ class Gcode(Exporter):
         self.width, self.tool, self.lift, self.depth = width, tool, lift, depth
         self.feed, self.travel = feed, travel
 
+    def check(self, stroke: Stroke | None = None, strokes: Tensor | None = None) -> None:
+        """See `Exporter.check`: strokes must be opaque, and have an outline."""
+        if stroke is None:
+            return
+        if strokes is None:  # the faintest that the kind's limits allow
+            faintest = stroke.limit_shape(torch.zeros(1, stroke.shape_dim))[0]
+            _check_mark(stroke.mark(faintest, _ANY_SIZE, _ANY_SIZE), "a stroke")
+            return
+        for number, one in enumerate(strokes):
+            mark = stroke.mark(one[: stroke.shape_dim], _ANY_SIZE, _ANY_SIZE)
+            _check_mark(mark, f"stroke {number}")
+
     def write(self, folder: Path, painting: StrokeRecord) -> Path:
         """See `Exporter.write`; strokes must be opaque, and have an outline."""
         path = folder / f"{STEM}.gcode"
@@ -74,7 +89,8 @@ class Gcode(Exporter):
         present = None
         for number, one in enumerate(painting.strokes):
             mark = stroke.mark(one[: stroke.shape_dim], painting.height, painting.width)
-            shape = _outline(mark, number)
+            _check_mark(mark, f"stroke {number}")
+            shape = _outline(mark)
             placed = affine_transform(shape, [scale, 0, 0, -scale, 0, page_height])  # y up
             color = "#" + bytes(to_uint8(one[stroke.shape_dim :]).tolist()).hex()
             paths = list(self._fill(placed.intersection(page)))
@@ -107,8 +123,8 @@ class Gcode(Exporter):
         yield f"G0 Z{self.lift:g}"
 
 
-def _outline(mark: marks.Mark, number: int) -> BaseGeometry:
-    """What a mark covers, in pixels.
+def _check_mark(mark: marks.Mark, name: str) -> None:
+    """Check that a tool can draw a mark.
 
     Raises:
         UserError: It is not opaque, or has no outline.
@@ -119,9 +135,13 @@ def _outline(mark: marks.Mark, number: int) -> BaseGeometry:
         )
     if np.min(mark.opacity) < _OPAQUE:
         raise UserError(
-            f"export=gcode: stroke {number} is not opaque, as a pen's or a brush's is",
+            f"export=gcode: {name} is not opaque, as a pen's or a brush's is",
             "paint with stroke.opaque=true (and stroke.palette=8 for eight paints)",
         )
+
+
+def _outline(mark: marks.Mark) -> BaseGeometry:
+    """What a mark that was checked covers, in pixels."""
     if isinstance(mark, marks.Disc):
         return Point(mark.center).buffer(mark.radius)
     if isinstance(mark, marks.Area):

@@ -1,7 +1,6 @@
 """Feature maps of a classifier of photographs, as a fixed yardstick."""
 
 import hashlib
-import pickle
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,9 +10,9 @@ from torch import Tensor, nn
 
 from painting.download import downloading
 from painting.errors import UserError
+from painting.tensors import Unreadable, read_tensors
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB
-_UNREADABLE = (OSError, RuntimeError, EOFError, LookupError, ValueError, pickle.UnpicklingError)
 
 
 class ClassifierFeatures(nn.Module):
@@ -126,10 +125,10 @@ def _downloaded(model: str, setting: str) -> Path:
 def _read(path: Path, setting: str) -> Mapping[str, Tensor]:
     """A state dict, read without running code from the file."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist", f"correct {setting}") from error
-    except _UNREADABLE as error:
+        state = read_tensors(path)
+    except Unreadable as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise UserError(f"{path} does not exist", f"correct {setting}") from error
         todo = f"give {setting}=FILE with a state dict that torch.save wrote"
         raise UserError(f"{path} can't be read as weights", todo) from error
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from painting.networks.features import ClassifierFeatures
+from painting.tensors import read_tensors
 
 _LAYERS = ("features.1", "features.4", "features.7", "features.9", "features.11")  # AlexNet's ReLUs
 _LEAST = 32  # pixels on the shorter side that AlexNet can look at
@@ -34,7 +35,7 @@ class Lpips(nn.Module):
 
         self.features = ClassifierFeatures("alexnet", _LAYERS, weights, setting="lpips")
         file = Path(torchmetrics.__file__).parent / "functional/image/lpips_models/alex.pth"
-        linear = torch.load(file, map_location="cpu", weights_only=True)
+        linear = read_tensors(file)
         for number in range(len(_LAYERS)):  # each (1, C, 1, 1), not negative
             self.register_buffer(f"linear{number}", linear[f"lin{number}.model.1.weight"])
 

@@ -36,6 +36,15 @@ class Transition(NamedTuple):
     weight: Tensor
 
 
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # no such device, or none on this machine
+        reason = str(error).splitlines()[0].partition(". ")[0]
+        todo = "leave it out, for the agent's own device, or give replay.device=cpu"
+        raise UserError(f"replay.device is {device!r}: {reason}", todo) from error
+
+
 class ReplayBuffer:
     """A ring of whole episodes, sampled uniformly by transition.
 
@@ -46,11 +55,16 @@ class ReplayBuffer:
         episodes: Capacity.
         device: Where pictures lie; None is the device of the first episode added.
         save: Whether what it holds is saved beside a run's checkpoints.
+
+    Raises:
+        UserError: There is no such device.
     """
 
     def __init__(self, episodes: int, device: str | None = None, save: bool = True) -> None:
         if episodes < 1:
             raise ValueError(f"episodes is {episodes}, not at least 1")
+        if device is not None:
+            _check_device(device)
         self.episodes = episodes
         self.device = device
         self.save = save

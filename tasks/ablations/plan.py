@@ -103,6 +103,8 @@ def read_plan(
     if scale not in plan["scales"]:
         names = ", ".join(plan["scales"])
         raise UserError(f"scale is {scale!r}", f"choose from {names}")
+    if chosen is not None and not isinstance(chosen, Sequence):
+        raise UserError(f"rows is {chosen}", "give letters of rows, such as rows=[a,c]")
     keys = list(plan["rows"]) if chosen is None else [str(key) for key in chosen]
     rows = []
     for key in keys:

@@ -1,0 +1,93 @@
+"""What a run leaves that never began: nothing.
+
+Hydra makes the run folder before a job can say that a value is wrong. Where a mistake is found
+before the task has written anything, a new folder is removed again, and a folder that holds an
+earlier run gets back what was written over.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from hydra_plugins.impasto.summary import SUMMARY
+
+_SECTION = ".hydra"
+_LOG = "run.log"
+# What Hydra and `jobs.execute` write by themselves.
+_ALWAYS = frozenset({_SECTION, _LOG, SUMMARY})
+
+
+@dataclass(frozen=True)
+class _Before:
+    """How it was where the run folder is.
+
+    Attributes:
+        folder: The run folder.
+        missing: It and the folders around it that were not there, innermost first.
+        there: What was in it, and in its section of Hydra's.
+        kept: What the files held that are written over.
+    """
+
+    folder: Path
+    missing: list[Path]
+    there: set[Path]
+    kept: dict[Path, bytes] = field(default_factory=dict)
+
+
+_before: _Before | None = None
+
+
+class Footprint(Callback):
+    """Looks at the place of a single run before its folder is made."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Remember what is there; the jobs of a sweep keep their folders."""
+        global _before
+        HydraConfig.instance().set_config(config)  # the folder's name is made from it
+        try:
+            folder = Path(config.hydra.run.dir).absolute()
+        finally:
+            HydraConfig.instance().cfg = None
+        missing = [one for one in (folder, *folder.parents) if not one.exists()]
+        files = [*(folder / _SECTION).glob("*.yaml"), folder / SUMMARY]
+        kept = {path: path.read_bytes() for path in files if path.is_file()}
+        _before = _Before(folder, missing, _entries(folder), kept)
+
+
+def begin() -> None:
+    """The task begins: from now on an earlier run's files in the folder are this run's."""
+    if _before is not None:
+        _before.kept.clear()
+
+
+def erase() -> bool:
+    """Undo what was written for the run that was looked at, if its task has written nothing.
+
+    Returns:
+        Whether the run's log is gone, too.
+    """
+    global _before
+    before, _before = _before, None
+    if before is None or not before.folder.is_dir():
+        return False
+    for path, content in before.kept.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    new = _entries(before.folder) - before.there
+    if any(path.parent == before.folder and path.name not in _ALWAYS for path in new):
+        return False
+    for path in sorted(new, reverse=True):  # files before the folder that holds them
+        path.rmdir() if path.is_dir() else path.unlink()
+    for folder in before.missing:
+        if any(folder.iterdir()):  # another run began here meanwhile
+            break
+        folder.rmdir()
+    return before.folder / _LOG in new
+
+
+def _entries(folder: Path) -> set[Path]:
+    return {*folder.glob("*"), *(folder / _SECTION).glob("*")}

@@ -1,0 +1,175 @@
+"""Which code a config may name.
+
+A config can come from somebody else, and `_target_` calls what it names. So it names classes of the
+project, of `torch.optim` and some of Lightning's, their own class methods, and, as the task itself,
+a public function of `tasks`. Whose package somebody trusts beyond these stands in the environment,
+where no config can write it: ``IMPASTO_TRUST=my_package,other_package``.
+"""
+
+import difflib
+import importlib
+import inspect
+import os
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from painting.errors import UserError
+
+TRUST = "IMPASTO_TRUST"
+_OWN = ("painting", "lightning_modules", "datamodules", "tasks")
+_LIBRARIES = (
+    "torch.optim",
+    "pytorch_lightning.callbacks",
+    "pytorch_lightning.loggers",
+    "pytorch_lightning.plugins",
+    "pytorch_lightning.profilers",
+    "pytorch_lightning.strategies",
+    "pytorch_lightning.trainer",
+)
+_SHORT = ("pytorch_lightning.Trainer",)  # what is defined deeper than it is named
+_TASKS = "tasks"
+# In Hydra's own section: its parts, plugins, and what Python's logging is made of.
+_HYDRAS = ("hydra._internal", "hydra.core", "hydra_plugins")
+_LOGGERS = ("logging", "colorlog")
+
+
+def check_targets(node: Any, cfg: DictConfig) -> None:
+    """Check what a call's node names, all the way down.
+
+    Args:
+        node: Of plain containers, resolved; its own `_target_` is the task.
+        cfg: The config that it is from, whose sections give the keys in errors.
+
+    Raises:
+        UserError: A target is not there, or not of what a config may name.
+    """
+    for path, target in _targets(node, ()):
+        key = ".".join((*_place(path, cfg), "_target_"))
+        if not isinstance(target, str):
+            raise UserError(f"{key} is {target!r}", "give a class, such as painting.networks.Actor")
+        _check(key, target, is_task=not path)
+
+
+def check_hydra(cfg: DictConfig) -> None:
+    """Check what Hydra's own section names, before Hydra calls it.
+
+    Args:
+        cfg: A config that was composed with that section.
+
+    Raises:
+        UserError: It is not of Hydra, its plugins or Python's logging.
+    """
+    section = OmegaConf.to_container(cfg.hydra, resolve=False)
+    for key, name, value in _strings(section, "hydra"):
+        allowed: Sequence[str] | None = None
+        if name == "_target_":
+            allowed = _HYDRAS
+        elif name in ("class", "()"):
+            allowed = _LOGGERS
+        elif value.startswith("ext://"):
+            allowed, value = ("sys",), value.removeprefix("ext://")
+        if allowed is not None and not _is_in(value, (*allowed, *_trusted())):
+            raise _refusal(key, value)
+
+
+def _check(key: str, target: str, is_task: bool) -> None:
+    trusted = _trusted()
+    if not _is_in(target, (*_OWN, *_LIBRARIES, *trusted)) and target not in _SHORT:
+        raise _refusal(key, target)
+    thing = _found(key, target)
+    # A dotted name can lead through a module of ours into another's: painting.images.os.system.
+    home = str(getattr(thing, "__module__", None) or "")
+    if _is_in(home, trusted):
+        return
+    if isinstance(thing, type):
+        allowed = _is_in(home, (*_OWN, *_LIBRARIES))
+    elif inspect.ismethod(thing):  # of a class, such as PaintingPolicy.load
+        allowed = isinstance(thing.__self__, type) and _is_in(home, _OWN)
+    else:
+        public = not target.rpartition(".")[2].startswith("_")
+        allowed = is_task and public and inspect.isfunction(thing) and _is_in(home, (_TASKS,))
+    if not allowed:
+        raise _refusal(key, target)
+
+
+def _found(key: str, target: str) -> Any:
+    """What a dotted name stands for.
+
+    Raises:
+        UserError: Nothing.
+    """
+    parts = target.split(".")
+    thing: Any = None
+    for number, part in enumerate(parts):
+        try:
+            if number == 0:
+                thing = importlib.import_module(part)
+            elif not hasattr(thing, part) and isinstance(thing, ModuleType):
+                thing = importlib.import_module(".".join(parts[: number + 1]))
+            else:
+                thing = getattr(thing, part)
+        except ModuleNotFoundError as error:
+            if error.name and not target.startswith(error.name):
+                package = error.name.partition(".")[0]
+                what = f"{package} is not installed ({key})"
+                raise UserError(what, f"pip install {package}") from error
+            raise _not_there(key, target, thing, part) from error
+        except AttributeError as error:
+            raise _not_there(key, target, thing, part) from error
+    return thing
+
+
+def _not_there(key: str, target: str, thing: object, part: str) -> UserError:
+    near = difflib.get_close_matches(part, [name for name in dir(thing) if name[0] != "_"], 1)
+    todo = f"did you mean {target.rpartition('.')[0]}.{near[0]}?" if near else "correct the name"
+    return UserError(f"{key} names {target}, which is not there", todo)
+
+
+def _refusal(key: str, target: str) -> UserError:
+    return UserError(
+        f"{key} names {target}, which is not what a config may call",
+        f"name a class of {', '.join(_OWN[:-1])} or torch.optim; or, if you know who wrote the "
+        f"config, set {TRUST}=PACKAGE in the environment",
+    )
+
+
+def _trusted() -> tuple[str, ...]:
+    names = os.environ.get(TRUST, "").split(",")
+    return tuple(name.strip() for name in names if name.strip())
+
+
+def _is_in(name: str, packages: Sequence[str]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def _targets(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every `_target_` below a node, and where it stands."""
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield path, node["_target_"]
+        for name, child in node.items():
+            yield from _targets(child, (*path, str(name)))
+    elif isinstance(node, list):
+        for number, child in enumerate(node):
+            yield from _targets(child, (*path, str(number)))
+
+
+def _place(path: tuple[str, ...], cfg: DictConfig) -> tuple[str, ...]:
+    """Where in the config an argument's argument stands: its last section at the top level."""
+    for start in reversed(range(len(path))):
+        if path[start] in cfg and isinstance(cfg._get_node(path[start]), DictConfig):
+            return path[start:]
+    return path
+
+
+def _strings(node: Any, key: str) -> Iterator[tuple[str, str, str]]:
+    """Every text below a node: its dotted key, its own name and itself."""
+    children = node.items() if isinstance(node, dict) else enumerate(node)
+    for name, child in children:
+        if isinstance(child, dict | list):
+            yield from _strings(child, f"{key}.{name}")
+        elif isinstance(child, str):
+            yield f"{key}.{name}", str(name), child
