@@ -12,8 +12,11 @@ from types import FrameType
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from hydra_plugins.impasto._failures import JobFailed, Terminated
 from hydra_plugins.impasto.composing import explain
 from painting.errors import Diverged, Interrupted, UserError
+
+__all__ = ["JobFailed", "Outcome", "Terminated", "outcome_before_job", "outcome_of", "terminable"]
 
 USER_ERROR = 2
 _BUG = 1
@@ -50,24 +53,6 @@ class Outcome:
     result: Mapping[str, object] = field(default_factory=dict)
     checkpoint: str | None = None
     error: BaseException | None = None
-
-
-class JobFailed(Exception):
-    """A job of a sweep failed and has said why; the other jobs go on.
-
-    Args:
-        code: The exit code.
-        sweep: The sweep's folder.
-    """
-
-    def __init__(self, code: int, sweep: Path) -> None:
-        super().__init__(code, sweep)
-        self.code = code
-        self.sweep = sweep
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, raised where Ctrl-C would be."""
 
 
 def outcome_of(error: BaseException) -> Outcome:
