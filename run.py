@@ -25,8 +25,9 @@ from hydra_plugins.impasto.composing import CONF, CONFIG_NAME, compose_jobs
 from hydra_plugins.impasto.help import help_text
 from hydra_plugins.impasto.jobs import nothing_left, report
 from hydra_plugins.impasto.outcomes import JobFailed, outcome_before_job
-from hydra_plugins.impasto.resuming import Resumption, find_checkpoint, find_resumable
+from hydra_plugins.impasto.resuming import find_checkpoint, find_resumable
 from hydra_plugins.impasto.sweeping import report_sweep
+from hydra_plugins.impasto.sweeps.folder import find_sweep
 from painting.errors import UserError
 from tasks.run_folder import command
 
@@ -98,9 +99,11 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
         check(settle(cfg, CONF))
         if cfg.resume not in (None, "auto"):
             find_checkpoint(str(cfg.resume))
-    if args.multirun or configs[0].resume != "auto":
+    if configs[0].resume != "auto":
         return quoted
-    found = _find_beside(configs[0])
+    if args.multirun:
+        return _with_sweep(quoted, args.overrides, configs[0])
+    found = find_resumable(_folder(configs[0], "hydra.run.dir"), configs[0])
     if found is None:
         print("no run with this config to go on with: starting a new one")
         return quoted
@@ -121,11 +124,23 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _find_beside(cfg: DictConfig) -> Resumption | None:
-    """What `resume=auto` finds for a single run, whose folder Hydra has not made yet."""
+def _with_sweep(arguments: list[str], overrides: Sequence[str], cfg: DictConfig) -> list[str]:
+    """The arguments with the folder of the sweep that `resume=auto` goes on with, if any."""
+    if any(word.startswith("hydra.sweep.dir=") for word in overrides):
+        return arguments
+    found = find_sweep(_folder(cfg, "hydra.sweep.dir").parent, overrides)
+    if found is None:
+        print("no sweep with these overrides to go on with: starting a new one")
+        return arguments
+    print(f"going on with {found}")
+    return [*arguments, f"hydra.sweep.dir={quote(str(found))}"]
+
+
+def _folder(cfg: DictConfig, key: str) -> Path:
+    """A folder that Hydra has not made yet."""
     HydraConfig.instance().set_config(cfg)  # the folder's name is made from it
     try:
-        return find_resumable(Path(str(select(cfg, "hydra.run.dir"))), cfg)
+        return Path(str(select(cfg, key)))
     finally:
         HydraConfig.instance().cfg = None
 

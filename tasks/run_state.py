@@ -1,6 +1,7 @@
 """What a run is doing, or how it ended, read from the files of its folder alone.
 
-Nothing here loads torch: a sweep skips what is finished, and a table shows hundreds of runs, at once.
+Nothing here loads torch: a sweep skips what is finished, and a table shows hundreds of runs at
+once.
 """
 
 import csv
@@ -127,7 +128,7 @@ def _number(config: Mapping[str, Any], value: object) -> int | None:
             node = node.get(name) if isinstance(node, dict) else None
         value = node
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return int(value) if is_number else None  # type: ignore[call-overload,no-any-return]
+    return int(value) if is_number else None  # type: ignore[call-overload]
 
 
 def _rows(path: Path) -> list[dict[str, float]]:

@@ -23,8 +23,9 @@ from hydra_plugins.impasto.outcomes import JobFailed, Outcome, outcome_of, termi
 from hydra_plugins.impasto.preemption import preemptible
 from hydra_plugins.impasto.quiet import quieten
 from hydra_plugins.impasto.resuming import Resumption, find_checkpoint, find_resumable, locked
-from hydra_plugins.impasto.sweeps.processes import STOPPING, note_process
 from hydra_plugins.impasto.summary import SUMMARY, git_commit, write_summary
+from hydra_plugins.impasto.sweeps.processes import STOPPING, note_process
+from hydra_plugins.impasto.sweeps.trial import add_pruning
 from painting.memory_peak import MemoryPeak
 from tasks.run_folder import command, read_summary
 
@@ -49,9 +50,7 @@ class Starter:
         return (self.host, self.pid) == (socket.gethostname(), os.getpid())
 
 
-def job(
-    cfg: DictConfig, show_traceback: bool, starter: Starter | None = None
-) -> dict[str, object]:
+def job(cfg: DictConfig, show_traceback: bool, starter: Starter | None = None) -> dict[str, object]:
     """Run one job, single or of a sweep, in the folder that Hydra made for it.
 
     Args:
@@ -79,6 +78,7 @@ def job(
         if found is not None and nothing_left(found):
             return read_summary(folder)
         cfg.resume = None if found is None else str(found.checkpoint)
+    add_pruning(cfg, HydraConfig.get())
     with preemptible():
         outcome = execute(cfg, folder)
     if outcome.code == 0:

@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.impasto._failures import JobFailed, Terminated
 from hydra_plugins.impasto.composing import explain
-from painting.errors import Diverged, Interrupted, UserError
+from painting.errors import Diverged, Interrupted, Pruned, UserError
 
 __all__ = ["JobFailed", "Outcome", "Terminated", "outcome_before_job", "outcome_of", "terminable"]
 
@@ -39,7 +39,7 @@ class Outcome:
     """How a run ended.
 
     Attributes:
-        status: `finished`, `untrained`, `interrupted`, `diverged` or `failed`, for the summary.
+        status: `finished`, `untrained`, `interrupted`, `pruned`, `diverged` or `failed`.
         code: The exit code: 0, 1 for a fault of the program, 2 for one of the user, 128 + signal.
         message: One line for the user; empty where a traceback has to say it.
         result: What the task returned.
@@ -71,6 +71,8 @@ def outcome_of(error: BaseException) -> Outcome:
         code = _FIRST_SIGNAL + error.signal_number
         made = {"updates": error.updates}
         return Outcome("interrupted", code, "interrupted", made, checkpoint, error)
+    if isinstance(error, Pruned):
+        return Outcome("pruned", result={"updates": error.updates})
     status = "diverged" if isinstance(error, Diverged) else "failed"
     if isinstance(error, UserError):
         return Outcome(status, USER_ERROR, f"error: {error}", error=error)

@@ -1,4 +1,4 @@
-"""What submitit's signal before a time limit or a preemption makes of a run: saved, and queued again."""
+"""What submitit's signal before a time limit makes of a run: saved, and queued again."""
 
 import os
 import signal

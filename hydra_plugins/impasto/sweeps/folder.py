@@ -1,8 +1,8 @@
 """A sweep's folder: which job has which folder in it, and what is left to do.
 
-A job is known again by its config. What the command line varies among the jobs tells them apart, also
-where it is something that two runs may otherwise differ in (`updates`, a trainer). A folder is never
-given to a job of another config.
+A job is known again by its config. What the command line varies among the jobs tells them apart,
+also where it is something that two runs may otherwise differ in (`updates`, a trainer). A folder is
+never given to a job of another config.
 """
 
 import json
@@ -18,11 +18,12 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.impasto.resuming import locked
 from painting.errors import UserError
 from tasks.run_folder import CONFIG, JOBS, WHEREABOUTS, identity, read_summary
-from tasks.run_state import FINAL, OVERRIDES, has_ended, is_held, read_yaml
+from tasks.run_state import OVERRIDES, has_ended, is_held, read_yaml
 from tasks.status import read_jobs
 
 NUMBERED = "${hydra:job.num}"  # `hydra.sweep.subdir` of a sweep whose folders have numbers
-_HYDRA = ".hydra"
+MULTIRUN = "multirun.yaml"  # the sweep's own config, as Hydra's sweepers leave it
+_NOT_OF_A_JOB = ("hydra.", "hydra/", "resume=")
 _MAY_DIFFER = (*(key for key in WHEREABOUTS if key != "image"), "updates", "task.updates")
 
 
@@ -60,6 +61,15 @@ class Job:
     def to_launch(self) -> list[str]:
         """The overrides with the one that says the folder."""
         return [*self.overrides, f"hydra.sweep.subdir='{self.name}'"]
+
+
+def find_sweep(parent: Path, overrides: Sequence[str]) -> Path | None:
+    """The newest sweep in a folder that was asked for by these overrides, whatever their order."""
+    for path in sorted(parent.glob(f"*/{MULTIRUN}"), key=lambda path: -path.stat().st_mtime):
+        given = read_yaml(path, {}).get("hydra", {}).get("overrides", {}).get("task", [])
+        if _words(given) == _words(overrides) and not is_held(path.parent):
+            return path.parent
+    return None
 
 
 @contextmanager
@@ -129,7 +139,7 @@ def note_jobs(sweep: Path, jobs: Sequence[Job]) -> None:
     temporary.replace(sweep / JOBS)
 
 
-def describe(sweep: Path, jobs: Sequence[Job]) -> list[str]:
+def describe(jobs: Sequence[Job]) -> list[str]:
     """A line for every job of an earlier start: what became of it, and whether it goes on."""
     lines = []
     for job in jobs:
@@ -178,7 +188,8 @@ def _plain(text: str) -> dict[str, Any]:
 
 
 def _words(overrides: Sequence[str]) -> set[str]:
-    return {word for word in overrides if not word.startswith(("hydra.", "resume="))}
+    kept = (word for word in overrides if not word.startswith(_NOT_OF_A_JOB))
+    return {word.replace("'", "") for word in kept}  # which quotes are there says nothing
 
 
 def _free(i: int, sweep: Path, taken: set[str]) -> str:
@@ -201,6 +212,3 @@ def _differences(there: Mapping[str, Any], here: Mapping[str, Any], most: int = 
 
     walk(there, here, "")
     return [*found[:most], *(["…"] if len(found) > most else [])]
-
-
-__all__ = ["FINAL", "NUMBERED", "Job", "assign", "describe", "held", "note_jobs"]

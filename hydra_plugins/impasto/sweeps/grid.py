@@ -14,7 +14,15 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from hydra_plugins.impasto._failures import JobFailed
 from hydra_plugins.impasto.arguments import quote
-from hydra_plugins.impasto.sweeps.folder import NUMBERED, Job, assign, describe, held, note_jobs
+from hydra_plugins.impasto.sweeps.folder import (
+    MULTIRUN,
+    NUMBERED,
+    Job,
+    assign,
+    describe,
+    held,
+    note_jobs,
+)
 from hydra_plugins.impasto.sweeps.running import make_launcher, run_jobs
 from painting.errors import UserError
 from tasks.run_folder import command
@@ -53,9 +61,10 @@ class GridSweeper(BasicSweeper):
         folder = Path(str(self.config.hydra.sweep.dir))
         with held(folder):
             jobs = self._assign(folder, wanted)
-            OmegaConf.save(self.config, folder / "multirun.yaml")
+            OmegaConf.save(self.config, folder / MULTIRUN)
             note_jobs(folder, jobs)
-            print(*describe(folder, jobs), sep="\n", end="\n" if describe(folder, jobs) else "")
+            for line in describe(jobs):
+                print(line)
             self._run(folder, jobs)
 
     def _assign(self, folder: Path, wanted: Sequence[Sequence[str]]) -> list[Job]:
@@ -77,7 +86,8 @@ class GridSweeper(BasicSweeper):
         left = [job for job in jobs if not job.ended and not is_held(job.folder)]
         code = 0
         try:
-            for batch in self.split_overrides_to_chunks(left, self.max_batch_size) if left else ():
+            for start in range(0, len(left), self.max_batch_size or max(1, len(left))):
+                batch = left[start : start + (self.max_batch_size or len(left))]
                 code = run_jobs(self.launcher, batch, folder) or code
         except (KeyboardInterrupt, SystemExit):
             print(f"to go on with the sweep: {self.again(folder)}", file=sys.stderr)

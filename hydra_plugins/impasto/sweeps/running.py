@@ -1,7 +1,7 @@
 """Launching jobs so that one which fails, or a worker that dies, costs the others nothing.
 
-A job that runs writes down its process; so a signal to the sweep's own process can be passed on, and
-the jobs save themselves before the launcher ends their processes.
+A job that runs writes down its process; so a signal to the sweep's own process can be passed on,
+and the jobs save themselves before the launcher ends their processes.
 """
 
 import importlib
@@ -48,15 +48,17 @@ def make_launcher(
         raise UserError(what, "pip install 'impasto[sweeps]'") from error
     loader = OwnLoader(context.config_loader.get_search_path())
     return Plugins.instance().instantiate_launcher(
-        hydra_context=HydraContext(loader, context.callbacks), task_function=task_function, config=config
+        hydra_context=HydraContext(loader, context.callbacks),
+        task_function=task_function,
+        config=config,
     )
 
 
 def run_jobs(launcher: Launcher, jobs: Sequence[Job], sweep: Path) -> int:
     """Run jobs to their end, whatever becomes of some of them.
 
-    Where the launcher itself fails because a worker died (out of memory, killed), the jobs that were
-    cut off are launched again, and in the end one by one, so that the culprit is alone.
+    Where the launcher itself fails because a worker died (out of memory, killed), the jobs that
+    were cut off are launched again, and in the end one by one, so that the culprit is alone.
 
     Returns:
         0, or the exit code of the first job that failed.
@@ -86,9 +88,7 @@ def run_jobs(launcher: Launcher, jobs: Sequence[Job], sweep: Path) -> int:
     return code
 
 
-def _launch(
-    launcher: Launcher, jobs: Sequence[Job], sweep: Path
-) -> tuple[int, Exception | None]:
+def _launch(launcher: Launcher, jobs: Sequence[Job], sweep: Path) -> tuple[int, Exception | None]:
     """Launch jobs together: the first exit code that is none of success, and what broke."""
     if not jobs:
         return 0, None
@@ -105,9 +105,7 @@ def _launch(
     return next(iter([*codes, *([] if broken else other)]), 0), broken
 
 
-def _left(
-    launcher: Launcher, jobs: Sequence[Job], sweep: Path, error: Exception
-) -> list[Job]:
+def _left(launcher: Launcher, jobs: Sequence[Job], sweep: Path, error: Exception) -> list[Job]:
     """End what still runs after a launcher broke, and say what has to be launched again."""
     end_jobs([job.folder for job in jobs], sweep, at_once=True)
     (sweep / STOPPING).unlink(missing_ok=True)
@@ -146,11 +144,11 @@ def _passing_signals_on(jobs: Sequence[Job], sweep: Path) -> Iterator[None]:
     before: dict[int, Any] = {}
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, stop)
+            before[int(number)] = signal.signal(number, stop)
     except ValueError:  # not the main thread, which alone gets signals
         pass
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for one, handler in before.items():
+            signal.signal(one, handler)
