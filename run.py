@@ -16,17 +16,18 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from hydra_plugins.impasto import footprint
+from hydra_plugins.impasto import footprint, jobs
 from hydra_plugins.impasto.alternatives import settle
 from hydra_plugins.impasto.arguments import quote, quote_paths, verbatim_keys
 from hydra_plugins.impasto.checks import check, select
 from hydra_plugins.impasto.command import as_arguments, asks_for_help, short_help
 from hydra_plugins.impasto.composing import CONF, CONFIG_NAME, compose_jobs
 from hydra_plugins.impasto.help import help_text
-from hydra_plugins.impasto.jobs import job, nothing_left, report
+from hydra_plugins.impasto.jobs import nothing_left, report
 from hydra_plugins.impasto.outcomes import JobFailed, outcome_before_job
-from hydra_plugins.impasto.resuming import Resumption, find_checkpoint, find_resumable
+from hydra_plugins.impasto.resuming import find_checkpoint, find_resumable
 from hydra_plugins.impasto.sweeping import report_sweep
+from hydra_plugins.impasto.sweeps.folder import find_sweep
 from painting.errors import UserError
 from tasks.run_folder import command
 
@@ -54,8 +55,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         # Hydra then hands every exception on, so that there is one place that reports them.
         os.environ[_FULL_ERROR] = "1"
         decorate = hydra.main(version_base="1.3", config_path=str(CONF), config_name=CONFIG_NAME)
-        # Not a lambda: launchers hand the function to other processes by its name.
-        decorate(partial(job, show_traceback=show_traceback))()
+        # Not a lambda: launchers hand the function to other processes by its name. Looked up only
+        # now: Hydra has executed the module a second time when it looked for plugins.
+        job = partial(jobs.job, show_traceback=show_traceback, starter=jobs.Starter())
+        decorate(job)()
     except JobFailed as failure:  # Hydra then says nothing of the sweep's end
         report_sweep(failure.sweep)
         sys.exit(failure.code)
@@ -90,16 +93,18 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
     elsewhere = args.config_dir or args.config_name or args.config_path or args.experimental_rerun
     if args.hydra_help or args.shell_completion or elsewhere:
         return quoted
-    jobs = compose_jobs(CONF, args.overrides, args.multirun)
+    configs = compose_jobs(CONF, args.overrides, args.multirun)
     if args.cfg or args.info:
         return quoted
-    for cfg in jobs:
+    for cfg in configs:
         check(settle(cfg, CONF))
         if cfg.resume not in (None, "auto"):
             find_checkpoint(str(cfg.resume), cfg)
-    if args.multirun or jobs[0].resume != "auto":
+    if configs[0].resume != "auto":
         return quoted
-    found = _find_beside(jobs[0])
+    if args.multirun:
+        return _with_sweep(quoted, args.overrides, configs[0])
+    found = find_resumable(_folder(configs[0], "hydra.run.dir"), configs[0])
     if found is None:
         print("no run with this config to go on with: starting a new one")
         return quoted
@@ -120,11 +125,23 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _find_beside(cfg: DictConfig) -> Resumption | None:
-    """What `resume=auto` finds for a single run, whose folder Hydra has not made yet."""
+def _with_sweep(arguments: list[str], overrides: Sequence[str], cfg: DictConfig) -> list[str]:
+    """The arguments with the folder of the sweep that `resume=auto` goes on with, if any."""
+    if any(word.startswith("hydra.sweep.dir=") for word in overrides):
+        return arguments
+    found = find_sweep(_folder(cfg, "hydra.sweep.dir").parent, overrides)
+    if found is None:
+        print("no sweep with these overrides to go on with: starting a new one")
+        return arguments
+    print(f"going on with {found}")
+    return [*arguments, f"hydra.sweep.dir={quote(str(found))}"]
+
+
+def _folder(cfg: DictConfig, key: str) -> Path:
+    """A folder that Hydra has not made yet."""
     HydraConfig.instance().set_config(cfg)  # the folder's name is made from it
     try:
-        return find_resumable(Path(str(select(cfg, "hydra.run.dir"))), cfg)
+        return Path(str(select(cfg, key)))
     finally:
         HydraConfig.instance().cfg = None
 

@@ -42,3 +42,21 @@ class Interrupted(RuntimeError):
         self.signal_number = signal_number
         self.checkpoint = checkpoint
         self.updates = updates
+
+
+class Pruned(RuntimeError):
+    """A search has given its trial up; the run has stopped between two updates.
+
+    Args:
+        updates: How many updates were made.
+        value: The validation figure that it was judged by.
+    """
+
+    def __init__(self, updates: int, value: float) -> None:
+        super().__init__(f"pruned after {updates} updates at {value:.6g}")
+        self.updates = updates
+        self.value = value
+
+    def __reduce__(self) -> tuple[type["Pruned"], tuple[int, float]]:
+        """Pickle by both arguments, so that a worker process can hand it on."""
+        return type(self), (self.updates, self.value)

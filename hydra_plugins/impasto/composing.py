@@ -1,6 +1,7 @@
 """Composing the config ahead of the run, and Hydra's complaints as one line each."""
 
 import difflib
+import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -83,8 +84,18 @@ def _values(override: Override) -> list[str]:
         return [f"{key}={value}" for value in override.sweep_string_iterator()]
     interval = override.value()
     if isinstance(interval, IntervalSweep):
-        return [f"{key}={interval.start}", f"{key}={interval.end}"]
+        return [f"{key}={value}" for value in _samples(interval)]
     return [override.input_line or ""]
+
+
+def _samples(interval: IntervalSweep) -> list[float]:
+    """Both ends of an interval, and what lies between them: of a float no whole number."""
+    start, end = interval.start, interval.end
+    if start is None or end is None:
+        return []
+    between = start + (end - start) / math.pi
+    whole = isinstance(start, int) and isinstance(end, int)
+    return [start, end, int(between) if whole else between]
 
 
 def explain(error: Exception, conf: Path, overrides: Sequence[str]) -> UserError:

@@ -64,8 +64,11 @@ def begin() -> None:
         _before.kept.clear()
 
 
-def erase() -> bool:
-    """Undo what was written for the run that was looked at, if its task has written nothing.
+def erase(folder: Path | None = None) -> bool:
+    """Undo what was written for a run, if it was looked at and its task has written nothing.
+
+    Args:
+        folder: The run folder; None is whichever was looked at.
 
     Returns:
         Whether the run's log is gone, too.
@@ -73,6 +76,8 @@ def erase() -> bool:
     global _before
     before, _before = _before, None
     if before is None or not before.folder.is_dir():
+        return False
+    if folder is not None and before.folder != folder.absolute():
         return False
     for path, content in before.kept.items():
         path.parent.mkdir(exist_ok=True)

@@ -1,10 +1,14 @@
 """One job, single or of a sweep: from its composed config to its summary."""
 
 import logging
+import multiprocessing
 import os
+import signal
+import socket
 import sys
 import time
 import traceback
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -18,19 +22,47 @@ from hydra_plugins.impasto.changes import other_versions
 from hydra_plugins.impasto.checks import check
 from hydra_plugins.impasto.composing import CONF, ROOT
 from hydra_plugins.impasto.outcomes import JobFailed, Outcome, outcome_of, terminable
+from hydra_plugins.impasto.preemption import preemptible
 from hydra_plugins.impasto.quiet import quieten
 from hydra_plugins.impasto.resuming import Resumption, find_checkpoint, find_resumable, locked
 from hydra_plugins.impasto.summary import SUMMARY, git_commit, write_summary
+from hydra_plugins.impasto.sweeps.processes import STOPPING, note_process
+from hydra_plugins.impasto.sweeps.trial import add_pruning
 from painting.errors import UserError
 from painting.memory_peak import MemoryPeak
-from tasks.run_folder import command
+from tasks.run_folder import command, read_summary
 
 
-def job(cfg: DictConfig, show_traceback: bool) -> dict[str, object]:
+@dataclass(frozen=True)
+class Starter:
+    """The process that a person started; jobs of a sweep may run in others.
+
+    Attributes:
+        program: What was started: run.py or the installed command.
+        host: The machine.
+        pid: The process.
+    """
+
+    program: str = field(default_factory=lambda: sys.argv[0])
+    host: str = field(default_factory=socket.gethostname)
+    pid: int = field(default_factory=os.getpid)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this process is the one."""
+        return (self.host, self.pid) == (socket.gethostname(), os.getpid())
+
+
+def job(cfg: DictConfig, show_traceback: bool, starter: Starter | None = None) -> dict[str, object]:
     """Run one job, single or of a sweep, in the folder that Hydra made for it.
 
+    Args:
+        cfg: The composed config.
+        show_traceback: Whether an error comes with its traceback.
+        starter: Who started it; None is this process.
+
     Returns:
-        What the task returned.
+        What the task returned; of a run that was finished already, its summary.
 
     Raises:
         SystemExit: If it didn't finish.
@@ -39,29 +71,46 @@ def job(cfg: DictConfig, show_traceback: bool) -> dict[str, object]:
     hydra_cfg = HydraConfig.get()
     sweep = hydra_cfg.mode == RunMode.MULTIRUN
     folder = Path(hydra_cfg.runtime.output_dir)
+    elsewhere = starter is not None and not starter.is_here
+    if starter is not None and elsewhere:
+        _begin_worker(starter, Path(hydra_cfg.sweep.dir))
     try:
-        if cfg.resume == "auto":  # a single run has looked already, before its folder was made
+        # A job of a sweep always goes on in its folder: it may have been stopped, and queued again.
+        # A single run has looked already, before its folder was made.
+        if cfg.resume == "auto" or (sweep and cfg.resume is None):
             found = find_resumable(folder, cfg, alone=False) if sweep else None
             if found is not None and nothing_left(found):
-                return {}
+                return read_summary(folder)
             cfg.resume = None if found is None else str(found.checkpoint)
-        outcome = execute(cfg, folder)
+        add_pruning(cfg, HydraConfig.get())
+        with preemptible():
+            outcome = execute(cfg, folder)
     except UserError as error:  # its checkpoints are broken, or of other settings: so it stays
         outcome = outcome_of(error)
     if outcome.code == 0:
         return dict(outcome.result)
     overrides = list(hydra_cfg.overrides.task)
-    label = f"job {hydra_cfg.job.num} ({' '.join(overrides)}): " if sweep else ""
+    label = f"job {folder.name} ({' '.join(overrides)}): " if sweep else ""
     report(outcome, show_traceback, label)
-    if outcome.status == "failed" and isinstance(outcome.error, UserError) and footprint.erase():
+    mistaken = outcome.status == "failed" and isinstance(outcome.error, UserError)
+    if mistaken and footprint.erase(folder):
         raise SystemExit(outcome.code)  # with the folder the log is gone
     logging.getLogger("impasto.file").error("%s\n%s", outcome.message, _details(outcome))
     if outcome.checkpoint:
         kept = [word for word in overrides if not word.startswith("resume=")]
         print(f"to go on: {command([*kept, f'resume={outcome.checkpoint}'])}", file=sys.stderr)
-    if sweep and outcome.status != "interrupted":
+    if sweep and (elsewhere or outcome.status != "interrupted"):
         raise JobFailed(outcome.code, Path(hydra_cfg.sweep.dir))
     raise SystemExit(outcome.code)
+
+
+def _begin_worker(starter: Starter, sweep: Path) -> None:
+    """Be the starter's worker: say its name, and start processes in a way that works here."""
+    if (sweep / STOPPING).exists():
+        raise JobFailed(128 + signal.SIGTERM, sweep)
+    sys.argv[0] = starter.program
+    if multiprocessing.get_start_method(allow_none=True) == "loky":  # knows no data workers
+        multiprocessing.set_start_method("spawn", force=True)
 
 
 def execute(cfg: DictConfig, folder: Path) -> Outcome:
@@ -73,6 +122,7 @@ def execute(cfg: DictConfig, folder: Path) -> Outcome:
     with terminable(), MemoryPeak() as memory:
         try:
             with locked(folder):
+                note_process(folder)
                 (folder / SUMMARY).unlink(missing_ok=True)
                 result = perform(cfg, folder, facts)
             status = str(result.get("status", "finished"))
@@ -108,12 +158,14 @@ def perform(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str
     """
     composed, cfg = cfg, settle(cfg, CONF)
     check(cfg)
-    from pytorch_lightning import seed_everything  # takes seconds, which a wrong key need not wait
-
-    quieten()
     facts["strokes"] = cfg.strokes
     cfg.run.folder = folder
     cfg.run.checkpoint = None if cfg.resume is None else _checkpoint(composed)
+    if cfg.task.get("reads_only"):
+        return build_call(cfg)()
+    from pytorch_lightning import seed_everything  # takes seconds, which a wrong key need not wait
+
+    quieten()
     cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
     seed_everything(cfg.seed, verbose=False)
     call = build_call(cfg)

@@ -12,8 +12,11 @@ from types import FrameType
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from hydra_plugins.impasto._failures import JobFailed, Terminated
 from hydra_plugins.impasto.composing import explain
-from painting.errors import Diverged, Interrupted, UserError
+from painting.errors import Diverged, Interrupted, Pruned, UserError
+
+__all__ = ["JobFailed", "Outcome", "Terminated", "outcome_before_job", "outcome_of", "terminable"]
 
 USER_ERROR = 2
 _BUG = 1
@@ -36,7 +39,7 @@ class Outcome:
     """How a run ended.
 
     Attributes:
-        status: `finished`, `untrained`, `interrupted`, `diverged` or `failed`, for the summary.
+        status: `finished`, `untrained`, `interrupted`, `pruned`, `diverged` or `failed`.
         code: The exit code: 0, 1 for a fault of the program, 2 for one of the user, 128 + signal.
         message: One line for the user; empty where a traceback has to say it.
         result: What the task returned.
@@ -50,24 +53,6 @@ class Outcome:
     result: Mapping[str, object] = field(default_factory=dict)
     checkpoint: str | None = None
     error: BaseException | None = None
-
-
-class JobFailed(Exception):
-    """A job of a sweep failed and has said why; the other jobs go on.
-
-    Args:
-        code: The exit code.
-        sweep: The sweep's folder.
-    """
-
-    def __init__(self, code: int, sweep: Path) -> None:
-        super().__init__(code, sweep)
-        self.code = code
-        self.sweep = sweep
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, raised where Ctrl-C would be."""
 
 
 def outcome_of(error: BaseException) -> Outcome:
@@ -86,6 +71,8 @@ def outcome_of(error: BaseException) -> Outcome:
         code = _FIRST_SIGNAL + error.signal_number
         made = {"updates": error.updates}
         return Outcome("interrupted", code, "interrupted", made, checkpoint, error)
+    if isinstance(error, Pruned):
+        return Outcome("pruned", result={"updates": error.updates})
     status = "diverged" if isinstance(error, Diverged) else "failed"
     if isinstance(error, UserError):
         return Outcome(status, USER_ERROR, f"error: {error}", error=error)

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from painting.errors import UserError
 from tasks.run_folder import command
+from tasks.search import BEST
 
 
 class CompareSweep(Callback):
@@ -27,6 +28,8 @@ def report_sweep(folder: Path) -> None:
     Args:
         folder: The sweep's folder.
     """
+    if (folder / BEST).exists():  # a search goes by validation, and has said what it found
+        return
     try:
         from tasks.compare import compare_sweep  # takes a second, which plugins must not
 

@@ -5,5 +5,6 @@ from lightning_modules.callbacks.graceful_stop import GracefulStop
 from lightning_modules.callbacks.metrics_csv import MetricsCsv
 from lightning_modules.callbacks.pictures import Pictures
 from lightning_modules.callbacks.progress import Progress
+from lightning_modules.callbacks.pruning import Pruning
 
-__all__ = ["Checkpoints", "GracefulStop", "MetricsCsv", "Pictures", "Progress"]
+__all__ = ["Checkpoints", "GracefulStop", "MetricsCsv", "Pictures", "Progress", "Pruning"]

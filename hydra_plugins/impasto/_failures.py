@@ -1,0 +1,29 @@
+"""How jobs of a sweep end other than well.
+
+Hydra executes the modules of its plugins a second time when it looks for them, which makes second
+classes of the same names; by its underscore it leaves this one out, so that `except` finds its own.
+"""
+
+from pathlib import Path
+
+
+class JobFailed(Exception):
+    """A job of a sweep failed and has said why; the other jobs go on.
+
+    Args:
+        code: The exit code.
+        sweep: The sweep's folder.
+    """
+
+    def __init__(self, code: int, sweep: Path) -> None:
+        super().__init__(code, sweep)
+        self.code = code
+        self.sweep = sweep
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, raised where Ctrl-C would be."""
+
+
+class WorkerDied(RuntimeError):
+    """The process of a job ended without a result."""
