@@ -10,7 +10,8 @@ import pytorch_lightning as pl
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from datamodules.cache import ImageCache, Items, prepare
+from datamodules.cache import ImageCache, Items
+from datamodules.preparing import prepare
 from datamodules.splits import SPLITS, assign_splits, limit_rows
 from datamodules.stream import Batch, BatchPlan, Cursor, SplitImages, TrainStream, apply_flips
 from painting.errors import UserError
