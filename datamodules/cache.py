@@ -31,6 +31,8 @@ class Items:
             in one process alone. Left out, ``read`` gets the numbers.
         run: How many consecutive images to keep together where splits are drawn; more than 1
             where images are read one after the other.
+        shards: ``(S,)`` int64, the number of the first image of each file of many, where images
+            have to be read one after the other; None where any one can be.
     """
 
     names: Sequence[str]
@@ -40,6 +42,7 @@ class Items:
     classes: Sequence[str] | None = None
     fetch: Callable[[Sequence[int]], Sequence[Any]] = _themselves
     run: int = 1
+    shards: NDArray[np.int64] | None = None
 
 
 class ImageCache:

@@ -99,13 +99,13 @@ def decode(
 
 
 @dataclass(frozen=True)
-class _Chunks(Sampler[Sequence[object]]):
+class _Chunks(Sampler[list[Any]]):
     """Hands the chunks on, each as what a batch is made of."""
 
     chunks: Iterable[Sequence[object]]
 
-    def __iter__(self) -> Iterator[Sequence[object]]:
-        return iter(self.chunks)
+    def __iter__(self) -> Iterator[list[Any]]:
+        return map(list, self.chunks)
 
 
 def _as_it_is(batch: _T) -> _T:

@@ -103,7 +103,7 @@ class CacheWriter:
             total=self._count, initial=self._done, desc=f"Preparing {self._what}", unit="image"
         ) as bar:
             for decoded in decode(decoder, self._chunks(chunk), workers, context, start):
-                file.write(decoded.images)
+                file.write(decoded.images.data)
                 for place, reason in decoded.broken.items():
                     self._broken[written + place] = reason
                 written += len(decoded.images)

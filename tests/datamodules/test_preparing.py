@@ -30,7 +30,7 @@ Start = Callable[..., BaseProcess]
 
 
 def read(gate: Path | None, decoded: Path, number: int) -> np.ndarray:
-    """Say that an image is decoded; stop before the 70th where there is a gate, until it is gone."""
+    """Say that an image is decoded; stop before the 70th as long as there is a gate."""
     while number >= 70 and gate is not None and gate.exists():
         time.sleep(0.01)
     with decoded.open("a") as file:
