@@ -327,7 +327,7 @@ class TestHub:
         self, build: Build, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("painting.download.reachable", lambda urls: False)
-        with pytest.raises(UserError, match=r"cannot be downloaded: .* as data\.root"):
+        with pytest.raises(
             UserError, match=r"owner/name .* cannot be downloaded: .* as data\.root"
         ):
             build(ImageNet, hub_id="owner/name", streaming=True).setup()
