@@ -10,8 +10,12 @@ import pytorch_lightning as pl
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from datamodules.cache import ImageCache, Items, prepare
-from datamodules.splits import SPLITS, assign_splits, limit_rows
+from datamodules.arguments import at_least, checked_root
+from datamodules.cache import ImageCache, Items
+from datamodules.held_out import HeldOut, prepare_held_out
+from datamodules.live import LiveStream, plan_stream
+from datamodules.preparing import prepare
+from datamodules.splits import SPLITS, split_rows
 from datamodules.stream import Batch, BatchPlan, Cursor, SplitImages, TrainStream, apply_flips
 from painting.errors import UserError
 
@@ -30,6 +34,8 @@ class Options(TypedDict, total=False):
     eval_batch_size: int
     val_limit: int | None
     test_limit: int | None
+    streaming: bool
+    shuffle_buffer: int
 
 
 class ImageDataModule(pl.LightningDataModule, ABC):
@@ -54,6 +60,10 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         eval_batch_size: Images in a batch of validation and test.
         val_limit: Use only so many images of the validation split, drawn by ``split_seed``.
         test_limit: The same for the test split.
+        streaming: Whether training images are decoded when they are needed, instead of prepared
+            once; those of validation and test are prepared all the same.
+        shuffle_buffer: Decoded images among which a stream from files of many is shuffled, 3 n n
+            bytes each; at least two batches. Single files are shuffled as a whole, without it.
 
     Raises:
         UserError: A number is out of its range, or the cache lies in the root.
@@ -63,6 +73,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     layout: ClassVar[str]
     terms: ClassVar[str] = ""  # whose the pictures are, in words, where anyone may use them
     flips: ClassVar[bool] = True
+    streams: ClassVar[bool] = False  # whether there is a point in `streaming`
     test_fraction: ClassVar[float] = 0.1
 
     def __init__(
@@ -79,22 +90,32 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         eval_batch_size: int = 256,
         val_limit: int | None = None,
         test_limit: int | None = None,
+        streaming: bool = False,
+        shuffle_buffer: int = 4096,
     ) -> None:
         super().__init__()
-        self.canvas_size = _at_least(1, "canvas.size", canvas_size)
-        self.batch_size = _at_least(1, "batch_size", batch_size)
+        self.canvas_size = at_least(1, "canvas.size", canvas_size)
+        self.batch_size = at_least(1, "batch_size", batch_size)
         self.cache = Path(cache).expanduser()
-        self.root = None if root is None else _checked_root(root, self.cache)
-        self.seed = _at_least(0, "seed", seed)
-        self.split_seed = _at_least(0, "data.split_seed", split_seed)
-        self.num_workers = _at_least(0, "data.num_workers", num_workers)
+        self.root = None if root is None else checked_root(root, self.cache)
+        self.seed = at_least(0, "seed", seed)
+        self.split_seed = at_least(0, "data.split_seed", split_seed)
+        self.num_workers = at_least(0, "data.num_workers", num_workers)
         self.flip = self.flips if flip is None else flip
-        self.eval_batch_size = _at_least(1, "data.eval_batch_size", eval_batch_size)
+        self.eval_batch_size = at_least(1, "data.eval_batch_size", eval_batch_size)
         self._limits = {
-            key: None if limit is None else _at_least(1, f"data.{key}_limit", limit)
+            key: None if limit is None else at_least(1, f"data.{key}_limit", limit)
             for key, limit in (("train", None), ("val", val_limit), ("test", test_limit))
         }
+        self.streaming = streaming
+        self.shuffle_buffer = at_least(1, "data.shuffle_buffer", shuffle_buffer)
+        if streaming and not self.streams:
+            raise UserError(
+                f"data.streaming=true: {self.name} is small, and always prepared",
+                "leave data.streaming out",
+            )
         self._cursor = Cursor()
+        self._items: Items | None = None
         self._prepared: ImageCache | None = None
         self._splits: dict[str, NDArray[np.int64]] = {}
 
@@ -130,18 +151,33 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         """
         if self._prepared is not None:
             return self._prepared
-        cache = prepare(self.cache, self.name, self.canvas_size, self.fingerprint(), self.items)
-        parts = assign_splits(len(cache), cache.parts, self.split_seed, self.test_fraction)
-        for number, split in enumerate(SPLITS):
-            rows = np.flatnonzero((parts == number) & cache.valid)
-            self._splits[split] = limit_rows(rows, self._limits[split], self.split_seed)
-            if not len(rows):
+        cache = self._hold_out() if self.streaming else self._prepare()
+        rows = self._rows(len(cache), cache.parts, cache.run)
+        for split in SPLITS:
+            self._splits[split] = rows[split][cache.valid[rows[split]]]
+            if not len(self._splits[split]):
                 raise UserError(
                     f"data.root={self.root}: no readable image is in {self.name}'s {split} split",
                     f"give more of the set: {self.layout}",
                 )
         self._prepared = cache
         return cache
+
+    def _prepare(self) -> ImageCache:
+        return prepare(self.cache, self.name, self.canvas_size, self.fingerprint(), self.items)
+
+    def _hold_out(self) -> HeldOut:
+        """Prepare validation and test, and keep where the rest is."""
+        self._items = items = self.items()
+        rows = self._rows(len(items.names), items.parts, items.run)
+        held = np.sort(np.concatenate([rows["val"], rows["test"]]))
+        about = self.fingerprint()
+        return prepare_held_out(self.cache, self.name, self.canvas_size, about, items, held)
+
+    def _rows(
+        self, count: int, parts: NDArray[np.int8] | None, run: int
+    ) -> dict[str, NDArray[np.int64]]:
+        return split_rows(count, parts, self.split_seed, self.test_fraction, self._limits, run)
 
     def splits(self) -> dict[str, NDArray[np.int64]]:
         """Give the rows of ``train``, ``val`` and ``test``, ascending and disjoint."""
@@ -167,14 +203,21 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         """Names of the broken images."""
         return self._open().skipped
 
-    def train_dataloader(self) -> TrainStream:
+    def train_dataloader(self) -> TrainStream | LiveStream:
         """Give the endless stream of training batches, from where it was left."""
         images = self.images("train")
-        rank, world = 0, 1
+        share = (0, 1)
         if self.trainer is not None:
-            rank, world = self.trainer.global_rank, self.trainer.world_size
-        plan = BatchPlan(len(images), self.batch_size, self.seed, self.flip, rank, world)
-        return TrainStream(images, plan, self._cursor, self.num_workers, self._pin_memory)
+            share = self.trainer.global_rank, self.trainer.world_size
+        workers, pin = self.num_workers, self._pin_memory
+        if self._items is not None:
+            rows, size = images.rows, self.canvas_size
+            plan = plan_stream(
+                self._items, rows, self.batch_size, self.seed, self.flip, self.shuffle_buffer, share
+            )
+            return LiveStream(self._items, rows, plan, self._cursor, size, workers, pin)
+        plan = BatchPlan(len(images), self.batch_size, self.seed, self.flip, *share)
+        return TrainStream(images, plan, self._cursor, workers, pin)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Give the whole validation split, in its order."""
@@ -203,30 +246,3 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on after the batches that were handed out."""
         self._cursor.position = int(state_dict["position"])
-
-
-def _at_least(least: int, key: str, value: int) -> int:
-    # What comes from a command line is not always what the annotation says.
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise UserError(f"{key}={value} is not a whole number", f"give {least} or more")
-    if value < least:
-        raise UserError(f"{key}={value} is below {least}", f"give {least} or more")
-    return value
-
-
-def _checked_root(root: str, cache: Path) -> Path:
-    """Check that the root exists, is not empty and would not be written to."""
-    path = Path(root).expanduser()
-    if not root:  # which pathlib takes for the current folder
-        raise UserError("data.root is given, but empty", "give the folder that holds the data set")
-    if not path.is_dir():
-        what = "is not a folder" if path.exists() else "no such folder"
-        raise UserError(f"data.root={root}: {what}", "give the folder that holds the data set")
-    if not any(path.iterdir()):
-        raise UserError(f"data.root={root}: the folder is empty", "put the data set there")
-    if cache.resolve().is_relative_to(path.resolve()):
-        raise UserError(
-            f"data.cache={cache} lies in data.root={root}, which is only ever read",
-            "give another folder as data.cache",
-        )
-    return path

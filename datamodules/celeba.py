@@ -1,17 +1,15 @@
 """CelebA, the aligned and cropped faces."""
 
-from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.base import ImageDataModule, Options
+from datamodules.base import Options
 from datamodules.cache import Items
-from datamodules.files import file_items, fingerprint_files
-from datamodules.hub import Hub
+from datamodules.files import file_items
+from datamodules.picture_set import PictureSet
 from datamodules.splits import TEST, TRAIN, VAL
 from painting.errors import UserError
 from painting.images import find_images
@@ -23,7 +21,7 @@ _LAST_VAL = 182_637
 _FOLDERS = ("img_align_celeba", "img_align_celeba/img_align_celeba", "celeba/img_align_celeba", ".")
 
 
-class CelebA(ImageDataModule):
+class CelebA(PictureSet):
     """202,599 faces of 178 x 218 pixels.
 
     ``root`` holds ``img_align_celeba/NNNNNN.jpg``, or the files themselves; no annotation file is
@@ -39,23 +37,16 @@ class CelebA(ImageDataModule):
     layout = "img_align_celeba/000001.jpg to img_align_celeba/202599.jpg"
 
     def __init__(self, *, hub_id: str = "flwrlabs/celeba", **options: Unpack[Options]) -> None:
-        super().__init__(**options)
-        self._hub = Hub(hub_id, self.cache, f"unpack {self.layout} and give its folder")
+        instead = f"unpack {self.layout} and give its folder"
+        super().__init__(hub_id=hub_id, instead=instead, **options)
 
-    def fingerprint(self) -> Mapping[str, object]:
-        """Name the files, or the hub's data set."""
-        if self.root is None:
-            return self._hub.fingerprint()
-        return fingerprint_files(self.root, self._files)
+    def file_items(self, files: list[Path]) -> Items:
+        """Say which part each face is in."""
+        assert self.root is not None
+        return file_items(self.root, files, parts=_partition(files))
 
-    def items(self) -> Items:
-        """Give the faces."""
-        if self.root is None:
-            return self._hub.items()
-        return file_items(self.root, self._files, parts=_partition(self._files))
-
-    @cached_property
-    def _files(self) -> list[Path]:
+    def files(self) -> list[Path]:
+        """Find the numbered pictures."""
         assert self.root is not None
         for folder in (self.root / name for name in _FOLDERS):
             if folder.is_dir() and (files := _numbered(folder)):

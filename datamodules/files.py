@@ -39,7 +39,9 @@ def file_items(
     """Make files the images of a set; the arguments are those of ``Items``."""
     return Items(
         names=[path.relative_to(root).as_posix() for path in paths],
-        read=lambda number: read_image(paths[number]),
+        # The names stay in the process that has them; there may be millions.
+        fetch=lambda numbers: [paths[number] for number in numbers],
+        read=read_image,
         parts=parts,
         labels=labels,
         classes=classes,

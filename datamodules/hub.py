@@ -1,10 +1,11 @@
 """Data sets of the Hugging Face hub as the material of a set."""
 
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,14 @@ from painting.errors import UserError
 if TYPE_CHECKING:
     from datasets import Dataset, Features
 
+_T = TypeVar("_T")
+
 _HUB = "https://huggingface.co"
-_PARTS = {"train": TRAIN, "val": VAL, "valid": VAL, "validation": VAL, "dev": VAL, "test": TEST}
+# Consecutive images that are drawn together for validation and test: as many as a Parquet file on
+# the hub has in a group, so that who streams the set need read a few groups only.
+RUN = 100
+# The usual names of splits.
+PARTS = {"train": TRAIN, "val": VAL, "valid": VAL, "validation": VAL, "dev": VAL, "test": TEST}
 
 
 class Hub:
@@ -41,7 +48,7 @@ class Hub:
         self._id = hub_id
         self._cache = cache
         self._todo = f"{instead} as data.root"
-        self._parts = _PARTS if parts is None else parts
+        self._parts = PARTS if parts is None else parts
 
     def fingerprint(self) -> dict[str, object]:
         """Name the data set."""
@@ -53,17 +60,12 @@ class Hub:
         Raises:
             UserError: There is no network, no such data set, or no image in it.
         """
-        splits = {key: value for key, value in self._splits.items() if key in self._parts}
-        if not splits:
-            raise UserError(
-                f"{self._id} has the splits {', '.join(self._splits)}, none of which is known",
-                f"use a data set with {', '.join(self._parts)}",
-            )
+        splits = known_splits(self._id, self._splits, self._parts)
         sizes = [len(rows) for rows in splits.values()]
         numbers = [self._parts[key] for key in splits]
         starts = np.cumsum([0, *sizes])
         first = next(iter(splits.values()))
-        image, label = _image_column(self._id, first.features), _label_column(first.features)
+        image, label = image_column(self._id, first.features), label_column(first.features)
         tables = [_undecoded(rows, image) for rows in splits.values()]
 
         def read(number: int) -> NDArray[np.uint8]:
@@ -81,6 +83,7 @@ class Hub:
             parts=np.repeat(np.array(numbers, np.int8), sizes) if len(set(numbers)) > 1 else None,
             labels=None if label is None else _labels(splits.values(), label),
             classes=None if label is None else list(first.features[label].names),
+            run=RUN,
         )
 
     @cached_property
@@ -88,13 +91,45 @@ class Hub:
         """All splits of the data set, in order."""
         # Here and not above: importing it takes a second that local files need not wait.
         import datasets
-        from huggingface_hub.errors import HfHubHTTPError
 
-        # The bases of the hub's error are those of the HTTP client that this release of it uses.
-        errors = (datasets.exceptions.DatasetsError, *HfHubHTTPError.__bases__)
-        url = os.environ.get("HF_ENDPOINT", _HUB)
-        with downloading(f"{self._id} (Hugging Face)", [url], self._todo, errors):
+        with asking_hub(self._id, self._todo):
             return dict(datasets.load_dataset(self._id, cache_dir=str(self._cache / "hub")))
+
+
+@contextlib.contextmanager
+def asking_hub(hub_id: str, todo: str) -> Iterator[None]:
+    """Turn whatever goes wrong with the hub into a ``UserError``.
+
+    Args:
+        hub_id: ``owner/name`` on the hub.
+        todo: What to do instead.
+
+    Raises:
+        UserError: The hub does not answer, or not as it should.
+    """
+    import datasets
+    from huggingface_hub.errors import HfHubHTTPError
+
+    # The bases of the hub's error are those of the HTTP client that this release of it uses.
+    errors = (datasets.exceptions.DatasetsError, *HfHubHTTPError.__bases__)
+    url = os.environ.get("HF_ENDPOINT", _HUB)
+    with downloading(f"{hub_id} (Hugging Face)", [url], todo, errors):
+        yield
+
+
+def known_splits(source: str, splits: Mapping[str, _T], parts: Mapping[str, int]) -> dict[str, _T]:
+    """Leave out the splits of which it is not said what they become.
+
+    Raises:
+        UserError: None is left.
+    """
+    known = {str(key): value for key, value in splits.items() if str(key) in parts}
+    if not known:
+        raise UserError(
+            f"{source} has the splits {', '.join(map(str, splits))}, none of which is known",
+            f"use a data set with {', '.join(parts)}",
+        )
+    return known
 
 
 def _undecoded(rows: "Dataset", image: str) -> "Dataset":
@@ -104,19 +139,25 @@ def _undecoded(rows: "Dataset", image: str) -> "Dataset":
     return rows.select_columns([image]).cast_column(image, datasets.Image(decode=False))
 
 
-def _image_column(hub_id: str, features: "Features") -> str:
+def image_column(source: str, features: "Features") -> str:
+    """Name the column of pictures.
+
+    Raises:
+        UserError: There is none.
+    """
     import datasets
 
     for name, feature in features.items():
         if isinstance(feature, datasets.Image):
             return str(name)
     raise UserError(
-        f"{hub_id} has no column of images, only {', '.join(features)}",
+        f"{source} has no column of images, only {', '.join(features)}",
         "use a data set with an image column",
     )
 
 
-def _label_column(features: "Features") -> str | None:
+def label_column(features: "Features") -> str | None:
+    """Name the column of class labels, if there is one."""
     import datasets
 
     labels = (key for key, value in features.items() if isinstance(value, datasets.ClassLabel))

@@ -1,17 +1,15 @@
 """ImageNet, or any tree of class folders."""
 
 import logging
-from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
-from typing import Unpack
+from typing import ClassVar, Unpack
 
 import numpy as np
 
-from datamodules.base import ImageDataModule, Options
+from datamodules.base import Options
 from datamodules.cache import Items
-from datamodules.files import file_items, fingerprint_files
-from datamodules.hub import Hub
+from datamodules.files import file_items
+from datamodules.picture_set import PictureSet
 from datamodules.splits import TEST, TRAIN
 from painting.errors import UserError
 from painting.images import find_images
@@ -25,13 +23,13 @@ _UNUSED_FOLDER = "test"
 _UNLABELLED = -1
 
 
-class ImageNet(ImageDataModule):
+class ImageNet(PictureSet):
     """Pictures in folders that are named for their class, at any depth below ``root``.
 
     Those below a folder ``val`` are the test split, those in every other class folder training; a
     folder ``test`` is not used. Where there is no ``val``, a tenth is drawn for the test split.
     Labels are the places of the class names in sorted order; a picture that lies directly in
-    ``val`` has the label -1. Without a root the set comes from the Hugging Face hub.
+    ``val`` has the label -1. Also the hub's files of many pictures; without a root, from the hub.
 
     Args:
         hub_id: Data set on the hub with the splits ``train`` and ``val`` or ``validation``.
@@ -40,25 +38,17 @@ class ImageNet(ImageDataModule):
 
     name = "imagenet"
     layout = "train/<class>/*.JPEG and val/<class>/*.JPEG"
+    hub_parts: ClassVar[dict[str, int]] = {"train": TRAIN, "val": TEST, "validation": TEST}
 
     def __init__(
         self, *, hub_id: str = "evanarlian/imagenet_1k_resized_256", **options: Unpack[Options]
     ) -> None:
-        super().__init__(**options)
-        parts = {"train": TRAIN, "val": TEST, "validation": TEST}
-        self._hub = Hub(hub_id, self.cache, f"give the folder of {self.layout}", parts)
+        super().__init__(hub_id=hub_id, instead=f"give the folder of {self.layout}", **options)
 
-    def fingerprint(self) -> Mapping[str, object]:
-        """Name the files, or the hub's data set."""
-        if self.root is None:
-            return self._hub.fingerprint()
-        return fingerprint_files(self.root, self._files)
-
-    def items(self) -> Items:
-        """Give the pictures."""
-        if self.root is None:
-            return self._hub.items()
-        folders = [path.relative_to(self.root).parent.parts for path in self._files]
+    def file_items(self, files: list[Path]) -> Items:
+        """Say which class and which split each picture is in."""
+        assert self.root is not None
+        folders = [path.relative_to(self.root).parent.parts for path in files]
         is_test = np.array([_TEST_FOLDER in parts for parts in folders])
         if not is_test.any():
             _log.warning("imagenet: no folder val/ in %s; a test split is drawn", self.root)
@@ -67,15 +57,14 @@ class ImageNet(ImageDataModule):
         number = {name: place for place, name in enumerate(classes)}
         return file_items(
             self.root,
-            self._files,
+            files,
             parts=np.where(is_test, TEST, TRAIN).astype(np.int8),
             labels=np.array([number.get(name, _UNLABELLED) for name in named], np.int64),
             classes=classes,
         )
 
-    @cached_property
-    def _files(self) -> list[Path]:
-        """The pictures that lie in a class folder or in ``val``."""
+    def files(self) -> list[Path]:
+        """Find the pictures that lie in a class folder or in ``val``."""
         assert self.root is not None
         try:
             found = find_images(self.root, recursive=True)

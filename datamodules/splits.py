@@ -1,5 +1,7 @@
 """Who is in training, validation and test."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,8 +14,43 @@ VAL_LIMIT = 2_000
 VAL_FRACTION = 0.1
 
 
+# Into how many runs of consecutive images a draw is divided, where it is drawn in runs.
+_RUNS = 20
+
+
+def split_rows(
+    count: int,
+    parts: NDArray[np.int8] | None,
+    seed: int,
+    test_fraction: float,
+    limits: Mapping[str, int | None],
+    run: int = 1,
+) -> dict[str, NDArray[np.int64]]:
+    """Give the rows of every split.
+
+    Args:
+        count: Images in the set.
+        parts: ``(count,)`` of TRAIN, VAL or TEST where the set defines them.
+        seed: Fixes what is drawn.
+        test_fraction: Share of the test split where the set has none.
+        limits: How many rows to keep of a split, by its name; None keeps all.
+        run: At most so many consecutive images are drawn together.
+
+    Returns:
+        By the split's name its rows, ascending.
+
+    Raises:
+        UserError: There are too few images for three splits.
+    """
+    assigned = assign_splits(count, parts, seed, test_fraction, run)
+    return {
+        split: limit_rows(np.flatnonzero(assigned == number), limits[split], seed, run)
+        for number, split in enumerate(SPLITS)
+    }
+
+
 def assign_splits(
-    count: int, parts: NDArray[np.int8] | None, seed: int, test_fraction: float
+    count: int, parts: NDArray[np.int8] | None, seed: int, test_fraction: float, run: int = 1
 ) -> NDArray[np.int8]:
     """Put every image into one split.
 
@@ -26,6 +63,7 @@ def assign_splits(
         parts: ``(count,)`` of TRAIN, VAL or TEST where the set defines them.
         seed: Fixes what is drawn.
         test_fraction: Share of the test split where the set has none.
+        run: At most so many consecutive images are drawn together.
 
     Returns:
         ``(count,)`` of TRAIN, VAL or TEST.
@@ -36,10 +74,10 @@ def assign_splits(
     result = np.full(count, TRAIN, np.int8) if parts is None else parts.astype(np.int8)
     generator = np.random.default_rng([seed, count])
     if not (result == TEST).any():
-        _move(result, TEST, max(1, round(test_fraction * count)), generator)
+        _move(result, TEST, max(1, round(test_fraction * count)), generator, run)
     if not (result == VAL).any():
         training = int((result == TRAIN).sum())
-        _move(result, VAL, max(1, min(VAL_LIMIT, round(VAL_FRACTION * training))), generator)
+        _move(result, VAL, max(1, min(VAL_LIMIT, round(VAL_FRACTION * training))), generator, run)
     if not (result == TRAIN).any():
         raise UserError(
             f"data.root: {count} images are too few for training, validation and test",
@@ -48,14 +86,28 @@ def assign_splits(
     return result
 
 
-def _move(parts: NDArray[np.int8], to: int, count: int, generator: np.random.Generator) -> None:
+def _move(
+    parts: NDArray[np.int8], to: int, count: int, generator: np.random.Generator, run: int
+) -> None:
     """Move ``count`` random images from training to another split, in place."""
-    training = np.flatnonzero(parts == TRAIN)
-    parts[generator.permutation(training)[:count]] = to
+    parts[_draw(np.flatnonzero(parts == TRAIN), count, generator, run)] = to
 
 
-def limit_rows(rows: NDArray[np.int64], limit: int | None, seed: int) -> NDArray[np.int64]:
+def limit_rows(
+    rows: NDArray[np.int64], limit: int | None, seed: int, run: int = 1
+) -> NDArray[np.int64]:
     """Keep ``limit`` random rows, or all of them where ``limit`` is None, in ascending order."""
     if limit is None or limit >= len(rows):
         return rows
-    return np.sort(np.random.default_rng([seed, len(rows)]).permutation(rows)[:limit])
+    return np.sort(_draw(rows, limit, np.random.default_rng([seed, len(rows)]), run))
+
+
+def _draw(
+    rows: NDArray[np.int64], count: int, generator: np.random.Generator, run: int
+) -> NDArray[np.int64]:
+    """Draw ``count`` rows, in runs of neighbours: a twentieth of them, and at most ``run``."""
+    length = max(1, min(run, count // _RUNS))
+    starts = generator.permutation(-(-len(rows) // length)) * length
+    places = (starts[:, None] + np.arange(length)).reshape(-1)  # runs one after the other
+    drawn: NDArray[np.int64] = rows[places[places < len(rows)][:count]]
+    return drawn

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from datamodules import ImageDataModule, Images
-from datamodules.cache import ImageCache, Items, prepare
+from datamodules.cache import ImageCache, Items
+from datamodules.preparing import prepare
 from painting.errors import UserError
 from painting.images import read_image, resize_image
 
@@ -26,7 +27,8 @@ def gray_items(count: int = 6) -> Items:
 
 
 def prepared(cache: Path) -> list[Path]:
-    return sorted((cache / "prepared").iterdir())
+    found = sorted((cache / "prepared").iterdir())
+    return [path for path in found if path.suffix != ".lock"]
 
 
 def test_images_are_resized_whole_and_kept_in_order(
@@ -99,25 +101,17 @@ def test_a_set_without_one_readable_image_is_an_error(build: Build, tmp_path: Pa
     assert prepared(tmp_path / "cache") == []
 
 
-def test_an_interrupted_preparation_leaves_nothing(tmp_path: Path) -> None:
-    def interrupt(number: int) -> np.ndarray:
-        raise KeyboardInterrupt
-
-    items = Items(names=["a"], read=interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        prepare(tmp_path, "fake", 4, {}, lambda: items)
-    assert prepared(tmp_path) == []
-
-
 def test_processes_that_prepare_at_once_end_with_one_cache(tmp_path: Path) -> None:
     barrier = threading.Barrier(3)
     results: list[ImageCache] = []
+    loaded: list[int] = []
 
     def load() -> Items:
-        barrier.wait()  # all three have seen that there is no cache yet
+        loaded.append(1)
         return gray_items()
 
     def run() -> None:
+        barrier.wait()
         results.append(prepare(tmp_path, "fake", 4, {}, load))
 
     threads = [threading.Thread(target=run) for _ in range(3)]
@@ -126,6 +120,7 @@ def test_processes_that_prepare_at_once_end_with_one_cache(tmp_path: Path) -> No
     for thread in threads:
         thread.join()
     assert len(results) == 3
+    assert len(loaded) == 1
     assert len(prepared(tmp_path)) == 1
 
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.cache import ImageCache, Items, prepare
+from datamodules.cache import ImageCache, Items
+from datamodules.preparing import prepare
 from datamodules.stream import BatchPlan, Cursor, SplitImages, TrainStream, apply_flips
 
 

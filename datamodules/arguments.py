@@ -1,0 +1,33 @@
+"""What the arguments of all image sets are checked for."""
+
+from pathlib import Path
+
+from painting.errors import UserError
+
+
+def at_least(least: int, key: str, value: int) -> int:
+    """Check that a number is whole and not below ``least``."""
+    # What comes from a command line is not always what the annotation says.
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UserError(f"{key}={value} is not a whole number", f"give {least} or more")
+    if value < least:
+        raise UserError(f"{key}={value} is below {least}", f"give {least} or more")
+    return value
+
+
+def checked_root(root: str, cache: Path) -> Path:
+    """Check that the root exists, is not empty and would not be written to."""
+    path = Path(root).expanduser()
+    if not root:  # which pathlib takes for the current folder
+        raise UserError("data.root is given, but empty", "give the folder that holds the data set")
+    if not path.is_dir():
+        what = "is not a folder" if path.exists() else "no such folder"
+        raise UserError(f"data.root={root}: {what}", "give the folder that holds the data set")
+    if not any(path.iterdir()):
+        raise UserError(f"data.root={root}: the folder is empty", "put the data set there")
+    if cache.resolve().is_relative_to(path.resolve()):
+        raise UserError(
+            f"data.cache={cache} lies in data.root={root}, which is only ever read",
+            "give another folder as data.cache",
+        )
+    return path

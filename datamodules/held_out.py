@@ -1,0 +1,83 @@
+"""The part of a set that is prepared even when the rest is streamed."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from datamodules.cache import ImageCache, Items
+from datamodules.preparing import prepare
+from painting.errors import UserError
+
+
+class HeldOut(ImageCache):
+    """Validation and test images, under the numbers that they have in the whole set.
+
+    Args:
+        folder: Where they are.
+        items: The whole set.
+        rows: ``(M,)`` their numbers in it, ascending.
+    """
+
+    def __init__(self, folder: Path, items: Items, rows: NDArray[np.int64]) -> None:
+        super().__init__(folder)
+        valid = np.ones(len(items.names), bool)  # of the others it shows when they are read
+        valid[rows] = self.valid
+        self.valid = valid
+        self.parts, self.labels = items.parts, items.labels
+        self.classes = None if items.classes is None else list(items.classes)
+        self._rows = rows
+
+    def read(self, rows: NDArray[np.int64]) -> Tensor:
+        """Copy images out of the file.
+
+        Raises:
+            UserError: One of them is not held out.
+        """
+        places = np.minimum(np.searchsorted(self._rows, rows), len(self._rows) - 1)
+        if (self._rows[places] != rows).any():
+            raise UserError(
+                "data.streaming=true keeps no training images, only those of validation and test",
+                "leave data.streaming out",
+            )
+        return super().read(places)
+
+
+def prepare_held_out(
+    cache: Path,
+    name: str,
+    canvas_size: int,
+    fingerprint: Mapping[str, object],
+    items: Items,
+    rows: NDArray[np.int64],
+) -> HeldOut:
+    """Open what is prepared of some images of a set, or prepare it.
+
+    Args:
+        cache: As in `prepare`, like the next three.
+        name: The set's name.
+        canvas_size: Pixels on a side.
+        fingerprint: What goes into the whole set.
+        items: The whole set.
+        rows: ``(M,)`` which images, ascending.
+
+    Raises:
+        UserError: See `prepare`.
+    """
+
+    def fetch(numbers: Sequence[int]) -> Sequence[Any]:
+        return items.fetch([int(row) for row in rows[np.asarray(numbers)]])
+
+    def load() -> Items:
+        names = [items.names[int(row)] for row in rows]
+        return replace(items, names=names, fetch=fetch, parts=None, labels=None, shards=None)
+
+    which = hashlib.sha256(np.asarray(rows, "<i8").tobytes()).hexdigest()
+    about = {**fingerprint, "held out": which}
+    prepared = prepare(cache, f"{name}-held-out", canvas_size, about, load)
+    return HeldOut(prepared.folder, items, rows)

@@ -1,0 +1,43 @@
+"""What dead processes left in the folder of prepared sets."""
+
+import contextlib
+import logging
+import os
+import shutil
+import time
+from pathlib import Path
+
+from datamodules.locking import try_lock
+
+_log = logging.getLogger(__name__)
+
+# A preparation that nobody went on with for so long is of a set that has changed or is gone.
+_STALE_SECONDS = 7 * 24 * 3600.0
+_OLD_NAMES = ".*.tmp"  # of versions that could not go on
+
+
+def sweep(prepared: Path) -> None:
+    """Remove unfinished preparations that nobody holds and nobody touched for a week.
+
+    Args:
+        prepared: The folder of all prepared sets.
+    """
+    for folder in [*prepared.glob(".*.part"), *prepared.glob(_OLD_NAMES)]:
+        with contextlib.suppress(OSError):  # another process sweeps too
+            newest = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+            # A clock that was put back makes an age negative, which is not old.
+            if time.time() - newest > _STALE_SECONDS:
+                _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    lock = folder.with_suffix(".lock")
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        if try_lock(descriptor, lock):
+            shutil.rmtree(folder)
+            _log.info("%s: an unfinished preparation, untouched for a week, is removed", folder)
+    finally:
+        os.close(descriptor)
+        if not folder.name.endswith(".part"):  # had no lock of its own
+            lock.unlink(missing_ok=True)
