@@ -267,6 +267,16 @@ def test_tar_files_that_hold_no_pictures_are_refused(build: Build, tmp_path: Pat
         build(ImageNet, tmp_path / "set", streaming=True).setup()
 
 
+def test_a_stream_without_workers_says_that_it_is_slow(
+    build: Build, imagenet_root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        batches(build(ImageNet, imagenet_root, streaming=True, num_workers=1), 1)
+        assert "num_workers" not in caplog.text
+        batches(build(ImageNet, imagenet_root, streaming=True), 1)
+    assert "data.streaming without data.num_workers: training waits" in caplog.text
+
+
 @pytest.mark.parametrize("value", [0, -4])
 def test_a_buffer_out_of_range_names_its_key(build: Build, imagenet_root: Path, value: int) -> None:
     with pytest.raises(UserError, match=f"^data.shuffle_buffer={value} is below 1"):
