@@ -1,5 +1,6 @@
 """Training images that are decoded on the way, from single files and from files of many."""
 
+import logging
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
