@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from datamodules.cache import ImageCache, Items
+from datamodules.decoding import Decoder
 from datamodules.preparing import prepare
 from painting.errors import UserError
 
@@ -22,10 +24,15 @@ class HeldOut(ImageCache):
         folder: Where they are.
         items: The whole set.
         rows: ``(M,)`` their numbers in it, ascending.
+        canvas_size: Pixels on a side.
     """
 
-    def __init__(self, folder: Path, items: Items, rows: NDArray[np.int64]) -> None:
+    def __init__(
+        self, folder: Path, items: Items, rows: NDArray[np.int64], canvas_size: int
+    ) -> None:
         super().__init__(folder)
+        self._items: Items | None = items
+        self._size = canvas_size
         valid = np.ones(len(items.names), bool)  # of the others it shows when they are read
         valid[rows] = self.valid
         self.valid = valid
@@ -33,19 +40,28 @@ class HeldOut(ImageCache):
         self.classes = None if items.classes is None else list(items.classes)
         self._rows = rows
 
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out of a pickle what decodes the rest, which may be open files."""
+        return {**super().__getstate__(), "_items": None}
+
     def read(self, rows: NDArray[np.int64]) -> Tensor:
-        """Copy images out of the file.
+        """Copy images out of the file; those that are not in it are decoded, slowly.
 
         Raises:
-            UserError: One of them is not held out.
+            UserError: One of these is broken.
         """
         places = np.minimum(np.searchsorted(self._rows, rows), len(self._rows) - 1)
-        if (self._rows[places] != rows).any():
-            raise UserError(
-                "data.streaming=true keeps no training images, only those of validation and test",
-                "leave data.streaming out",
-            )
-        return super().read(places)
+        held = self._rows[places] == rows
+        images = np.zeros((len(rows), 3, self._size, self._size), np.uint8)
+        images[held] = super().read(places[held]).numpy()
+        if not held.all():
+            assert self._items is not None
+            given = self._items.fetch(rows[~held].tolist())
+            decoded = Decoder(self._items.read, self._size).__getitems__(given)
+            for reason in decoded.broken.values():
+                raise UserError(f"data.root: {reason}", "mend it, or leave data.streaming out")
+            images[~held] = decoded.images
+        return torch.from_numpy(images)
 
 
 def prepare_held_out(
@@ -80,4 +96,4 @@ def prepare_held_out(
     which = hashlib.sha256(np.asarray(rows, "<i8").tobytes()).hexdigest()
     about = {**fingerprint, "held out": which}
     prepared = prepare(cache, f"{name}-held-out", canvas_size, about, load)
-    return HeldOut(prepared.folder, items, rows)
+    return HeldOut(prepared.folder, items, rows, canvas_size)

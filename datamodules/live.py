@@ -97,6 +97,10 @@ class LiveStream:
             UserError: A file of many pictures is gone or damaged, or all images that are decoded
                 together are broken.
         """
+        if not self._num_workers:
+            _log.info(
+                "data.streaming without data.num_workers: training waits while pictures are decoded"
+            )
         batches = self._mixed if isinstance(self._plan, ShardPlan) else self._single
         for images, numbers in batches(self._cursor.position):
             target = torch.from_numpy(images)

@@ -1,5 +1,7 @@
 """Training images that are decoded on the way, from single files and from files of many."""
 
+import logging
+import pickle
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -85,8 +87,26 @@ def test_only_validation_and_test_are_prepared(
     batches(data, 3)
     (images,) = (tmp_path / "cache").rglob("images.npy")
     assert len(np.load(images, mmap_mode="r")) == 2 + 3  # of 24
-    with pytest.raises(UserError, match=r"data\.streaming=true keeps no training images"):
-        data.images("train")[0]
+
+
+def test_training_images_can_be_asked_for_all_the_same(
+    build: Build, imagenet_root: Path, tmp_path: Path
+) -> None:
+    prepared, streamed = (build(ImageNet, imagenet_root, streaming=on) for on in (False, True))
+    rows = np.array([int(streamed.splits()[split][0]) for split in ("train", "test", "val")])
+    expected = prepared.images("train").cache.read(rows)
+    assert torch.equal(streamed.images("train").cache.read(rows), expected)
+    assert torch.equal(streamed.images("train")[0]["target"], prepared.images("train")[0]["target"])
+    sorted(imagenet_root.rglob("*.JPEG"))[rows[0]].write_bytes(b"")
+    with pytest.raises(UserError, match=r"^data\.root: .*\.JPEG: the file is empty"):
+        streamed.images("train")[0]
+
+
+def test_what_reads_validation_travels_to_other_processes(build: Build, root: Path) -> None:
+    data = build(ImageNet, root, streaming=True)
+    images = data.images("val")
+    again = pickle.loads(pickle.dumps(images))
+    assert torch.equal(again[0]["target"], images[0]["target"])
 
 
 def test_files_of_many_are_seen_as_prepared_and_as_streamed_alike(
@@ -265,6 +285,16 @@ def test_tar_files_that_hold_no_pictures_are_refused(build: Build, tmp_path: Pat
     write_tar(path, [], [])
     with pytest.raises(UserError, match=r"data\.root=.*set: no set of pictures in .parquet or"):
         build(ImageNet, tmp_path / "set", streaming=True).setup()
+
+
+def test_a_stream_without_workers_says_that_it_is_slow(
+    build: Build, imagenet_root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        batches(build(ImageNet, imagenet_root, streaming=True, num_workers=1), 1)
+        assert "num_workers" not in caplog.text
+        batches(build(ImageNet, imagenet_root, streaming=True), 1)
+    assert "data.streaming without data.num_workers: training waits" in caplog.text
 
 
 @pytest.mark.parametrize("value", [0, -4])
