@@ -170,23 +170,33 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     def train_dataloader(self) -> TrainStream:
         """Give the endless stream of training batches, from where it was left."""
         images = self.images("train")
-        rank, world = 0, 1
-        if self.trainer is not None:
-            rank, world = self.trainer.global_rank, self.trainer.world_size
-        plan = BatchPlan(len(images), self.batch_size, self.seed, self.flip, rank, world)
+        plan = BatchPlan(len(images), self.batch_size, self.seed, self.flip, *self._place)
         return TrainStream(images, plan, self._cursor, self.num_workers, self._pin_memory)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Give the whole validation split, in its order."""
-        return self._eval_loader("val")
+        """Give this rank's share of the validation split, in its order; all of it to a single one.
+
+        Shares are disjoint and of any length above 0, so that a mean over images that is weighted
+        by their number is that of the whole split.
+        """
+        images, (rank, world) = self.images("val"), self._place
+        if len(images) >= world:
+            images = SplitImages(images.cache, np.array_split(images.rows, world)[rank])
+        return self._eval_loader(images)
 
     def test_dataloader(self) -> DataLoader[Batch]:
         """Give the whole test split, in its order."""
-        return self._eval_loader("test")
+        return self._eval_loader(self.images("test"))
 
-    def _eval_loader(self, split: str) -> DataLoader[Batch]:
-        images = self.images(split)
+    def _eval_loader(self, images: SplitImages) -> DataLoader[Batch]:
         return images.loader(self.eval_batch_size, self.num_workers, self._pin_memory)
+
+    @property
+    def _place(self) -> tuple[int, int]:
+        """Which rank this is, of how many."""
+        if self.trainer is None:
+            return 0, 1
+        return self.trainer.global_rank, self.trainer.world_size
 
     @property
     def _pin_memory(self) -> bool:
@@ -197,12 +207,13 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         return apply_flips(batch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the number of training batches that were handed out."""
-        return {"position": self._cursor.position}
+        """Give the number of training batches that were handed out, and their size."""
+        return {"position": self._cursor.position, "together": self._cursor.together}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on after the batches that were handed out."""
         self._cursor.position = int(state_dict["position"])
+        self._cursor.together = state_dict.get("together")
 
 
 def _at_least(least: int, key: str, value: int) -> int:

@@ -104,9 +104,8 @@ class BatchPlan:
         self.flip = flip
         self._seed = seed
         self._share = slice(rank * batch_size, (rank + 1) * batch_size)
-        self._together = batch_size * world
-        self._passes = -(-self._together // count)
-        self._batches = self._passes * count // self._together
+        self.together = batch_size * world
+        self._passes, self._batches = self._epoch_of(self.together)
         # Two epochs: workers read ahead across the border.
         self._epoch = functools.lru_cache(maxsize=2)(self._draw_epoch)
 
@@ -118,10 +117,34 @@ class BatchPlan:
         """Give the ``(B,)`` bools of the batch at a position, True where an image is flipped."""
         return torch.from_numpy(self._cut(1, position).astype(bool))
 
+    def _epoch_of(self, together: int) -> tuple[int, int]:
+        """Passes and batches in an epoch, of so many images at a time over all ranks."""
+        passes = -(-together // self.count)
+        return passes, passes * self.count // together
+
+    def position_after(self, position: int, together: int) -> int:
+        """Where to go on after batches of another size, or of another number of ranks.
+
+        Passes are the same permutations whatever is cut out of them. So the batch that the next
+        image lies in comes next: fewer than one batch of images is seen again in that epoch, and
+        none is left out.
+
+        Args:
+            position: Batches handed out.
+            together: Images in each of them, over all ranks.
+        """
+        if together == self.together:
+            return position
+        passes, batches = self._epoch_of(together)
+        epoch, batch = divmod(position, batches)
+        seen = epoch * passes * self.count + batch * together  # whole passes, and images of one
+        epoch, start = divmod(seen, self._passes * self.count)
+        return epoch * self._batches + min(start // self.together, self._batches)
+
     def _cut(self, which: int, position: int) -> NDArray[np.int64]:
         epoch, batch = divmod(position, self._batches)
-        start = batch * self._together
-        return self._epoch(epoch)[which, start : start + self._together][self._share]
+        start = batch * self.together
+        return self._epoch(epoch)[which, start : start + self.together][self._share]
 
     def _draw_epoch(self, epoch: int) -> NDArray[np.int64]:
         """Draw the numbers and the flips of an epoch, ``(2, passes * count)``."""
@@ -135,9 +158,15 @@ class BatchPlan:
 
 @dataclass
 class Cursor:
-    """How many training batches were handed out."""
+    """How many training batches were handed out, and of how many images each.
+
+    Attributes:
+        position: Batches.
+        together: Images in each, over all ranks; None before the first.
+    """
 
     position: int = 0
+    together: int | None = None
 
 
 @dataclass(frozen=True)
@@ -185,7 +214,11 @@ class TrainStream:
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches; ``flip`` bool ``(B,)`` is added where the plan flips."""
-        order = _Order(self._plan, self._cursor.position)
+        cursor, plan = self._cursor, self._plan
+        if cursor.together is not None:
+            cursor.position = plan.position_after(cursor.position, cursor.together)
+        cursor.together = plan.together
+        order = _Order(plan, cursor.position)
         workers, pin = self._num_workers, self._pin_memory
         for batch in self._images.loader(1, workers, pin, order):
             if self._plan.flip:

@@ -39,7 +39,7 @@ class PaintingAgent(UpdateModule, ABC):
         warmup_env_steps: Environment steps (of a whole batch of canvases) before the first update.
         exploration: How rollouts depart from the actor; not at all by default.
         start: Where rollouts begin; on blank canvases by default.
-        seed: Seed of replay sampling and of everything else that updates draw.
+        seed: Seed of replay sampling and of everything else that updates draw, each rank's apart.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class PaintingAgent(UpdateModule, ABC):
     def generator(self) -> torch.Generator:
         """The agent's own source of randomness, on its device."""
         if self._generator is None:
-            self._generator = torch.Generator(self.device).manual_seed(self.seed)
+            self._generator = torch.Generator(self.device).manual_seed(self.rank_seed)
         return self._generator
 
     # ---- the loop
@@ -115,14 +115,22 @@ class PaintingAgent(UpdateModule, ABC):
         return groups * self.updates_per_rollout - self.update_count
 
     def _make_due_updates(self) -> None:
-        for _ in range(min(self.updates_due, self.updates - self.update_count)):
-            if self.stop_requested:
+        due = min(self.updates_due, self.updates - self.update_count)
+        if due <= 0:  # all ranks are still warming up, and nothing else would tell of a stop
+            self.agree({})
+        for _ in range(due):
+            if self.stopping:
                 break
             transition = self.replay.sample(
                 self.batch_size, self.generator, self.device, self.update_count
             )
             self.count_update(self.update(transition))
         self.stop_if_due()
+
+    def moving_buffers(self) -> list[Tensor]:
+        """All but the renderer's, which is frozen."""
+        frozen = {id(buffer) for buffer in self.renderer.buffers()}
+        return [buffer for buffer in super().moving_buffers() if id(buffer) not in frozen]
 
     # ---- measuring
 

@@ -1,7 +1,6 @@
 """One job, single or of a sweep: from its composed config to its summary."""
 
 import logging
-import os
 import sys
 import time
 import traceback
@@ -17,6 +16,8 @@ from hydra_plugins.impasto.checks import check
 from hydra_plugins.impasto.composing import CONF, ROOT
 from hydra_plugins.impasto.outcomes import JobFailed, Outcome, outcome_of, terminable
 from hydra_plugins.impasto.quiet import quieten
+from hydra_plugins.impasto.rank_checks import check_ranks, given_place
+from hydra_plugins.impasto.ranks import together
 from hydra_plugins.impasto.resuming import Resumption, find_checkpoint, find_resumable, locked
 from hydra_plugins.impasto.summary import SUMMARY, git_commit, write_summary
 from painting.memory_peak import MemoryPeak
@@ -58,8 +59,6 @@ def job(cfg: DictConfig, show_traceback: bool) -> dict[str, object]:
 
 def execute(cfg: DictConfig, folder: Path) -> Outcome:
     """Perform the task and write its summary, however it ends."""
-    if os.environ.get("LOCAL_RANK", "0") != "0":  # a helper process that Lightning started
-        return Outcome("finished", result=perform(cfg, folder, {}))
     started = time.monotonic()
     facts: dict[str, object] = {"device": None, "strokes": None}
     with terminable(), MemoryPeak() as memory:
@@ -100,6 +99,13 @@ def perform(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str
     """
     cfg = settle(cfg, CONF)
     check(cfg)
+    count = check_ranks(cfg)
+    with together(cfg, folder, 1 if given_place() else count):
+        return perform_here(cfg, folder, facts)
+
+
+def perform_here(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str, object]:
+    """Do this process's part of `perform`, from a checked config on."""
     from pytorch_lightning import seed_everything  # takes seconds, which a wrong key need not wait
 
     quieten()
