@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torchmetrics import MeanMetric
 
 from lightning_modules.updates import Figures, UpdateModule
 from painting.canvas import to_float
@@ -59,6 +60,9 @@ class PaintingAgent(UpdateModule, ABC):
         self.batch_size = batch_size
         self.updates_per_rollout = updates_per_rollout
         self.warmup_rollouts = -(-warmup_env_steps // environment.max_steps)
+        # Counts images over all ranks. Lightning's own mean takes that of the ranks' batch sizes
+        # for a whole number, and is wrong where their shares are not the same.
+        self.validation_l2 = MeanMetric()
         self.rollout_count = 0
         self._generator: torch.Generator | None = None
 
@@ -140,8 +144,8 @@ class PaintingAgent(UpdateModule, ABC):
         strokes, _ = self.policy.paint(target)
         height, width = target.shape[2:]
         canvas = draw(self.renderer.stroke, strokes, height, width, self.environment.background)
-        distance = l2_distance(canvas, target).mean()
-        self.log("val_l2", distance, on_epoch=True, batch_size=len(target), sync_dist=True)
+        self.validation_l2.update(l2_distance(canvas, target))
+        self.log("val_l2", self.validation_l2, on_epoch=True)
 
     # ---- resume
 
