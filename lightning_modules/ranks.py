@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -18,6 +19,10 @@ from torch.optim import Optimizer
 STARTED_BY_US = "IMPASTO_RANKS"
 """Set in the environment of ranks that were started for this job, and not by torchrun or Slurm."""
 
+LOST = "lost"
+"""A key of the store at which ranks meet, set when one of them died."""
+
+_POLL = 0.1  # seconds
 _log = logging.getLogger(__name__)
 
 
@@ -75,6 +80,24 @@ def end_group() -> None:
         dist.destroy_process_group()
 
 
+def _gather(count: int) -> None:
+    """Wait for all ranks of this job, as long as none of them is lost.
+
+    Torch's own waiting hears of nothing for half an hour, neither of a rank that died on its way
+    nor of a signal.
+
+    Raises:
+        RuntimeError: One is lost; who started it knows how.
+    """
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    store = dist.TCPStore(host, port, is_master=False, wait_for_workers=False)
+    store.add("arrived", 1)
+    while store.add("arrived", 0) < count:
+        if store.check([LOST]):
+            raise RuntimeError("another rank is lost")
+        time.sleep(_POLL)
+
+
 class RankStrategy(DDPStrategy):
     """Averages gradients over the ranks in the moment in which an optimizer steps.
 
@@ -96,6 +119,12 @@ class RankStrategy(DDPStrategy):
         if STARTED_BY_US in os.environ:  # whatever cluster this is on, it knows nothing of them
             options.setdefault("cluster_environment", LightningEnvironment())
         super().__init__(**options)
+
+    def setup_distributed(self) -> None:
+        """Open the process group once all ranks are there."""
+        if STARTED_BY_US in os.environ and not dist.is_initialized():
+            _gather(int(os.environ[STARTED_BY_US]))
+        super().setup_distributed()
 
     def configure_ddp(self) -> None:
         """Make all ranks equal, and wrap nothing."""

@@ -27,7 +27,7 @@ from omegaconf import DictConfig
 from painting.errors import Interrupted, UserError
 
 _HOST = "127.0.0.1"
-_STARTED = "IMPASTO_RANKS"  # as lightning_modules/ranks.py knows it
+_STARTED, _LOST = "IMPASTO_RANKS", "lost"  # as lightning_modules/ranks.py knows them
 _THREADS = "OMP_NUM_THREADS"
 _POLL = 0.2
 # Seconds: for a rank to be seen dead after this one has noticed, to leave by itself, to obey.
@@ -188,11 +188,11 @@ class Ranks:
         """
         while not self._ended.wait(_POLL):
             if any(rank.process.poll() for rank in self._others):
+                self._store.set(_LOST, "1")
                 if self._ended.wait(_SEEN_DEAD):
                     return
                 from torch.distributed import distributed_c10d, is_initialized
 
-                self._store = None  # whoever waits for ranks to arrive there gets an error
                 if is_initialized():
                     distributed_c10d._abort_process_group()
                 return
