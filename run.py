@@ -103,7 +103,7 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
         check(settled)
         check_ranks(settled)
         if cfg.resume not in (None, "auto"):
-            find_checkpoint(str(cfg.resume))
+            find_checkpoint(str(cfg.resume), cfg)
     if args.multirun or jobs[0].resume != "auto":
         return quoted
     found = _find_beside(jobs[0])

@@ -31,8 +31,8 @@ def set_random_state(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state_all([cuda.cpu() for cuda in state["cuda"]])
 
 
-def seed_globals(seed: int) -> None:
-    """Seed Python's, NumPy's and torch's global generators, with any number that is not negative."""
-    random.seed(seed)
+def seed_random_state(seed: int) -> None:
+    """Seed every global generator; NumPy's and Python's by the lower 32 bits."""
+    random.seed(seed % 2**32)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)

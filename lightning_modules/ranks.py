@@ -3,17 +3,18 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
 import torch.distributed as dist
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning.overrides.distributed import _sync_module_states
-from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.trainer.states import TrainerFn
-from torch import Tensor
+from torch import Tensor, nn
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
 from torch.optim import Optimizer
 
 STARTED_BY_US = "IMPASTO_RANKS"
@@ -22,6 +23,9 @@ STARTED_BY_US = "IMPASTO_RANKS"
 LOST = "lost"
 """A key of the store at which ranks meet, set when one of them died."""
 
+APART = 0x9E3779B97F4A7C15
+"""A large odd factor, which keeps the streams of neighbouring seeds and ranks apart."""
+
 _POLL = 0.1  # seconds
 _log = logging.getLogger(__name__)
 
@@ -29,6 +33,11 @@ _log = logging.getLogger(__name__)
 def rank_count() -> int:
     """How many ranks there are at the moment; 1 where no process group is open."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def seed_of_rank(seed: int, rank: int) -> int:
+    """The seed of what a rank draws; rank 0 draws as a run of one rank does."""
+    return (seed + rank * APART) % 2**63
 
 
 @torch.no_grad()
@@ -54,6 +63,59 @@ def average(tensors: Sequence[Tensor]) -> None:
             tensor.copy_(part.view_as(tensor))
 
 
+def moving_buffers(module: nn.Module) -> list[Tensor]:
+    """Floating-point buffers of networks that learn and of their slow copies, as far as saved.
+
+    Args:
+        module: Whose ``renderer``, where it is frozen, has none of them.
+    """
+    renderer = module.get_submodule("renderer")
+    learns = any(parameter.requires_grad for parameter in renderer.parameters())
+    left_out = {id(tensor) for tensor in module.parameters()}
+    left_out |= set() if learns else {id(tensor) for tensor in renderer.buffers()}
+    tensors = module.state_dict(keep_vars=True).values()
+    return [t for t in tensors if id(t) not in left_out and t.is_floating_point()]
+
+
+class Agreement:
+    """What ranks say together at the end of an update, in one message, so that they stay in step.
+
+    Any rank's request to stop becomes that of all, at the same update: a rank that stopped alone
+    would leave the others waiting. Statistics of batches, and whatever else training moves beside
+    parameters, become their mean, so that every rank has the same network. Slow copies are averages
+    already, of which the mean may just as well be taken afterwards.
+
+    Attributes:
+        moving: The buffers that training moves, floating-point.
+        to_stop: Whether all ranks know of a request to stop.
+    """
+
+    def __init__(self) -> None:
+        self.moving: list[Tensor] = []
+        self.to_stop = False
+
+    def reach(
+        self, figures: Mapping[str, Tensor], stop: bool, device: torch.device
+    ) -> dict[str, Tensor]:
+        """Exchange what this rank has for what all have.
+
+        Args:
+            figures: Scalars, by the same names on every rank.
+            stop: Whether this rank was asked to stop.
+            device: Where messages are made.
+
+        Returns:
+            The means of the figures.
+        """
+        if rank_count() == 1:
+            return dict(figures)
+        asked = torch.tensor(float(stop), device=device)
+        means = {name: value.detach().clone() for name, value in figures.items()}
+        average([*means.values(), asked, *self.moving])
+        self.to_stop |= bool(asked > 0)
+        return means
+
+
 def largest(number: int, device: torch.device) -> int:
     """The largest of what the ranks have, on every rank; one that has nothing to say gives 0."""
     if rank_count() == 1:
@@ -64,7 +126,7 @@ def largest(number: int, device: torch.device) -> int:
 
 
 def goes_on_alone(trainer: pl.Trainer) -> bool:
-    """End the process group after the last thing that all ranks do; whether this one has more to do.
+    """End the process group after the last thing that all ranks do; whether this one has more.
 
     Rank 0 measures and exports; the others are done.
     """
@@ -90,7 +152,7 @@ def _gather(count: int) -> None:
         RuntimeError: One is lost; who started it knows how.
     """
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    store = dist.TCPStore(host, port, is_master=False, wait_for_workers=False)
+    store = TCPStore(host, port, is_master=False, wait_for_workers=False)
     store.add("arrived", 1)
     while store.add("arrived", 0) < count:
         if store.check([LOST]):
@@ -128,6 +190,7 @@ class RankStrategy(DDPStrategy):
 
     def configure_ddp(self) -> None:
         """Make all ranks equal, and wrap nothing."""
+        assert self.model is not None
         _sync_module_states(self.model)
 
     def setup(self, trainer: pl.Trainer) -> None:

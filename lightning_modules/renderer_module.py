@@ -9,8 +9,8 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lightning_modules.ranks import rank_count
-from lightning_modules.updates import APART, UpdateModule
+from lightning_modules.ranks import APART, rank_count
+from lightning_modules.updates import UpdateModule
 from painting.renderers import Renderer, Verdict, judge
 
 
@@ -66,10 +66,8 @@ class RendererModule(UpdateModule):
     def configure_optimizers(self) -> Any:
         """One optimizer, scheduled in updates."""
         optimizer = self._make_optimizer(self.renderer.parameters())
-        if self._make_scheduler is None:
-            return {"optimizer": optimizer}
-        schedule = {"scheduler": self._make_scheduler(optimizer), "interval": "step"}
-        return {"optimizer": optimizer, "lr_scheduler": schedule}
+        scheduler = None if self._make_scheduler is None else self._make_scheduler(optimizer)
+        return self.schedule([(optimizer, scheduler)], interval="step")[0]
 
     def strokes_of(self, update: int) -> Tensor:
         """Shapes (N, S) of one update; each rank has others."""

@@ -9,7 +9,7 @@ import threading
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import setup_globals
@@ -22,6 +22,7 @@ from hydra_plugins.impasto.jobs import perform_here
 from hydra_plugins.impasto.outcomes import Outcome, outcome_of, terminable
 from hydra_plugins.impasto.rank_checks import check_ranks
 from hydra_plugins.impasto.ranks import Task
+from hydra_plugins.impasto.resuming import find_checkpoint
 from painting.errors import UserError
 
 
@@ -62,16 +63,18 @@ def follow_started(arguments: Sequence[str]) -> int:
     setup_globals()
     whole = compose_jobs(CONF, arguments, multirun=False)[0]
     HydraConfig.instance().set_config(whole)
-    hydra = HydraConfig.instance().cfg
+    hydra = cast(DictConfig, HydraConfig.instance().cfg)
     folder = Path(whole.hydra.run.dir).absolute()
     with read_write(hydra), open_dict(hydra):
         hydra.hydra.runtime.output_dir = str(folder)
     cfg = whole.copy()
     with read_write(cfg), open_dict(cfg):
         del cfg["hydra"]
+    checkpoint = None if cfg.resume is None else find_checkpoint(str(cfg.resume), cfg).path
     cfg = settle(cfg, CONF)
     check(cfg)
     check_ranks(cfg)
+    cfg.run.checkpoint = checkpoint
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         outcome = _learn(cfg, hydra, folder)
     if outcome.error is not None and not outcome.message:  # of all else rank 0 tells

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.impasto.alternatives import settle
 from hydra_plugins.impasto.building import build_call, pick_device
+from hydra_plugins.impasto.changes import other_versions
 from hydra_plugins.impasto.checks import check
 from hydra_plugins.impasto.composing import CONF, ROOT
 from hydra_plugins.impasto.outcomes import JobFailed, Outcome, outcome_of, terminable
@@ -20,6 +21,7 @@ from hydra_plugins.impasto.rank_checks import check_ranks, given_place
 from hydra_plugins.impasto.ranks import together
 from hydra_plugins.impasto.resuming import Resumption, find_checkpoint, find_resumable, locked
 from hydra_plugins.impasto.summary import SUMMARY, git_commit, write_summary
+from painting.errors import UserError
 from painting.memory_peak import MemoryPeak
 from tasks.run_folder import command
 
@@ -37,12 +39,15 @@ def job(cfg: DictConfig, show_traceback: bool) -> dict[str, object]:
     hydra_cfg = HydraConfig.get()
     sweep = hydra_cfg.mode == RunMode.MULTIRUN
     folder = Path(hydra_cfg.runtime.output_dir)
-    if cfg.resume == "auto":  # a single run has looked already, before its folder was made
-        found = find_resumable(folder, cfg, alone=False) if sweep else None
-        if found is not None and nothing_left(found):
-            return {}
-        cfg.resume = None if found is None else str(found.checkpoint)
-    outcome = execute(cfg, folder)
+    try:
+        if cfg.resume == "auto":  # a single run has looked already, before its folder was made
+            found = find_resumable(folder, cfg, alone=False) if sweep else None
+            if found is not None and nothing_left(found):
+                return {}
+            cfg.resume = None if found is None else str(found.checkpoint)
+        outcome = execute(cfg, folder)
+    except UserError as error:  # its checkpoints are broken, or of other settings: so it stays
+        outcome = outcome_of(error)
     if outcome.code == 0:
         return dict(outcome.result)
     overrides = list(hydra_cfg.overrides.task)
@@ -97,9 +102,10 @@ def perform(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str
     Returns:
         What the task returned.
     """
-    cfg = settle(cfg, CONF)
+    composed, cfg = cfg, settle(cfg, CONF)
     check(cfg)
     count = check_ranks(cfg)
+    cfg.run.checkpoint = None if cfg.resume is None else _checkpoint(composed)
     with together(cfg, folder, 1 if given_place() else count):
         return perform_here(cfg, folder, facts)
 
@@ -111,13 +117,21 @@ def perform_here(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dic
     quieten()
     facts["strokes"] = cfg.strokes
     cfg.run.folder = folder
-    cfg.run.checkpoint = None if cfg.resume is None else find_checkpoint(str(cfg.resume))
     cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
     seed_everything(cfg.seed, verbose=False)
     call = build_call(cfg)
     trainer = call.keywords.get("trainer")
     facts["device"] = cfg.run.device if trainer is None else str(trainer.strategy.root_device)
     return call()
+
+
+def _checkpoint(cfg: DictConfig) -> Path:
+    """Where `resume` leads, saying what is remarkable about it."""
+    found = find_checkpoint(str(cfg.resume), cfg)
+    for line in (found.remark, other_versions(found.manifest)):
+        if line is not None:
+            print(line, file=sys.stderr)
+    return found.path
 
 
 def report(outcome: Outcome, show_traceback: bool, label: str = "") -> None:
@@ -137,6 +151,8 @@ def _details(outcome: Outcome) -> str:
 
 def nothing_left(found: Resumption) -> bool:
     """Say where a run goes on; whether it is finished."""
+    if found.remark is not None:
+        print(found.remark, file=sys.stderr)
     if found.complete:
         print(f"{found.folder} is finished; nothing to do (updates=NUMBER would go on with it)")
     else:

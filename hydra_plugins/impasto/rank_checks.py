@@ -21,12 +21,12 @@ class Place(NamedTuple):
     Attributes:
         starter: Its name.
         rank: Which process this is, of all.
-        count: How many it started, on all machines.
+        world: How many it started, on all machines.
     """
 
     starter: str
     rank: int
-    count: int
+    world: int
 
 
 def given_place() -> Place | None:
@@ -50,16 +50,16 @@ def check_arguments(arguments: Sequence[str], multirun: bool) -> None:
         UserError: They are a sweep, or each would name a folder of its own by its clock.
     """
     place = given_place()
-    if place is None or place.count == 1:
+    if place is None or place.world == 1:
         return
     if multirun:
         raise UserError(
-            f"a sweep (-m) was started by {place.starter} in {place.count} processes",
+            f"a sweep (-m) was started by {place.starter} in {place.world} processes",
             f"start it without {place.starter}: trainer.devices=N starts the processes of each job",
         )
     if not any(word.startswith("hydra.run.dir=") for word in arguments):
         raise UserError(
-            f"{place.starter} started {place.count} processes, and hydra.run.dir is not given",
+            f"{place.starter} started {place.world} processes, and hydra.run.dir is not given",
             "add hydra.run.dir=FOLDER, the same for all of them",
         )
 
@@ -99,9 +99,9 @@ def check_ranks(cfg: DictConfig) -> int:
             "--rdzv-backend=c10d --rdzv-endpoint=FIRST_MACHINE:29500 run.py with these arguments "
             "and hydra.run.dir=FOLDER, or srun under Slurm",
         )
-    if place is not None and place.count != nodes * count:
+    if place is not None and place.world != nodes * count:
         raise UserError(
-            f"{place.starter} started {place.count} processes, and trainer.num_nodes={nodes} times "
+            f"{place.starter} started {place.world} processes, and trainer.num_nodes={nodes} times "
             f"trainer.devices={count} is {nodes * count}",
             "make them equal; trainer.devices is the number on one machine",
         )
@@ -120,9 +120,9 @@ def _check_single(cfg: DictConfig, devices: object, place: Place | None) -> None
             f"trainer.devices={devices} with trainer={trainer}, which is one process",
             f"give trainer=ddp trainer.devices={devices}",
         )
-    if place is not None and place.count > 1:
+    if place is not None and place.world > 1:
         raise UserError(
-            f"{place.starter} started {place.count} processes, and trainer={trainer} is one",
+            f"{place.starter} started {place.world} processes, and trainer={trainer} is one",
             "give trainer=ddp, or start run.py by itself",
         )
 
@@ -145,7 +145,9 @@ def _device_count(cfg: DictConfig, devices: object) -> int:
             raise UserError("trainer=ddp doesn't know how many processes to use on a CPU", todo)
         devices = _gpus()
     if gpu and not _gpus():
-        todo = "give trainer.accelerator=cpu, or install a torch that finds it (nvidia-smi shows it)"
+        todo = (
+            "give trainer.accelerator=cpu, or install a torch that finds it (nvidia-smi shows it)"
+        )
         raise UserError("trainer.accelerator=gpu, and torch finds no GPU", todo)
     count = _whole("trainer.devices", devices)
     if gpu and count > _gpus():

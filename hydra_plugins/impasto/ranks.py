@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -99,8 +99,8 @@ class Rank:
 
     def __init__(self, number: int, env: dict[str, str]) -> None:
         self.number = number
-        self._report: IO[bytes] = tempfile.TemporaryFile()
-        self._said: IO[bytes] = tempfile.TemporaryFile()
+        self._report: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  open until `end`
+        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         # -P: not the current folder but the parent's path says what is imported. A process group
         # of its own: Ctrl-C reaches rank 0 alone, which agrees with the others on where to stop.
         self.process = subprocess.Popen(
@@ -169,12 +169,13 @@ class Ranks:
         env = {**os.environ, **shared, "PYTHONPATH": path, _THREADS: threads}
         self._others = [Rank(number, env) for number in range(1, self.count)]
         import torch  # while the others do, too
+        from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
         torch.set_num_threads(int(threads) if threads.isdigit() else torch.get_num_threads())
         # A port that the system chooses and this process holds, so that no other job gets it.
-        self._store = torch.distributed.TCPStore(_HOST, 0, is_master=True, wait_for_workers=False)
+        self._store = TCPStore(_HOST, 0, is_master=True, wait_for_workers=False)
         shared["MASTER_PORT"] = str(self._store.port)
-        task = Task(cfg, HydraConfig.instance().cfg, self.folder, shared)
+        task = Task(cfg, cast(DictConfig, HydraConfig.instance().cfg), self.folder, shared)
         os.environ.update({**shared, "LOCAL_RANK": "0"})
         for rank in self._others:
             rank.tell(task)

@@ -118,16 +118,25 @@ class Note(pl.Callback):
 
 
 def fit(
-    module: UpdateModule, folder: Path, data: pl.LightningDataModule | None = None,
+    module: UpdateModule, own: Path, checkpoints: Path, data: pl.LightningDataModule | None = None,
     ckpt_path: Path | None = None, **trainer: Any,
 ) -> Note:  # fmt: skip
-    """A run with everything that writes."""
+    """A run with everything that writes.
+
+    Args:
+        module: What learns.
+        own: A folder for this rank's figures; those of ranks above 0 should stay empty.
+        checkpoints: A folder for all ranks.
+        data: Its data.
+        ckpt_path: Where to go on.
+        trainer: Settings of the trainer.
+    """
     note = Note()
     monitor = "val_l2" if data is not None else None
-    writing = [MetricsCsv(folder / "metrics.csv", every=2), Progress()]
-    callbacks = [*writing, note, Checkpoints(folder / "checkpoints", every=4, monitor=monitor)]
+    writing = [MetricsCsv(own / "metrics.csv", every=2), Progress()]
+    callbacks = [*writing, note, Checkpoints(checkpoints, every=4, monitor=monitor)]
     settings = {"val_check_interval": 2, **trainer}
-    make_trainer(folder, callbacks, **settings).fit(module, data, ckpt_path=ckpt_path)
+    make_trainer(own, callbacks, **settings).fit(module, data, ckpt_path=ckpt_path)
     return note
 
 
@@ -138,7 +147,7 @@ def digits(cache: Path) -> Digits:
 def described(agent: ActorCritic, note: Note) -> dict[str, Any]:
     """What may be compared with another rank or another run."""
     return {
-        "state": dict(agent.state_dict()), "replay": agent.replay.state_dict(),
+        "state": dict(agent.state_dict()), "replay": agent.replay.tensors(),
         "images": note.images, "measured": note.measured,
         "generator": agent.generator.get_state(), "global": torch.get_rng_state(),
     }  # fmt: skip
@@ -151,19 +160,24 @@ def real_agent(updates: int = UPDATES) -> ModelBasedDDPG:
 def main(results: Path, rank: int) -> None:
     left: dict[str, Any] = {}
     of = slice(rank * BATCH, (rank + 1) * BATCH)
+    own, cache = results / str(rank), results / "cache"
     # Another seed on each: rank 0's weights become everyone's.
     left["exact"] = exact_updates(of, seed=rank, **two_ranks())
     agent = real_agent()
-    folder = results / "run" if rank == 0 else results / "other"
-    left["run"] = described(agent, fit(agent, folder, digits(results / "cache"), **two_ranks()))
+    note = fit(agent, own / "run", results / "run", digits(cache), **two_ranks())
+    left["run"] = described(agent, note)
+    for updates in (10, UPDATES):  # stopped in the middle of a rollout's group, and gone on with
+        last = results / "parts" / "last.ckpt" if updates > 10 else None
+        agent = real_agent(updates)
+        note = fit(agent, own / "parts", results / "parts", digits(cache), last, **two_ranks())
+    left["parts"] = described(agent, note)
     module = make_renderer_module(updates=4)
-    fit(module, folder / "renderer", **two_ranks())
+    fit(module, own / "renderer", results / "renderer", **two_ranks())
     left["renderer"] = {"state": dict(module.state_dict()), "strokes": module.strokes_of(0)}
     stopped = real_agent()
-    # Only rank 1 is asked to stop, in the middle of a rollout's group.
-    if rank == 1:
+    if rank == 1:  # only one rank is asked to stop, in the middle of a rollout's group
         stopped.update_hooks.append(lambda n, _: setattr(stopped, "stop_requested", n == 6))
-    fit(stopped, folder / "stopped", digits(results / "cache"), **two_ranks())
+    fit(stopped, own / "stopped", results / "stopped", digits(cache), **two_ranks())
     left["stopped"] = stopped.update_count
     torch.save(left, results / f"{rank}.pt")
 

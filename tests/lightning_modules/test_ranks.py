@@ -20,6 +20,7 @@ from tests.lightning_modules.rank_pair import (
     WORLD,
     digits,
     exact_updates,
+    fit,
     real_agent,
 )
 
@@ -124,12 +125,44 @@ def test_validation_is_the_mean_over_the_whole_split(
 
 
 def test_rank_0_alone_writes(results: Path) -> None:
-    written = {path.name for path in (results / "run").rglob("*") if path.is_file()}
-    assert written >= {"metrics.csv", "last.ckpt", "best.ckpt"}
-    assert [path for path in (results / "other").rglob("*") if path.is_file()] == []
-    with (results / "run" / "metrics.csv").open() as file:
+    """But for the replays, which every rank writes beside the one checkpoint."""
+    assert [path for path in (results / "1").rglob("*") if path.is_file()] == []
+    with (results / "0" / "run" / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [int(row["update"]) for row in rows] == list(range(2, UPDATES + 1, 2))
+    names = sorted(path.name for path in (results / "run").iterdir())
+    replays = [name[: len("replay-16-0")] for name in names if name.startswith("replay")]
+    assert replays == ["replay-16-0", "replay-16-1", "replay-20-0", "replay-20-1"]
+    others = {name for name in names if not name.startswith("replay")}
+    assert others == {"best.ckpt", "last.ckpt", "previous.ckpt"}
+
+
+# ---- going on
+
+
+def test_two_ranks_go_on_bit_for_bit(left: list[dict[str, Any]]) -> None:
+    for rank in left:
+        whole, parts = rank["run"], rank["parts"]
+        assert_same(parts["state"], whole["state"])
+        assert_same(parts["replay"], whole["replay"])
+        for key in ("generator", "global"):
+            assert torch.equal(parts[key], whole[key])
+        assert parts["images"] == whole["images"][-len(parts["images"]) :] != []
+        assert parts["measured"] == whole["measured"][-len(parts["measured"]) :] != []
+
+
+def test_one_process_goes_on_with_what_two_have_left(
+    results: Path, left: list[dict[str, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent = real_agent(UPDATES + 4)
+    last = results / "run" / "last.ckpt"
+    note = fit(agent, tmp_path, tmp_path / "checkpoints", digits(results / "cache"), last)
+    assert agent.update_count == UPDATES + 4
+    assert "saved by 2 process(es), going on in 1" in caplog.text
+    assert "no longer bit for bit" in caplog.text
+    seen = {image for rank in left for image in rank["run"]["images"]}
+    assert len(note.images) == BATCH
+    assert seen.isdisjoint(note.images)
 
 
 def test_a_stop_asked_of_one_rank_stops_all_at_the_same_update(
