@@ -61,9 +61,7 @@ def product() -> list[Case]:
 
 def pairs(cases: list[Case]) -> list[Case]:
     """As few as show every choice of every group with every agent that it goes with."""
-    missing = {
-        (case.agent, group, getattr(case, group)) for case in cases for group in GROUPS[1:]
-    }
+    missing = {(case.agent, group, getattr(case, group)) for case in cases for group in GROUPS[1:]}
     chosen = []
     while missing:
         best = max(

@@ -62,11 +62,12 @@ def follow_started(arguments: Sequence[str]) -> int:
     """
     setup_globals()
     whole = compose_jobs(CONF, arguments, multirun=False)[0]
+    HydraConfig.instance().set_config(whole)  # the folder's name may be made from it
+    folder = Path(whole.hydra.run.dir).absolute()
+    with read_write(whole.hydra.runtime), open_dict(whole.hydra.runtime):
+        whole.hydra.runtime.output_dir = str(folder)
     HydraConfig.instance().set_config(whole)
     hydra = cast(DictConfig, HydraConfig.instance().cfg)
-    folder = Path(whole.hydra.run.dir).absolute()
-    with read_write(hydra), open_dict(hydra):
-        hydra.hydra.runtime.output_dir = str(folder)
     cfg = whole.copy()
     with read_write(cfg), open_dict(cfg):
         del cfg["hydra"]
