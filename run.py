@@ -25,6 +25,7 @@ from hydra_plugins.impasto.composing import CONF, CONFIG_NAME, compose_jobs
 from hydra_plugins.impasto.help import help_text
 from hydra_plugins.impasto.jobs import nothing_left, report
 from hydra_plugins.impasto.outcomes import JobFailed, outcome_before_job
+from hydra_plugins.impasto.rank_checks import check_arguments, check_ranks, given_place
 from hydra_plugins.impasto.resuming import find_checkpoint, find_resumable
 from hydra_plugins.impasto.sweeping import report_sweep
 from hydra_plugins.impasto.sweeps.folder import find_sweep
@@ -51,6 +52,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         prepared = prepare(arguments)
         if prepared is None:
             return
+        place = given_place()
+        if place is not None and place.rank > 0:
+            from hydra_plugins.impasto.follower import follow_started
+
+            sys.exit(follow_started(prepared))
         sys.argv[1:] = prepared
         # Hydra then hands every exception on, so that there is one place that reports them.
         os.environ[_FULL_ERROR] = "1"
@@ -93,11 +99,14 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
     elsewhere = args.config_dir or args.config_name or args.config_path or args.experimental_rerun
     if args.hydra_help or args.shell_completion or elsewhere:
         return quoted
+    check_arguments(arguments, args.multirun)
     configs = compose_jobs(CONF, args.overrides, args.multirun)
     if args.cfg or args.info:
         return quoted
     for cfg in configs:
-        check(settle(cfg, CONF))
+        settled = settle(cfg, CONF)
+        check(settled)
+        check_ranks(settled)
         if cfg.resume not in (None, "auto"):
             find_checkpoint(str(cfg.resume), cfg)
     if configs[0].resume != "auto":

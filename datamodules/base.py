@@ -206,30 +206,40 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     def train_dataloader(self) -> TrainStream | LiveStream:
         """Give the endless stream of training batches, from where it was left."""
         images = self.images("train")
-        share = (0, 1)
-        if self.trainer is not None:
-            share = self.trainer.global_rank, self.trainer.world_size
         workers, pin = self.num_workers, self._pin_memory
         if self._items is not None:
-            rows, size = images.rows, self.canvas_size
+            rows, size, place = images.rows, self.canvas_size, self._place
             plan = plan_stream(
-                self._items, rows, self.batch_size, self.seed, self.flip, self.shuffle_buffer, share
+                self._items, rows, self.batch_size, self.seed, self.flip, self.shuffle_buffer, place
             )
             return LiveStream(self._items, rows, plan, self._cursor, size, workers, pin)
-        plan = BatchPlan(len(images), self.batch_size, self.seed, self.flip, *share)
-        return TrainStream(images, plan, self._cursor, workers, pin)
+        order = BatchPlan(len(images), self.batch_size, self.seed, self.flip, *self._place)
+        return TrainStream(images, order, self._cursor, workers, pin)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Give the whole validation split, in its order."""
-        return self._eval_loader("val")
+        """Give this rank's share of the validation split, in its order; all of it to a single one.
+
+        Shares are disjoint and of any length above 0, so that a mean over images that is weighted
+        by their number is that of the whole split.
+        """
+        images, (rank, world) = self.images("val"), self._place
+        if len(images) >= world:
+            images = SplitImages(images.cache, np.array_split(images.rows, world)[rank])
+        return self._eval_loader(images)
 
     def test_dataloader(self) -> DataLoader[Batch]:
         """Give the whole test split, in its order."""
-        return self._eval_loader("test")
+        return self._eval_loader(self.images("test"))
 
-    def _eval_loader(self, split: str) -> DataLoader[Batch]:
-        images = self.images(split)
+    def _eval_loader(self, images: SplitImages) -> DataLoader[Batch]:
         return images.loader(self.eval_batch_size, self.num_workers, self._pin_memory)
+
+    @property
+    def _place(self) -> tuple[int, int]:
+        """Which rank this is, of how many."""
+        if self.trainer is None:
+            return 0, 1
+        return self.trainer.global_rank, self.trainer.world_size
 
     @property
     def _pin_memory(self) -> bool:
@@ -240,9 +250,10 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         return apply_flips(batch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the number of training batches that were handed out."""
-        return {"position": self._cursor.position}
+        """Give the number of training batches that were handed out, and their size."""
+        return {"position": self._cursor.position, "together": self._cursor.together}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on after the batches that were handed out."""
         self._cursor.position = int(state_dict["position"])
+        self._cursor.together = state_dict.get("together")

@@ -102,7 +102,7 @@ class LiveStream:
                 "data.streaming without data.num_workers: training waits while pictures are decoded"
             )
         batches = self._mixed if isinstance(self._plan, ShardPlan) else self._single
-        for images, numbers in batches(self._cursor.position):
+        for images, numbers in batches(self._cursor.begin(self._plan)):
             target = torch.from_numpy(images)
             batch = {"target": target.pin_memory() if self._pin_memory else target}
             batch["index"] = torch.from_numpy(self._rows[numbers])

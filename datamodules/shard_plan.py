@@ -76,6 +76,7 @@ class ShardPlan:
         self._rank = rank
         self._share = int(self._starts[-1]) // world
         self._batches = self._share // batch_size  # in a pass
+        self.together = batch_size * world
         if not self._batches:
             raise UserError(
                 f"data.streaming=true: {self._starts[-1]} training images in files of many are "
@@ -86,6 +87,22 @@ class ShardPlan:
         self._files = functools.lru_cache(maxsize=2)(self._draw_files)
         self._flips = functools.lru_cache(maxsize=2)(self._draw_flips)
         self._cut = functools.lru_cache(maxsize=2)(self._cut_block)
+
+    def position_after(self, position: int, together: int) -> int:
+        """Where to go on after batches of another size, or of another number of ranks.
+
+        Another number of ranks has other shares, so that no place is the same: it goes on as far
+        into the pass as it was, and in that pass some images come twice and others not at all.
+
+        Args:
+            position: Batches handed out.
+            together: Images in each of them, over all ranks.
+        """
+        if together == self.together:
+            return position
+        number, batch = divmod(position, max(1, int(self._starts[-1]) // together))
+        seen = batch * together
+        return number * self._batches + min(seen // self.together, self._batches)
 
     def blocks(self, position: int) -> Iterator[Block]:
         """Give the block of the batch at a position, and those after it, without end."""

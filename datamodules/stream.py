@@ -4,7 +4,7 @@ import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -104,9 +104,8 @@ class BatchPlan:
         self.flip = flip
         self._seed = seed
         self._share = slice(rank * batch_size, (rank + 1) * batch_size)
-        self._together = batch_size * world
-        self._passes = -(-self._together // count)
-        self._batches = self._passes * count // self._together
+        self.together = batch_size * world
+        self._passes, self._batches = self._epoch_of(self.together)
         # Two epochs: workers read ahead across the border.
         self._epoch = functools.lru_cache(maxsize=2)(self._draw_epoch)
 
@@ -118,10 +117,34 @@ class BatchPlan:
         """Give the ``(B,)`` bools of the batch at a position, True where an image is flipped."""
         return torch.from_numpy(self._cut(1, position).astype(bool))
 
+    def _epoch_of(self, together: int) -> tuple[int, int]:
+        """Passes and batches in an epoch, of so many images at a time over all ranks."""
+        passes = -(-together // self.count)
+        return passes, passes * self.count // together
+
+    def position_after(self, position: int, together: int) -> int:
+        """Where to go on after batches of another size, or of another number of ranks.
+
+        Passes are the same permutations whatever is cut out of them. So the batch that the next
+        image lies in comes next: fewer than one batch of images is seen again in that epoch, and
+        none is left out.
+
+        Args:
+            position: Batches handed out.
+            together: Images in each of them, over all ranks.
+        """
+        if together == self.together:
+            return position
+        passes, batches = self._epoch_of(together)
+        epoch, batch = divmod(position, batches)
+        seen = epoch * passes * self.count + batch * together  # whole passes, and images of one
+        epoch, start = divmod(seen, self._passes * self.count)
+        return epoch * self._batches + min(start // self.together, self._batches)
+
     def _cut(self, which: int, position: int) -> NDArray[np.int64]:
         epoch, batch = divmod(position, self._batches)
-        start = batch * self._together
-        return self._epoch(epoch)[which, start : start + self._together][self._share]
+        start = batch * self.together
+        return self._epoch(epoch)[which, start : start + self.together][self._share]
 
     def _draw_epoch(self, epoch: int) -> NDArray[np.int64]:
         """Draw the numbers and the flips of an epoch, ``(2, passes * count)``."""
@@ -133,11 +156,35 @@ class BatchPlan:
         return np.concatenate(drawn, axis=1)
 
 
+class Plan(Protocol):
+    """An order of training batches, in terms of which a place can be said."""
+
+    @property
+    def together(self) -> int:
+        """Images in a batch, over all ranks."""
+
+    def position_after(self, position: int, together: int) -> int:
+        """Where to go on after so many batches of another size, or of another number of ranks."""
+
+
 @dataclass
 class Cursor:
-    """How many training batches were handed out."""
+    """How many training batches were handed out, and of how many images each.
+
+    Attributes:
+        position: Batches.
+        together: Images in each, over all ranks; None before the first.
+    """
 
     position: int = 0
+    together: int | None = None
+
+    def begin(self, plan: Plan) -> int:
+        """Go on by a plan, whose batches may be of another size; give the position there."""
+        if self.together is not None:
+            self.position = plan.position_after(self.position, self.together)
+        self.together = plan.together
+        return self.position
 
 
 @dataclass(frozen=True)
@@ -185,7 +232,7 @@ class TrainStream:
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches; ``flip`` bool ``(B,)`` is added where the plan flips."""
-        order = _Order(self._plan, self._cursor.position)
+        order = _Order(self._plan, self._cursor.begin(self._plan))
         workers, pin = self._num_workers, self._pin_memory
         for batch in self._images.loader(1, workers, pin, order):
             if self._plan.flip:

@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torchmetrics import MeanMetric
 
+from lightning_modules.ranks import seed_of_rank
 from lightning_modules.updates import Figures, UpdateModule
 from painting.canvas import to_float
 from painting.drawing import draw
@@ -49,7 +51,7 @@ class PaintingAgent(UpdateModule, ABC):
         warmup_env_steps: Environment steps (of a whole batch of canvases) before the first update.
         exploration: How rollouts depart from the actor; not at all by default.
         start: Where rollouts begin; on blank canvases by default.
-        seed: Seed of replay sampling and of everything else that updates draw.
+        seed: Seed of replay sampling and of everything else that updates draw, each rank's apart.
     """
 
     def __init__(
@@ -73,6 +75,9 @@ class PaintingAgent(UpdateModule, ABC):
         self.batch_size = batch_size
         self.updates_per_rollout = updates_per_rollout
         self.warmup_rollouts = -(-warmup_env_steps // environment.max_steps)
+        # Counts images over all ranks. Lightning's own mean takes that of the ranks' batch sizes
+        # for a whole number, and is wrong where their shares are not the same.
+        self.validation_l2 = MeanMetric()
         self.rollout_count = 0
         self.refill_rollouts = 0
         self._saved_replay: tuple[Any, dict[str, str]] | None = None
@@ -107,7 +112,8 @@ class PaintingAgent(UpdateModule, ABC):
     def generator(self) -> torch.Generator:
         """The agent's own source of randomness, on its device."""
         if self._generator is None:
-            self._generator = torch.Generator(self.device).manual_seed(self.seed)
+            seed = seed_of_rank(self.seed, self.global_rank)
+            self._generator = torch.Generator(self.device).manual_seed(seed)
         return self._generator
 
     # ---- the loop
@@ -145,8 +151,11 @@ class PaintingAgent(UpdateModule, ABC):
         return groups * self.updates_per_rollout - self.update_count
 
     def _make_due_updates(self) -> None:
-        for _ in range(min(self.updates_due, self.updates - self.update_count)):
-            if self.stop_requested:
+        due = min(self.updates_due, self.updates - self.update_count)
+        if due <= 0:  # all ranks are still warming up, and nothing else would tell of a stop
+            self.agreement.reach({}, self.stop_requested, self.device)
+        for _ in range(due):
+            if self.stopping:
                 break
             transition = self.replay.sample(
                 self.batch_size, self.generator, self.device, self.update_count
@@ -162,8 +171,8 @@ class PaintingAgent(UpdateModule, ABC):
         strokes, _ = self.policy.paint(target)
         height, width = target.shape[2:]
         canvas = draw(self.renderer.stroke, strokes, height, width, self.environment.background)
-        distance = l2_distance(canvas, target).mean()
-        self.log("val_l2", distance, on_epoch=True, batch_size=len(target), sync_dist=True)
+        self.validation_l2.update(l2_distance(canvas, target))
+        self.log("val_l2", self.validation_l2, on_epoch=True)
 
     # ---- resume
 

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from lightning_modules.ranks import APART, rank_count
 from lightning_modules.updates import UpdateModule
 from painting.renderers import Renderer, Verdict, judge
 
@@ -28,8 +29,8 @@ class Ticks:
 class RendererModule(UpdateModule):
     """Trains a renderer on random strokes against the exact rasterizer (ICCV 2019, section 3.4).
 
-    The strokes of an update are a function of the seed and of its number, so that a resumed run
-    goes on exactly.
+    The strokes of an update are a function of the seed, of its number and of the rank, so that a
+    resumed run goes on exactly.
 
     Args:
         renderer: The network.
@@ -74,14 +75,14 @@ class RendererModule(UpdateModule):
         return ["task.optimizer.lr"]
 
     def strokes_of(self, update: int) -> Tensor:
-        """Shapes (N, S) of one update."""
-        generator = torch.Generator(self.device).manual_seed(self._seed_of(update))
+        """Shapes (N, S) of one update; each rank has others."""
+        drawn = update * rank_count() + self.global_rank
+        generator = torch.Generator(self.device).manual_seed(self._seed_of(drawn))
         return self.renderer.stroke.sample(self.batch_size, generator, self.device)
 
-    def _seed_of(self, update: int) -> int:
-        # A large odd factor keeps the streams of neighbouring seeds apart. Torch's generator on the
-        # CPU uses the lower 32 bits alone.
-        return (self.seed * 0x9E3779B97F4A7C15 + update) % 2**63
+    def _seed_of(self, number: int) -> int:
+        # Torch's generator on the CPU uses the lower 32 bits alone.
+        return (self.seed * APART + number) % 2**63
 
     def training_step(self, batch: int, batch_idx: int) -> Tensor:
         """Mean squared error of the alpha of fresh strokes."""

@@ -18,6 +18,7 @@ from lightning_modules.random_state import (
     seed_random_state,
     set_random_state,
 )
+from lightning_modules.ranks import Agreement, moving_buffers, rank_count, seed_of_rank
 from lightning_modules.settings import Settings, apply_changes, fit_together, settings_of
 from painting.errors import Diverged, UserError
 
@@ -36,7 +37,8 @@ T = TypeVar("T")
 class UpdateModule(pl.LightningModule):
     """A module whose budget, schedules and logs count its own updates.
 
-    Lightning's `global_step` counts every optimizer's step and is used for nothing.
+    Lightning's `global_step` counts every optimizer's step and is used for nothing. Ranks that
+    learn as one count, log and stop alike, and draw apart.
 
     Args:
         updates: How many updates the run makes, counted from its very beginning.
@@ -51,8 +53,14 @@ class UpdateModule(pl.LightningModule):
         self.stop_requested = False
         self.update_hooks: list[UpdateHook] = []
         self._restored: dict[str, Any] | None = None
+        self.agreement = Agreement()
         self._pairs: list[Pair] = []
         self._settings: list[Settings] = []
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a stop was requested, and all ranks know of it."""
+        return self.stop_requested if rank_count() == 1 else self.agreement.to_stop
 
     @property
     def finished(self) -> bool:
@@ -73,12 +81,13 @@ class UpdateModule(pl.LightningModule):
         """Take note of one update, and end the run if it was the last.
 
         Args:
-            figures: Its scalars, detached, every loss among them.
+            figures: Its scalars, detached, every loss among them; the ranks' mean counts.
 
         Raises:
             Diverged: One of them is NaN or infinite, or beyond a million: a discriminator or a
                 critic whose scores explode.
         """
+        figures = self.agreement.reach(figures, self.stop_requested, self.device)
         values = torch.stack(list(figures.values())).abs()
         if not (values < _EXPLODED).all():  # NaN is not, either
             what = "explodes" if values.isfinite().all() else "is not finite"
@@ -94,7 +103,7 @@ class UpdateModule(pl.LightningModule):
 
     def stop_if_due(self) -> None:
         """Ask the trainer to stop when the budget is spent or a stop was requested."""
-        if self.finished or self.stop_requested:
+        if self.finished or self.stopping:
             self.trainer.should_stop = True
 
     # ---- optimizers
@@ -193,6 +202,9 @@ class UpdateModule(pl.LightningModule):
 
     def on_train_start(self) -> None:
         """Take back what waited for the device."""
+        self.agreement.moving = moving_buffers(self)
+        if self._restored is None and self.global_rank:
+            seed_random_state(seed_of_rank(self.seed, self.global_rank))
         if self._restored is not None:
             restored, self._restored = self._restored, None
             self._apply_settings(restored["settings"])

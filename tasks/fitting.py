@@ -8,6 +8,7 @@ from typing import TypeVar
 import pytorch_lightning as pl
 
 from lightning_modules.callbacks import Checkpoints, GracefulStop
+from lightning_modules.ranks import largest
 from lightning_modules.updates import UpdateModule
 from painting.errors import Diverged, Interrupted, UserError
 
@@ -49,10 +50,12 @@ def fit(
         trainer.fit(module, datamodule=datamodule, ckpt_path=ckpt_path)
     except Diverged as error:
         raise Diverged(error.what, _advice(module, checkpoints.last)) from error
-    if stop.signal_number is not None and not module.finished:
-        name = signal.Signals(stop.signal_number).name
+    # Whichever rank got the signal, all of them have stopped for it.
+    number = largest(stop.signal_number or 0, trainer.strategy.root_device)
+    if number and not module.finished:
+        name = signal.Signals(number).name
         print(f"stopped by {name} after {module.update_count} updates", file=sys.stderr)
-        raise Interrupted(stop.signal_number, checkpoints.last, module.update_count)
+        raise Interrupted(number, checkpoints.last, module.update_count)
 
 
 def _advice(module: UpdateModule, last: Path) -> str:

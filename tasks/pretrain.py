@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 import torch
 
 from lightning_modules.callbacks import MetricsCsv
+from lightning_modules.ranks import goes_on_alone
 from lightning_modules.renderer_module import RendererModule
 from painting.figures import save_curves, save_sheet
 from painting.renderers import save_renderer
@@ -34,6 +35,8 @@ def pretrain(
         image's error.
     """
     fit(module, trainer, ckpt_path=ckpt_path)
+    if not goes_on_alone(trainer):
+        return {}
     verdict = module.judge()
     save_renderer(folder / "renderer", module.renderer, verdict)
     _show(module, trainer, folder)

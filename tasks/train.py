@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 from datamodules.base import ImageDataModule
 from lightning_modules.callbacks import Checkpoints, MetricsCsv
 from lightning_modules.painting_agent import PaintingAgent
+from lightning_modules.ranks import goes_on_alone
 from painting.figures import save_curves
 from tasks.evaluate import evaluate
 from tasks.fitting import find_callback, fit
@@ -33,6 +34,8 @@ def train(
     """
     fit(agent, trainer, datamodule, ckpt_path)
     trainer.validate(agent, datamodule=datamodule, verbose=False)
+    if not goes_on_alone(trainer):
+        return {}
     checkpoints = find_callback(trainer, Checkpoints)
     best = trainer.strategy.load_checkpoint(checkpoints.best)
     agent.load_state_dict(best["state_dict"])

@@ -24,6 +24,8 @@ from hydra_plugins.impasto.composing import CONF, ROOT
 from hydra_plugins.impasto.outcomes import JobFailed, Outcome, outcome_of, terminable
 from hydra_plugins.impasto.preemption import preemptible
 from hydra_plugins.impasto.quiet import quieten
+from hydra_plugins.impasto.rank_checks import check_ranks, given_place
+from hydra_plugins.impasto.ranks import together
 from hydra_plugins.impasto.resuming import Resumption, find_checkpoint, find_resumable, locked
 from hydra_plugins.impasto.summary import SUMMARY, git_commit, write_summary
 from hydra_plugins.impasto.sweeps.processes import STOPPING, note_process
@@ -115,8 +117,6 @@ def _begin_worker(starter: Starter, sweep: Path) -> None:
 
 def execute(cfg: DictConfig, folder: Path) -> Outcome:
     """Perform the task and write its summary, however it ends."""
-    if os.environ.get("LOCAL_RANK", "0") != "0":  # a helper process that Lightning started
-        return Outcome("finished", result=perform(cfg, folder, {}))
     started = time.monotonic()
     facts: dict[str, object] = {"device": None, "strokes": None}
     with terminable(), MemoryPeak() as memory:
@@ -158,9 +158,16 @@ def perform(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str
     """
     composed, cfg = cfg, settle(cfg, CONF)
     check(cfg)
+    count = check_ranks(cfg)
+    cfg.run.checkpoint = None if cfg.resume is None else _checkpoint(composed)
+    with together(cfg, folder, 1 if given_place() else count):
+        return perform_here(cfg, folder, facts)
+
+
+def perform_here(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str, object]:
+    """Do this process's part of `perform`, from a checked config on."""
     facts["strokes"] = cfg.strokes
     cfg.run.folder = folder
-    cfg.run.checkpoint = None if cfg.resume is None else _checkpoint(composed)
     if cfg.task.get("reads_only"):
         return build_call(cfg)()
     from pytorch_lightning import seed_everything  # takes seconds, which a wrong key need not wait

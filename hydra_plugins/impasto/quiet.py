@@ -12,6 +12,7 @@ _NO_NEWS = (
 
 def quieten() -> None:
     """Leave out Lightning's advertisements, and its advice on what is done here on purpose."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for library in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     for message in _NO_NEWS:
         warnings.filterwarnings("ignore", message=message)

@@ -69,7 +69,7 @@ class Checkpoints(pl.Callback):
             UserError: The config is too large to be kept.
         """
         assert isinstance(pl_module, UpdateModule)
-        if not self.best.exists():
+        if not trainer.strategy.broadcast(self.best.exists()):  # all ranks decide alike
             self.best_value = float("inf")
         self._saved_at = pl_module.update_count
         if not trainer.is_global_zero:

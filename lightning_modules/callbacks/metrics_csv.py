@@ -81,6 +81,8 @@ class MetricsCsv(pl.Callback):
         if not self.rows or self.rows[-1]["update"] != update:
             self.rows.append({"update": update, "seconds": round(self.seconds, 2)})
         self.rows[-1] |= figures
+        if not trainer.is_global_zero:
+            return
         self._write()
         for logger in trainer.loggers:
             logger.log_metrics(figures, step=update)

@@ -38,6 +38,8 @@ class Pictures(pl.Callback):
         """Paint them."""
         if not isinstance(pl_module, PaintingAgent) or self._target is None:
             return
+        if not trainer.is_global_zero:
+            return
         target = self._target.to(pl_module.device)
         strokes, _ = pl_module.policy.paint(target)
         height, width = target.shape[2:]

@@ -24,6 +24,8 @@ class Progress(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Open the bar where the run goes on."""
         assert isinstance(pl_module, UpdateModule)
+        if not trainer.is_global_zero:
+            return
         self._bar = tqdm(
             total=pl_module.updates, initial=min(pl_module.update_count, pl_module.updates),
             unit="update", dynamic_ncols=True, file=sys.stderr, mininterval=0.5,

@@ -10,7 +10,9 @@ from tasks.comparison.runs import Run
 from tasks.run_folder import WHEREABOUTS, identity
 
 # What runs of one variant may differ in. Unlike for going on with a run, how long it is counts, and
-# of the trainer the precision does: `_kept_config` puts that back.
+# of the trainer the precision does, and the number of ranks, by which an update is larger:
+# `_kept_config` puts these back.
+_RANKS = ("devices", "num_nodes")
 _LEFT_OUT = (*WHEREABOUTS, "seed", "runs")
 _GROUPS_LEFT_OUT = ("task", "logger", "trainer")
 _EXPERIMENT = "experiment"  # its files reach into every section
@@ -50,7 +52,8 @@ def _kept_config(run: Run) -> dict[str, Any]:
     kept = identity(run.config, _LEFT_OUT)
     trainer = run.config.get("trainer")
     if isinstance(trainer, dict) and "precision" in trainer:
-        kept["trainer"] = {"precision": trainer["precision"]}
+        ranks = {key: trainer[key] for key in _RANKS if trainer.get(key, 1) != 1}
+        kept["trainer"] = {"precision": trainer["precision"], **ranks}
     return kept
 
 

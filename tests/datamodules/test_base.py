@@ -2,6 +2,7 @@ import pickle
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -162,7 +163,7 @@ def test_a_resumed_module_hands_out_the_same_next_batches(
     first = build(Images, images_root, num_workers=workers)
     stream(first, 6)
     state = pickle.loads(pickle.dumps(first.state_dict()))
-    assert state == {"position": 6}
+    assert state == {"position": 6, "together": 4}
     second = build(Images, images_root, num_workers=workers)
     loader = second.train_dataloader()
     second.load_state_dict(state)  # later than the loader: it is lazy
@@ -170,6 +171,29 @@ def test_a_resumed_module_hands_out_the_same_next_batches(
     for expected, batch in zip(whole[6:], rest, strict=True):
         assert torch.equal(expected["target"], batch["target"])
         assert torch.equal(expected["index"], batch["index"])
+
+
+def test_ranks_share_the_validation_split_and_none_has_nothing(
+    build: Build, images_root: Path
+) -> None:
+    data = build(Images, images_root)
+    whole = data.images("val").rows.tolist()
+    assert len(whole) >= 2
+    for world in (1, 2, len(whole), len(whole) + 1):
+        shares = []
+        for rank in range(world):
+            data.trainer = SimpleNamespace(  # type: ignore[assignment]
+                global_rank=rank, world_size=world,
+                strategy=SimpleNamespace(root_device=torch.device("cpu")),
+            )  # fmt: skip
+            batches = list(data.val_dataloader())
+            shares.append([row for batch in batches for row in batch["index"].tolist()])
+            tested = [row for batch in data.test_dataloader() for row in batch["index"].tolist()]
+            assert tested == data.images("test").rows.tolist()  # rank 0 measures it alone
+        joined = [row for share in shares for row in share]
+        # With fewer images than ranks each of them sees all, and the mean is the same.
+        assert joined == whole * (world if world > len(whole) else 1)
+        assert all(shares)
 
 
 class _Count(pl.LightningModule):

@@ -75,6 +75,42 @@ def test_two_processes_share_what_one_would_take() -> None:
         assert torch.equal(flips, alone.flips(position))
 
 
+@pytest.mark.parametrize(
+    ("count", "together", "position", "other", "expected"),
+    [
+        (40, 8, 3, 8, 3),  # the same
+        (40, 8, 3, 4, 6),  # 24 images seen: none again, none left out
+        (40, 4, 6, 8, 3),
+        (40, 4, 7, 8, 3),  # 28 seen: the four from 24 on again
+        (40, 8, 7, 4, 14),  # in the second epoch: 5 + 2 batches of 8, 10 + 4 of 4
+        (42, 8, 4, 4, 8),  # 32 seen of an epoch of 5 batches that drops two images
+        (42, 8, 5, 4, 10),  # that epoch is over
+        (42, 4, 10, 8, 5),
+        (5, 12, 1, 5, 3),  # an epoch of one batch took three passes, and dropped three images
+        (5, 5, 4, 12, 1),
+    ],
+)
+def test_other_batches_go_on_with_the_same_images(
+    count: int, together: int, position: int, other: int, expected: int
+) -> None:
+    plan = BatchPlan(count, other, seed=0, flip=False)
+    assert plan.position_after(position, together) == expected
+
+
+def test_the_stream_goes_on_in_batches_of_another_size(cache: ImageCache) -> None:
+    cursor = Cursor()
+    stream = TrainStream(SplitImages(cache, np.arange(10)), BatchPlan(10, 4, 0, False), cursor)
+    first = [batch["index"].tolist() for batch in islice(stream, 1)]
+    assert cursor == Cursor(1, 4)
+    share = BatchPlan(10, 1, 0, False, rank=1, world=2)
+    rest = TrainStream(SplitImages(cache, np.arange(10)), share, cursor)
+    second = [batch["index"].tolist() for batch in islice(rest, 2)]
+    order = BatchPlan(10, 10, 0, False).numbers(0).tolist()
+    assert first == [order[:4]]
+    assert second == [[order[5]], [order[7]]]  # rank 0 has the fourth and the sixth
+    assert cursor == Cursor(4, 2)
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_stream_gives_what_the_plan_says_and_counts_first(
     cache: ImageCache, workers: int

@@ -56,6 +56,10 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
         [{}, {"trainer__precision": "bf16-mixed"}],
         ["trainer.precision=32-true", "trainer.precision=bf16-mixed"],
     ),
+    "ranks, which make updates larger": (
+        [{}, {"trainer__devices": 2}],
+        ["plain", "trainer.devices=2"],
+    ),
     "a group, not the keys in it": (
         [{}, {"choices": {"agent": "ppo"}, "agent": {"_target_": "Ppo", "clip": 0.2}}],
         ["agent=ddpg", "agent=ppo"],

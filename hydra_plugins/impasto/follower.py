@@ -1,0 +1,100 @@
+"""A rank other than 0: it learns with the others, writes nothing, and leaves when they are done."""
+
+import contextlib
+import json
+import os
+import pickle
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, cast
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import setup_globals
+from omegaconf import DictConfig, open_dict, read_write
+
+from hydra_plugins.impasto.alternatives import settle
+from hydra_plugins.impasto.checks import check
+from hydra_plugins.impasto.composing import CONF, compose_jobs
+from hydra_plugins.impasto.jobs import perform_here
+from hydra_plugins.impasto.outcomes import Outcome, outcome_of, terminable
+from hydra_plugins.impasto.rank_checks import check_ranks
+from hydra_plugins.impasto.ranks import Task
+from hydra_plugins.impasto.resuming import find_checkpoint
+from painting.errors import UserError
+
+
+def follow() -> None:
+    """Be a process that `hydra_plugins.impasto.ranks` has started: told by a pipe what to do.
+
+    What it says goes to standard error, which rank 0 keeps; how it ended, as JSON to standard
+    output. It ends at once when rank 0 does, which closes the pipe.
+    """
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as report:
+        os.dup2(2, 1)
+        import pytorch_lightning  # noqa: F401  seconds that pass while rank 0 gets ready
+
+        task: Task = pickle.load(sys.stdin.buffer)  # from our own parent
+        threading.Thread(target=_end_with, args=(sys.stdin.buffer,), daemon=True).start()
+        os.environ.update(task.env)
+        outcome = _learn(task.cfg, task.hydra, task.folder)
+        if outcome.error is not None:
+            traceback.print_exception(outcome.error)
+            error = outcome.error
+            words = {"what": error.what, "todo": error.todo} if type(error) is UserError else {}
+            last = traceback.format_exception_only(error)[-1].strip()
+            json.dump({"message": last, **words}, report)
+    # Not by the interpreter's end, which would wait for threads of a group whose others are gone.
+    sys.stderr.flush()
+    os._exit(outcome.code)
+
+
+def follow_started(arguments: Sequence[str]) -> int:
+    """Be a process that torchrun or Slurm has started.
+
+    Args:
+        arguments: Of run.py, prepared; the run folder, which is rank 0's, among them.
+
+    Returns:
+        The exit code.
+    """
+    setup_globals()
+    whole = compose_jobs(CONF, arguments, multirun=False)[0]
+    HydraConfig.instance().set_config(whole)  # the folder's name may be made from it
+    folder = Path(whole.hydra.run.dir).absolute()
+    with read_write(whole.hydra.runtime), open_dict(whole.hydra.runtime):
+        whole.hydra.runtime.output_dir = str(folder)
+    HydraConfig.instance().set_config(whole)
+    hydra = cast(DictConfig, HydraConfig.instance().cfg)
+    cfg = whole.copy()
+    with read_write(cfg), open_dict(cfg):
+        del cfg["hydra"]
+    checkpoint = None if cfg.resume is None else find_checkpoint(str(cfg.resume), cfg).path
+    cfg = settle(cfg, CONF)
+    check(cfg)
+    check_ranks(cfg)
+    cfg.run.checkpoint = checkpoint
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        outcome = _learn(cfg, hydra, folder)
+    if outcome.error is not None and not outcome.message:  # of all else rank 0 tells
+        traceback.print_exception(outcome.error)
+    return outcome.code
+
+
+def _learn(cfg: DictConfig, hydra: DictConfig, folder: Path) -> Outcome:
+    setup_globals()
+    HydraConfig.instance().cfg = hydra  # type: ignore[assignment]
+    with terminable():
+        try:
+            perform_here(cfg, folder, {})
+        except BaseException as error:
+            return outcome_of(error)
+    return Outcome("finished")
+
+
+def _end_with(pipe: IO[bytes]) -> None:
+    """Wait for rank 0's end, however it comes about, and end too."""
+    pipe.read()
+    os._exit(1)
