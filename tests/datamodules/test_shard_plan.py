@@ -91,3 +91,22 @@ def test_a_buffer_below_two_batches_is_refused() -> None:
 def test_fewer_images_than_a_batch_for_each_process_are_refused() -> None:
     with pytest.raises(UserError, match=r"100 training images .* too few for 26 batch\(es\) of 4"):
         plan(world=26)
+
+
+@pytest.mark.parametrize(
+    ("world", "position", "together", "expected"),
+    [
+        (1, 7, 4, 7),  # nothing has changed
+        (2, 0, 4, 0),
+        (2, 4, 4, 2),  # 16 images of this pass are seen: two batches of 8
+        (2, 5, 4, 2),
+        (1, 2, 8, 4),
+        (1, 100 // 8 + 1, 8, 100 // 4 + 2),  # one batch into the second pass
+    ],
+)
+def test_other_ranks_go_on_as_far_into_the_pass(
+    world: int, position: int, together: int, expected: int
+) -> None:
+    plan = ShardPlan(np.array([60, 40]), 4, 16, 0, False, 0, world)
+    assert plan.together == 4 * world
+    assert plan.position_after(position, together) == expected
