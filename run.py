@@ -23,8 +23,9 @@ from hydra_plugins.impasto.command import as_arguments, asks_for_help, short_hel
 from hydra_plugins.impasto.composing import CONF, CONFIG_NAME, compose_jobs
 from hydra_plugins.impasto.help import help_text
 from hydra_plugins.impasto.jobs import job, nothing_left, report
-from hydra_plugins.impasto.outcomes import JobFailed, outcome_before_job
-from hydra_plugins.impasto.resuming import Resumption, find_checkpoint, find_resumable
+from hydra_plugins.impasto.outcomes import JobFailed, outcome_before_job, terminable
+from hydra_plugins.impasto.resuming import find_checkpoint, find_resumable, refuse_if_locked
+from hydra_plugins.impasto.slurm import resumed
 from hydra_plugins.impasto.sweeping import report_sweep
 from painting.errors import UserError
 from tasks.run_folder import command
@@ -46,15 +47,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     show_traceback = os.environ.get(_FULL_ERROR) == "1"
     try:
-        prepared = prepare(arguments)
-        if prepared is None:
-            return
-        sys.argv[1:] = prepared
-        # Hydra then hands every exception on, so that there is one place that reports them.
-        os.environ[_FULL_ERROR] = "1"
-        decorate = hydra.main(version_base="1.3", config_path=str(CONF), config_name=CONFIG_NAME)
-        # Not a lambda: launchers hand the function to other processes by its name.
-        decorate(partial(job, show_traceback=show_traceback))()
+        with terminable():
+            prepared = prepare(resumed(arguments))
+            if prepared is None:
+                return
+            sys.argv[1:] = prepared
+            # Hydra then hands every exception on, so that there is one place that reports them.
+            os.environ[_FULL_ERROR] = "1"
+            decorate = hydra.main(str(CONF), CONFIG_NAME, version_base="1.3")
+            # Not a lambda: launchers hand the function to other processes by its name.
+            decorate(partial(job, show_traceback=show_traceback))()
     except JobFailed as failure:  # Hydra then says nothing of the sweep's end
         report_sweep(failure.sweep)
         sys.exit(failure.code)
@@ -95,9 +97,14 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
         check(settle(cfg, CONF))
         if cfg.resume not in (None, "auto"):
             find_checkpoint(str(cfg.resume))
-    if args.multirun or jobs[0].resume != "auto":
+    if args.multirun:
         return quoted
-    found = _find_beside(jobs[0])
+    folder = _run_folder(jobs[0])
+    if os.environ.get("LOCAL_RANK", "0") == "0":  # not a helper of the process that holds it
+        refuse_if_locked(folder)
+    if jobs[0].resume != "auto":
+        return quoted
+    found = find_resumable(folder, jobs[0])
     if found is None:
         print("no run with this config to go on with: starting a new one")
         return quoted
@@ -118,11 +125,11 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _find_beside(cfg: DictConfig) -> Resumption | None:
-    """What `resume=auto` finds for a single run, whose folder Hydra has not made yet."""
+def _run_folder(cfg: DictConfig) -> Path:
+    """The folder of a single run, which Hydra has not made yet."""
     HydraConfig.instance().set_config(cfg)  # the folder's name is made from it
     try:
-        return find_resumable(Path(str(select(cfg, "hydra.run.dir"))), cfg)
+        return Path(str(select(cfg, "hydra.run.dir")))
     finally:
         HydraConfig.instance().cfg = None
 

@@ -51,7 +51,9 @@ def fit(
         kept = checkpoints.last if checkpoints.last.exists() else None
         todo = f"lower the learning rates and resume={kept}" if kept else "lower the learning rates"
         raise Diverged(error.what, todo) from error
-    if stop.signal_number is not None and not module.finished:
+    # Slurm's warning counts even if all updates are made: measuring may take longer than is left.
+    unfinished = not module.finished or stop.signal_number == signal.SIGUSR1
+    if stop.signal_number is not None and unfinished:
         name = signal.Signals(stop.signal_number).name
         print(f"stopped by {name} after {module.update_count} updates", file=sys.stderr)
         raise Interrupted(stop.signal_number, checkpoints.last, module.update_count)

@@ -2,9 +2,12 @@
 
 import logging
 import os
+import signal
 import sys
 import time
 import traceback
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -15,12 +18,28 @@ from hydra_plugins.impasto.alternatives import settle
 from hydra_plugins.impasto.building import build_call, pick_device
 from hydra_plugins.impasto.checks import check
 from hydra_plugins.impasto.composing import CONF, ROOT
-from hydra_plugins.impasto.outcomes import JobFailed, Outcome, outcome_of, terminable
+from hydra_plugins.impasto.outcomes import (
+    JobFailed,
+    Outcome,
+    outcome_of,
+    terminable,
+    undisturbed,
+)
 from hydra_plugins.impasto.quiet import quieten
-from hydra_plugins.impasto.resuming import Resumption, find_checkpoint, find_resumable, locked
+from hydra_plugins.impasto.resuming import (
+    CHECKPOINT,
+    Resumption,
+    find_checkpoint,
+    find_resumable,
+    locked,
+)
+from hydra_plugins.impasto.slurm import requeue
 from hydra_plugins.impasto.summary import SUMMARY, git_commit, write_summary
 from painting.memory_peak import MemoryPeak
+from painting.temporary import remove_leftovers
 from tasks.run_folder import command
+
+_TIME_IS_UP = 128 + signal.SIGUSR1
 
 
 def job(cfg: DictConfig, show_traceback: bool) -> dict[str, object]:
@@ -48,7 +67,10 @@ def job(cfg: DictConfig, show_traceback: bool) -> dict[str, object]:
     label = f"job {hydra_cfg.job.num} ({' '.join(overrides)}): " if sweep else ""
     report(outcome, show_traceback, label)
     logging.getLogger("impasto.file").error("%s\n%s", outcome.message, _details(outcome))
-    if outcome.checkpoint:
+    requeued = requeue() if outcome.code == _TIME_IS_UP else None
+    if requeued is not None:
+        print(f"Slurm's queue has job {requeued} again; it goes on from there", file=sys.stderr)
+    elif outcome.checkpoint:
         kept = [word for word in overrides if not word.startswith("resume=")]
         print(f"to go on: {command([*kept, f'resume={outcome.checkpoint}'])}", file=sys.stderr)
     if sweep and outcome.status != "interrupted":
@@ -62,28 +84,51 @@ def execute(cfg: DictConfig, folder: Path) -> Outcome:
         return Outcome("finished", result=perform(cfg, folder, {}))
     started = time.monotonic()
     facts: dict[str, object] = {"device": None, "strokes": None}
-    with terminable(), MemoryPeak() as memory:
-        try:
-            with locked(folder):
-                (folder / SUMMARY).unlink(missing_ok=True)
-                result = perform(cfg, folder, facts)
-            status = str(result.get("status", "finished"))
-            outcome = Outcome(status, result=result)
-        except BaseException as error:  # whatever it is, the summary says so
-            outcome = outcome_of(error)
-        choices: dict[str, str] = HydraConfig.get().runtime.choices
-        summary = {
-            "task": choices["task"],
-            "experiment": choices["experiment"],
-            "status": outcome.status,
-            "seed": cfg.seed,
-            "seconds": round(time.monotonic() - started, 3),
-            **facts,
-            **outcome.result,
-            "peak_memory_mb": round(memory.megabytes, 1),
-            "git_commit": git_commit(ROOT),
-        }
+    try:
+        with terminable(), MemoryPeak() as memory, locked(folder):
+            outcome = _outcome(cfg, folder, facts)
+            with undisturbed():  # so that a signal costs no summary, which is a moment's work
+                facts["seconds"] = round(time.monotonic() - started, 3)
+                return _summarized(outcome, cfg, folder, facts, memory.megabytes)
+    except BaseException as error:  # another process's folder, say, whose summary stays its own
+        return outcome_of(error)
+
+
+def _outcome(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> Outcome:
+    """Perform the task in a folder that is this process's own."""
+    try:
+        remove_leftovers(folder)
+        (folder / SUMMARY).unlink(missing_ok=True)
+        result = perform(cfg, folder, facts)
+        return Outcome(str(result.get("status", "finished")), result=result)
+    except BaseException as error:  # whatever it is, the summary says so
+        outcome = outcome_of(error)
+    last = folder / CHECKPOINT
+    if outcome.status == "interrupted" and outcome.checkpoint is None and last.is_file():
+        outcome = replace(outcome, checkpoint=str(last))
+    return outcome
+
+
+def _summarized(
+    outcome: Outcome, cfg: DictConfig, folder: Path, facts: Mapping[str, object], megabytes: float
+) -> Outcome:
+    """Write the summary; a run that can't write it has failed."""
+    choices: dict[str, str] = HydraConfig.get().runtime.choices
+    summary = {
+        "task": choices["task"],
+        "experiment": choices["experiment"],
+        "status": outcome.status,
+        "seed": cfg.seed,
+        "seconds": None,  # here by its place in the file
+        **facts,
+        **outcome.result,
+        "peak_memory_mb": round(megabytes, 1),
+        "git_commit": git_commit(ROOT),
+    }
+    try:
         write_summary(folder, summary)
+    except OSError as error:  # what went wrong first is the better reason
+        return outcome_of(error) if outcome.code == 0 else outcome
     return outcome
 
 

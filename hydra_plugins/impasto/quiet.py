@@ -13,5 +13,6 @@ _NO_NEWS = (
 def quieten() -> None:
     """Leave out Lightning's advertisements, and its advice on what is done here on purpose."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    logging.raiseExceptions = False  # a log that can't be written, on a full disk, says nothing
     for message in _NO_NEWS:
         warnings.filterwarnings("ignore", message=message)

@@ -117,7 +117,7 @@ def test_n_and_n_is_2n(tmp_path: Path, digits: MakeDigits, reward: str, stops: l
     assert set(impasto["state"]["replay"]) == {"next", "filled", "target", "canvas", "action"}
     assert impasto["state"]["replay"]["next"] == 4  # 16 episodes in a ring of 6
     assert set(impasto["random"]) >= {"python", "numpy", "torch"}
-    assert whole["Digits"] == {"position": 4}
+    assert whole["Digits"] == {"position": 4, "images": 1797}
 
 
 def test_the_targets_batch_statistics_resume_too(tmp_path: Path, digits: MakeDigits) -> None:
