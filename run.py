@@ -22,7 +22,7 @@ from hydra_plugins.impasto.checks import check, select
 from hydra_plugins.impasto.command import as_arguments, asks_for_help, short_help
 from hydra_plugins.impasto.composing import CONF, CONFIG_NAME, compose_jobs
 from hydra_plugins.impasto.help import help_text
-from hydra_plugins.impasto.jobs import job, nothing_left, report
+from hydra_plugins.impasto.jobs import job, nothing_left, report, requeued
 from hydra_plugins.impasto.outcomes import JobFailed, outcome_before_job, terminable
 from hydra_plugins.impasto.resuming import find_checkpoint, find_resumable, refuse_if_locked
 from hydra_plugins.impasto.slurm import resumed
@@ -63,6 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (Exception, KeyboardInterrupt) as error:
         outcome = outcome_before_job(error, CONF, arguments)
         report(outcome, show_traceback)
+        requeued(outcome)
         sys.exit(outcome.code)
 
 
@@ -96,7 +97,7 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
     for cfg in jobs:
         check(settle(cfg, CONF))
         if cfg.resume not in (None, "auto"):
-            find_checkpoint(str(cfg.resume))
+            find_checkpoint(str(cfg.resume), cfg)
     if args.multirun:
         return quoted
     folder = _run_folder(jobs[0])

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_modules.painting_agent import PaintingAgent
-from lightning_modules.updates import Figures
+from lightning_modules.updates import Figures, Pair
 from painting.environment import State
 from painting.errors import UserError
 from painting.networks import frozen_copy, polyak_update
@@ -200,13 +200,12 @@ class ActorCritic(PaintingAgent):
 
     def configure_optimizers(self) -> Any:
         """One optimizer per network that learns, each with a schedule in updates."""
-        configured: list[dict[str, Any]] = []
+        pairs: list[Pair] = []
         for learner in self.networks_that_learn.values():
             optimizer = learner.optimizer(learner.network.parameters())
-            configured.append({"optimizer": optimizer})
-            if learner.scheduler is not None:
-                configured[-1]["lr_scheduler"] = learner.scheduler(optimizer)
-        return configured
+            scheduler = None if learner.scheduler is None else learner.scheduler(optimizer)
+            pairs.append((optimizer, scheduler))
+        return self.schedule(pairs)
 
     def optimizer_of(self, name: str) -> Any:
         """Lightning's wrapper of one network's optimizer, which counts and scales its steps."""

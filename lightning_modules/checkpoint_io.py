@@ -3,14 +3,20 @@
 import os
 import pickle
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from painting.checkpoints import beside
+from painting.durable import durable_write
 from painting.errors import UserError
-from painting.images import atomic_write
+from painting.manifest import Broken, Manifest, seal, verify
+from painting.versions import versions
 
 # What torch raises on files that are something else, or cut off (found by trying many).
 _UNREADABLE = (
@@ -19,40 +25,77 @@ _UNREADABLE = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class SaveOptions:
+    """What a checkpoint's file says beyond its content; Lightning hands it on unseen.
+
+    Attributes:
+        config: The run's composed config; None if it has none.
+        replay: Names and sums of the replay files beside it; None if there are none.
+        previous: What the file that has the checkpoint's name is called from then on; None if it
+            is overwritten.
+    """
+
+    config: dict[str, Any] | None = None
+    replay: list[dict[str, str]] | None = None
+    previous: Path | None = None
+
+
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes to a temporary name, flushes and renames; reads with ``weights_only``."""
+    """Writes to a temporary name, flushes and renames; reads with ``weights_only``.
+
+    Files have a manifest with a checksum (`painting.manifest`).
+    """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str],
-        storage_options: Any | None = None,
+        storage_options: SaveOptions | None = None,
     ) -> None:  # fmt: skip
-        """Write a checkpoint; streamed, so that a large replay is not doubled in memory."""
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(target) as temporary, open(temporary, "wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
+        """Write a checkpoint.
+
+        Raises:
+            UserError: The folder can't be written, or the disk is full; older ones are untouched.
+        """
+        options = storage_options or SaveOptions()
+        update = checkpoint.get("impasto", {}).get("update_count", 0)
+        manifest = Manifest(update, options.config, versions(), options.replay)
+        with durable_write(Path(path), options.previous) as draft:
+            with _system_errors():
+                torch.save(checkpoint, draft.file)
+            seal(draft.file, manifest, Path(path))
 
     def load_checkpoint(
         self, path: str | os.PathLike[str], map_location: Any = "cpu",
         weights_only: bool | None = True,
     ) -> dict[str, Any]:  # fmt: skip
-        """Read a checkpoint.
+        """Read a checkpoint; where its replays lie is added to what the project has in it.
 
         Raises:
-            UserError: It is missing, cut off, or no checkpoint.
+            UserError: It is missing, damaged, or no checkpoint; a good one beside it is named.
         """
+        path = Path(path)
         try:
+            manifest = verify(path)
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        except FileNotFoundError as error:
-            raise UserError(
-                f"{path} does not exist", "give a checkpoint or a run folder"
-            ) from error
+        except Broken as error:
+            raise UserError(f"{path} {error}", beside(path)) from error
         except _UNREADABLE as error:
-            raise UserError(
-                f"{path} is cut off or is no checkpoint", "resume from another one"
-            ) from error
+            raise UserError(f"{path} is cut off or is no checkpoint", beside(path)) from error
         if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
-            raise UserError(f"{path} is no checkpoint", "resume from another one")
+            raise UserError(f"{path} is no checkpoint", beside(path))
+        if "impasto" in checkpoint:
+            files = [path.parent / entry["file"] for entry in manifest.replay or ()]
+            checkpoint["impasto"]["replay_files"] = files
         return checkpoint
+
+
+@contextmanager
+def _system_errors() -> Iterator[None]:
+    """Raise what the system said, where torch's writer says something else after it."""
+    try:
+        yield
+    except RuntimeError as error:
+        cause = error.__context__
+        if isinstance(cause, OSError):
+            raise cause from error
+        raise

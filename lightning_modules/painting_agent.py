@@ -1,7 +1,10 @@
 """The part of a painting agent that every algorithm shares: rollouts, replay, budget, resume."""
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,8 +19,11 @@ from painting.networks import ResNet
 from painting.observation import OBSERVATION_CHANNELS
 from painting.policy import PaintingPolicy
 from painting.replay import ReplayBuffer, Transition
+from painting.replay.files import load_tensors, save_tensors
 from painting.rewards import l2_distance
 from painting.starts import ContinuedStart
+
+log = logging.getLogger(__name__)
 
 ActorFactory = Callable[[int, int], ResNet]
 
@@ -60,6 +66,8 @@ class PaintingAgent(UpdateModule, ABC):
         self.updates_per_rollout = updates_per_rollout
         self.warmup_rollouts = -(-warmup_env_steps // environment.max_steps)
         self.rollout_count = 0
+        self.refill_rollouts = 0
+        self._saved_replay: tuple[Any, dict[str, str]] | None = None
         self._generator: torch.Generator | None = None
 
     @abstractmethod
@@ -111,7 +119,9 @@ class PaintingAgent(UpdateModule, ABC):
     @property
     def updates_due(self) -> int:
         """Updates that the rollouts so far call for and that were not made yet."""
-        groups = max(0, self.rollout_count - self.warmup_rollouts)
+        if not len(self.replay):
+            return 0
+        groups = max(0, self.rollout_count - self.warmup_rollouts - self.refill_rollouts)
         return groups * self.updates_per_rollout - self.update_count
 
     def _make_due_updates(self) -> None:
@@ -148,20 +158,56 @@ class PaintingAgent(UpdateModule, ABC):
         }
 
     def training_state(self) -> dict[str, Any]:
-        """Rollouts so far, the replay, the exploration, and the agent's own random state."""
+        """Rollouts so far, the exploration, and the agent's own random state."""
         return {
             "rollout_count": self.rollout_count,
+            "refill_rollouts": self.refill_rollouts,
             "replay": self.replay.state_dict(),
             "exploration": self.exploration.state_dict(),
             "generator": self.generator.get_state(),
         }
 
-    def load_training_state(self, state: dict[str, Any]) -> None:
-        """Take back what `training_state` returned."""
+    def load_training_state(self, state: dict[str, Any], replay: Path | None) -> None:
+        """Take back what `training_state` returned, and the replay."""
         self.rollout_count = state["rollout_count"]
-        self.replay.load_state_dict(state["replay"], self.device)
+        self.refill_rollouts = state["refill_rollouts"]
         self.exploration.load_state_dict(state["exploration"])
         self.generator.set_state(state["generator"].cpu())
+        if replay is None:
+            self._refill()
+        else:
+            load_tensors(
+                replay, partial(self.replay.claim, state=state["replay"], device=self.device)
+            )
+
+    def _refill(self) -> None:
+        """Make as many rollouts without updates as at the beginning: there is nothing to draw from.
+
+        A group of updates that a stop cut short is finished after them; the budget stays.
+        """
+        self.refill_rollouts = min(self.rollout_count, self.warmup_rollouts + self.refill_rollouts)
+        if self.trainer.is_global_zero:
+            log.warning(
+                "the checkpoint has no replay: it starts empty, and %d rollouts fill it before "
+                "updates go on; the run is no longer bit for bit what it would have been",
+                max(1, self.warmup_rollouts),
+            )
+
+    def save_replay(self, folder: Path) -> dict[str, str] | None:
+        """Write the replay, unless it lies there already, or is not to be saved."""
+        if not self.replay.save:
+            return None
+        # Nothing else changes a replay; so a checkpoint at the same point shares the file.
+        point = (folder, self.update_count, self.rollout_count)
+        if self._saved_replay is None or self._saved_replay[0] != point:
+            name = f"replay-{self.update_count}-{self.trainer.global_rank}.safetensors"
+            self._saved_replay = point, save_tensors(self.replay.tensors(), folder / name)
+        return self._saved_replay[1]
+
+    def draw_anew(self, seed: int) -> None:
+        """Seed every generator, the agent's own too."""
+        super().draw_anew(seed)
+        self.generator.manual_seed(seed)
 
     @property
     def validation_is_due(self) -> bool:

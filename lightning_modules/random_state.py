@@ -29,3 +29,10 @@ def set_random_state(state: dict[str, Any]) -> None:
     torch.set_rng_state(state["torch"].cpu())
     if "cuda" in state and torch.cuda.device_count() == len(state["cuda"]):
         torch.cuda.set_rng_state_all([cuda.cpu() for cuda in state["cuda"]])
+
+
+def seed_random_state(seed: int) -> None:
+    """Seed every global generator; NumPy's and Python's by the lower 32 bits."""
+    random.seed(seed % 2**32)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)

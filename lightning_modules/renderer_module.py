@@ -65,10 +65,8 @@ class RendererModule(UpdateModule):
     def configure_optimizers(self) -> Any:
         """One optimizer, scheduled in updates."""
         optimizer = self._make_optimizer(self.renderer.parameters())
-        if self._make_scheduler is None:
-            return {"optimizer": optimizer}
-        schedule = {"scheduler": self._make_scheduler(optimizer), "interval": "step"}
-        return {"optimizer": optimizer, "lr_scheduler": schedule}
+        scheduler = None if self._make_scheduler is None else self._make_scheduler(optimizer)
+        return self.schedule([(optimizer, scheduler)], interval="step")[0]
 
     def strokes_of(self, update: int) -> Tensor:
         """Shapes (N, S) of one update."""
@@ -104,6 +102,12 @@ class RendererModule(UpdateModule):
         verdict = self.judge()
         figures = {"val_mse": verdict.mse, "mean_image_mse": verdict.mean_image}
         self.log_dict(figures, batch_size=1)
+
+    @property
+    def validation_is_due(self) -> bool:
+        """Whether the run validates after the present update."""
+        interval = int(self.trainer.val_check_batch or 1)
+        return self.finished or self.update_count % interval == 0
 
     def judge(self) -> Verdict:
         """The renderer's error on strokes that no update sees."""

@@ -1,14 +1,27 @@
 """What every module that learns shares: counting updates, and stopping after exactly so many."""
 
-from collections.abc import Callable
-from typing import Any
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
-from lightning_modules.random_state import get_random_state, set_random_state
+from lightning_modules.gathering import gather
+from lightning_modules.random_state import (
+    get_random_state,
+    seed_random_state,
+    set_random_state,
+)
+from lightning_modules.settings import Settings, apply_changes, fit_together, settings_of
 from painting.errors import Diverged, UserError
+
+log = logging.getLogger(__name__)
 
 # No loss of a run that learns is near this: scores that have grown so far never come back, and the
 # run would only waste its hours until they overflow.
@@ -16,6 +29,8 @@ _EXPLODED = 1e6
 
 Figures = dict[str, Tensor]
 UpdateHook = Callable[[int, Figures], None]
+Pair = tuple[Optimizer, LRScheduler | None]
+T = TypeVar("T")
 
 
 class UpdateModule(pl.LightningModule):
@@ -36,6 +51,8 @@ class UpdateModule(pl.LightningModule):
         self.stop_requested = False
         self.update_hooks: list[UpdateHook] = []
         self._restored: dict[str, Any] | None = None
+        self._pairs: list[Pair] = []
+        self._settings: list[Settings] = []
 
     @property
     def finished(self) -> bool:
@@ -71,9 +88,35 @@ class UpdateModule(pl.LightningModule):
         self.stop_if_due()
 
     def stop_if_due(self) -> None:
-        """Ask the trainer to stop when the budget is spent or a stop was requested."""
+        """Ask the trainer to stop when the budget is spent or a stop was requested.
+
+        Lightning validates before it stops. That would cost a stop its time, and leave a row of
+        figures that a run which was not stopped does not have.
+        """
         if self.finished or self.stop_requested:
+            if not self.validation_is_due:
+                self.trainer.limit_val_batches = 0
             self.trainer.should_stop = True
+
+    # ---- optimizers
+
+    def schedule(self, pairs: Sequence[Pair], **options: Any) -> list[dict[str, Any]]:
+        """Take note of optimizers and schedules as configured, and put them as Lightning wants it.
+
+        Args:
+            pairs: Each optimizer with its schedule in updates; None keeps the rate.
+            options: What Lightning is to know of every schedule.
+        """
+        self._settings = [settings_of(*pair) for pair in pairs]
+        self._pairs = list(pairs)
+        return [
+            {"optimizer": optimizer}
+            if scheduler is None
+            else {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, **options}}
+            for optimizer, scheduler in pairs
+        ]
+
+    # ---- resume
 
     def geometry(self) -> dict[str, Any]:
         """What a checkpoint and this module must agree on before one is loaded into the other."""
@@ -83,16 +126,34 @@ class UpdateModule(pl.LightningModule):
         """What learns or draws and is no parameter, as values that load safely."""
         return {}
 
-    def load_training_state(self, state: dict[str, Any]) -> None:
-        """Take back what `training_state` returned, once the module is on its device."""
+    def load_training_state(self, state: dict[str, Any], replay: Path | None) -> None:
+        """Take back what `training_state` returned, once the module is on its device.
+
+        Args:
+            state: From `training_state`.
+            replay: What `save_replay` wrote; None if it wrote nothing.
+        """
+
+    def save_replay(self, folder: Path) -> dict[str, str] | None:
+        """Write what is too large for a checkpoint to a file beside it.
+
+        Returns:
+            ``file``, its name, and ``sha256``; None if there is nothing to write.
+        """
+        return None
+
+    def draw_anew(self, seed: int) -> None:
+        """Seed every generator, global ones and the module's own."""
+        seed_random_state(seed)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add counters and every random state."""
+        """Add counters, settings, and what each process has of its own: every random state."""
+        own = {"random": get_random_state(), "state": self.training_state(), "data": self._data()}
         checkpoint["impasto"] = {
             "update_count": self.update_count,
             "geometry": self.geometry(),
-            "random": get_random_state(),
-            "state": self.training_state(),
+            "settings": self._settings,
+            "ranks": gather(own),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -103,20 +164,78 @@ class UpdateModule(pl.LightningModule):
         """
         if "impasto" not in checkpoint:
             raise UserError("the checkpoint was not written by this project", "resume another one")
-        saved, here = checkpoint["impasto"]["geometry"], self.geometry()
+        restored = checkpoint["impasto"]
+        saved, here = restored["geometry"], self.geometry()
         for key in sorted(saved.keys() | here.keys()):
             if saved.get(key) != here.get(key):
                 raise UserError(
                     f"the checkpoint has {key} {saved.get(key)}, this run has {here.get(key)}",
                     f"resume with {key} {saved.get(key)}, or start a new run",
                 )
-        self._restored = checkpoint["impasto"]
-        self.update_count = checkpoint["impasto"]["update_count"]
+        _check_shapes(checkpoint["state_dict"], self.state_dict())
+        self._restored = restored
+        self.update_count = restored["update_count"]
+        if (data := self._own_of(restored["ranks"])["data"]) is not None:
+            vars(self.trainer)["datamodule"].load_state_dict(data)
+
+    def on_fit_start(self) -> None:
+        """Refuse what Lightning would restore into the wrong optimizer, or not at all.
+
+        Raises:
+            UserError: The checkpoint has other optimizers, or schedules where this run has none.
+        """
+        if self._restored and not fit_together(self._restored["settings"], self._settings):
+            raise UserError(
+                "the checkpoint's optimizers and schedules are of other kinds than this run's",
+                "give those that it was saved with; their numbers may change",
+            )
 
     def on_train_start(self) -> None:
         """Take back what waited for the device."""
         if self._restored is not None:
             restored, self._restored = self._restored, None
-            self.load_training_state(restored["state"])
-            set_random_state(restored["random"])
+            self._apply_settings(restored["settings"])
+            ranks, files = restored["ranks"], restored["replay_files"]
+            own = self._own_of(ranks)
+            self.load_training_state(own["state"], self._own_of(files) if files else None)
+            set_random_state(own["random"])
+            if len(ranks) != self.trainer.world_size:
+                self._go_on_in_others(len(ranks))
         self.stop_if_due()
+
+    def _apply_settings(self, saved: Sequence[Settings]) -> None:
+        every = zip(self._pairs, saved, self._settings, strict=True)
+        changed = [apply_changes(*pair, before, here) for pair, before, here in every]
+        if any(changed) and self.trainer.is_global_zero:
+            log.warning("going on with other settings of optimizers than before")
+
+    def _own_of(self, ranks: Sequence[T]) -> T:
+        """What this process takes of what as many or another number of processes saved."""
+        return ranks[self.trainer.global_rank % len(ranks)]
+
+    def _data(self) -> dict[str, Any] | None:
+        """Where this process is in the data; None if there is no data module."""
+        datamodule = getattr(self.trainer, "datamodule", None)
+        return None if datamodule is None else datamodule.state_dict()
+
+    def _go_on_in_others(self, saved: int) -> None:
+        """Draw numbers of this process's own, where it shares what another one left."""
+        rank, world = self.trainer.global_rank, self.trainer.world_size
+        words = np.random.SeedSequence([self.seed, self.update_count, rank])
+        self.draw_anew(int(words.generate_state(1, np.uint64)[0]))
+        if self.trainer.is_global_zero:
+            log.warning(
+                "saved by %d process(es), going on in %d: random numbers are drawn anew, so that "
+                "this run is no longer bit for bit what it would have been", saved, world,
+            )  # fmt: skip
+
+
+def _check_shapes(saved: Mapping[str, Tensor], here: Mapping[str, Tensor]) -> None:
+    """Refuse parameters of other networks by the first that does not fit."""
+    for name in sorted(saved.keys() | here.keys()):
+        shapes = [tuple(d[name].shape) if name in d else "none" for d in (saved, here)]
+        if shapes[0] != shapes[1]:
+            raise UserError(
+                f"the checkpoint has {name} of shape {shapes[0]}, this run has {shapes[1]}",
+                "give the networks that it was saved with, or start a new run",
+            )

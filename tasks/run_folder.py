@@ -17,10 +17,13 @@ CONFIG = Path(".hydra") / "config.yaml"
 # Where things lie, what a run runs on and where it logs: none of it changes what is learned.
 WHEREABOUTS = (
     "resume",
+    "may_change",
     "image",
     "data.root",
     "data.cache",
     "data.num_workers",
+    "replay.save",
+    "replay.device",
     "logger",
     "trainer",
     "run",

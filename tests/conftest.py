@@ -101,13 +101,20 @@ def run_main(
 
 FAKE_TASK = """
 import time
+import zipfile
+
+import yaml
 
 from painting.errors import Diverged, Interrupted, UserError
+from painting.manifest import Manifest, seal
 
 
 def succeed(folder, updates, checkpoint):
     (folder / "checkpoints").mkdir(exist_ok=True)
-    (folder / "checkpoints" / "last.ckpt").write_text(str(updates))
+    config = yaml.safe_load((folder / ".hydra" / "config.yaml").read_text())
+    with (folder / "checkpoints" / "last.ckpt").open("w+b") as file:
+        zipfile.ZipFile(file, "w").close()
+        seal(file, Manifest(updates, config), folder)
     return {"l2": 0.25, "psnr": float("nan"), "updates": updates, "from": checkpoint}
 
 

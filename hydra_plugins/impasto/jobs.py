@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.impasto.alternatives import settle
 from hydra_plugins.impasto.building import build_call, pick_device
+from hydra_plugins.impasto.changes import other_versions
 from hydra_plugins.impasto.checks import check
 from hydra_plugins.impasto.composing import CONF, ROOT
 from hydra_plugins.impasto.outcomes import (
@@ -27,7 +29,7 @@ from hydra_plugins.impasto.outcomes import (
 )
 from hydra_plugins.impasto.quiet import quieten
 from hydra_plugins.impasto.resuming import (
-    CHECKPOINT,
+    CHECKPOINTS,
     Resumption,
     find_checkpoint,
     find_resumable,
@@ -35,6 +37,8 @@ from hydra_plugins.impasto.resuming import (
 )
 from hydra_plugins.impasto.slurm import requeue
 from hydra_plugins.impasto.summary import SUMMARY, git_commit, write_summary
+from painting.checkpoints import newest_good
+from painting.errors import UserError
 from painting.memory_peak import MemoryPeak
 from painting.temporary import remove_leftovers
 from tasks.run_folder import command
@@ -55,22 +59,22 @@ def job(cfg: DictConfig, show_traceback: bool) -> dict[str, object]:
     hydra_cfg = HydraConfig.get()
     sweep = hydra_cfg.mode == RunMode.MULTIRUN
     folder = Path(hydra_cfg.runtime.output_dir)
-    if cfg.resume == "auto":  # a single run has looked already, before its folder was made
-        found = find_resumable(folder, cfg, alone=False) if sweep else None
-        if found is not None and nothing_left(found):
-            return {}
-        cfg.resume = None if found is None else str(found.checkpoint)
-    outcome = execute(cfg, folder)
+    try:
+        if cfg.resume == "auto":  # a single run has looked already, before its folder was made
+            found = find_resumable(folder, cfg, alone=False) if sweep else None
+            if found is not None and nothing_left(found):
+                return {}
+            cfg.resume = None if found is None else str(found.checkpoint)
+        outcome = execute(cfg, folder)
+    except UserError as error:  # its checkpoints are broken, or of other settings: so it stays
+        outcome = outcome_of(error)
     if outcome.code == 0:
         return dict(outcome.result)
     overrides = list(hydra_cfg.overrides.task)
     label = f"job {hydra_cfg.job.num} ({' '.join(overrides)}): " if sweep else ""
     report(outcome, show_traceback, label)
     logging.getLogger("impasto.file").error("%s\n%s", outcome.message, _details(outcome))
-    requeued = requeue() if outcome.code == _TIME_IS_UP else None
-    if requeued is not None:
-        print(f"Slurm's queue has job {requeued} again; it goes on from there", file=sys.stderr)
-    elif outcome.checkpoint:
+    if not requeued(outcome) and outcome.checkpoint:
         kept = [word for word in overrides if not word.startswith("resume=")]
         print(f"to go on: {command([*kept, f'resume={outcome.checkpoint}'])}", file=sys.stderr)
     if sweep and outcome.status != "interrupted":
@@ -103,9 +107,11 @@ def _outcome(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> Outcome
         return Outcome(str(result.get("status", "finished")), result=result)
     except BaseException as error:  # whatever it is, the summary says so
         outcome = outcome_of(error)
-    last = folder / CHECKPOINT
-    if outcome.status == "interrupted" and outcome.checkpoint is None and last.is_file():
-        outcome = replace(outcome, checkpoint=str(last))
+    # A signal before or after the updates; what they left can be gone on with nevertheless.
+    if outcome.status == "interrupted" and outcome.checkpoint is None:
+        with suppress(UserError):
+            good = newest_good(folder / CHECKPOINTS)
+            outcome = replace(outcome, checkpoint=str(good.path))
     return outcome
 
 
@@ -143,20 +149,37 @@ def perform(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str
     Returns:
         What the task returned.
     """
-    cfg = settle(cfg, CONF)
+    composed, cfg = cfg, settle(cfg, CONF)
     check(cfg)
     from pytorch_lightning import seed_everything  # takes seconds, which a wrong key need not wait
 
     quieten()
     facts["strokes"] = cfg.strokes
     cfg.run.folder = folder
-    cfg.run.checkpoint = None if cfg.resume is None else find_checkpoint(str(cfg.resume))
+    cfg.run.checkpoint = None if cfg.resume is None else _checkpoint(composed)
     cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
     seed_everything(cfg.seed, verbose=False)
     call = build_call(cfg)
     trainer = call.keywords.get("trainer")
     facts["device"] = cfg.run.device if trainer is None else str(trainer.strategy.root_device)
     return call()
+
+
+def _checkpoint(cfg: DictConfig) -> Path:
+    """Where `resume` leads, saying what is remarkable about it."""
+    found = find_checkpoint(str(cfg.resume), cfg)
+    for line in (found.remark, other_versions(found.manifest)):
+        if line is not None:
+            print(line, file=sys.stderr)
+    return found.path
+
+
+def requeued(outcome: Outcome) -> bool:
+    """Put a job whose time is nearly up into Slurm's queue again, and say so; whether it is."""
+    name = requeue() if outcome.code == _TIME_IS_UP else None
+    if name is not None:
+        print(f"Slurm's queue has job {name} again; there it goes on", file=sys.stderr)
+    return name is not None
 
 
 def report(outcome: Outcome, show_traceback: bool, label: str = "") -> None:
@@ -176,6 +199,8 @@ def _details(outcome: Outcome) -> str:
 
 def nothing_left(found: Resumption) -> bool:
     """Say where a run goes on; whether it is finished."""
+    if found.remark is not None:
+        print(found.remark, file=sys.stderr)
     if found.complete:
         print(f"{found.folder} is finished; nothing to do (updates=NUMBER would go on with it)")
     else:

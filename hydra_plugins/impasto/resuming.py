@@ -7,18 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import TextIO
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from hydra_plugins.impasto.changes import changes, refuse_changes
+from painting.checkpoints import Good, has_checkpoint, newest_good, whole, written
 from painting.errors import UserError
-from tasks.run_folder import CONFIG, WHEREABOUTS, identity, read_summary
+from painting.manifest import Manifest
+from tasks.run_folder import read_summary
 
-CHECKPOINT = Path("checkpoints") / "last.ckpt"
+CHECKPOINTS = "checkpoints"
 LOCK = Path(".hydra") / "lock"
 _COMPLETE = ("finished", "untrained")
-# What two runs may differ in and still be one run, gone on with: how long it is, and whereabouts.
-_LEFT_OUT = (*WHEREABOUTS, "updates", "task.updates")
 
 
 @dataclass(frozen=True)
@@ -29,55 +30,74 @@ class Resumption:
         folder: The run folder that it goes on in.
         checkpoint: The checkpoint that it goes on from.
         complete: Whether it has made all the updates that are asked for.
+        remark: A line on a checkpoint that is broken, and was passed over; None if there is none.
     """
 
     folder: Path
     checkpoint: Path
     complete: bool
+    remark: str | None = None
 
 
-def find_checkpoint(resume: str) -> Path:
-    """The checkpoint that a checkpoint file or a run folder stands for.
+def find_checkpoint(resume: str, cfg: DictConfig) -> Good:
+    """The checkpoint that a checkpoint file or a run folder stands for, whole.
+
+    Args:
+        resume: A checkpoint, which has to be whole, or a run folder, whose last whole one is taken.
+        cfg: This run's composed config.
 
     Raises:
-        UserError: If there is none.
+        UserError: There is none, it is broken, or it was saved with other settings.
     """
     path = Path(resume)
     if path.is_dir():
-        if (path / CHECKPOINT).is_file():
-            return path / CHECKPOINT
-        todo = "give a checkpoint file or the folder of a run that saved one"
-        raise UserError(f"resume: no {CHECKPOINT} in {resume}", todo)
-    if not path.is_file():
-        todo = "give a checkpoint file, a run folder, or resume=auto"
-        raise UserError(f"resume: {resume} does not exist", todo)
-    return path
+        if not has_checkpoint(path / CHECKPOINTS):
+            todo = "give a checkpoint file or the folder of a run that saved one"
+            raise UserError(f"resume: no {CHECKPOINTS}/last.ckpt in {resume}", todo)
+        found = newest_good(path / CHECKPOINTS)
+    else:
+        found = whole(path)
+    refuse_changes(found.path, found.manifest, cfg)
+    return found
 
 
 def find_resumable(own: Path, cfg: DictConfig, alone: bool = True) -> Resumption | None:
-    """What `resume=auto` finds: the run's own folder, else the newest run beside it to go on with.
+    """What `resume=auto` finds: the run's own folder, else a run beside it to go on with.
 
-    Beside it, a run counts if its config is equal up to `_LEFT_OUT`, it saved a checkpoint, it did
-    not diverge (it would again), and no process is at it now. One with updates left comes before
-    one that has none.
+    Beside it, a run counts if its settings are equal up to what may change, it saved a checkpoint
+    that is whole, it did not diverge (it would again), and no process is at it now. One with
+    updates left comes before one that has none; then the one that has come furthest, whatever a
+    clock said; then the last by name.
 
     Args:
         own: The folder that the run would have; it need not exist.
         cfg: The composed config; `updates` is the number asked for.
         alone: Whether the run may move to another folder; the jobs of a sweep may not.
+
+    Raises:
+        UserError: The own folder's checkpoints are all broken, or of other settings.
     """
-    updates = cfg.updates
-    if (own / CHECKPOINT).is_file():
-        return Resumption(own, own / CHECKPOINT, _is_complete(own, updates))
+    if has_checkpoint(own / CHECKPOINTS):
+        found = newest_good(own / CHECKPOINTS)
+        refuse_changes(found.path, found.manifest, cfg)
+        return _resumption(own, found, cfg)
     if not alone or not own.parent.is_dir():
         return None
-    wanted = _identity(cfg)
-    found = [
-        Resumption(folder, folder / CHECKPOINT, _is_complete(folder, updates))
-        for folder in sorted(own.parent.iterdir(), key=_age)
-        if _is_candidate(folder, wanted)
+    candidates = [
+        (not _is_complete(folder, cfg.updates), manifest.update, folder)
+        for folder in own.parent.iterdir()
+        if (manifest := _candidate(folder, cfg)) is not None
     ]
-    return min(found, key=lambda run: run.complete, default=None)
+    for _, _, folder in sorted(candidates, reverse=True):
+        try:
+            return _resumption(folder, newest_good(folder / CHECKPOINTS), cfg)
+        except UserError:  # both are broken: the next one
+            continue
+    return None
+
+
+def _resumption(folder: Path, found: Good, cfg: DictConfig) -> Resumption:
+    return Resumption(folder, found.path, _is_complete(folder, cfg.updates), found.remark)
 
 
 @contextmanager
@@ -138,17 +158,14 @@ def _watch_forks() -> None:
     os.register_at_fork(after_in_child=close)
 
 
-def _is_candidate(folder: Path, wanted: object) -> bool:
-    config = folder / CONFIG
-    if not config.is_file() or not (folder / CHECKPOINT).is_file():
-        return False
+def _candidate(folder: Path, cfg: DictConfig) -> Manifest | None:
+    """What the folder's last checkpoint says of itself, if the run may go on with it."""
+    manifest = written(folder / CHECKPOINTS)
+    if manifest is None or manifest.config is None or changes(manifest.config, cfg):
+        return None
     if read_summary(folder).get("status") == "diverged" or _is_locked(folder):
-        return False
-    try:
-        saved = OmegaConf.load(config)
-    except Exception:  # cut off or not YAML: whatever the parser makes of it, it is no candidate
-        return False
-    return isinstance(saved, DictConfig) and _identity(saved) == wanted
+        return None
+    return manifest
 
 
 def _is_complete(folder: Path, updates: int | None) -> bool:
@@ -164,16 +181,3 @@ def _is_locked(folder: Path) -> bool:
             return False
     except UserError:
         return True
-
-
-def _age(folder: Path) -> float:
-    """Minus the time of the last checkpoint, so that the newest run comes first."""
-    checkpoint = folder / CHECKPOINT
-    return -checkpoint.stat().st_mtime if checkpoint.is_file() else 0.0
-
-
-def _identity(cfg: DictConfig) -> object:
-    """The config without `_LEFT_OUT`, as plain containers, interpolations unresolved."""
-    # Through text, so that a config from memory and one from a file compare equal.
-    container = OmegaConf.to_container(OmegaConf.create(OmegaConf.to_yaml(cfg)))
-    return identity(cast(dict[str, Any], container), _LEFT_OUT)

@@ -1,33 +1,55 @@
 """Checkpoints whose cadence counts updates."""
 
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
+import yaml
 from pytorch_lightning.trainer.states import TrainerFn
 
+from lightning_modules.checkpoint_io import SaveOptions
+from lightning_modules.gathering import gather
 from lightning_modules.updates import UpdateModule
+from painting.checkpoints import BEST, LAST, PREVIOUS
+from painting.durable import remove_temporary
+from painting.manifest import Broken, Manifest, check_size, read_manifest, verify
+from painting.versions import versions
+
+_REPLAYS = "replay-*.safetensors"
 
 
 class Checkpoints(pl.Callback):
-    """Keeps ``last.ckpt`` and the best by validation, ``best.ckpt``.
+    """Keeps ``last.ckpt``, ``previous.ckpt`` before it, and the best by validation, ``best.ckpt``.
 
     Lightning's own ModelCheckpoint counts optimizer steps, of which an update has three. Files are
-    written by the trainer's checkpoint plugin, to a temporary name first.
+    written by the trainer's checkpoint plugin, to a temporary name first; a module's replay is
+    written to a file beside them, before the checkpoint that names it. The best one has no replay.
 
     Args:
         folder: Where they lie.
         every: Updates between two of ``last.ckpt``; one is also written at the end and when the
             run is interrupted, none when a loss diverges.
         monitor: The validation figure, lower is better; None keeps no best one.
+        config: A YAML file with the run's composed config, to be kept in every checkpoint; it need
+            not exist.
     """
 
-    def __init__(self, folder: str | Path, every: int = 1000, monitor: str | None = None) -> None:
-        self.last = Path(folder) / "last.ckpt"
-        self.best = Path(folder) / "best.ckpt"
+    def __init__(
+        self, folder: str | Path, every: int = 1000, monitor: str | None = None,
+        config: str | Path | None = None,
+    ) -> None:  # fmt: skip
+        self.folder = Path(folder)
+        self.last = self.folder / LAST
+        self.previous = self.folder / PREVIOUS
+        self.best = self.folder / BEST
         self.every = every
         self.monitor = monitor
         self.best_value = float("inf")
+        self._config_file = None if config is None else Path(config)
+        self._config: dict[str, Any] | None = None
         self._saved_at = 0
+        self._last_update: int | None = None  # of a whole `last` that this run comes from
+        self._previous_is_ours = False
 
     def state_dict(self) -> dict[str, float]:
         """The best value so far."""
@@ -42,25 +64,49 @@ class Checkpoints(pl.Callback):
 
         If it goes on in another folder, the best one so far lies elsewhere: this folder gets a best
         one of its own.
+
+        Raises:
+            UserError: The config is too large to be kept.
         """
         assert isinstance(pl_module, UpdateModule)
         if not self.best.exists():
             self.best_value = float("inf")
         self._saved_at = pl_module.update_count
+        if not trainer.is_global_zero:
+            return
+        if self._config_file is not None and self._config_file.exists():
+            self._config = yaml.safe_load(self._config_file.read_text(encoding="utf-8"))
+        check_size(Manifest(0, self._config, versions()), self.last, trainer.world_size)
+        remove_temporary(self.folder)
+        self._look_back(trainer)
+
+    def _look_back(self, trainer: pl.Trainer) -> None:
+        """Find out what the first checkpoint of this process may push aside.
+
+        The last one becomes the previous one only if this run comes from it or from one beside it,
+        and if it is whole: a damaged one must not take the place of the good one before it.
+        """
+        source = None if trainer.ckpt_path is None else Path(trainer.ckpt_path)
+        here = source is not None and source.parent.resolve() == self.folder.resolve()
+        self._previous_is_ours = here
+        try:
+            self._last_update = verify(self.last).update if here else None
+        except Broken:
+            self._last_update = None
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: object
     ) -> None:
-        """Save when due."""
+        """Save when due, unless a validation comes first.
+
+        A run that went on from before a validation that its batches are past would never make it.
+        """
         assert isinstance(pl_module, UpdateModule)
-        if pl_module.update_count - self._saved_at >= self.every:
-            self._save_last(trainer, pl_module)
+        if not (trainer.enable_validation and pl_module.validation_is_due):
+            self._save_if_due(trainer, pl_module)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save the best; and the last again if it was saved just before this validation.
-
-        A run that goes on from there does not validate again, and would miss what was measured.
-        """
+        """Save the best, and then what waited for this validation."""
         assert isinstance(pl_module, UpdateModule)
         # Where a stop brought a validation about, a run that was not stopped would have had none.
         counts = pl_module.validation_is_due or trainer.state.fn != TrainerFn.FITTING
@@ -68,15 +114,47 @@ class Checkpoints(pl.Callback):
             value = trainer.callback_metrics[self.monitor].item()
             if value < self.best_value:
                 self.best_value = value
-                trainer.save_checkpoint(self.best)
-        if trainer.state.fn == TrainerFn.FITTING and self._saved_at == pl_module.update_count:
-            self._save_last(trainer, pl_module)
+                trainer.save_checkpoint(self.best, storage_options=SaveOptions(self._config))
+        if trainer.state.fn == TrainerFn.FITTING:
+            self._save_if_due(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save where the run stopped; also where a signal stopped it."""
         assert isinstance(pl_module, UpdateModule)
         self._save_last(trainer, pl_module)
 
+    def _save_if_due(self, trainer: pl.Trainer, module: UpdateModule) -> None:
+        if module.update_count - self._saved_at >= self.every:
+            self._save_last(trainer, module)
+
     def _save_last(self, trainer: pl.Trainer, module: UpdateModule) -> None:
-        trainer.save_checkpoint(self.last)
+        """Write replays, then the checkpoint that names them, then remove what none names.
+
+        A kill before the checkpoint has its name leaves replays that nothing names yet, one after
+        it those that nothing names any more; the next checkpoint removes both. One at the same
+        update overwrites the last, so that the previous one stays an earlier one.
+        """
+        replays = gather(module.save_replay(self.folder))
+        named = [replay for replay in replays if replay is not None] or None
+        pushes = self._last_update not in (None, module.update_count)
+        options = SaveOptions(self._config, named, self.previous if pushes else None)
+        trainer.save_checkpoint(self.last, storage_options=options)
         self._saved_at = module.update_count
+        if trainer.is_global_zero:
+            self._last_update = module.update_count
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Remove what another run left under these names, and replays that no checkpoint names."""
+        if not self._previous_is_ours:
+            self.previous.unlink(missing_ok=True)
+        self._previous_is_ours = True
+        named: set[str] = set()
+        for path in (self.last, self.previous):
+            try:
+                named |= {entry["file"] for entry in read_manifest(path).replay or ()}
+            except Broken:  # missing, or damaged, and its replay of no use
+                continue
+        for file in self.folder.glob(_REPLAYS):
+            if file.name not in named:
+                file.unlink()

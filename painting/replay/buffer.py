@@ -12,6 +12,10 @@ from torch import Tensor
 
 from painting.canvas import to_float, to_uint8
 from painting.environment import State
+from painting.errors import UserError
+
+Layout = dict[str, tuple[tuple[int, ...], torch.dtype]]
+"""Names of tensors to their shapes and types."""
 
 
 class Transition(NamedTuple):
@@ -41,13 +45,15 @@ class ReplayBuffer:
     Args:
         episodes: Capacity.
         device: Where pictures lie; None is the device of the first episode added.
+        save: Whether what it holds is saved beside a run's checkpoints.
     """
 
-    def __init__(self, episodes: int, device: str | None = None) -> None:
+    def __init__(self, episodes: int, device: str | None = None, save: bool = True) -> None:
         if episodes < 1:
             raise ValueError(f"episodes is {episodes}, not at least 1")
         self.episodes = episodes
         self.device = device
+        self.save = save
         self._next = 0
         self._filled = 0
         self._pictures: dict[str, Tensor] = {}
@@ -141,31 +147,39 @@ class ReplayBuffer:
     def _place(self) -> torch.device:
         return self._pictures["canvas"].device
 
-    def state_dict(self) -> dict[str, Tensor | int]:
-        """What is held, and where the next episode goes."""
-        held = {key: value[: self._filled].cpu() for key, value in self._pictures.items()}
-        return {"next": self._next, "filled": self._filled, **held}
+    def state_dict(self) -> dict[str, int]:
+        """Where the next episode goes, and how many are held; what they are is in `tensors`."""
+        return {"next": self._next, "filled": self._filled}
 
-    def load_state_dict(
-        self, state: dict[str, Tensor | int], device: torch.device | str | None = None
-    ) -> None:
-        """Take over what another buffer of the same capacity held.
+    def tensors(self) -> dict[str, Tensor]:
+        """All that is held and nothing else, as views: (N, ...) each, contiguous."""
+        return {key: value[: self._filled] for key, value in self._pictures.items()}
+
+    def claim(
+        self, layout: Layout, state: dict[str, int], device: torch.device | str | None = None
+    ) -> dict[str, Tensor]:
+        """Claim memory as for what another buffer of the same capacity held.
 
         Args:
-            state: From `state_dict`.
+            layout: Shapes and types of its `tensors`.
+            state: Its `state_dict`.
             device: Where pictures lie if this buffer was not told.
 
+        Returns:
+            This buffer's `tensors`, to be overwritten by the other's.
+
         Raises:
-            ValueError: It was saved by a buffer of another capacity than this ring needs.
+            UserError: The other's capacity was another one than this ring needs.
         """
-        filled, position = int(state["filled"]), int(state["next"])
+        filled, position = state["filled"], state["next"]
         if filled > self.episodes or (filled < self.episodes and position != filled):
-            raise ValueError(f"a replay of {filled} episodes does not fit {self.episodes}")
-        self._pictures = {}
-        for key, value in state.items():
-            if isinstance(value, Tensor):
-                shape = (self.episodes, *value.shape[1:])
-                held = torch.empty(shape, dtype=value.dtype, device=self.device or device)
-                held[:filled] = value
-                self._pictures[key] = held
+            raise UserError(
+                f"a replay of {filled} episodes does not fit replay.episodes={self.episodes}",
+                f"resume with replay.episodes={filled}",
+            )
+        self._pictures = {
+            key: torch.empty((self.episodes, *shape[1:]), dtype=dtype, device=self.device or device)
+            for key, (shape, dtype) in layout.items()
+        }
         self._next, self._filled = position, filled
+        return self.tensors()

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from painting.replay.buffer import ReplayBuffer
+from painting.replay.buffer import Layout, ReplayBuffer
 
 
 class PrioritizedReplay(ReplayBuffer):
@@ -25,13 +25,14 @@ class PrioritizedReplay(ReplayBuffer):
         beta: How much of the bias the weights take back at the first update.
         beta_updates: When they take back all of it: a horizon of its own, in updates.
         epsilon: Least priority, in the units of the critic's error.
+        save: Whether what it holds is saved beside a run's checkpoints.
     """
 
     def __init__(
         self, episodes: int, device: str | None = None, alpha: float = 0.7, beta: float = 0.4,
-        beta_updates: int = 200_000, epsilon: float = 1e-4,
+        beta_updates: int = 200_000, epsilon: float = 1e-4, save: bool = True,
     ) -> None:  # fmt: skip
-        super().__init__(episodes, device)
+        super().__init__(episodes, device, save)
         if alpha < 0 or not 0 <= beta <= 1 or beta_updates < 1 or epsilon <= 0:
             raise ValueError(
                 f"alpha {alpha}, beta {beta}, beta_updates {beta_updates}, epsilon {epsilon}: "
@@ -72,25 +73,26 @@ class PrioritizedReplay(ReplayBuffer):
     def _added(self, slots: Tensor) -> None:
         steps = self._pictures["action"].shape[1]
         if not len(self._priority):
-            self._priority = torch.zeros(self.episodes * steps, device=self._place)
+            self._claim_priorities()
         largest = self._priority.max()
         by_episode = self._priority.view(self.episodes, steps)
         by_episode[slots.to(self._place)] = torch.where(largest > 0, largest, 1.0)
 
-    def state_dict(self) -> dict[str, Tensor | int]:
-        """What is held, with its priorities."""
-        return {**super().state_dict(), "priority": self._priority[: len(self)].cpu()}
+    def tensors(self) -> dict[str, Tensor]:
+        """What is held, with the priorities (N,)."""
+        return {**super().tensors(), "priority": self._priority[: len(self)]}
 
-    def load_state_dict(
-        self, state: dict[str, Tensor | int], device: torch.device | str | None = None
-    ) -> None:
-        """Take over what another buffer of the same capacity held, with its priorities."""
-        rest = dict(state)
-        priority = rest.pop("priority")
-        super().load_state_dict(rest, device)
-        assert isinstance(priority, Tensor)
+    def claim(
+        self, layout: Layout, state: dict[str, int], device: torch.device | str | None = None
+    ) -> dict[str, Tensor]:
+        """Claim memory as for what another buffer of the same capacity held, with priorities."""
+        pictures = {key: value for key, value in layout.items() if key != "priority"}
+        super().claim(pictures, state, device)
         self._priority = torch.empty(0)
         if len(self):
-            steps = self._pictures["action"].shape[1]
-            self._priority = torch.zeros(self.episodes * steps, device=self._place)
-            self._priority[: len(priority)] = priority.to(self._place)
+            self._claim_priorities()
+        return self.tensors()
+
+    def _claim_priorities(self) -> None:
+        steps = self._pictures["action"].shape[1]
+        self._priority = torch.zeros(self.episodes * steps, device=self._place)

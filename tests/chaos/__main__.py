@@ -6,16 +6,69 @@ import shutil
 import sys
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.campaign import Campaign, Injected
 from tests.chaos.faults import KINDS
-from tests.chaos.faults.disks import make_mounts_private
+from tests.chaos.faults.disks import FullDisk, make_mounts_private
 from tests.chaos.lives import Nursery
 from tests.chaos.plan import counts, take
 from tests.chaos.recipes import recipe
 
 _FRUITLESS = 6  # runs in a row in which none of what is left could happen
+
+
+@dataclass
+class Chaos:
+    """The program's state.
+
+    Attributes:
+        faults: How many faults are wanted.
+        seed: Fixes runs and moments.
+        fresh: The share of lives that are no forks.
+        folder: For logs and runs.
+        left: Faults that are still to be injected.
+        disks: Whether a small file system can be mounted.
+    """
+
+    faults: int
+    seed: int
+    fresh: float
+    folder: Path
+    left: Counter[str]
+    disks: bool
+    injected: list[Injected] = field(default_factory=list)
+    lives: int = 0
+    runs: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def go(self, nursery: Nursery) -> None:
+        """Run after run, until all faults are injected, or none of those left can happen."""
+        chosen = random.Random(self.seed)
+        fruitless = 0
+        while self.left.total() and fruitless < _FRUITLESS:
+            made = recipe(self.runs, self.seed)
+            disk = self.disks and self.runs % 4 == 2
+            kinds = take(self.left, made, disk, chosen)
+            campaign = Campaign(
+                self.folder / f"run-{self.runs:02d}", self.folder / "faults", made, kinds,
+                len(self.injected) + 1, random.Random(f"{self.seed}-{self.runs}"), disk, self.show,
+                fresh=self.fresh,
+            )  # fmt: skip
+            found = campaign.go(nursery) if kinds else []
+            self.left = +(self.left - Counter(fault.kind for fault in found))
+            self.injected += found
+            self.lives += campaign.lives
+            fruitless = 0 if found else fruitless + 1
+            self.runs += 1
+
+    def show(self, text: str) -> None:
+        """Say on the screen where things are."""
+        seconds = time.monotonic() - self.started
+        lost = sum(1 for fault in self.injected if fault.why)
+        done = f"{len(self.injected)}/{self.faults} injected, {lost} lost"
+        _show(f"[{seconds:5.0f} s, {done}] {text}")
 
 
 def main() -> int:
@@ -26,41 +79,17 @@ def main() -> int:
     (folder / "faults").mkdir(parents=True)
     disks = make_mounts_private()
     names = [n for n in KINDS if not arguments.kinds or any(k in n for k in arguments.kinds)]
-    left = counts(arguments.faults, names, {"a full disk (small file system)": disks})
-    chosen = random.Random(arguments.seed)
-    injected: list[Injected] = []
-    lives = fruitless = number = 0
-    started = time.monotonic()
+    left = counts(arguments.faults, names, {FullDisk.name: disks})
+    chaos = Chaos(arguments.faults, arguments.seed, arguments.fresh, folder, left, disks)
     with Nursery(folder / "lives") as nursery:
-        while left.total() and fruitless < _FRUITLESS:
-            made = recipe(number, arguments.seed)
-            disk = disks and number % 4 == 2
-            kinds = take(left, made, disk, chosen)
-
-            def show(text: str) -> None:
-                lost = sum(1 for fault in injected if fault.why)
-                done = f"{len(injected)}/{arguments.faults} injected, {lost} lost"
-                _show(f"[{time.monotonic() - started:5.0f} s, {done}] {text}")
-
-            campaign = Campaign(
-                folder / f"run-{number:02d}", folder / "faults", made, kinds, len(injected) + 1,
-                random.Random(f"{arguments.seed}-{number}"), disk, show, fresh=arguments.fresh,
-            )  # fmt: skip
-            found = campaign.go(nursery) if kinds else []
-            left -= Counter(fault.kind for fault in found)
-            injected += found
-            lives += campaign.lives
-            fruitless = 0 if found else fruitless + 1
-            number += 1
+        chaos.go(nursery)
     _show("")
-    return report(injected, lives, number, time.monotonic() - started, left, folder)
+    return report(chaos, time.monotonic() - chaos.started)
 
 
-def report(
-    injected: list[Injected], lives: int, runs: int, seconds: float, left: Counter[str],
-    folder: Path,
-) -> int:  # fmt: skip
+def report(chaos: Chaos, seconds: float) -> int:
     """Print the table of kinds and the last line; the program's exit code."""
+    injected, left = chaos.injected, chaos.left
     lost = [fault for fault in injected if fault.why]
     total = Counter(fault.kind for fault in injected)
     gone = Counter(fault.kind for fault in lost)
@@ -72,7 +101,8 @@ def report(
     writing = sum(n for kind, n in total.items() if kind in KINDS and KINDS[kind].writing)
     print(
         f"\n{signals} real signals to training processes, {writing} of them inside a checkpoint's "
-        f"writing; {lives} lives of {runs} runs in {seconds / 60:.1f} minutes; logs: {folder}"
+        f"writing; {chaos.lives} lives of {chaos.runs} runs in {seconds / 60:.1f} minutes; "
+        f"logs: {chaos.folder}"
     )
     for fault in lost:
         print(f"LOST {fault.number} ({fault.kind}): {fault.why}", file=sys.stderr)

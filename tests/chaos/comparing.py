@@ -10,6 +10,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from painting.manifest import read_manifest
+
 # Lightning's own loop counters and version.
 _LIGHTNINGS = ("loops", "epoch", "global_step", "pytorch-lightning_version")
 _CLOCKS = ("seconds",)
@@ -27,7 +29,19 @@ def update_of(checkpoint: Path) -> int:
     Raises:
         Lost: It can't be read.
     """
-    return int(_read(checkpoint)["impasto"]["update_count"])
+    return point_of(checkpoint)[0]
+
+
+def point_of(checkpoint: Path) -> tuple[int, int]:
+    """How many updates a checkpoint holds, and how many rollouts.
+
+    A run that is asked to stop may have made one rollout more than it would have by that update.
+
+    Raises:
+        Lost: It can't be read.
+    """
+    impasto = _read(checkpoint)["impasto"]
+    return int(impasto["update_count"]), int(impasto["ranks"][0]["state"]["rollout_count"])
 
 
 def compare_checkpoints(found: Path, expected: Path, but: tuple[str, ...] = ()) -> int:
@@ -99,8 +113,8 @@ def _read(checkpoint: Path) -> dict[str, Any]:
 
 def _content(checkpoint: Path, but: tuple[str, ...]) -> dict[str, Any]:
     content = _read(checkpoint)
-    beside = checkpoint.parent.glob(f"replay-{content['impasto']['update_count']}-*.safetensors")
-    replays = {path.name: load_file(path) for path in sorted(beside)}
+    named = read_manifest(checkpoint).replay or []
+    replays = [load_file(checkpoint.with_name(entry["file"])) for entry in named]
     kept = {key: value for key, value in content.items() if key not in _LIGHTNINGS}
     found = _without({**kept, "replays beside it": replays}, (*_CLOCKS, *but))
     assert isinstance(found, dict)

@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.comparing import Lost, compare_runs, compare_with_one, leftovers, update_of
+from tests.chaos.comparing import (
+    Lost,
+    compare_runs,
+    compare_with_one,
+    leftovers,
+    point_of,
+    update_of,
+)
 from tests.chaos.lives import Life, Nursery, Stuck
 from tests.chaos.recipes import UPDATES, Recipe, data_overrides, draw_pictures
 
@@ -183,8 +190,8 @@ class Victim:
         if found < promised:
             raise Lost(f"update {promised} was in a checkpoint, the newest holds {found}")
         self.promised = found
-        words = "the undisturbed run saved none at that update"
-        if newest is not None and (expected := self.expected(found)):
+        words = "the undisturbed run saved none at that point"
+        if newest is not None and (expected := self.expected(newest)):
             count = compare_with_one(newest, expected)
             self.compared += 1
             words = f"{count} tensors equal to the undisturbed run's at that update"
@@ -209,13 +216,15 @@ class Victim:
         if status != "diverged":
             raise Lost(f"the summary's status is {status}")
         update = update_of(last)
-        count = compare_with_one(last, self.expected(update), but)
+        count = compare_with_one(last, self.expected(last), but)
         self.compared += 1
         self.note(f"  kept: update {update}, {count} tensors equal to the undisturbed run's")
 
-    def expected(self, update: int) -> list[Path]:
-        """The undisturbed run's checkpoints at an update: before a validation, and after it."""
-        return sorted((self.yardstick / "every").glob(f"{update}-*.ckpt"))
+    def expected(self, checkpoint: Path) -> list[Path]:
+        """The undisturbed run's checkpoints at the same point."""
+        point = point_of(checkpoint)
+        kept = (self.yardstick / "every").glob(f"{point[0]}-*.ckpt")
+        return [path for path in sorted(kept) if point_of(path) == point]
 
     def newest(self) -> Path | None:
         """The newest checkpoint; between two renames the one before may be the only one."""

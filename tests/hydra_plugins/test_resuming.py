@@ -2,13 +2,16 @@
 
 import json
 import os
+import zipfile
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.impasto.resuming import find_checkpoint, find_resumable, locked
 from painting.errors import UserError
+from painting.manifest import Manifest, seal
 
 CONFIG = {
     "task": {"updates": 100},
@@ -35,6 +38,7 @@ def make_run(
     folder: Path,
     cfg: DictConfig,
     *,
+    update: int = 50,
     age: int = 0,
     checkpoint: bool = True,
     **summary: object,
@@ -44,11 +48,18 @@ def make_run(
     if checkpoint:
         (folder / "checkpoints").mkdir()
         last = folder / "checkpoints" / "last.ckpt"
-        last.touch()
+        write_checkpoint(last, cfg, update)
         os.utime(last, (1_000_000 - age, 1_000_000 - age))
     if summary:
         (folder / "summary.json").write_text(json.dumps(summary))
     return folder
+
+
+def write_checkpoint(path: Path, cfg: DictConfig | None, update: int) -> None:
+    config = None if cfg is None else cast(dict[str, Any], OmegaConf.to_container(cfg))
+    with path.open("w+b") as file:
+        zipfile.ZipFile(file, "w").close()
+        seal(file, Manifest(update, config), path)
 
 
 def found_folder(own: Path, cfg: DictConfig) -> str | None:
@@ -71,13 +82,27 @@ def test_own_folder_comes_first(tmp_path: Path) -> None:
     assert not found.complete
 
 
-def test_newest_unfinished_run_beside_it(tmp_path: Path) -> None:
-    make_run(tmp_path / "old", config(), age=20, status="interrupted")
-    make_run(tmp_path / "killed", config(), age=10)
-    make_run(tmp_path / "done", config(), age=5, status="finished", updates=100)
-    make_run(tmp_path / "diverged", config(), age=1, status="diverged")
+def test_the_unfinished_run_beside_it_that_has_come_furthest(tmp_path: Path) -> None:
+    make_run(tmp_path / "old", config(), update=40, status="interrupted")
+    make_run(tmp_path / "killed", config(), update=70, age=10)  # a clock that went back
+    make_run(tmp_path / "tied", config(), update=70, age=50)
+    make_run(tmp_path / "done", config(), update=100, status="finished", updates=100)
+    make_run(tmp_path / "diverged", config(), update=90, status="diverged")
     make_run(tmp_path / "empty", config(), checkpoint=False, status="interrupted")
-    assert found_folder(tmp_path / "own", config()) == "killed"
+    assert found_folder(tmp_path / "own", config()) == "tied"  # the last by name
+
+
+def test_a_run_beside_it_whose_checkpoints_are_broken_is_passed_over(tmp_path: Path) -> None:
+    make_run(tmp_path / "good", config(), update=40)
+    flip(make_run(tmp_path / "broken", config(), update=70) / "checkpoints" / "last.ckpt", 3)
+    assert found_folder(tmp_path / "own", config()) == "good"
+
+
+def flip(path: Path, at: int) -> None:
+    """Change one bit of a file."""
+    content = bytearray(path.read_bytes())
+    content[at] ^= 4
+    path.write_bytes(content)
 
 
 def test_jobs_of_a_sweep_stay_in_their_folders(tmp_path: Path) -> None:
@@ -132,9 +157,11 @@ def test_an_untrained_renderer_is_complete_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "\x00", ""])
-def test_a_damaged_config_is_no_candidate(tmp_path: Path, text: str) -> None:
+def test_the_checkpoints_own_config_counts(tmp_path: Path, text: str) -> None:
     run = make_run(tmp_path / "before", config(), status="interrupted")
     (run / ".hydra" / "config.yaml").write_text(text)
+    assert found_folder(tmp_path / "own", config()) == "before"
+    write_checkpoint(run / "checkpoints" / "last.ckpt", None, 50)
     assert found_folder(tmp_path / "own", config()) is None
 
 
@@ -158,9 +185,9 @@ def test_a_running_run_is_left_alone(tmp_path: Path) -> None:
 def test_find_checkpoint(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", config())
     last = run / "checkpoints" / "last.ckpt"
-    assert find_checkpoint(str(run)) == last
-    assert find_checkpoint(str(last)) == last
+    assert find_checkpoint(str(run), config()).path == last
+    assert find_checkpoint(str(last), config()).path == last
     with pytest.raises(UserError, match="does not exist"):
-        find_checkpoint(str(tmp_path / "no.ckpt"))
+        find_checkpoint(str(tmp_path / "no.ckpt"), config())
     with pytest.raises(UserError, match=r"last\.ckpt"):
-        find_checkpoint(str(tmp_path))
+        find_checkpoint(str(tmp_path), config())

@@ -9,6 +9,7 @@ import torch
 
 from lightning_modules import AtomicCheckpointIO
 from painting.errors import UserError
+from painting.manifest import Manifest, seal
 
 GOOD = {"state_dict": {"weight": torch.arange(5000.0)}, "n": 3}
 
@@ -40,8 +41,7 @@ def test_it_is_on_the_disk_before_it_has_its_name(
     monkeypatch.setattr(os, "fsync", lambda descriptor: order.append("flush"))
     monkeypatch.setattr(os, "replace", rename)
     AtomicCheckpointIO().save_checkpoint(GOOD, tmp_path / "last.ckpt")
-    assert order[0] == "flush"
-    assert order.count("rename") == 1
+    assert order == ["flush", "rename", "flush"]  # the content, the name, the folder
 
 
 class Unsaveable:
@@ -89,6 +89,10 @@ def test_what_is_no_checkpoint(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize("thing", [[1, 2], {"weights": 1}, torch.ones(3), 5], ids=str)
 def test_another_file_of_torch(tmp_path: Path, thing: object) -> None:
     torch.save(thing, tmp_path / "some.ckpt")
+    with pytest.raises(UserError, match=r"some\.ckpt has no manifest"):
+        AtomicCheckpointIO().load_checkpoint(tmp_path / "some.ckpt")
+    with (tmp_path / "some.ckpt").open("r+b") as file:
+        seal(file, Manifest(0), tmp_path)
     with pytest.raises(UserError, match=r"some\.ckpt is no checkpoint"):
         AtomicCheckpointIO().load_checkpoint(tmp_path / "some.ckpt")
 
@@ -109,8 +113,11 @@ def test_no_code_is_run_from_a_checkpoint(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"state_dict": {}, "evil": Evil()}, "zip.ckpt")
+    torch.save({"state_dict": {}, "evil": Evil()}, "sealed.ckpt")
+    with Path("sealed.ckpt").open("r+b") as file:
+        seal(file, Manifest(0), tmp_path)  # its checksum is right
     Path("raw.ckpt").write_bytes(pickle.dumps({"state_dict": {}, "evil": Evil()}))
-    for name in ("zip.ckpt", "raw.ckpt"):
+    for name in ("zip.ckpt", "sealed.ckpt", "raw.ckpt"):
         with pytest.raises(UserError):
             AtomicCheckpointIO().load_checkpoint(name, weights_only=weights_only)
     assert not Path("pwned").exists()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from datamodules.digits import Digits
@@ -16,6 +17,7 @@ from lightning_modules import DDPG, TD3, ActorCritic, ModelBasedDDPG, PatchQ, Sh
 from lightning_modules.callbacks import Checkpoints, MetricsCsv
 from lightning_modules.random_state import get_random_state, set_random_state
 from painting.exploration import ActionNoise, ParameterNoise
+from painting.manifest import read_manifest
 from painting.replay import PrioritizedReplay
 from painting.rewards import L2Reward
 from tests.lightning_modules.conftest import make_agent, make_agent_of, make_trainer, run
@@ -45,7 +47,11 @@ def content(path: Path) -> dict[str, Any]:
     """What a checkpoint says about the run; Lightning's own loop counters and clocks apart."""
     checkpoint: dict[str, Any] = torch.load(path, weights_only=True)
     lightnings = {"loops", "callbacks", "epoch", "global_step", "pytorch-lightning_version"}
-    return {key: value for key, value in checkpoint.items() if key not in lightnings}
+    held = {}
+    for entry in read_manifest(path).replay or ():
+        held |= load_file(path.parent / entry["file"])
+    rest = {key: value for key, value in checkpoint.items() if key not in lightnings}
+    return rest | {"replay": held}
 
 
 def seed_everything(seed: int) -> None:
@@ -113,10 +119,13 @@ def test_n_and_n_is_2n(tmp_path: Path, digits: MakeDigits, reward: str, stops: l
     assert len(whole["lr_schedulers"]) == 2
     impasto = whole["impasto"]
     assert impasto["update_count"] == 16
-    assert set(impasto["state"]) == {"rollout_count", "replay", "exploration", "generator"}
-    assert set(impasto["state"]["replay"]) == {"next", "filled", "target", "canvas", "action"}
-    assert impasto["state"]["replay"]["next"] == 4  # 16 episodes in a ring of 6
-    assert set(impasto["random"]) >= {"python", "numpy", "torch"}
+    assert set(whole["replay"]) == {"target", "canvas", "action"}
+    assert len(whole["replay"]["target"]) == 6
+    [own] = impasto["ranks"]
+    assert own["state"]["replay"] == {"next": 4, "filled": 6}  # 16 episodes in a ring of 6
+    assert set(own["state"]) >= {"rollout_count", "replay", "exploration", "generator"}
+    assert set(own["random"]) >= {"python", "numpy", "torch"}
+    assert own["data"] == {"position": 4, "images": 1797}
     assert whole["Digits"] == {"position": 4, "images": 1797}
 
 
@@ -230,7 +239,7 @@ def test_seed_0_is_a_seed(tmp_path: Path, digits: MakeDigits) -> None:
     assert_equal(runs[1], runs[0])
     for key in ("actor.head.weight", "critic.head.weight", "reward.discriminator.layers.0.bias"):
         assert not torch.equal(runs[2]["state_dict"][key], runs[0]["state_dict"][key])
-    replays = [one["impasto"]["state"]["replay"]["target"] for one in runs]
+    replays = [one["replay"]["target"] for one in runs]
     assert not torch.equal(replays[2], replays[0])  # other pictures, too
 
 

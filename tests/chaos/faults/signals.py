@@ -63,7 +63,7 @@ def stop_at(
         passed.update(names)
         if len(passed) <= skip or not names:
             return False
-        time.sleep(victim.random.choice([0, 0, 0.001, 0.003]))
+        time.sleep(victim.random.choice([0, 0.001, 0.003, 0.006]))
         life.send(signal.SIGSTOP)
         victim.until(life, lambda: life.state in "TZ", seconds=30)
         found[:] = [name for name in os.listdir(path) if name in names]

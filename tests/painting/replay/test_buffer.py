@@ -1,11 +1,15 @@
 """The replay buffer: a ring of whole episodes."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
 from painting.canvas import composite, to_uint8
+from painting.errors import UserError
 from painting.replay import ReplayBuffer
+from tests.painting.replay.restoring import restore
 
 T, H, W, A = 3, 2, 4, 5
 
@@ -109,8 +113,7 @@ def test_canvases_are_rounded() -> None:
 
 def test_t_plus_2_pictures_per_episode_and_no_reward() -> None:
     replay = filled(6, 1)
-    state = replay.state_dict()
-    pictures = {key: value for key, value in state.items() if isinstance(value, Tensor)}
+    pictures = replay.tensors()
     assert set(pictures) == {"target", "canvas", "action"}  # no reward, no second canvas
     assert {key: value.dtype for key, value in pictures.items()} == {
         "target": torch.uint8, "canvas": torch.uint8, "action": torch.float32,
@@ -129,11 +132,11 @@ def test_the_papers_replay_fits_in_1_7_gb() -> None:
 
 
 @pytest.mark.parametrize("counts", [[2], [4], [3, 3], [4, 4, 1]])
-def test_save_and_load_keeps_the_write_position(counts: list[int]) -> None:
+def test_save_and_load_keeps_the_write_position(tmp_path: Path, counts: list[int]) -> None:
     """After a wrap the restored ring must overwrite the oldest episode, not the newest."""
     replay = filled(4, *counts)
     restored = ReplayBuffer(4)
-    restored.load_state_dict(replay.state_dict())
+    restore(replay, restored, tmp_path)
     assert len(restored) == len(replay)
     assert held(restored) == held(replay)
     for more in range(4):
@@ -141,32 +144,31 @@ def test_save_and_load_keeps_the_write_position(counts: list[int]) -> None:
         for ring in (replay, restored):
             ring.add(*episodes(first, 1))
         assert held(restored) == held(replay)
-    for key, value in replay.state_dict().items():
-        other = restored.state_dict()[key]
-        assert torch.equal(other, value) if isinstance(value, Tensor) else other == value
+    assert restored.state_dict() == replay.state_dict()
+    for key, value in replay.tensors().items():
+        assert torch.equal(restored.tensors()[key], value)
 
 
-def test_an_empty_ring_can_be_saved() -> None:
+def test_an_empty_ring_can_be_saved(tmp_path: Path) -> None:
     restored = filled(4, 2)
-    restored.load_state_dict(ReplayBuffer(4).state_dict())
+    restore(ReplayBuffer(4), restored, tmp_path)
     assert len(restored) == 0
     restored.add(*episodes(0, 1))
     assert held(restored) == {0}
 
 
-def test_what_was_saved_is_not_what_is_added_later() -> None:
+def test_what_was_saved_is_not_what_is_added_later(tmp_path: Path) -> None:
     replay = filled(2, 2)
     restored = ReplayBuffer(2)
-    restored.load_state_dict(replay.state_dict())
+    restore(replay, restored, tmp_path)
     replay.add(*episodes(7, 2))
     assert held(restored) == {0, 1}
 
 
-def test_a_ring_of_another_capacity_is_refused() -> None:
-    full = filled(4, 5).state_dict()
+def test_a_ring_of_another_capacity_is_refused(tmp_path: Path) -> None:
     for capacity in (3, 5):
-        with pytest.raises(ValueError, match="does not fit"):
-            ReplayBuffer(capacity).load_state_dict(full)
+        with pytest.raises(UserError, match=r"does not fit.*resume with replay\.episodes=4"):
+            restore(filled(4, 5), ReplayBuffer(capacity), tmp_path)
 
 
 def test_bad_use_is_refused() -> None:

@@ -1,12 +1,14 @@
 """Prioritized replay against the formulas of Schaul et al. (2016), section 3.3."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
 from scipy import stats
 
 from painting.replay import PrioritizedReplay
+from tests.painting.replay.restoring import restore
 
 EPSILON = 0.5
 
@@ -85,10 +87,10 @@ def test_alpha_0_is_uniform() -> None:
     assert replay.probabilities().tolist() == [0.25] * 4
 
 
-def test_saved_and_loaded_draws_the_same() -> None:
+def test_saved_and_loaded_draws_the_same(tmp_path: Path) -> None:
     replay = filled([0.5, 1.5, 0.0, 7.5])
     again = PrioritizedReplay(4, alpha=0.7, beta=0.4, beta_updates=100, epsilon=EPSILON)
-    again.load_state_dict(replay.state_dict())
+    restore(replay, again, tmp_path)
     one, other = (r.sample(50, torch.Generator().manual_seed(3)) for r in (replay, again))
     assert torch.equal(one.position, other.position)
     assert torch.equal(one.weight, other.weight)
@@ -97,7 +99,7 @@ def test_saved_and_loaded_draws_the_same() -> None:
         buffer.prioritize(torch.tensor([5]), torch.tensor([2.5]))
     assert torch.equal(replay.probabilities(), again.probabilities())
     empty = PrioritizedReplay(4)
-    again.load_state_dict(empty.state_dict())
+    restore(empty, again, tmp_path)
     assert len(again) == 0
 
 

@@ -1,0 +1,76 @@
+"""Optimizers' and schedules' settings, which a resumed run may change.
+
+A checkpoint restores both with the settings that they were saved with. Without this, a learning
+rate that was changed on purpose would silently not count.
+"""
+
+import copy
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+Settings = dict[str, Any]
+_RATES = ("lr", "initial_lr")  # the second is what a schedule starts from
+
+
+def settings_of(optimizer: Optimizer, scheduler: LRScheduler | None) -> Settings:
+    """What was configured: to be taken before the first step, and before anything is restored."""
+    return {
+        "optimizer": type(optimizer).__name__,
+        "options": dict(optimizer.defaults),
+        "scheduler": None if scheduler is None else type(scheduler).__name__,
+        "schedule": {} if scheduler is None else copy.deepcopy(scheduler.state_dict()),
+        "rates": [{k: g[k] for k in _RATES if k in g} for g in optimizer.param_groups],
+    }
+
+
+def fit_together(saved: Sequence[Settings], here: Sequence[Settings]) -> bool:
+    """Whether states of optimizers and schedules of one run can be restored into another's."""
+
+    def kinds(settings: Sequence[Settings]) -> list[tuple[str, bool]]:
+        return [(one["optimizer"], one["scheduler"] is None) for one in settings]
+
+    return kinds(saved) == kinds(here)
+
+
+def apply_changes(
+    optimizer: Optimizer, scheduler: LRScheduler | None, saved: Settings, here: Settings
+) -> bool:
+    """Make settings count that differ from those that were saved; touch nothing if none does.
+
+    Options are taken as they are now. If the rate or its schedule differs, the rate becomes what
+    the present schedule gives after as many steps: schedules are functions of the update's number,
+    and a run that has changed goes on with the rate that it would have had from its beginning.
+
+    Args:
+        optimizer: With the state that was saved.
+        scheduler: The same; None keeps the rate.
+        saved: Settings of the run that was saved.
+        here: Of this one.
+
+    Returns:
+        Whether anything was changed.
+    """
+    options = {
+        key: value for key, value in here["options"].items()
+        if key in saved["options"] and saved["options"][key] != value
+    }  # fmt: skip
+    rescheduled = any(saved[key] != here[key] for key in ("scheduler", "schedule", "rates"))
+    for group, rates in zip(optimizer.param_groups, here["rates"], strict=True):
+        group.update(options | (rates if rescheduled else {}))
+    if scheduler is not None and rescheduled:
+        _replay(scheduler, here["schedule"])
+    return bool(options) or rescheduled
+
+
+def _replay(scheduler: LRScheduler, fresh: dict[str, Any]) -> None:
+    """Take a schedule's beginning, and as many steps as were made."""
+    steps = scheduler.last_epoch
+    scheduler.load_state_dict(copy.deepcopy(fresh))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "before optimizer.step()", and of no more than that
+        for _ in range(steps):
+            scheduler.step()

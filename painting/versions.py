@@ -1,0 +1,17 @@
+"""Versions of what a run's numbers depend on."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+_PACKAGES = ("torch", "pytorch-lightning", "numpy", "impasto")
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages, without importing them; what isn't installed is left out."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # this project itself, run from where it lies
+            continue
+    return found
