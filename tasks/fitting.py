@@ -49,7 +49,9 @@ def fit(
         trainer.fit(module, datamodule=datamodule, ckpt_path=ckpt_path)
     except Diverged as error:
         kept = checkpoints.last if checkpoints.last.exists() else None
-        todo = f"lower the learning rates and resume={kept}" if kept else "lower the learning rates"
+        todo = "lower the learning rates"
+        if kept:
+            todo += f" by KEY=…, and go on with resume={kept} may_change=[KEY]"
         raise Diverged(error.what, todo) from error
     # Slurm's warning counts even if all updates are made: measuring may take longer than is left.
     unfinished = not module.finished or stop.signal_number == signal.SIGUSR1

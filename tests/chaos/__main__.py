@@ -39,6 +39,7 @@ class Chaos:
     left: Counter[str]
     disks: bool
     injected: list[Injected] = field(default_factory=list)
+    present: list[Injected] = field(default_factory=list)
     lives: int = 0
     runs: int = 0
     started: float = field(default_factory=time.monotonic)
@@ -56,7 +57,9 @@ class Chaos:
                 len(self.injected) + 1, random.Random(f"{self.seed}-{self.runs}"), disk, self.show,
                 fresh=self.fresh,
             )  # fmt: skip
+            self.present = campaign.injected
             found = campaign.go(nursery) if kinds else []
+            self.present = []
             self.left = +(self.left - Counter(fault.kind for fault in found))
             self.injected += found
             self.lives += campaign.lives
@@ -66,8 +69,9 @@ class Chaos:
     def show(self, text: str) -> None:
         """Say on the screen where things are."""
         seconds = time.monotonic() - self.started
-        lost = sum(1 for fault in self.injected if fault.why)
-        done = f"{len(self.injected)}/{self.faults} injected, {lost} lost"
+        found = [*self.injected, *self.present]
+        lost = sum(1 for fault in found if fault.why)
+        done = f"{len(found)}/{self.faults} injected, {lost} lost"
         _show(f"[{seconds:5.0f} s, {done}] {text}")
 
 

@@ -152,5 +152,5 @@ class Diverged(Fault):
         life = victim.nursery.start([*argv, *exploding, f"hydra.run.dir={run}"])
         line = expect_error(victim, life, "loss", str(run / "checkpoints" / "last.ckpt"))
         victim.note(f"  {line}")
-        victim.compare_start(run, but=("lr_schedulers", "schedulers"))
+        victim.compare_start(run, but=("lr_schedulers", "settings"))
         shutil.rmtree(run)
