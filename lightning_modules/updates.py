@@ -68,13 +68,13 @@ class UpdateModule(pl.LightningModule):
         """Take note of one update, and end the run if it was the last.
 
         Args:
-            figures: Its scalars, detached, every loss among them.
+            figures: Its scalars, detached, every loss among them; empty where nothing was due.
 
         Raises:
             Diverged: One of them is NaN or infinite, or beyond a million: a discriminator or a
                 critic whose scores explode.
         """
-        values = torch.stack(list(figures.values())).abs()
+        values = torch.stack([torch.zeros((), device=self.device), *figures.values()]).abs()
         if not (values < _EXPLODED).all():  # NaN is not, either
             what = "explodes" if values.isfinite().all() else "is not finite"
             raise Diverged(
