@@ -12,7 +12,8 @@ from tests.chaos.faults import KINDS, Missed
 from tests.chaos.faults.disks import mount_small, unmount
 from tests.chaos.lives import Nursery, Stuck
 from tests.chaos.recipes import UPDATES, Recipe
-from tests.chaos.victim import Victim, undisturbed
+from tests.chaos.victim import Victim
+from tests.chaos.yardstick import undisturbed
 
 _MEGABYTES = 48  # of a small disk
 

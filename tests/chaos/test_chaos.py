@@ -12,15 +12,17 @@ from tests.chaos.campaign import Campaign
 from tests.chaos.comparing import Lost, compare_checkpoints, leftovers
 from tests.chaos.faults import KINDS
 from tests.chaos.faults.disks import FileLimit, FullDisk, ReadOnly
-from tests.chaos.faults.files import Clock, Damaged, Diverged, LostCache, LostPicture, TwoRuns
-from tests.chaos.faults.signals import (
+from tests.chaos.faults.endings import KillExporting
+from tests.chaos.faults.files import (
+    Clock,
+    Damaged,
     DeadWorker,
-    Kill,
-    KillExporting,
-    KillWriting,
-    Requeue,
-    Terminate,
+    Diverged,
+    LostCache,
+    LostPicture,
+    TwoRuns,
 )
+from tests.chaos.faults.signals import Kill, KillWriting, Requeue, Terminate
 from tests.chaos.lives import Nursery
 from tests.chaos.plan import AT_ONCE, counts, take
 from tests.chaos.recipes import AGENTS, REWARDS, coverage, recipe

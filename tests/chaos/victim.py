@@ -1,4 +1,4 @@
-"""The run that is disturbed, and the one that is not."""
+"""The run that is disturbed."""
 
 import contextlib
 import json
@@ -21,46 +21,10 @@ from tests.chaos.comparing import (
 )
 from tests.chaos.lives import Life, Nursery, Stuck
 from tests.chaos.recipes import UPDATES, Recipe, data_overrides, draw_pictures
+from tests.chaos.watching import Watched
 
 _LOOK = 0.0002  # seconds between two looks at a folder
 _PATIENCE = 180.0
-
-
-@dataclass
-class Watched:
-    """A run folder that is watched from outside while a process writes to it.
-
-    Attributes:
-        run: The run folder.
-        keep: Called with each new `last.ckpt` as soon as it is there.
-    """
-
-    run: Path
-    keep: Callable[[], None]
-    _inode: int | None = None
-
-    @property
-    def last(self) -> Path:
-        return self.run / "checkpoints" / "last.ckpt"
-
-    def look(self) -> bool:
-        """Whether another `last.ckpt` is there than at the last look."""
-        try:
-            inode = os.stat(self.last).st_ino
-        except FileNotFoundError:
-            return False
-        if inode == self._inode:
-            return False
-        self._inode = inode
-        self.keep()
-        return True
-
-    def temporaries(self) -> list[str]:
-        """Files in the checkpoints' folder that have no name of their own yet."""
-        try:
-            return [name for name in os.listdir(self.last.parent) if name.startswith(".")]
-        except FileNotFoundError:
-            return []
 
 
 @dataclass
@@ -194,7 +158,7 @@ class Victim:
         if newest is not None and (expected := self.expected(newest)):
             count = compare_with_one(newest, expected)
             self.compared += 1
-            words = f"{count} tensors equal to the undisturbed run's at that update"
+            words = f"{count} tensors equal to the undisturbed run's at that point"
         self.note(f"  newest checkpoint: update {found} (promised: {promised}); {words}")
         return found
 
@@ -266,33 +230,3 @@ class Victim:
         with contextlib.suppress(FileNotFoundError):
             os.link(self.last, new)
             os.replace(new, self._seen)
-
-
-def undisturbed(victim: Victim) -> None:
-    """Make the yardstick: one life of the same run, with every checkpoint it writes kept.
-
-    Raises:
-        Lost: It fails by itself.
-    """
-    every = victim.yardstick / "every"
-    every.mkdir(parents=True)
-    kept = 0
-
-    def keep() -> None:
-        nonlocal kept
-        kept += 1
-        with contextlib.suppress(FileNotFoundError):
-            os.link(watched.last, every / f".{kept}")
-        for replay in watched.last.parent.glob("replay-*.safetensors"):
-            with contextlib.suppress(FileExistsError, FileNotFoundError):
-                os.link(replay, every / replay.name)
-
-    watched = Watched(victim.yardstick / "run", keep)
-    argv = [*victim.argv[:-1], f"hydra.run.dir={watched.run}"]
-    life = victim.nursery.start(argv)
-    victim.until(life, lambda: watched.look() and False)
-    watched.look()
-    if victim.nursery.wait(life) != 0:
-        raise Lost(f"undisturbed, it ends with code {life.code}: {life.said}")
-    for path in every.glob(".*"):
-        path.rename(every / f"{update_of(path)}-{path.name[1:]}.ckpt")

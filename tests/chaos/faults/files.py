@@ -1,4 +1,4 @@
-"""Files that are damaged, gone or of another time, and a second run in the same folder."""
+"""Files that are damaged, gone or of another time, readers that die, and a second run."""
 
 import os
 import shutil
@@ -6,7 +6,7 @@ import signal
 import time
 
 from tests.chaos.comparing import Lost
-from tests.chaos.faults.base import Fault, Missed, expect_error
+from tests.chaos.faults.base import Fault, Missed, expect_error, expect_status
 from tests.chaos.recipes import Recipe
 from tests.chaos.victim import Victim
 
@@ -154,3 +154,26 @@ class Diverged(Fault):
         victim.note(f"  {line}")
         victim.compare_start(run, but=("lr_schedulers", "settings"))
         shutil.rmtree(run)
+
+
+class DeadWorker(Fault):
+    """SIGKILL to a process that reads data, as the system does when memory runs out."""
+
+    name = "a dead worker"
+    share = 6
+
+    def fits(self, recipe: Recipe, disk: bool) -> bool:
+        return recipe.workers > 0
+
+    def inject(self, victim: Victim) -> None:
+        life = victim.start(fresh=False)
+        victim.until(life, lambda: len(life.children) >= victim.recipe.workers)
+        victim.checkpoints(life, 1)
+        children = life.children
+        if not children:
+            raise Missed("there was none any more")
+        os.kill(victim.random.choice(children), signal.SIGKILL)
+        line = expect_error(victim, life, "data.num_workers", "resume=auto")
+        victim.note(f"  {line}")
+        victim.examine(life)
+        expect_status(victim, "failed")

@@ -2,17 +2,13 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from typing import ClassVar
 
-from tests.chaos.comparing import Lost, update_of
+from tests.chaos.comparing import Lost
 from tests.chaos.faults.base import Fault, Missed, expect_status
+from tests.chaos.faults.stopping import stop_at
 from tests.chaos.lives import Life
-from tests.chaos.recipes import Recipe
 from tests.chaos.victim import Victim
-
-_TRIES = 8
 
 
 class Kill(Fault):
@@ -29,53 +25,6 @@ class Kill(Fault):
             raise Missed("it finished before")
         victim.note(f"  SIGKILL after {count} or more checkpoints")
         victim.examine(life)
-
-
-def stop_at(
-    victim: Victim, life: Life, folder: str, skip: int, folders: bool = False
-) -> tuple[str, int] | None:
-    """Stop a process while a temporary file or folder is there.
-
-    Args:
-        victim: The run.
-        life: Its process.
-        folder: Where to look, below the run folder.
-        skip: How many of them to let go by.
-        folders: Whether it is a temporary folder, and not a file.
-
-    Returns:
-        Its name, and its bytes so far, while the process is stopped; None if the life ended.
-    """
-    path = victim.run / folder
-    passed: set[str] = set()
-    found: list[str] = []
-
-    def there() -> bool:
-        victim.watched.look()
-        try:
-            names = [
-                entry.name
-                for entry in os.scandir(path)
-                if ".tmp" in entry.name and entry.is_dir() == folders
-            ]
-        except FileNotFoundError:
-            return False
-        passed.update(names)
-        if len(passed) <= skip or not names:
-            return False
-        time.sleep(victim.random.choice([0, 0.001, 0.003, 0.006]))
-        life.send(signal.SIGSTOP)
-        victim.until(life, lambda: life.state in "TZ", seconds=30)
-        found[:] = [name for name in os.listdir(path) if name in names]
-        if not found:
-            life.send(signal.SIGCONT)
-        return bool(found)
-
-    if not victim.until(life, there):
-        return None
-    temporary = path / found[0]
-    inside = temporary.rglob("*") if temporary.is_dir() else [temporary]
-    return found[0], sum(file.stat().st_size for file in inside)
 
 
 class KillWriting(Fault):
@@ -189,115 +138,3 @@ class Requeue(Stop):
         if (victim.run / "hpc_ckpt_1.ckpt").exists():
             raise Lost("Lightning's own handler saved a checkpoint, too")
         victim.note(f"  scontrol {asked.strip()}")
-
-
-# ---- after the last update
-
-
-class _Ending(Fault):
-    """What befalls a run between its last checkpoint and its summary; it may take several tries."""
-
-    signals = True
-    ending = True
-
-    def inject(self, victim: Victim) -> None:
-        for _ in range(_TRIES):
-            life = victim.start()
-            if self.befall(victim, life):
-                break
-            victim.kill(life)
-            (victim.run / "summary.json").unlink(missing_ok=True)  # it was faster: once more
-        else:
-            raise Missed(f"{_TRIES} times")
-        if victim.examine(life) != victim.updates:
-            raise Lost(f"it was to be after the last update, and is after {victim.promised}")
-
-    def befall(self, victim: Victim, life: Life) -> bool:
-        """Whether it happened in time."""
-        raise NotImplementedError
-
-    def all_made(self, victim: Victim, life: Life) -> bool:
-        """Wait until this life has saved the last update."""
-
-        def made() -> bool:
-            return victim.watched.look() and update_of(victim.last) == victim.updates
-
-        return victim.until(life, made)
-
-
-class KillExporting(_Ending):
-    """SIGKILL while `agent/` is being exported."""
-
-    name = "SIGKILL inside the export"
-    share = 8
-
-    def befall(self, victim: Victim, life: Life) -> bool:
-        caught = stop_at(victim, life, "", skip=0, folders=True)
-        if caught is None:
-            return False
-        victim.note(f"  SIGKILL inside the export: {caught[0]} present: yes, {caught[1]} bytes")
-        return victim.kill(life) == -signal.SIGKILL
-
-
-class KillEnding(_Ending):
-    """SIGKILL anywhere between the last checkpoint and summary.json."""
-
-    name = "SIGKILL before the summary"
-    share = 8
-
-    def befall(self, victim: Victim, life: Life) -> bool:
-        if not self.all_made(victim, life):
-            return False
-        victim.pause(life, victim.random.uniform(0, 1.0))
-        if victim.kill(life) != -signal.SIGKILL or victim.summary():
-            return False
-        victim.note("  SIGKILL after the last checkpoint, before the summary")
-        return True
-
-
-class TerminateEnding(_Ending):
-    """SIGTERM or SIGUSR1 anywhere between the last checkpoint and summary.json."""
-
-    name = "SIGTERM or SIGUSR1 before the summary"
-    share = 6
-
-    def befall(self, victim: Victim, life: Life) -> bool:
-        number = victim.random.choice([signal.SIGTERM, signal.SIGUSR1])
-        if not self.all_made(victim, life):
-            return False
-        victim.pause(life, victim.random.uniform(0, 0.8))
-        life.send(number)
-        code = victim.nursery.wait(life)
-        if code == 0 or victim.summary().get("status") == "finished":
-            return False
-        victim.note(f"  {number.name} after the last checkpoint, before the summary: code {code}")
-        if code != 128 + number or "to go on: " not in life.said:
-            raise Lost(f"code {code}, or it doesn't say how to go on: {life.said}")
-        expect_status(victim, "interrupted")
-        return True
-
-
-class DeadWorker(Fault):
-    """SIGKILL to a process that reads data, as the system does when memory runs out."""
-
-    name = "a dead worker"
-    share = 6
-
-    def fits(self, recipe: Recipe, disk: bool) -> bool:
-        return recipe.workers > 0
-
-    def inject(self, victim: Victim) -> None:
-        life = victim.start(fresh=False)
-        workers: Callable[[], list[int]] = lambda: life.children  # noqa: E731
-        victim.until(life, lambda: len(workers()) >= victim.recipe.workers)
-        victim.checkpoints(life, 1)
-        children = workers()
-        if not children:
-            raise Missed("there was none any more")
-        os.kill(victim.random.choice(children), signal.SIGKILL)
-        from tests.chaos.faults.base import expect_error
-
-        line = expect_error(victim, life, "data.num_workers", "resume=auto")
-        victim.note(f"  {line}")
-        victim.examine(life)
-        expect_status(victim, "failed")
