@@ -10,7 +10,7 @@ import torch
 from painting.manifest import Manifest, seal
 from tests.chaos.campaign import Campaign
 from tests.chaos.comparing import Lost, compare_checkpoints, leftovers
-from tests.chaos.faults import KINDS
+from tests.chaos.faults import KINDS, Fault
 from tests.chaos.faults.disks import FileLimit, FullDisk, ReadOnly
 from tests.chaos.faults.endings import KillExporting
 from tests.chaos.faults.files import (
@@ -25,7 +25,7 @@ from tests.chaos.faults.files import (
 from tests.chaos.faults.signals import Kill, KillWriting, Requeue, Terminate
 from tests.chaos.lives import Nursery
 from tests.chaos.plan import AT_ONCE, counts, take
-from tests.chaos.recipes import AGENTS, REWARDS, coverage, recipe
+from tests.chaos.recipes import AGENTS, REWARDS, Recipe, coverage, recipe
 
 SIGNALS = [Kill, KillWriting, Terminate, Requeue, Kill, KillExporting]
 OTHERS = [
@@ -42,14 +42,18 @@ OTHERS = [
 
 
 @pytest.mark.parametrize(
-    ("number", "kinds"), [(0, SIGNALS), (1, OTHERS)], ids=["signals", "others"]
+    ("made", "updates", "kinds"),
+    [(recipe(0, 0), 60, SIGNALS), (recipe(1, 22), 84, OTHERS)],  # both without a critic: fast
+    ids=["signals", "others"],
 )
-def test_a_run_survives(number: int, kinds: list[type], tmp_path: Path) -> None:
+def test_a_run_survives(
+    made: Recipe, updates: int, kinds: list[type[Fault]], tmp_path: Path
+) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
     campaign = Campaign(
-        tmp_path / "run", logs, recipe(number, 0), [kind.name for kind in kinds], 1,
-        random.Random(0), disk=False, show=print, fresh=0,
+        tmp_path / "run", logs, made, [kind.name for kind in kinds], 1,
+        random.Random(0), disk=False, show=print, updates=updates, fresh=0,
     )  # fmt: skip
     with Nursery(tmp_path / "lives") as nursery:
         found = campaign.go(nursery)
