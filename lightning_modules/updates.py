@@ -60,6 +60,11 @@ class UpdateModule(pl.LightningModule):
         return self.update_count >= self.updates
 
     @property
+    def rate_keys(self) -> list[str]:
+        """Keys of the config under which the learning rates stand, for advice."""
+        return []
+
+    @property
     def validation_is_due(self) -> bool:
         """Whether a validation here belongs to the run's rhythm; not so where a stop brings one."""
         return True
@@ -80,7 +85,7 @@ class UpdateModule(pl.LightningModule):
             raise Diverged(
                 f"a loss {what} at update {self.update_count + 1}: "
                 + ", ".join(f"{name} {value.item():g}" for name, value in figures.items()),
-                "lower the learning rates, and resume from the last good checkpoint",
+                "lower the learning rates",
             )
         self.update_count += 1
         for hook in self.update_hooks:
@@ -148,7 +153,8 @@ class UpdateModule(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add counters, settings, and what each process has of its own: every random state."""
-        own = {"random": get_random_state(), "state": self.training_state(), "data": self._data()}
+        data = None if self._datamodule is None else self._datamodule.state_dict()
+        own = {"random": get_random_state(), "state": self.training_state(), "data": data}
         checkpoint["impasto"] = {
             "update_count": self.update_count,
             "geometry": self.geometry(),
@@ -175,8 +181,9 @@ class UpdateModule(pl.LightningModule):
         _check_shapes(checkpoint["state_dict"], self.state_dict())
         self._restored = restored
         self.update_count = restored["update_count"]
-        if (data := self._own_of(restored["ranks"])["data"]) is not None:
-            vars(self.trainer)["datamodule"].load_state_dict(data)
+        data, datamodule = self._own_of(restored["ranks"])["data"], self._datamodule
+        if data is not None and datamodule is not None:  # Lightning gave it the first process's
+            datamodule.load_state_dict(data)
 
     def on_fit_start(self) -> None:
         """Refuse what Lightning would restore into the wrong optimizer, or not at all.
@@ -213,10 +220,9 @@ class UpdateModule(pl.LightningModule):
         """What this process takes of what as many or another number of processes saved."""
         return ranks[self.trainer.global_rank % len(ranks)]
 
-    def _data(self) -> dict[str, Any] | None:
-        """Where this process is in the data; None if there is no data module."""
-        datamodule = getattr(self.trainer, "datamodule", None)
-        return None if datamodule is None else datamodule.state_dict()
+    @property
+    def _datamodule(self) -> pl.LightningDataModule | None:
+        return getattr(self.trainer, "datamodule", None)
 
     def _go_on_in_others(self, saved: int) -> None:
         """Draw numbers of this process's own, where it shares what another one left."""

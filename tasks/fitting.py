@@ -48,14 +48,18 @@ def fit(
     try:
         trainer.fit(module, datamodule=datamodule, ckpt_path=ckpt_path)
     except Diverged as error:
-        kept = checkpoints.last if checkpoints.last.exists() else None
-        todo = "lower the learning rates"
-        if kept:
-            todo += f" by KEY=…, and go on with resume={kept} may_change=[KEY]"
-        raise Diverged(error.what, todo) from error
+        raise Diverged(error.what, _advice(module, checkpoints.last)) from error
     # Slurm's warning counts even if all updates are made: measuring may take longer than is left.
     unfinished = not module.finished or stop.signal_number == signal.SIGUSR1
     if stop.signal_number is not None and unfinished:
         name = signal.Signals(stop.signal_number).name
         print(f"stopped by {name} after {module.update_count} updates", file=sys.stderr)
         raise Interrupted(stop.signal_number, checkpoints.last, module.update_count)
+
+
+def _advice(module: UpdateModule, last: Path) -> str:
+    """What to do about a divergence: lower rates, also for a run that goes on."""
+    lower = f"lower {' or '.join(module.rate_keys) or 'the learning rates'}"
+    if not last.exists():
+        return lower
+    return f"{lower}, and go on by resume={last} may_change=[{','.join(module.rate_keys)}]"
