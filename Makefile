@@ -1,7 +1,7 @@
 # `make help` shows what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install browser quickstart pictures ablations ablations-quick ablations-docs weights test test-all lint format bench bench-paint clean
+.PHONY: help install browser quickstart pictures ablations ablations-quick ablations-docs weights test test-all lint format bench bench-paint chaos clean
 
 # The first Python on this machine that the project runs on; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -11,6 +11,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT ?= outputs/quickstart
+FAULTS ?= 200
+SEED ?= 0
 comma := ,
 
 # A photograph that comes with scikit-image.
@@ -116,6 +118,11 @@ bench: $(STAMP) ## time what matters, and print a table
 
 bench-paint: $(STAMP) ## measure the painters on photographs, and draw curves (15 minutes; PARTS=ten)
 	$(BIN)/python -m benchmarks.painting $(PARTS)
+
+# Runs are killed, filled up, damaged and gone on with, and compared bit for bit with undisturbed ones.
+chaos: export OMP_NUM_THREADS = 1
+chaos: $(STAMP) ## inject 200 faults into real runs, and count those survived (FAULTS=200 SEED=0)
+	$(BIN)/python -m tests.chaos --faults $(FAULTS) --seed $(SEED) --folder outputs/chaos
 
 clean: ## remove caches and build files; runs, data and .venv stay
 	rm -rf .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info

@@ -23,10 +23,11 @@ from hydra_plugins.impasto.checks import check, select
 from hydra_plugins.impasto.command import as_arguments, asks_for_help, short_help
 from hydra_plugins.impasto.composing import CONF, CONFIG_NAME, compose_jobs
 from hydra_plugins.impasto.help import help_text
-from hydra_plugins.impasto.jobs import nothing_left, report
-from hydra_plugins.impasto.outcomes import JobFailed, outcome_before_job
-from hydra_plugins.impasto.rank_checks import check_arguments, check_ranks, given_place
-from hydra_plugins.impasto.resuming import find_checkpoint, find_resumable
+from hydra_plugins.impasto.jobs import nothing_left, report, requeued
+from hydra_plugins.impasto.outcomes import JobFailed, outcome_before_job, terminable
+from hydra_plugins.impasto.rank_checks import check_arguments, check_ranks, leads
+from hydra_plugins.impasto.resuming import find_checkpoint, find_resumable, refuse_if_locked
+from hydra_plugins.impasto.slurm import resumed
 from hydra_plugins.impasto.sweeping import report_sweep
 from hydra_plugins.impasto.sweeps.folder import find_sweep
 from painting.errors import UserError
@@ -49,22 +50,22 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     show_traceback = os.environ.get(_FULL_ERROR) == "1"
     try:
-        prepared = prepare(arguments)
-        if prepared is None:
-            return
-        place = given_place()
-        if place is not None and place.rank > 0:
-            from hydra_plugins.impasto.follower import follow_started
+        with terminable():
+            prepared = prepare(resumed(arguments))
+            if prepared is None:
+                return
+            if not leads():
+                from hydra_plugins.impasto.follower import follow_started
 
-            sys.exit(follow_started(prepared))
-        sys.argv[1:] = prepared
-        # Hydra then hands every exception on, so that there is one place that reports them.
-        os.environ[_FULL_ERROR] = "1"
-        decorate = hydra.main(version_base="1.3", config_path=str(CONF), config_name=CONFIG_NAME)
-        # Not a lambda: launchers hand the function to other processes by its name. Looked up only
-        # now: Hydra has executed the module a second time when it looked for plugins.
-        job = partial(jobs.job, show_traceback=show_traceback, starter=jobs.Starter())
-        decorate(job)()
+                sys.exit(follow_started(prepared))
+            sys.argv[1:] = prepared
+            # Hydra then hands every exception on, so that there is one place that reports them.
+            os.environ[_FULL_ERROR] = "1"
+            decorate = hydra.main(str(CONF), CONFIG_NAME, version_base="1.3")
+            # Not a lambda: launchers hand the function to other processes by its name. Looked up
+            # only now: Hydra has executed the module a second time when it looked for plugins.
+            job = partial(jobs.job, show_traceback=show_traceback, starter=jobs.Starter())
+            decorate(job)()
     except JobFailed as failure:  # Hydra then says nothing of the sweep's end
         report_sweep(failure.sweep)
         sys.exit(failure.code)
@@ -72,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         outcome = outcome_before_job(error, CONF, arguments)
         report(outcome, show_traceback)
         footprint.erase()
+        requeued(outcome)
         sys.exit(outcome.code)
 
 
@@ -109,11 +111,14 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
         check_ranks(settled)
         if cfg.resume not in (None, "auto"):
             find_checkpoint(str(cfg.resume), cfg)
-    if configs[0].resume != "auto":
-        return quoted
     if args.multirun:
         return _with_sweep(quoted, args.overrides, configs[0])
-    found = find_resumable(_folder(configs[0], "hydra.run.dir"), configs[0])
+    folder = _folder(configs[0], "hydra.run.dir")
+    if leads():
+        refuse_if_locked(folder)
+    if configs[0].resume != "auto":
+        return quoted
+    found = find_resumable(folder, configs[0])
     if found is None:
         print("no run with this config to go on with: starting a new one")
         return quoted
@@ -136,7 +141,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _with_sweep(arguments: list[str], overrides: Sequence[str], cfg: DictConfig) -> list[str]:
     """The arguments with the folder of the sweep that `resume=auto` goes on with, if any."""
-    if any(word.startswith("hydra.sweep.dir=") for word in overrides):
+    if cfg.resume != "auto" or any(word.startswith("hydra.sweep.dir=") for word in overrides):
         return arguments
     found = find_sweep(_folder(cfg, "hydra.sweep.dir").parent, overrides)
     if found is None:

@@ -250,10 +250,23 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         return apply_flips(batch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the number of training batches that were handed out, and their size."""
-        return {"position": self._cursor.position, "together": self._cursor.together}
+        """Give the number of training batches that were handed out, their size, and the set's."""
+        cursor = self._cursor
+        place = {"position": cursor.position, "together": cursor.together}
+        return {**place, "images": len(self._open())}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on after the batches that were handed out."""
+        """Go on after the batches that were handed out.
+
+        Raises:
+            UserError: The set has lost or gained images since.
+        """
+        before, now = state_dict["images"], len(self._open())
+        if before != now:
+            raise UserError(
+                f"data.root={self.root}: {self.name} has {now} images, and had {before} when the "
+                "checkpoint was saved",
+                "put back what is missing, or start a new run",
+            )
         self._cursor.position = int(state_dict["position"])
         self._cursor.together = state_dict.get("together")

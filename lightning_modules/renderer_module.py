@@ -109,6 +109,12 @@ class RendererModule(UpdateModule):
         figures = {"val_mse": verdict.mse, "mean_image_mse": verdict.mean_image}
         self.log_dict(figures, batch_size=1)
 
+    @property
+    def validation_is_due(self) -> bool:
+        """Whether the run validates after the present update."""
+        interval = int(self.trainer.val_check_batch or 1)
+        return self.finished or self.update_count % interval == 0
+
     def judge(self) -> Verdict:
         """The renderer's error on strokes that no update sees."""
         return judge(self.renderer, self.judged_strokes, seed=self._seed_of(-1))

@@ -81,14 +81,15 @@ class UpdateModule(pl.LightningModule):
         """Take note of one update, and end the run if it was the last.
 
         Args:
-            figures: Its scalars, detached, every loss among them; the ranks' mean counts.
+            figures: Its scalars, detached, every loss among them; empty where nothing was due. The
+                ranks' mean counts.
 
         Raises:
             Diverged: One of them is NaN or infinite, or beyond a million: a discriminator or a
                 critic whose scores explode.
         """
         figures = self.agreement.reach(figures, self.stop_requested, self.device)
-        values = torch.stack(list(figures.values())).abs()
+        values = torch.stack([torch.zeros((), device=self.device), *figures.values()]).abs()
         if not (values < _EXPLODED).all():  # NaN is not, either
             what = "explodes" if values.isfinite().all() else "is not finite"
             raise Diverged(
@@ -102,8 +103,14 @@ class UpdateModule(pl.LightningModule):
         self.stop_if_due()
 
     def stop_if_due(self) -> None:
-        """Ask the trainer to stop when the budget is spent or a stop was requested."""
+        """Ask the trainer to stop when the budget is spent or a stop was requested.
+
+        Lightning validates before it stops. That would cost a stop its time, and leave a row of
+        figures that a run which was not stopped does not have.
+        """
         if self.finished or self.stopping:
+            if not self.validation_is_due:
+                self.trainer.limit_val_batches = 0
             self.trainer.should_stop = True
 
     # ---- optimizers

@@ -8,7 +8,6 @@ beside them, as `sha256sum` writes it, what is read is verified by it.
 import importlib
 import json
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from painting.checksums import verify_checksums, write_checksums
 from painting.errors import UserError
+from painting.temporary import named_errors, temporary_name
 
 CONFIG = "config.yaml"
 _WEIGHTS = "weights.safetensors"
@@ -92,28 +92,39 @@ def write_export(
 
     Raises:
         ValueError: A number does not fit the dtype.
+        OSError: The disk is full; the error names ``folder``.
     """
     tensors = {key: _rounded(key, value, dtype) for key, value in tensors.items()}
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    temporary, old = temporary_name(folder), temporary_name(folder)
     try:
-        (temporary / CONFIG).write_text(yaml.safe_dump(dict(config), sort_keys=False))
-        shards = _shards({key: value.detach().cpu().contiguous() for key, value in tensors.items()})
-        if len(shards) == 1:
-            save_file(shards[0], temporary / _WEIGHTS)
-        else:
-            _write_shards(temporary, shards)
-        if files is not None:
-            for name, text in files.items():
-                (temporary / name).write_text(text, encoding="utf-8")
-            write_checksums(temporary, _names(temporary))
-        temporary.chmod(0o755)  # mkdtemp's is for the owner alone, as are safetensors' files
-        for path in temporary.iterdir():
-            path.chmod(0o644)
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
+        with named_errors(folder):
+            temporary.mkdir()
+            _write_folder(temporary, config, tensors, files)
+            for path in temporary.iterdir():
+                path.chmod(0o644)  # safetensors' files are for the owner alone
+            temporary.chmod(0o755)
+            if folder.exists():
+                folder.rename(old)  # at once, as removing it is not
+            temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _write_folder(
+    folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor],
+    files: Mapping[str, str] | None,
+) -> None:  # fmt: skip
+    (folder / CONFIG).write_text(yaml.safe_dump(dict(config), sort_keys=False))
+    shards = _shards({key: value.detach().cpu().contiguous() for key, value in tensors.items()})
+    if len(shards) == 1:
+        save_file(shards[0], folder / _WEIGHTS)
+    else:
+        _write_shards(folder, shards)
+    if files is not None:
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        write_checksums(folder, _names(folder))
 
 
 def read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

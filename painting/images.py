@@ -8,7 +8,6 @@ import contextlib
 import glob
 import os
 import re
-import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from torch.nn import functional
 
 from painting.decoding import decode_image, decode_picture
 from painting.errors import UserError
+from painting.temporary import named_errors, temporary_name
 
 _FORMATS = "avif bmp gif jp2 jpeg jpg pbm pgm png pnm ppm tga tif tiff webp"
 IMAGE_SUFFIXES = frozenset(f".{name}" for name in _FORMATS.split())
@@ -155,9 +155,10 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
     Raises:
         UserError: The folder cannot be made or written.
+        OSError: The disk is full; the error names ``path``.
     """
     path = Path(path)
-    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}.tmp{path.suffix}")
+    temporary = temporary_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch()
@@ -166,10 +167,12 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
             f"{path.parent}: cannot be written ({error.strerror})", "choose another folder"
         ) from error
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with named_errors(path):
+            yield temporary
+            os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # on a disk that turned read-only nothing can be removed
+            temporary.unlink(missing_ok=True)
 
 
 def write_png(path: str | Path, image: NDArray[np.uint8]) -> None:

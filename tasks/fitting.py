@@ -50,9 +50,10 @@ def fit(
         trainer.fit(module, datamodule=datamodule, ckpt_path=ckpt_path)
     except Diverged as error:
         raise Diverged(error.what, _advice(module, checkpoints.last)) from error
-    # Whichever rank got the signal, all of them have stopped for it.
+    # Whichever rank got the signal, all of them have stopped for it. Slurm's warning counts even if
+    # all updates are made: measuring may take longer than is left.
     number = largest(stop.signal_number or 0, trainer.strategy.root_device)
-    if number and not module.finished:
+    if number and (not module.finished or number == signal.SIGUSR1):
         name = signal.Signals(number).name
         print(f"stopped by {name} after {module.update_count} updates", file=sys.stderr)
         raise Interrupted(number, checkpoints.last, module.update_count)

@@ -172,7 +172,7 @@ def test_every_ending_has_its_status_code_and_line(
         assert "Traceback" in (tmp_path / "out" / "run.log").read_text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
 def test_a_signal_ends_the_run_in_order(
     number: signal.Signals, tmp_path: Path, fake_tasks: FakeTasks
 ) -> None:

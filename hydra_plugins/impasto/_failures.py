@@ -4,6 +4,7 @@ Hydra executes the modules of its plugins a second time when it looks for them, 
 classes of the same names; by its underscore it leaves this one out, so that `except` finds its own.
 """
 
+import signal
 from pathlib import Path
 
 
@@ -22,7 +23,15 @@ class JobFailed(Exception):
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, raised where Ctrl-C would be."""
+    """A signal that ends the run, raised where Ctrl-C would be.
+
+    Args:
+        number: Which one.
+    """
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class WorkerDied(RuntimeError):

@@ -18,8 +18,8 @@ from omegaconf import DictConfig, open_dict, read_write
 from hydra_plugins.impasto.alternatives import settle
 from hydra_plugins.impasto.checks import check
 from hydra_plugins.impasto.composing import CONF, compose_jobs
-from hydra_plugins.impasto.jobs import perform_here
 from hydra_plugins.impasto.outcomes import Outcome, outcome_of, terminable
+from hydra_plugins.impasto.performing import perform_here
 from hydra_plugins.impasto.rank_checks import check_ranks
 from hydra_plugins.impasto.ranks import Task
 from hydra_plugins.impasto.resuming import find_checkpoint

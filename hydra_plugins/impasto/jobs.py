@@ -1,4 +1,4 @@
-"""One job, single or of a sweep: from its composed config to its summary."""
+"""One job, single or of a sweep: where it goes on, and how it ends for whoever started it."""
 
 import logging
 import multiprocessing
@@ -6,33 +6,26 @@ import os
 import signal
 import socket
 import sys
-import time
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from hydra_plugins.impasto import footprint
-from hydra_plugins.impasto.alternatives import settle
-from hydra_plugins.impasto.building import build_call, pick_device
-from hydra_plugins.impasto.changes import other_versions
-from hydra_plugins.impasto.checks import check
-from hydra_plugins.impasto.composing import CONF, ROOT
-from hydra_plugins.impasto.outcomes import JobFailed, Outcome, outcome_of, terminable
+from hydra_plugins.impasto.outcomes import JobFailed, Outcome, outcome_of
+from hydra_plugins.impasto.performing import execute
 from hydra_plugins.impasto.preemption import preemptible
-from hydra_plugins.impasto.quiet import quieten
-from hydra_plugins.impasto.rank_checks import check_ranks, given_place
-from hydra_plugins.impasto.ranks import together
-from hydra_plugins.impasto.resuming import Resumption, find_checkpoint, find_resumable, locked
-from hydra_plugins.impasto.summary import SUMMARY, git_commit, write_summary
-from hydra_plugins.impasto.sweeps.processes import STOPPING, note_process
+from hydra_plugins.impasto.resuming import Resumption, find_resumable
+from hydra_plugins.impasto.slurm import requeue
+from hydra_plugins.impasto.sweeps.processes import STOPPING
 from hydra_plugins.impasto.sweeps.trial import add_pruning
 from painting.errors import UserError
-from painting.memory_peak import MemoryPeak
 from tasks.run_folder import command, read_summary
+
+_TIME_IS_UP = 128 + signal.SIGUSR1
 
 
 @dataclass(frozen=True)
@@ -98,7 +91,7 @@ def job(cfg: DictConfig, show_traceback: bool, starter: Starter | None = None) -
     if mistaken and footprint.erase(folder):
         raise SystemExit(outcome.code)  # with the folder the log is gone
     logging.getLogger("impasto.file").error("%s\n%s", outcome.message, _details(outcome))
-    if outcome.checkpoint:
+    if not requeued(outcome) and outcome.checkpoint:
         kept = [word for word in overrides if not word.startswith("resume=")]
         print(f"to go on: {command([*kept, f'resume={outcome.checkpoint}'])}", file=sys.stderr)
     if sweep and (elsewhere or outcome.status != "interrupted"):
@@ -115,80 +108,12 @@ def _begin_worker(starter: Starter, sweep: Path) -> None:
         multiprocessing.set_start_method("spawn", force=True)
 
 
-def execute(cfg: DictConfig, folder: Path) -> Outcome:
-    """Perform the task and write its summary, however it ends."""
-    started = time.monotonic()
-    facts: dict[str, object] = {"device": None, "strokes": None}
-    with terminable(), MemoryPeak() as memory:
-        try:
-            with locked(folder):
-                note_process(folder)
-                (folder / SUMMARY).unlink(missing_ok=True)
-                result = perform(cfg, folder, facts)
-            status = str(result.get("status", "finished"))
-            outcome = Outcome(status, result=result)
-        except BaseException as error:  # whatever it is, the summary says so
-            outcome = outcome_of(error)
-        choices: dict[str, str] = HydraConfig.get().runtime.choices
-        summary = {
-            "task": choices["task"],
-            "experiment": choices["experiment"],
-            "status": outcome.status,
-            "seed": cfg.seed,
-            "seconds": round(time.monotonic() - started, 3),
-            **facts,
-            **outcome.result,
-            "peak_memory_mb": round(memory.megabytes, 1),
-            "git_commit": git_commit(ROOT),
-        }
-        write_summary(folder, summary)
-    return outcome
-
-
-def perform(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str, object]:
-    """Check the config, build the objects from it, and call the task with them.
-
-    Args:
-        cfg: The composed config.
-        folder: The run folder.
-        facts: What becomes known on the way, for the summary; filled in.
-
-    Returns:
-        What the task returned.
-    """
-    composed, cfg = cfg, settle(cfg, CONF)
-    check(cfg)
-    count = check_ranks(cfg)
-    cfg.run.checkpoint = None if cfg.resume is None else _checkpoint(composed)
-    with together(cfg, folder, 1 if given_place() else count):
-        return perform_here(cfg, folder, facts)
-
-
-def perform_here(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str, object]:
-    """Do this process's part of `perform`, from a checked config on."""
-    facts["strokes"] = cfg.strokes
-    cfg.run.folder = folder
-    if cfg.task.get("reads_only"):
-        return build_call(cfg)()
-    from pytorch_lightning import seed_everything  # takes seconds, which a wrong key need not wait
-
-    quieten()
-    cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
-    seed_everything(cfg.seed, verbose=False)
-    call = build_call(cfg)
-    trainer = call.keywords.get("trainer")
-    facts["device"] = cfg.run.device if trainer is None else str(trainer.strategy.root_device)
-    footprint.begin()
-    return call()
-
-
-def _checkpoint(cfg: DictConfig) -> Path:
-    """Where `resume` leads, saying what is remarkable about it."""
-    found = find_checkpoint(str(cfg.resume), cfg)
-    for line in (found.remark, other_versions(found.manifest)):
-        if line is not None:
-            print(line, file=sys.stderr)
-    return found.path
+def requeued(outcome: Outcome) -> bool:
+    """Put a job whose time is nearly up into Slurm's queue again, and say so; whether it is."""
+    name = requeue() if outcome.code == _TIME_IS_UP else None
+    if name is not None:
+        print(f"Slurm's queue has job {name} again; there it goes on", file=sys.stderr)
+    return name is not None
 
 
 def report(outcome: Outcome, show_traceback: bool, label: str = "") -> None:

@@ -15,8 +15,12 @@ from omegaconf.errors import OmegaConfBaseException
 from hydra_plugins.impasto._failures import JobFailed, Terminated
 from hydra_plugins.impasto.composing import explain
 from painting.errors import Diverged, Interrupted, Pruned, UserError
+from painting.stopping import stop_signals
 
-__all__ = ["JobFailed", "Outcome", "Terminated", "outcome_before_job", "outcome_of", "terminable"]
+__all__ = [
+    "JobFailed", "Outcome", "Terminated", "outcome_before_job", "outcome_of", "terminable",
+    "undisturbed",
+]  # fmt: skip
 
 USER_ERROR = 2
 _BUG = 1
@@ -27,11 +31,13 @@ _CANNOT_WRITE = (
     errno.EROFS,
     errno.ENOSPC,
     errno.EDQUOT,
+    errno.EFBIG,
     errno.ENOTDIR,
     errno.EEXIST,
     errno.EISDIR,
     errno.ENAMETOOLONG,
 )
+_LOST_READER = "DataLoader worker"
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ def outcome_of(error: BaseException) -> Outcome:
     if type(error).__name__ == "SIGTERMException":
         interruption = Terminated()
     if isinstance(interruption, KeyboardInterrupt):
-        number = signal.SIGTERM if isinstance(interruption, Terminated) else signal.SIGINT
+        number = interruption.number if isinstance(interruption, Terminated) else signal.SIGINT
         return Outcome("interrupted", _FIRST_SIGNAL + number, "interrupted", error=error)
     if isinstance(error, Interrupted):
         checkpoint = str(error.checkpoint) if error.checkpoint else None
@@ -76,28 +82,74 @@ def outcome_of(error: BaseException) -> Outcome:
     status = "diverged" if isinstance(error, Diverged) else "failed"
     if isinstance(error, UserError):
         return Outcome(status, USER_ERROR, f"error: {error}", error=error)
+    complaint = _of_the_system(error)
+    if complaint is not None:
+        return Outcome(status, USER_ERROR, f"error: {complaint}", error=error)
+    return Outcome(status, _BUG, error=error)
+
+
+def _of_the_system(error: BaseException) -> UserError | None:
+    """What the system did to a run, as an error that says what to do; None if it is a bug."""
+    last = str(error).strip().rpartition("\n")[2]  # of an error in a worker, which quotes it
     if isinstance(error, OSError) and error.errno in _CANNOT_WRITE:
         what = f"can't write {error.filename or 'a file'}: {error.strerror}"
-        line = f"error: {what} — choose another folder by hydra.run.dir=FOLDER, or make room"
-        return Outcome(status, USER_ERROR, line, error=error)
-    return Outcome(status, _BUG, error=error)
+        return UserError(what, "choose another folder by hydra.run.dir=FOLDER, or make room")
+    if isinstance(error, FileNotFoundError):
+        gone = error.filename or last
+        return UserError(f"a file is gone: {gone}", "put it back, and go on with resume=auto")
+    if isinstance(error, RuntimeError) and str(error).startswith(_LOST_READER):
+        what = f"a process that reads data was killed ({last.rstrip('. ')})"
+        todo = (
+            "most often memory was short: lower data.num_workers or batch_size, and go on with "
+            "resume=auto"
+        )
+        return UserError(what, todo)
+    return None
 
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Raise `Terminated` on SIGTERM while the context is open, so that the run ends in order."""
+    """Raise `Terminated` on SIGTERM and SIGUSR1, so that the run ends in order.
+
+    SIGUSR1 is what Slurm sends before the time is up, if asked; by default it would end the process
+    without a word. Where submitit listens to it, it stays submitit's.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may set handlers; a launcher's worker is stopped by its pool
         return
 
     def terminate(number: int, frame: FrameType | None) -> None:
-        raise Terminated
+        raise Terminated(number)
 
-    before = signal.signal(signal.SIGTERM, terminate)
+    before = {number: signal.signal(number, terminate) for number in stop_signals()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let the signals that end a run wait while the context is open.
+
+    Not by blocking them, which holds for one thread only: Python would hear of them by another.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda sent, frame: came.append(sent))
+        for number in (signal.SIGINT, *stop_signals())
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for sent in came:
+            signal.raise_signal(sent)
 
 
 def outcome_before_job(error: BaseException, conf: Path, overrides: Sequence[str]) -> Outcome:

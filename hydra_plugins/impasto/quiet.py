@@ -14,5 +14,6 @@ def quieten() -> None:
     """Leave out Lightning's advertisements, and its advice on what is done here on purpose."""
     for library in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(library).setLevel(logging.WARNING)
+    logging.raiseExceptions = False  # a log that can't be written, on a full disk, says nothing
     for message in _NO_NEWS:
         warnings.filterwarnings("ignore", message=message)

@@ -40,6 +40,12 @@ def given_place() -> Place | None:
     return None
 
 
+def leads() -> bool:
+    """Whether this process writes, reports and measures: it is rank 0, or no rank at all."""
+    place = given_place()
+    return place is None or place.rank == 0
+
+
 _SHELLS = ("bash", "interactive")  # by which Lightning, too, knows a session at a prompt
 
 

@@ -1,10 +1,13 @@
 """Where `resume=` leads: a checkpoint, a run folder, or the newest run with this config."""
 
 import fcntl
+import functools
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from omegaconf import DictConfig
 
@@ -112,7 +115,47 @@ def locked(folder: Path) -> Iterator[None]:
         except BlockingIOError as error:
             todo = "wait for it, or choose another hydra.run.dir"
             raise UserError(f"another process is running in {folder}", todo) from error
+        with _not_inherited(file):
+            yield
+
+
+def refuse_if_locked(folder: Path) -> None:
+    """Refuse a folder in which another process is running, before anything is written to it.
+
+    Raises:
+        UserError: One is.
+    """
+    if (folder / LOCK).is_file():
+        with locked(folder):
+            pass
+
+
+_held: set[TextIO] = set()
+
+
+@contextmanager
+def _not_inherited(file: TextIO) -> Iterator[None]:
+    """Close a file in every process that is forked meanwhile.
+
+    A lock lasts as long as any process has the file open, and those that read data outlive a
+    killed run by seconds, in which it could not be gone on with.
+    """
+    _watch_forks()
+    _held.add(file)
+    try:
         yield
+    finally:
+        _held.discard(file)
+
+
+@functools.cache
+def _watch_forks() -> None:
+    def close() -> None:
+        for file in _held:
+            file.close()
+        _held.clear()
+
+    os.register_at_fork(after_in_child=close)
 
 
 def _candidate(folder: Path, cfg: DictConfig) -> Manifest | None:

@@ -5,7 +5,10 @@ import math
 import os
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+
+from painting.temporary import named_errors, temporary_name
 
 SUMMARY = "summary.json"
 
@@ -42,12 +45,14 @@ def write_summary(folder: Path, values: Mapping[str, object]) -> None:
     kept = {key: value for key, value in kept.items() if value is not None}
     text = json.dumps(kept, indent=2) + "\n"
     # Not by `painting.images.atomic_write`: that loads torch, which a signal may have interrupted.
-    temporary = folder / f".{SUMMARY}.{os.getpid()}"
+    temporary = temporary_name(folder / SUMMARY)
     try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(folder / SUMMARY)
+        with named_errors(folder / SUMMARY):
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(folder / SUMMARY)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _plain(value: object) -> object:

@@ -97,16 +97,16 @@ class Checkpoints(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: object
     ) -> None:
-        """Save when due."""
+        """Save when due, unless a validation comes first.
+
+        A run that went on from before a validation that its batches are past would never make it.
+        """
         assert isinstance(pl_module, UpdateModule)
-        if pl_module.update_count - self._saved_at >= self.every:
-            self._save_last(trainer, pl_module)
+        if not (trainer.enable_validation and pl_module.validation_is_due):
+            self._save_if_due(trainer, pl_module)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save the best; and the last again if it was saved just before this validation.
-
-        A run that goes on from there does not validate again, and would miss what was measured.
-        """
+        """Save the best, and then what waited for this validation."""
         assert isinstance(pl_module, UpdateModule)
         # Where a stop brought a validation about, a run that was not stopped would have had none.
         counts = pl_module.validation_is_due or trainer.state.fn != TrainerFn.FITTING
@@ -115,13 +115,17 @@ class Checkpoints(pl.Callback):
             if value < self.best_value:
                 self.best_value = value
                 trainer.save_checkpoint(self.best, storage_options=SaveOptions(self._config))
-        if trainer.state.fn == TrainerFn.FITTING and self._saved_at == pl_module.update_count:
-            self._save_last(trainer, pl_module)
+        if trainer.state.fn == TrainerFn.FITTING:
+            self._save_if_due(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save where the run stopped; also where a signal stopped it."""
         assert isinstance(pl_module, UpdateModule)
         self._save_last(trainer, pl_module)
+
+    def _save_if_due(self, trainer: pl.Trainer, module: UpdateModule) -> None:
+        if module.update_count - self._saved_at >= self.every:
+            self._save_last(trainer, module)
 
     def _save_last(self, trainer: pl.Trainer, module: UpdateModule) -> None:
         """Write replays, then the checkpoint that names them, then remove what none names.

@@ -8,10 +8,11 @@ from typing import Any
 import pytorch_lightning as pl
 
 from lightning_modules.updates import UpdateModule
+from painting.stopping import stop_signals
 
 
 class GracefulStop(pl.Callback):
-    """On Ctrl-C or SIGTERM the run finishes its update, saves itself, and ends.
+    """On Ctrl-C, SIGTERM or SIGUSR1 the run finishes its update, saves itself, and ends.
 
     A second Ctrl-C ends it at once. The task that ran the trainer asks `signal_number` afterwards.
     """
@@ -36,7 +37,7 @@ class GracefulStop(pl.Callback):
             self.signal_number = number
             pl_module.stop_requested = True
 
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, *stop_signals()):
             self._previous[number] = signal.signal(number, stop)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import time
 import zipfile
 from pathlib import Path
 from typing import Any, cast
@@ -9,7 +11,12 @@ from typing import Any, cast
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.impasto.resuming import find_checkpoint, find_resumable, locked
+from hydra_plugins.impasto.resuming import (
+    find_checkpoint,
+    find_resumable,
+    locked,
+    refuse_if_locked,
+)
 from painting.errors import UserError
 from painting.manifest import Manifest, seal
 
@@ -180,6 +187,36 @@ def test_a_running_run_is_left_alone(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="another process"), locked(run):
             pass
     assert found_folder(tmp_path / "own", config()) == "before"
+
+
+def test_a_lock_ends_with_its_process_whatever_that_has_forked(tmp_path: Path) -> None:
+    """As the processes that read data are, which outlive a killed run by seconds."""
+    told, tell = os.pipe()
+    pid = os.fork()
+    if pid == 0:  # a run, which takes the lock, forks, and is killed
+        with locked(tmp_path):
+            reader = os.fork()
+            if reader == 0:
+                time.sleep(60)
+                os._exit(0)
+            time.sleep(0.2)  # in which the reader lets go
+            os.write(tell, b"%d" % reader)
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+    reader = int(os.read(told, 20))
+    try:
+        os.kill(reader, 0)  # it lives
+        refuse_if_locked(tmp_path)
+    finally:
+        os.kill(reader, signal.SIGKILL)
+
+
+def test_a_held_folder_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    refuse_if_locked(tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+    with locked(tmp_path / "run"), pytest.raises(UserError, match="another process"):
+        refuse_if_locked(tmp_path / "run")
+    refuse_if_locked(tmp_path / "run")
 
 
 def test_find_checkpoint(tmp_path: Path) -> None:

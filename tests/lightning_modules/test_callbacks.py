@@ -4,12 +4,20 @@ import csv
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 
 from lightning_modules.callbacks import Checkpoints, GracefulStop, MetricsCsv, Pictures
 from painting.images import read_image
-from tests.lightning_modules.conftest import SIZE, MemoryData, make_agent, make_trainer
+from tests.lightning_modules.conftest import (
+    SIZE,
+    MemoryData,
+    make_agent,
+    make_renderer_module,
+    make_trainer,
+)
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -58,22 +66,66 @@ def test_the_best_is_the_best_by_validation(tmp_path: Path) -> None:
     assert values[best["impasto"]["update_count"]] == checkpoints.best_value
 
 
-def test_a_signal_stops_after_its_update_with_a_checkpoint(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_stops_after_its_update_with_a_checkpoint(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     agent = make_agent("l2", updates=20)
     stop, checkpoints = GracefulStop(), Checkpoints(tmp_path, every=100)
 
-    def send(number: int, figures: object) -> None:
-        if number == 6:
-            os.kill(os.getpid(), signal.SIGTERM)
+    def send(update: int, figures: object) -> None:
+        if update == 6:
+            os.kill(os.getpid(), number)
 
     agent.update_hooks.append(send)
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(number)
     make_trainer(tmp_path, [stop, checkpoints]).fit(agent, MemoryData())
-    assert stop.signal_number == signal.SIGTERM
+    assert stop.signal_number == number
     assert agent.update_count == 6  # in the middle of a group of four
     saved = torch.load(checkpoints.last, weights_only=True)
     assert saved["impasto"]["update_count"] == 6
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(number) == before
+
+
+@pytest.mark.parametrize(("kind", "stop", "rows"), [("agent", 6, [4]), ("renderer", 7, [4])])
+def test_a_stop_brings_no_validation_about(
+    tmp_path: Path, kind: str, stop: int, rows: list[int]
+) -> None:
+    """A run that was not stopped would have had none there."""
+    module = make_agent("l2", updates=20) if kind == "agent" else make_renderer_module(updates=20)
+
+    def send(update: int, figures: object) -> None:
+        if update == stop:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    module.update_hooks.append(send)
+    metrics = MetricsCsv(tmp_path / "metrics.csv", every=100)
+    every = 1 if kind == "agent" else 4  # an agent makes four updates to a batch
+    trainer = make_trainer(tmp_path, [GracefulStop(), metrics], val_check_interval=every)
+    trainer.fit(module, MemoryData() if kind == "agent" else None)
+    assert module.update_count == stop
+    assert [row["update"] for row in metrics.rows] == rows
+
+
+@pytest.mark.parametrize("kind", ["agent", "renderer"])
+def test_a_checkpoint_waits_for_the_validation_after_it(tmp_path: Path, kind: str) -> None:
+    """Killed in between, a run would go on after a validation that it never made."""
+    module = make_agent("l2", updates=16) if kind == "agent" else make_renderer_module(updates=16)
+    metrics = MetricsCsv(tmp_path / "metrics.csv", every=100)
+    checkpoints = Checkpoints(tmp_path, every=4)
+    interval = 2 if kind == "agent" else 8  # eight updates
+    trainer = make_trainer(tmp_path, [metrics, checkpoints], val_check_interval=interval)
+    saved: list[tuple[int, list[float]]] = []
+    save = trainer.save_checkpoint
+
+    def note(*arguments: Any, **more: Any) -> None:
+        saved.append((module.update_count, [row["update"] for row in metrics.rows]))
+        save(*arguments, **more)
+
+    trainer.save_checkpoint = note  # type: ignore[method-assign]
+    trainer.fit(module, MemoryData() if kind == "agent" else None)
+    assert saved[:3] == [(4, []), (8, [8]), (12, [8])]
+    assert all(found == (16, [8, 16]) for found in saved[3:])
 
 
 def test_pictures_show_targets_above_paintings(tmp_path: Path) -> None:

@@ -125,8 +125,8 @@ def test_n_and_n_is_2n(tmp_path: Path, digits: MakeDigits, reward: str, stops: l
     assert own["state"]["replay"] == {"next": 4, "filled": 6}  # 16 episodes in a ring of 6
     assert set(own["state"]) >= {"rollout_count", "replay", "exploration", "generator"}
     assert set(own["random"]) >= {"python", "numpy", "torch"}
-    assert own["data"] == {"position": 4, "together": 4}
-    assert whole["Digits"] == {"position": 4, "together": 4}
+    assert own["data"] == {"position": 4, "together": 4, "images": 1797}
+    assert whole["Digits"] == own["data"]
 
 
 def test_the_targets_batch_statistics_resume_too(tmp_path: Path, digits: MakeDigits) -> None:

@@ -1,6 +1,7 @@
 """The targets and losses of TD3, DDPG and PatchQ, worked out by hand."""
 
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from painting.networks import TwinCritic
 from painting.renderers import AnalyticRenderer
 from painting.rewards import l2_distance
 from painting.strokes import Circle
-from tests.lightning_modules.conftest import BUNDLE, SIZE, STEPS
+from tests.lightning_modules.conftest import BUNDLE, SIZE, STEPS, MemoryData, make_agent_of, run
 from tests.lightning_modules.examples import MeanValue, batch_of, painted, simple_agent, transition
 
 DISCOUNT = 0.9**BUNDLE
@@ -242,3 +243,13 @@ def test_one_patch_is_ddpg() -> None:
         figures = agent.update(batch_of([0, 1]))
         losses.append([figures["critic_loss"].item(), figures["actor_loss"].item()])
     assert losses[0] == pytest.approx(losses[1])
+
+
+def test_a_td3_without_a_critic_makes_all_its_updates(tmp_path: Path) -> None:
+    """A painting of one bundle has no critic, and every other update then moves nothing."""
+    environment = PaintingEnvironment(AnalyticRenderer(Circle(), SIZE), BUNDLE, BUNDLE)
+    agent = make_agent_of(TD3, "l2", environment=environment, updates=4)
+    seen: list[set[str]] = []
+    agent.update_hooks.append(lambda update, figures: seen.append(set(figures)))
+    run(agent, tmp_path, MemoryData())
+    assert seen == [set(), {"actor_loss", "reward"}] * 2

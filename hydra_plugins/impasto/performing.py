@@ -1,0 +1,130 @@
+"""The work of one job: from its composed config to its summary."""
+
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from hydra_plugins.impasto import footprint
+from hydra_plugins.impasto.alternatives import settle
+from hydra_plugins.impasto.building import build_call, pick_device
+from hydra_plugins.impasto.changes import other_versions
+from hydra_plugins.impasto.checks import check
+from hydra_plugins.impasto.composing import CONF, ROOT
+from hydra_plugins.impasto.outcomes import Outcome, outcome_of, terminable, undisturbed
+from hydra_plugins.impasto.quiet import quieten
+from hydra_plugins.impasto.rank_checks import check_ranks, given_place
+from hydra_plugins.impasto.ranks import together
+from hydra_plugins.impasto.resuming import CHECKPOINTS, find_checkpoint, locked
+from hydra_plugins.impasto.summary import SUMMARY, git_commit, write_summary
+from hydra_plugins.impasto.sweeps.processes import note_process
+from painting.checkpoints import newest_good
+from painting.errors import UserError
+from painting.memory_peak import MemoryPeak
+from painting.temporary import remove_leftovers
+
+
+def execute(cfg: DictConfig, folder: Path) -> Outcome:
+    """Perform the task and write its summary, however it ends."""
+    started = time.monotonic()
+    facts: dict[str, object] = {"device": None, "strokes": None}
+    try:
+        with terminable(), MemoryPeak() as memory, locked(folder):
+            outcome = _outcome(cfg, folder, facts)
+            with undisturbed():  # so that a signal costs no summary, which is a moment's work
+                facts["seconds"] = round(time.monotonic() - started, 3)
+                return _summarized(outcome, cfg, folder, facts, memory.megabytes)
+    except BaseException as error:  # another process's folder, say, whose summary stays its own
+        return outcome_of(error)
+
+
+def _outcome(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> Outcome:
+    """Perform the task in a folder that is this process's own."""
+    try:
+        note_process(folder)
+        remove_leftovers(folder)
+        (folder / SUMMARY).unlink(missing_ok=True)
+        result = perform(cfg, folder, facts)
+        return Outcome(str(result.get("status", "finished")), result=result)
+    except BaseException as error:  # whatever it is, the summary says so
+        outcome = outcome_of(error)
+    # A signal before or after the updates; what they left can be gone on with nevertheless.
+    if outcome.status == "interrupted" and outcome.checkpoint is None:
+        with suppress(UserError):
+            good = newest_good(folder / CHECKPOINTS)
+            outcome = replace(outcome, checkpoint=str(good.path))
+    return outcome
+
+
+def _summarized(
+    outcome: Outcome, cfg: DictConfig, folder: Path, facts: Mapping[str, object], megabytes: float
+) -> Outcome:
+    """Write the summary; a run that can't write it has failed."""
+    choices: dict[str, str] = HydraConfig.get().runtime.choices
+    summary = {
+        "task": choices["task"],
+        "experiment": choices["experiment"],
+        "status": outcome.status,
+        "seed": cfg.seed,
+        "seconds": None,  # here by its place in the file
+        **facts,
+        **outcome.result,
+        "peak_memory_mb": round(megabytes, 1),
+        "git_commit": git_commit(ROOT),
+    }
+    try:
+        write_summary(folder, summary)
+    except OSError as error:  # what went wrong first is the better reason
+        return outcome_of(error) if outcome.code == 0 else outcome
+    return outcome
+
+
+def perform(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str, object]:
+    """Check the config, build the objects from it, and call the task with them.
+
+    Args:
+        cfg: The composed config.
+        folder: The run folder.
+        facts: What becomes known on the way, for the summary; filled in.
+
+    Returns:
+        What the task returned.
+    """
+    composed, cfg = cfg, settle(cfg, CONF)
+    check(cfg)
+    count = check_ranks(cfg)
+    cfg.run.checkpoint = None if cfg.resume is None else _checkpoint(composed)
+    with together(cfg, folder, 1 if given_place() else count):
+        return perform_here(cfg, folder, facts)
+
+
+def perform_here(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str, object]:
+    """Do this process's part of `perform`, from a checked config on."""
+    facts["strokes"] = cfg.strokes
+    cfg.run.folder = folder
+    if cfg.task.get("reads_only"):
+        return build_call(cfg)()
+    from pytorch_lightning import seed_everything  # takes seconds, which a wrong key need not wait
+
+    quieten()
+    cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
+    seed_everything(cfg.seed, verbose=False)
+    call = build_call(cfg)
+    trainer = call.keywords.get("trainer")
+    facts["device"] = cfg.run.device if trainer is None else str(trainer.strategy.root_device)
+    footprint.begin()
+    return call()
+
+
+def _checkpoint(cfg: DictConfig) -> Path:
+    """Where `resume` leads, saying what is remarkable about it."""
+    found = find_checkpoint(str(cfg.resume), cfg)
+    for line in (found.remark, other_versions(found.manifest)):
+        if line is not None:
+            print(line, file=sys.stderr)
+    return found.path
