@@ -207,6 +207,11 @@ class ActorCritic(PaintingAgent):
             pairs.append((optimizer, scheduler))
         return self.schedule(pairs)
 
+    @property
+    def rate_keys(self) -> list[str]:
+        """Of every network that learns."""
+        return [f"agent.{name}_optimizer.lr" for name in self.networks_that_learn]
+
     def optimizer_of(self, name: str) -> Any:
         """Lightning's wrapper of one network's optimizer, which counts and scales its steps."""
         return _as_list(self.optimizers())[list(self.networks_that_learn).index(name)]

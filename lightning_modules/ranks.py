@@ -87,12 +87,11 @@ class Agreement:
 
     Attributes:
         moving: The buffers that training moves, floating-point.
-        to_stop: Whether all ranks know of a request to stop.
     """
 
     def __init__(self) -> None:
         self.moving: list[Tensor] = []
-        self.to_stop = False
+        self._to_stop = False
 
     def reach(
         self, figures: Mapping[str, Tensor], stop: bool, device: torch.device
@@ -112,8 +111,12 @@ class Agreement:
         asked = torch.tensor(float(stop), device=device)
         means = {name: value.detach().clone() for name, value in figures.items()}
         average([*means.values(), asked, *self.moving])
-        self.to_stop |= bool(asked > 0)
+        self._to_stop |= bool(asked > 0)
         return means
+
+    def stops(self, asked: bool) -> bool:
+        """Whether the run stops here: this rank alone was asked to, or all know that one was."""
+        return asked if rank_count() == 1 else self._to_stop
 
 
 def largest(number: int, device: torch.device) -> int:

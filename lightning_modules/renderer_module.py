@@ -69,6 +69,11 @@ class RendererModule(UpdateModule):
         scheduler = None if self._make_scheduler is None else self._make_scheduler(optimizer)
         return self.schedule([(optimizer, scheduler)], interval="step")[0]
 
+    @property
+    def rate_keys(self) -> list[str]:
+        """Of its one optimizer."""
+        return ["task.optimizer.lr"]
+
     def strokes_of(self, update: int) -> Tensor:
         """Shapes (N, S) of one update; each rank has others."""
         drawn = update * rank_count() + self.global_rank

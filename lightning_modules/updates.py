@@ -18,7 +18,7 @@ from lightning_modules.random_state import (
     seed_random_state,
     set_random_state,
 )
-from lightning_modules.ranks import Agreement, moving_buffers, rank_count, seed_of_rank
+from lightning_modules.ranks import Agreement, moving_buffers, seed_of_rank
 from lightning_modules.settings import Settings, apply_changes, fit_together, settings_of
 from painting.errors import Diverged, UserError
 
@@ -58,14 +58,14 @@ class UpdateModule(pl.LightningModule):
         self._settings: list[Settings] = []
 
     @property
-    def stopping(self) -> bool:
-        """Whether a stop was requested, and all ranks know of it."""
-        return self.stop_requested if rank_count() == 1 else self.agreement.to_stop
-
-    @property
     def finished(self) -> bool:
         """Whether the run has made all its updates."""
         return self.update_count >= self.updates
+
+    @property
+    def rate_keys(self) -> list[str]:
+        """Keys of the config under which the learning rates stand, for advice."""
+        return []
 
     @property
     def validation_is_due(self) -> bool:
@@ -89,7 +89,7 @@ class UpdateModule(pl.LightningModule):
             raise Diverged(
                 f"a loss {what} at update {self.update_count + 1}: "
                 + ", ".join(f"{name} {value.item():g}" for name, value in figures.items()),
-                "lower the learning rates, and resume from the last good checkpoint",
+                "lower the learning rates",
             )
         self.update_count += 1
         for hook in self.update_hooks:
@@ -98,7 +98,7 @@ class UpdateModule(pl.LightningModule):
 
     def stop_if_due(self) -> None:
         """Ask the trainer to stop when the budget is spent or a stop was requested."""
-        if self.finished or self.stopping:
+        if self.finished or self.agreement.stops(self.stop_requested):
             self.trainer.should_stop = True
 
     # ---- optimizers
@@ -151,7 +151,8 @@ class UpdateModule(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add counters, settings, and what each process has of its own: every random state."""
-        own = {"random": get_random_state(), "state": self.training_state(), "data": self._data()}
+        data = None if self._datamodule is None else self._datamodule.state_dict()
+        own = {"random": get_random_state(), "state": self.training_state(), "data": data}
         checkpoint["impasto"] = {
             "update_count": self.update_count,
             "geometry": self.geometry(),
@@ -178,8 +179,9 @@ class UpdateModule(pl.LightningModule):
         _check_shapes(checkpoint["state_dict"], self.state_dict())
         self._restored = restored
         self.update_count = restored["update_count"]
-        if (data := self._own_of(restored["ranks"])["data"]) is not None:
-            vars(self.trainer)["datamodule"].load_state_dict(data)
+        data, datamodule = self._own_of(restored["ranks"])["data"], self._datamodule
+        if data is not None and datamodule is not None:  # Lightning gave it the first process's
+            datamodule.load_state_dict(data)
 
     def on_fit_start(self) -> None:
         """Refuse what Lightning would restore into the wrong optimizer, or not at all.
@@ -219,10 +221,9 @@ class UpdateModule(pl.LightningModule):
         """What this process takes of what as many or another number of processes saved."""
         return ranks[self.trainer.global_rank % len(ranks)]
 
-    def _data(self) -> dict[str, Any] | None:
-        """Where this process is in the data; None if there is no data module."""
-        datamodule = getattr(self.trainer, "datamodule", None)
-        return None if datamodule is None else datamodule.state_dict()
+    @property
+    def _datamodule(self) -> pl.LightningDataModule | None:
+        return getattr(self.trainer, "datamodule", None)
 
     def _go_on_in_others(self, saved: int) -> None:
         """Draw numbers of this process's own, where it shares what another one left."""

@@ -25,6 +25,7 @@ _END = b"PK\x05\x06"  # the zip's last record, 22 bytes; its last two are the co
 _END_BYTES = 22
 _LARGEST = 0xFFFF
 _UNKNOWN = "0" * 64
+_REPLAY = re.compile(r"replay-[\w-]+\.safetensors", re.ASCII)
 _CUT_OFF = "is cut off or is no checkpoint"
 
 
@@ -151,7 +152,7 @@ def _read(path: Path) -> tuple[Manifest, str, int]:
     content = _parsed(comment)
     known = {key: content[key] for key in ("update", "config", "versions", "replay")}
     for entry in known["replay"] or ():
-        if Path(entry["file"]).name != entry["file"]:  # only ever beside the checkpoint
+        if not _REPLAY.fullmatch(entry["file"]):  # so that it lies beside the checkpoint
             raise Broken("names a replay in another folder")
     return Manifest(**known), content["sha256"], start + at + _END_BYTES
 

@@ -49,12 +49,18 @@ def fit(
     try:
         trainer.fit(module, datamodule=datamodule, ckpt_path=ckpt_path)
     except Diverged as error:
-        kept = checkpoints.last if checkpoints.last.exists() else None
-        todo = f"lower the learning rates and resume={kept}" if kept else "lower the learning rates"
-        raise Diverged(error.what, todo) from error
+        raise Diverged(error.what, _advice(module, checkpoints.last)) from error
     # Whichever rank got the signal, all of them have stopped for it.
     number = largest(stop.signal_number or 0, trainer.strategy.root_device)
     if number and not module.finished:
         name = signal.Signals(number).name
         print(f"stopped by {name} after {module.update_count} updates", file=sys.stderr)
         raise Interrupted(number, checkpoints.last, module.update_count)
+
+
+def _advice(module: UpdateModule, last: Path) -> str:
+    """What to do about a divergence: lower rates, also for a run that goes on."""
+    lower = f"lower {' or '.join(module.rate_keys) or 'the learning rates'}"
+    if not last.exists():
+        return lower
+    return f"{lower}, and go on by resume={last} may_change=[{','.join(module.rate_keys)}]"

@@ -1,7 +1,7 @@
-"""Every agent, reward, replay and exploration of conf/ resumes bit for bit, as a run composes it."""
+"""Every agent, reward, replay and exploration of conf/ resumes bit for bit, as runs compose it."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from torchvision.models import get_model
 from hydra_plugins.impasto.building import build_call
 from hydra_plugins.impasto.checks import check
 from hydra_plugins.impasto.composing import choices
+from lightning_modules import UpdateModule
 from lightning_modules.callbacks import Checkpoints
-from painting.errors import UserError
 from tasks.fitting import find_callback, fit
 from tests.conftest import CONF, Compose
 from tests.lightning_modules.test_resume import assert_equal, content
@@ -29,7 +29,8 @@ SMALL = (
     "task=train", "renderer=analytic", "stroke=circle", "trainer=cpu", "logger=none",
     "canvas.size=16", "strokes=5", "bundle=2", "batch_size=4", "replay.episodes=8",
     "agent.updates_per_rollout=3", "agent.warmup_env_steps=3", "agent.tau=0.1",
-    "agent.actor.blocks=[1,1]", "agent.actor.width=4", "trainer.val_check_interval=2",
+    "agent.actor.blocks=[1,1]", "agent.actor.width=4",
+    "agent.critic.blocks=[1,1]", "agent.critic.width=4", "trainer.val_check_interval=2",
     "data.val_limit=4", "~callbacks.progress", "~callbacks.pictures",
     "schedule@agent.actor_scheduler=cosine", "agent.actor_scheduler.T_max=6",
 )  # fmt: skip
@@ -59,18 +60,22 @@ def product() -> list[Case]:
     return [case for case in itertools.starmap(Case, every) if not case.refused]
 
 
-def pairs(cases: list[Case]) -> list[Case]:
-    """As few as show every choice of every group with every agent that it goes with."""
-    missing = {(case.agent, group, getattr(case, group)) for case in cases for group in GROUPS[1:]}
+def cover(cases: list[Case], shown: Callable[[Case], set[object]]) -> list[Case]:
+    """As few cases as show everything that any of them shows."""
+    missing = set().union(*map(shown, cases))
     chosen = []
     while missing:
-        best = max(
-            cases,
-            key=lambda case: sum((case.agent, g, getattr(case, g)) in missing for g in GROUPS[1:]),
-        )
-        chosen.append(best)
-        missing -= {(best.agent, group, getattr(best, group)) for group in GROUPS[1:]}
+        chosen.append(max(cases, key=lambda case: len(shown(case) & missing)))
+        missing -= shown(chosen[-1])
     return chosen
+
+
+def each_choice(case: Case) -> set[object]:
+    return set(vars(case).items())
+
+
+def each_with_the_agent(case: Case) -> set[object]:
+    return {(case.agent, group, getattr(case, group)) for group in GROUPS[1:]}
 
 
 @pytest.fixture(scope="module")
@@ -125,9 +130,9 @@ def train(
     cfg.updates, cfg.run.folder = updates, str(folder)
     seed_everything(cfg.seed, verbose=False)
     given = build_call(cfg).keywords
-    agent = given["agent"]
-    agent.update_hooks.append(lambda n, _: setattr(agent, "stop_requested", n == stop))
-    fit(agent, given["trainer"], given["datamodule"], checkpoint)
+    module: UpdateModule = given["agent"] if "agent" in given else given["module"]
+    module.update_hooks.append(lambda n, _: setattr(module, "stop_requested", n == stop))
+    fit(module, given["trainer"], given.get("datamodule"), checkpoint)
     return find_callback(given["trainer"], Checkpoints).last
 
 
@@ -149,6 +154,43 @@ def config_of(case: Case, compose: Compose, cache: Path, *more: str) -> DictConf
     return cfg
 
 
-@pytest.mark.parametrize("case", pairs(product()), ids=str)
-def test_it_resumes(case: Case, compose_config: Compose, cache: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", cover(product(), each_choice), ids=str)
+def test_every_choice(case: Case, compose_config: Compose, cache: Path, tmp_path: Path) -> None:
     assert_resumes(config_of(case, compose_config, cache), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", cover(product(), each_with_the_agent), ids=str)
+def test_every_choice_with_every_agent(
+    case: Case, compose_config: Compose, cache: Path, tmp_path: Path
+) -> None:
+    assert_resumes(config_of(case, compose_config, cache), tmp_path)
+
+
+PLAIN = Case("model_based_ddpg", "l2", "uniform", "none")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ("data.num_workers=2",),
+        ("+agent.start._target_=painting.starts.ContinuedStart", "agent.start={rounds: 2}"),
+    ],
+    ids=["workers", "start"],
+)
+def test_what_is_no_group(
+    more: tuple[str, ...], compose_config: Compose, cache: Path, tmp_path: Path
+) -> None:
+    assert_resumes(config_of(PLAIN, compose_config, cache, *more), tmp_path)
+
+
+def test_a_renderers_pretraining(compose_config: Compose, tmp_path: Path) -> None:
+    cfg = compose_config(
+        "task=pretrain", "renderer.hidden=[8,16]", "renderer.channels=4", "stroke=circle",
+        "canvas.size=16", "batch_size=4", "trainer=cpu", "logger=none", "task.judged_strokes=8",
+        "~callbacks.progress", "~callbacks.pictures", "task.scheduler.milestones=[2,5]",
+    )  # fmt: skip
+    whole = content(train(cfg, tmp_path / "whole", END))
+    stopped = train(cfg, tmp_path / "stopped", END, stop=STOP)
+    assert content(stopped)["impasto"]["update_count"] == STOP
+    assert assert_equal(content(train(cfg, tmp_path / "resumed", END, stopped)), whole) > 20

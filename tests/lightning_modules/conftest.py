@@ -70,6 +70,12 @@ class MemoryData(pl.LightningDataModule):
     def val_dataloader(self) -> Validation:
         return Validation()
 
+    def state_dict(self) -> dict[str, int]:
+        return {"position": self.stream.position}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        self.stream.position = state_dict["position"]
+
 
 def pictures(seed: int, count: int) -> Tensor:
     generator = torch.Generator().manual_seed(10_000 + seed)
