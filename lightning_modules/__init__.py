@@ -6,7 +6,7 @@ from lightning_modules.ddpg import DDPG
 from lightning_modules.model_based_ddpg import ModelBasedDDPG
 from lightning_modules.painting_agent import PaintingAgent
 from lightning_modules.patch_q import PatchQ
-from lightning_modules.ranks import RankStrategy
+from lightning_modules.rank_strategy import RankStrategy
 from lightning_modules.renderer_module import RendererModule
 from lightning_modules.short_horizon import ShortHorizon
 from lightning_modules.td3 import TD3

@@ -155,7 +155,7 @@ class PaintingAgent(UpdateModule, ABC):
         if due <= 0:  # all ranks are still warming up, and nothing else would tell of a stop
             self.agreement.reach({}, self.stop_requested, self.device)
         for _ in range(due):
-            if self.stopping:
+            if self.agreement.stops(self.stop_requested):
                 break
             transition = self.replay.sample(
                 self.batch_size, self.generator, self.device, self.update_count

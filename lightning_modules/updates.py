@@ -18,7 +18,7 @@ from lightning_modules.random_state import (
     seed_random_state,
     set_random_state,
 )
-from lightning_modules.ranks import Agreement, moving_buffers, rank_count, seed_of_rank
+from lightning_modules.ranks import Agreement, moving_buffers, seed_of_rank
 from lightning_modules.settings import Settings, apply_changes, fit_together, settings_of
 from painting.errors import Diverged, UserError
 
@@ -56,11 +56,6 @@ class UpdateModule(pl.LightningModule):
         self.agreement = Agreement()
         self._pairs: list[Pair] = []
         self._settings: list[Settings] = []
-
-    @property
-    def stopping(self) -> bool:
-        """Whether a stop was requested, and all ranks know of it."""
-        return self.stop_requested if rank_count() == 1 else self.agreement.to_stop
 
     @property
     def finished(self) -> bool:
@@ -108,7 +103,7 @@ class UpdateModule(pl.LightningModule):
         Lightning validates before it stops. That would cost a stop its time, and leave a row of
         figures that a run which was not stopped does not have.
         """
-        if self.finished or self.stopping:
+        if self.finished or self.agreement.stops(self.stop_requested):
             if not self.validation_is_due:
                 self.trainer.limit_val_batches = 0
             self.trainer.should_stop = True

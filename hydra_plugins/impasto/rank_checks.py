@@ -111,11 +111,6 @@ def check_ranks(cfg: DictConfig) -> int:
             f"trainer.devices={count} is {nodes * count}",
             "make them equal; trainer.devices is the number on one machine",
         )
-    if select(cfg, "trainer.sync_batchnorm") and cfg.trainer.accelerator == "cpu":
-        raise UserError(
-            "trainer.sync_batchnorm=true works on GPUs alone",
-            "leave it out; what batches were like is averaged over the processes without it",
-        )
     return count
 
 

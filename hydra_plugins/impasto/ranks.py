@@ -27,7 +27,7 @@ from omegaconf import DictConfig
 from painting.errors import Interrupted, UserError
 
 _HOST = "127.0.0.1"
-_STARTED, _LOST = "IMPASTO_RANKS", "lost"  # as lightning_modules/ranks.py knows them
+_STARTED, _LOST = "IMPASTO_RANKS", "lost"  # as lightning_modules/rank_strategy.py knows them
 _THREADS = "OMP_NUM_THREADS"
 _POLL = 0.2
 # Seconds: for a rank to be seen dead after this one has noticed, to leave by itself, to obey.

@@ -189,10 +189,6 @@ def test_nothing_outlives_rank_0(tmp_path: Path) -> None:
         ),
         (("trainer=cpu", "trainer.devices=2"), "trainer.devices=2 with trainer=cpu, "),
         (
-            ("trainer=ddp", "trainer.devices=2", "trainer.sync_batchnorm=true"),
-            "trainer.sync_batchnorm=true works on GPUs alone — ",
-        ),
-        (
             ("trainer=ddp", "trainer.devices=2", "trainer.accelerator=tpu"),
             "trainer.accelerator=tpu can't be used by trainer=ddp — ",
         ),

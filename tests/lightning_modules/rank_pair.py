@@ -71,15 +71,18 @@ def given_factors(factor: Tensor) -> Iterator[None]:
         wgan_gp.gradient_penalty = drawn
 
 
-def exact_updates(of: slice, seed: int, **trainer: Any) -> dict[str, Any]:
-    """Gradients of the first update, and everything after 20 of them, in float64."""
+def exact_updates(of: slice, seed: int, norm: str, **trainer: Any) -> dict[str, Any]:
+    """Gradients of an early update, and everything after 20 of them, in float64."""
     torch.set_default_dtype(torch.float64)
     try:
         agent = make_agent(
-            seed=seed, updates=UPDATES, actor=partial(Actor, norm="weight", **SMALL),
-            critic=partial(Critic, norm="weight", **SMALL),
+            seed=seed, updates=UPDATES, actor=partial(Actor, norm=norm, **SMALL),
+            critic=partial(Critic, norm=norm, **SMALL),
         ).double()  # fmt: skip
-        make_trainer(Path("."), limit_train_batches=0, **trainer).fit(agent, MemoryData())
+        attached = make_trainer(Path("."), limit_train_batches=0, **trainer)
+        attached.fit(agent, MemoryData())
+        if trainer.get("sync_batchnorm"):
+            attached.strategy._layer_sync.apply(agent)  # which the end of fitting has undone
         agent.train()
         gradients: dict[str, Tensor] = {}
         for update in range(UPDATES):
@@ -162,7 +165,9 @@ def main(results: Path, rank: int) -> None:
     of = slice(rank * BATCH, (rank + 1) * BATCH)
     own, cache = results / str(rank), results / "cache"
     # Another seed on each: rank 0's weights become everyone's.
-    left["exact"] = exact_updates(of, seed=rank, **two_ranks())
+    left["weight"] = exact_updates(of, seed=rank, norm="weight", **two_ranks())
+    synced = {"sync_batchnorm": True, **two_ranks()}
+    left["batch"] = exact_updates(of, seed=rank, norm="batch", **synced)
     agent = real_agent()
     note = fit(agent, own / "run", results / "run", digits(cache), **two_ranks())
     left["run"] = described(agent, note)

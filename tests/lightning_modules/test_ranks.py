@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.distributed import TCPStore
 
-from lightning_modules.ranks import STARTED_BY_US, average, largest, rank_count
+from lightning_modules.rank_strategy import STARTED_BY_US
+from lightning_modules.ranks import average, largest, rank_count
 from tests.conftest import ROOT, environment
 from tests.lightning_modules.conftest import BATCH, make_trainer
 from tests.lightning_modules.rank_pair import (
@@ -70,15 +71,17 @@ def assert_same(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
 # ---- two ranks of B are one of 2 B
 
 
+@pytest.mark.parametrize("norm", ["weight", "batch"])
 def test_averaged_gradients_and_20_updates_are_those_of_one_rank(
-    left: list[dict[str, Any]],
+    left: list[dict[str, Any]], norm: str
 ) -> None:
-    alone = exact_updates(slice(None), seed=0)
+    """Batch normalization only where it is synchronized; its running statistics, too."""
+    alone = exact_updates(slice(None), seed=0, norm=norm)
     networks = {name.split(".")[0] for name in alone["gradients"]}
     assert networks == {"actor", "critic", "reward"}
     for rank in range(WORLD):
         for part in ("gradients", "state"):
-            found, expected = left[rank]["exact"][part], alone[part]
+            found, expected = left[rank][norm][part], alone[part]
             assert found.keys() == expected.keys()
             for name, value in expected.items():
                 torch.testing.assert_close(found[name], value, rtol=0, atol=1e-9, msg=name)
