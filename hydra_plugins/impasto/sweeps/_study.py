@@ -78,7 +78,7 @@ def make_pruner(options: Mapping[str, Any]) -> optuna.pruners.BasePruner:
 
 
 def _make(module: Any, key: str, options: Mapping[str, Any]) -> Any:
-    arguments = {name: value for name, value in options.items() if name != "name"}
+    arguments = {key: one for key, one in options.items() if key != "name" and one is not None}
     name = str(options.get("name"))
     kind = getattr(module, name, None)
     if kind is None or name.startswith("_"):
