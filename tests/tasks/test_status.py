@@ -124,7 +124,7 @@ def test_watching_ends_with_the_last_run(
 
     thread = threading.Thread(target=run)
     thread.start()
-    while not read_state(folder).status == "running":
+    while read_state(folder).status != "running":
         time.sleep(0.01)
     threading.Timer(0.5, seen.set).start()
     status(str(tmp_path / "runs"), tmp_path, watch=0.05)

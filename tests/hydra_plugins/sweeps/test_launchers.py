@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +66,8 @@ def started(*arguments: str, cwd: Path, **env: str) -> Iterator[subprocess.Popen
 
 
 def kill_group(process: subprocess.Popen[str]) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait(timeout=60)
 
 
@@ -141,10 +139,8 @@ def test_a_killed_sweep_goes_on_and_runs_nothing_twice_that_was_finished(
 def end_survivor(folder: Path) -> None:
     """Kill a job that is no member of the sweep's process group."""
     pid = json.loads((folder / ".hydra" / "process.json").read_text())["pid"]
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     time.sleep(0.5)
 
 

@@ -125,7 +125,7 @@ def test_names_and_options_of_optuna_are_checked(tmp_path: Path) -> None:
     assert isinstance(make_pruner({"name": "HyperbandPruner", "n_startup_trials": None}),
                       optuna.pruners.HyperbandPruner)  # fmt: skip
     study = open_study(storage_url(tmp_path, None), [], tmp_path)
-    with pytest.raises(UserError, match="choose from .*TPESampler"):
+    with pytest.raises(UserError, match=r"choose from .*TPESampler"):
         next_trials(study, SPACE, 1, 1, {"name": "Guess"}, 0)
 
 
@@ -135,7 +135,7 @@ def test_importance_needs_something_to_go_by(tmp_path: Path) -> None:
     assert importance(study) == {}
     play(tmp_path, 12)
     shares = importance(study)
-    assert list(shares)[0] == "x"
+    assert next(iter(shares)) == "x"
     assert sum(shares.values()) == pytest.approx(1)
 
 
