@@ -86,7 +86,7 @@ def test_one_failing_job_does_not_end_the_others(
     asked = words(fake_tasks, launcher, "task.kind=odd_fails", "updates=1,2,4")
     done = run_cli(*asked, **fake_tasks.env)
     assert done.code == 2, done.err
-    assert statuses(tmp_path / "sweep", 0, 1, 2) == ["failed", "finished", "finished"]
+    assert statuses(tmp_path / "sweep", 0, 1, 2) == ["failed", "finished", "finished"], done.err
     assert "error: 1 of 3 jobs did not finish (0 failed)" in done.err
     assert "Traceback" not in done.err
     assert "the paint is dry" in (tmp_path / "sweep" / "0" / "run.log").read_text()
@@ -215,22 +215,28 @@ def test_a_sweep_on_a_ray_cluster_of_two_nodes(
         cluster.shutdown()
     assert done.code == 2, done.err
     expected = ["failed", "finished", "finished", "finished"]
-    assert statuses(tmp_path / "sweep", 0, 1, 2, 3) == expected
+    assert statuses(tmp_path / "sweep", 0, 1, 2, 3) == expected, done.err
 
 
 FAKE_SLURM = """#!{python}
-# Runs the tasks of a job array one after the other, as sbatch would have queued them.
-import os, re, subprocess, sys
-text = open(sys.argv[-1]).read()
-array = re.search(r"--array=0-(\\d+)", text)
-for task in range(int(array[1]) + 1 if array else 1):
-    env = dict(
-        os.environ, SLURM_JOB_ID=str(100 + task), SLURM_ARRAY_JOB_ID="100", SLURM_PROCID="0",
-        SLURM_ARRAY_TASK_ID=str(task), SLURM_JOB_NODELIST="here", SLURM_NTASKS="1",
-        SLURM_JOB_NUM_NODES="1", SLURM_NODEID="0", SLURM_LOCALID="0",
+# Runs the tasks of a job array, one after the other and without being waited for.
+import os, re, shutil, subprocess, sys
+script = sys.argv[-1]
+if sys.argv[1] != "--run":
+    kept = shutil.copy(script, os.path.dirname(__file__))  # submitit moves it
+    subprocess.Popen(
+        [sys.executable, __file__, "--run", kept], start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )
-    subprocess.run(["bash", sys.argv[-1]], env=env)
-print("Submitted batch job 100")
+    print("Submitted batch job 100")
+    sys.exit()
+array = re.search("array=0-([0-9]+)", open(script).read())
+for task in range(int(array[1]) + 1):
+    more = {"JOB_ID": 100 + task, "ARRAY_JOB_ID": 100, "ARRAY_TASK_ID": task, "PROCID": 0}
+    more |= {"JOB_NODELIST": "here", "NTASKS": 1, "JOB_NUM_NODES": 1, "NODEID": 0, "LOCALID": 0}
+    env = {**os.environ, **{"SLURM_" + key: str(value) for key, value in more.items()}}
+    output = open(os.path.join(os.path.dirname(script), str(task) + ".txt"), "w")
+    subprocess.run(["bash", script], env=env, stdout=output, stderr=output)
 """
 FAKE_SRUN = """#!/bin/bash
 while [[ $1 == -* ]]; do
@@ -241,7 +247,7 @@ exec "$@"
 """
 FAKE_SACCT = """#!/bin/bash
 echo 'JobID|State|NodeList'
-for i in 0 1 2 3; do echo "100_$i|COMPLETED|here"; done
+for i in 0 1 2 3; do echo "100_$i|RUNNING|here"; done
 """
 FAKE_TOOLS = {
     "sbatch": FAKE_SLURM, "srun": FAKE_SRUN, "sacct": FAKE_SACCT, "scancel": "#!/bin/bash\n",
@@ -266,12 +272,12 @@ def test_slurm_as_far_as_it_can_be_pretended(
     )
     done = run_cli(*asked, *slurm, *more, **fake_tasks.env, PATH=path)
     assert done.code == 2, done.err
-    assert statuses(tmp_path / "sweep", 0, 1, 2) == ["failed", "finished", "finished"]
+    assert statuses(tmp_path / "sweep", 0, 1, 2) == ["failed", "finished", "finished"], done.err
     [script] = (tmp_path / "sweep" / ".submitit").rglob("*.sh")
     text = script.read_text()
     wanted = ("partition=gpu", "gpus-per-node=1", "time=1440", "mem=16GB", "cpus-per-task=4")
-    for line in (*wanted, "signal=USR2@120", "array=0-2%3", "mail-type=END", "requeue"):
-        assert f"#SBATCH --{line}" in text or line == "requeue", text
+    for line in (*wanted, "signal=USR2@120", "array=0-2%3", "mail-type=END", "job-name=impasto"):
+        assert f"#SBATCH --{line}" in text, text
 
 
 def test_every_launcher_composes_and_is_the_projects_own_file(compose_config: Compose) -> None:
