@@ -98,7 +98,7 @@ def job(cfg: DictConfig, show_traceback: bool, starter: Starter | None = None) -
 
 
 def _begin_worker(starter: Starter, sweep: Path) -> None:
-    """Be the starter's worker: run where it does, under its name, and be able to start processes."""
+    """Be the starter's worker: in its folder, under its name, able to start processes."""
     if (sweep / STOPPING).exists():
         raise JobFailed(128 + signal.SIGTERM, sweep)
     sys.argv[0] = starter.program

@@ -268,7 +268,7 @@ def test_slurm_as_far_as_it_can_be_pretended(
     path = f"{tools}{os.pathsep}{os.environ['PATH']}"
     more = (
         "hydra.launcher.gpus_per_node=1",
-        "hydra.launcher.additional_parameters={mail-type: END}",
+        "+hydra.launcher.additional_parameters.mail-type=END",
     )
     done = run_cli(*asked, *slurm, *more, **fake_tasks.env, PATH=path)
     assert done.code == 2, done.err
