@@ -273,8 +273,7 @@ def test_slurm_as_far_as_it_can_be_pretended(
     done = run_cli(*asked, *slurm, *more, **fake_tasks.env, PATH=path)
     assert done.code == 2, done.err
     assert statuses(tmp_path / "sweep", 0, 1, 2) == ["failed", "finished", "finished"], done.err
-    [script] = (tmp_path / "sweep" / ".submitit").rglob("*.sh")
-    text = script.read_text()
+    text = (tmp_path / "sweep" / ".submitit" / "100" / "100_submission.sh").read_text()
     wanted = ("partition=gpu", "gpus-per-node=1", "time=1440", "mem=16GB", "cpus-per-task=4")
     for line in (*wanted, "signal=USR2@120", "array=0-2%3", "mail-type=END", "job-name=impasto"):
         assert f"#SBATCH --{line}" in text, text
