@@ -100,6 +100,8 @@ def run_main(
 
 
 FAKE_TASK = """
+import os
+import signal
 import time
 import zipfile
 
@@ -147,6 +149,32 @@ def wait(folder, updates, checkpoint):
     time.sleep(120)
 
 
+def odd_waits(folder, updates, checkpoint):
+    with (folder / "began.txt").open("a") as file:
+        print(os.getpid(), file=file)
+    if updates % 2 and not (folder.parent / "go").exists():
+        wait(folder, updates, checkpoint)
+    return {"updates": updates}
+
+
+def odd_dies_once(folder, updates, checkpoint):
+    if updates % 2 and not (folder / "died").exists():
+        (folder / "died").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"updates": updates}
+
+
+def odd_dies(folder, updates, checkpoint):
+    (folder / "died").unlink(missing_ok=True)
+    return odd_dies_once(folder, updates, checkpoint)
+
+
+def score(folder, updates, checkpoint):
+    if updates == 13:
+        fail(folder, updates, checkpoint)
+    return {"val_l2": float((updates - 7) ** 2), "l2": 1.0 / updates, "updates": updates}
+
+
 def odd_fails(folder, updates, checkpoint):
     if updates % 2:
         fail(folder, updates, checkpoint)
@@ -159,6 +187,7 @@ updates: 10
 batch_size: 4
 strokes: 7
 kind: succeed
+reads_only: false
 call:
   _target_: fake_task.${task.kind}
   folder: ${run.folder}

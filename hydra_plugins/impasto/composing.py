@@ -138,7 +138,8 @@ def _named(conf: Path, group: str) -> str:
 def _nearest(key: str, conf: Path, overrides: Sequence[str]) -> str:
     """The key of the composed config, or the group, that resembles a wrong one most."""
     known_groups = groups(conf)
-    chosen = [line for line in overrides if line.partition("=")[0] in known_groups]
+    sought = (*known_groups, "hydra.searchpath")  # without which a group may lack its choice
+    chosen = [line for line in overrides if line.partition("=")[0] in sought]
     sound = [line for line in chosen if "{" not in line]  # a choice, not values in its place
     with initialize_config_dir(str(conf), version_base="1.3"):
         cfg = compose(CONFIG_NAME, overrides=sound, return_hydra_config=key.startswith("hydra"))

@@ -36,11 +36,13 @@ class Starter:
         program: What was started: run.py or the installed command.
         host: The machine.
         pid: The process.
+        folder: Where it runs: what relative paths start from.
     """
 
     program: str = field(default_factory=lambda: sys.argv[0])
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
+    folder: str = field(default_factory=os.getcwd)
 
     @property
     def is_here(self) -> bool:
@@ -100,10 +102,11 @@ def job(cfg: DictConfig, show_traceback: bool, starter: Starter | None = None) -
 
 
 def _begin_worker(starter: Starter, sweep: Path) -> None:
-    """Be the starter's worker: say its name, and start processes in a way that works here."""
+    """Be the starter's worker: in its folder, under its name, able to start processes."""
     if (sweep / STOPPING).exists():
         raise JobFailed(128 + signal.SIGTERM, sweep)
     sys.argv[0] = starter.program
+    os.chdir(starter.folder)
     if multiprocessing.get_start_method(allow_none=True) == "loky":  # knows no data workers
         multiprocessing.set_start_method("spawn", force=True)
 

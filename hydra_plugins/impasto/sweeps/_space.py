@@ -25,17 +25,17 @@ def split(overrides: Sequence[Override]) -> tuple[list[str], dict[str, BaseDistr
     Raises:
         UserError: Nothing is searched, or an interval is none.
     """
-    fixed: list[str] = []
+    fixed: dict[str, str] = {}
     space: dict[str, BaseDistribution] = {}
     for override in overrides:
         if override.is_sweep_override():
             space[override.get_key_element()] = _distribution(override)
         else:
-            fixed.append(override.input_line or "")
+            fixed[override.get_key_element()] = override.input_line or ""
     if not space:
         todo = "give a key several values, such as agent.tau=interval(0.001,0.1) or bundle=1,5,10"
         raise UserError("hydra/sweeper=optuna has nothing to search", todo)
-    return fixed, space
+    return [line for key, line in fixed.items() if key not in space], space
 
 
 def _distribution(override: Override) -> BaseDistribution:

@@ -30,6 +30,9 @@ def open_study(url: str, fixed: Sequence[str], folder: Path) -> optuna.Study:
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(storage=url, study_name=STUDY, load_if_exists=True)
+    # A sampler that knows all values would stop what it takes for a loop of Optuna's own; here the
+    # number of trials says when a search ends.
+    vars(study)["stop"] = lambda: None
     asked = sorted(word for word in fixed if not word.startswith("resume="))
     before = study.user_attrs.get(_ASKED)
     if before not in (None, asked):
@@ -78,7 +81,7 @@ def make_pruner(options: Mapping[str, Any]) -> optuna.pruners.BasePruner:
 
 
 def _make(module: Any, key: str, options: Mapping[str, Any]) -> Any:
-    arguments = {name: value for name, value in options.items() if name != "name"}
+    arguments = {key: one for key, one in options.items() if key != "name" and one is not None}
     name = str(options.get("name"))
     kind = getattr(module, name, None)
     if kind is None or name.startswith("_"):

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.impasto.arguments import quote
 from hydra_plugins.impasto.resuming import locked
 from painting.errors import UserError
 from tasks.run_folder import CONFIG, JOBS, WHEREABOUTS, identity, read_summary
@@ -59,8 +60,10 @@ class Job:
         return self.ended and self.status != "diverged"
 
     def to_launch(self) -> list[str]:
-        """The overrides with the one that says the folder."""
-        return [*self.overrides, f"hydra.sweep.subdir='{self.name}'"]
+        """The overrides with those that say the folder, wherever the job's process runs."""
+        sweep = str(self.folder.absolute()).removesuffix(self.name).rstrip("/")
+        where = (f"hydra.sweep.dir={quote(sweep)}", f"hydra.sweep.subdir={quote(self.name)}")
+        return [*self.overrides, *where]
 
 
 def find_sweep(parent: Path, overrides: Sequence[str]) -> Path | None:

@@ -45,8 +45,8 @@ class OptunaSweeper(Sweeper):
         params: Mapping[str, str] | None, storage: str | None, sampler: Mapping[str, Any],
         pruner: Mapping[str, Any] | None,
     ) -> None:  # fmt: skip
-        self.n_trials = _whole("n_trials", n_trials)
-        self.n_jobs = _whole("n_jobs", n_jobs)
+        self.n_trials = n_trials
+        self.n_jobs = n_jobs
         self.objective = objective
         self.monitor = monitor
         self.params = dict(params or {})
@@ -63,8 +63,10 @@ class OptunaSweeper(Sweeper):
         """Be given by Hydra what a sweep is made of.
 
         Raises:
-            UserError: Optuna or the launcher is not installed.
+            UserError: Optuna or the launcher is not installed; a number of trials is none.
         """
+        _check_count("n_trials", self.n_trials)
+        _check_count("n_jobs", self.n_jobs)
         try:
             import optuna  # noqa: F401
         except ModuleNotFoundError as error:
@@ -175,8 +177,7 @@ def _failed() -> Any:
     return TrialState.FAIL
 
 
-def _whole(name: str, value: object) -> int:
+def _check_count(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         todo = f"give a whole number of at least 1, such as hydra.sweeper.{name}=4"
         raise UserError(f"hydra.sweeper.{name} is {value}", todo)
-    return value

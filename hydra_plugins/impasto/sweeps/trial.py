@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hydra.conf import HydraConf
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 
 
 def add_pruning(cfg: DictConfig, hydra_cfg: HydraConf) -> None:
@@ -26,5 +26,5 @@ def add_pruning(cfg: DictConfig, hydra_cfg: HydraConf) -> None:
             "storage": storage,
             "trial": cfg.run.trial,
             "monitor": hydra_cfg.sweeper.monitor,
-            "pruner": OmegaConf.to_container(pruner, resolve=True),
+            "pruner": {key: one for key, one in pruner.items() if one is not None},
         }
