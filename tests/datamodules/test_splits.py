@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from datamodules.splits import TEST, TRAIN, VAL, assign_splits
+from datamodules.splits import TEST, TRAIN, VAL, assign_splits, limit_rows, split_rows
 from painting.errors import UserError
 
 
@@ -32,3 +32,35 @@ def test_too_few_images_for_three_splits_is_an_error() -> None:
     assert sorted(assign_splits(3, None, 0, 0.1)) == [TRAIN, VAL, TEST]
     with pytest.raises(UserError, match="2 images are too few"):
         assign_splits(2, None, 0, 0.1)
+
+
+def test_single_rows_are_drawn_as_they_always_were() -> None:
+    """Published figures are of these very splits."""
+    generator = np.random.default_rng([3, 500])
+    test = generator.permutation(500)[:50]
+    rest = np.setdiff1d(np.arange(500), test)
+    val = generator.permutation(rest)[:45]
+    parts = assign_splits(500, None, seed=3, test_fraction=0.1)
+    assert np.flatnonzero(parts == TEST).tolist() == sorted(test)
+    assert np.flatnonzero(parts == VAL).tolist() == sorted(val)
+    limited = np.sort(np.random.default_rng([3, 50]).permutation(np.sort(test))[:7])
+    assert limit_rows(np.sort(test), 7, 3).tolist() == limited.tolist()
+
+
+def test_runs_of_neighbours_are_a_twentieth_each() -> None:
+    official = np.repeat(np.array([TRAIN, TEST], np.int8), [50_000, 10_000])
+    rows = split_rows(60_000, official, 0, 0.1, {"train": None, "val": None, "test": 1_000}, 100)
+    assert {split: len(found) for split, found in rows.items()} == {
+        "train": 48_000, "val": 2_000, "test": 1_000,
+    }  # fmt: skip
+    assert len(np.flatnonzero(np.diff(rows["val"]) > 1)) + 1 <= 20
+    assert len(np.flatnonzero(np.diff(rows["test"]) > 1)) + 1 <= 20
+    assert rows["val"][-1] - rows["val"][0] > 20_000
+    other = split_rows(60_000, official, 1, 0.1, {"train": None, "val": None, "test": None}, 100)
+    assert rows["val"].tolist() != other["val"].tolist()
+
+
+def test_the_last_run_may_be_short() -> None:
+    for seed in range(20):
+        rows = limit_rows(np.arange(1_005), 400, seed, 100)  # runs of 20, the last one of 5
+        assert len(rows) == len(set(rows.tolist())) == 400
