@@ -17,7 +17,6 @@ import pickle
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from painting.environment import PaintingEnvironment
