@@ -52,15 +52,15 @@ class Row:
         return re.fullmatch(".*".join(parts), line) is not None
 
 
-def rows() -> list[Row]:
+def rows(part: str) -> list[Row]:
     def row(entry: dict[str, Any]) -> Row:
         env = entry.pop("env", {})
         return Row(**entry, env=tuple(env.items()))
 
-    return [row(dict(entry)) for entries in TABLE["rows"].values() for entry in entries]
+    return [row(dict(entry)) for entries in TABLE[part].values() for entry in entries]
 
 
-ROWS = rows()
+ROWS, MORE = rows("rows"), rows("more")
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +109,13 @@ def _is_installed(module: str) -> bool:
     return bool(module) and importlib.util.find_spec(module) is not None
 
 
-@pytest.mark.parametrize("row", ROWS, ids=[row.run or "nothing" for row in ROWS])
+@pytest.mark.parametrize(
+    "row",
+    [
+        *[pytest.param(row, id=row.run or "nothing") for row in ROWS],
+        *[pytest.param(row, id=row.run, marks=pytest.mark.slow) for row in MORE],
+    ],
+)
 def test_bad_input_is_one_line_and_exit_2(
     row: Row, unchanged: Path, run_main: RunMain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,7 +147,9 @@ def test_bad_input_as_a_program(row: Row, unchanged: Path) -> None:
 
 
 def test_the_table_is_as_large_as_it_should_be() -> None:
-    assert len({row.run for row in ROWS}) == len(ROWS) >= 120
+    every = [*ROWS, *MORE]
+    assert len({row.run for row in every}) == len(every) >= 300
+    assert len(ROWS) >= 120
     assert sum(row.process for row in ROWS) == 5
 
 

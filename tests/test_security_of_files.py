@@ -1,4 +1,4 @@
-"""What docs/security.md claims of pictures, strokes and data: no bombs, no ways out, no programs."""
+"""What docs/security.md claims of pictures, strokes and data: no bombs, no ways out."""
 
 import gzip
 import json

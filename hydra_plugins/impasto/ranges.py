@@ -163,7 +163,7 @@ def _files(cfg: DictConfig, runtime: Any) -> Iterator[tuple[str, Path]]:
     made = {key: str(name) for key, name in runtime.choices.items() if name is not None}
     for several in map(str, cfg):  # groups such as export, of which any number is chosen
         if several not in made and isinstance(section := cfg._get_node(several), DictConfig):
-            made |= {f"{several}@{several}.{name}": str(name) for name in section}
+            made |= {f"{several}@{several}.{name}": name for name in map(str, section)}
     for key, name in made.items():
         group, _, place = key.partition("@")
         if group == "experiment" or group.startswith("hydra/"):

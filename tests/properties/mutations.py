@@ -80,8 +80,8 @@ _MUTATIONS: tuple[Callable[[random.Random, bytearray, bytes], None], ...] = (
 
 _VALUES: tuple[Any, ...] = (
     None, True, "", "x", -1, 0, 0.5, 1e308, -1e308, 10**30, 2**63, float("nan"), float("inf"),
-    [], {}, [[]], [0, 0, 0], [0.5] * 3, [2, 0, 0], {"x": 0.5}, "bezier", "line", "brush", "pixel", 1, 2, 99,
-    100_000, 100_001, [None], "é\ud800", "data:image/png;base64,", "a" * 1000,
+    [], {}, [[]], [0, 0, 0], [0.5] * 3, [2, 0, 0], {"x": 0.5}, "bezier", "line", "brush", "pixel",
+    1, 2, 99, 100_000, 100_001, [None], "é\ud800", "data:image/png;base64,", "a" * 1000,
 )  # fmt: skip
 _NAMES = ("x", "y", "radius", "opacity", "shape", "color", "strokes", "options", "grid", "image")
 
