@@ -45,7 +45,8 @@ class Row:
     @property
     def argv(self) -> list[str]:
         words = shlex.split(self.run)
-        return [one for word in words for one in TABLE["short"].get(word, word).split()]
+        short = {word: text.split() for word, text in TABLE["short"].items()}
+        return [one for word in words for one in short.get(word, [word])]
 
     def fits(self, line: str) -> bool:
         parts = map(re.escape, f"error: {self.says}".split("…"))
