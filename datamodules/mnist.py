@@ -21,6 +21,7 @@ _FILES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
+_MOST_BYTES = 1 << 28  # five times MNIST's; a packed file can hold a thousand times its own size
 # The third byte of an idx file is its data type, 8 for uint8; the fourth its number of dimensions.
 _UINT8 = 8
 
@@ -108,9 +109,12 @@ def _read_idx(path: Path) -> NDArray[np.uint8]:
         UserError: The file is damaged.
     """
     try:
-        data = path.read_bytes()
+        data = b"" if path.suffix == ".gz" else path.read_bytes()
         if path.suffix == ".gz":
-            data = gzip.decompress(data)
+            with gzip.open(path) as file:
+                data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise ValueError(f"more than {_MOST_BYTES} bytes")
         if len(data) < 4 or data[2] != _UINT8:
             raise ValueError("no idx header")
         shape = np.frombuffer(data, ">i4", count=data[3], offset=4)

@@ -4,6 +4,7 @@ A picture in memory is a ``(H, W, 3)`` uint8 array, RGB, or ``(H, W, 4)`` with a
 """
 
 import contextlib
+import functools
 import math
 import struct
 import warnings
@@ -18,6 +19,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from painting.errors import UserError
 from painting.memory import check_reading
 
+# What Pillow may take a file for: pictures of pixels. Left to itself it also starts Ghostscript for
+# what looks like PostScript, and parses formats that nobody has tried to break for years.
+FORMATS = (
+    "AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI", "SGI",
+    "TGA", "TIFF", "WEBP",
+)  # fmt: skip
 OPAQUE = 128  # alpha of 255, from which a pixel counts as painted
 _HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")  # brands of the container
 # What Pillow's decoders raise on damaged files; it has no common base class for them.
@@ -27,7 +34,13 @@ _BROKEN = (
     ValueError,
     TypeError,
     EOFError,
-    IndexError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    NotImplementedError,
+    RuntimeError,
+    AssertionError,
+    MemoryError,
     struct.error,
     zlib.error,
 )
@@ -77,17 +90,44 @@ def decode_picture(data: bytes, name: str) -> NDArray[np.uint8]:
         return np.array(_to_rgb(upright, (0, 0, 0)), dtype=np.uint8)
 
 
+def picture_size(data: bytes) -> tuple[int, int]:
+    """Width and height that the bytes of a picture file say it has, before it is decoded.
+
+    Returns:
+        Pixels; 0 and 0 of what is no picture, which decoding it says.
+
+    Raises:
+        PIL.Image.DecompressionBombError: They are more than Pillow takes for a picture.
+    """
+    try:
+        with _open(data) as picture:
+            return picture.size
+    except _BROKEN:
+        return 0, 0
+
+
+def _open(data: bytes) -> Image.Image:
+    with warnings.catch_warnings():
+        # Pillow's on pictures that are large or odd: whether there is memory is looked at here.
+        warnings.simplefilter("ignore")
+        return Image.open(BytesIO(data), formats=_present_formats())
+
+
+@functools.cache
+def _present_formats() -> tuple[str, ...]:
+    """The formats that this installation of Pillow knows."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
 @contextlib.contextmanager
 def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
     """A loaded picture; what goes wrong with it in the block is the file's fault too."""
     if not data:
         raise UserError(f"{name}: the file is empty (0 bytes)", "replace or remove it")
     try:
-        with warnings.catch_warnings():
-            # Whether there is memory for it is looked at here.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(BytesIO(data))
-        with picture:
+        with warnings.catch_warnings(), _open(data) as picture:
+            warnings.simplefilter("ignore")
             check_reading(name, picture.height, picture.width)
             picture.load()
             yield picture

@@ -28,6 +28,11 @@ _INDEX = "weights.safetensors.index.json"
 _SHARD_BYTES = 14_000_000  # leaves room for headers under 15 MB
 _PIECE = "#"  # a tensor that is larger than a shard is cut into rows: name#0, name#1, …
 _PACKAGE = "painting."
+# What the readers of YAML, JSON and safetensors raise on what is damaged, or shaped otherwise.
+_UNREADABLE = (
+    OSError, SafetensorError, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError,
+    RecursionError,
+)  # fmt: skip
 
 
 class Describable(Protocol):
@@ -69,7 +74,7 @@ def build(node: Mapping[str, Any]) -> Any:
         kind = getattr(importlib.import_module(module), name)
         if not isinstance(kind, type) or not kind.__module__.startswith(_PACKAGE):
             raise TypeError(f"{target} is not a class of {_PACKAGE[:-1]}")
-        return kind(**arguments)
+        return getattr(kind, "from_options", kind)(**arguments)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise UserError(
             f"the exported config can't be built ({error})", "export it again with this version"
@@ -139,6 +144,8 @@ def read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         index = folder / _INDEX
         if index.exists():
             names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+            if any(name != Path(name).name or name == ".." for name in names):
+                raise ValueError(f"{_INDEX} names files elsewhere")
         else:
             names = [_WEIGHTS]
         pieces: dict[str, Tensor] = {}
@@ -151,7 +158,7 @@ def read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise UserError(
             f"{error.filename or folder} does not exist", "give a folder that a run exported"
         ) from error
-    except (OSError, SafetensorError, yaml.YAMLError, ValueError, KeyError, TypeError) as error:
+    except _UNREADABLE as error:
         raise UserError(
             f"{folder} can't be read as exported weights ({error})", "export it again"
         ) from error

@@ -56,6 +56,8 @@ def read_picture(path: str | Path) -> NDArray[np.uint8]:
 
 
 def _bytes(path: Path) -> bytes:
+    if path.exists() and not path.is_file():  # a folder; or a pipe, at which one would wait
+        raise UserError(f"{path}: not a file", "give a picture's file")
     try:
         return path.read_bytes()
     except OSError as error:

@@ -18,6 +18,7 @@ VERSION = 1
 
 _FIELDS = ("stroke", "width", "height", "background", "strokes")
 LARGEST = 100_000  # pixels on a side
+_MOST_BYTES = 2**28  # a million strokes
 _ANY = 1e9  # of a parameter of which no more is known
 _SHOWN = 40  # letters of a wrong value
 # By how a parameter's name starts, what it may be: coordinates as far as two sides outside of the
@@ -106,7 +107,12 @@ def read_record(path: str | Path) -> StrokeRecord:
     """
     path = Path(path)
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            todo = f"give one of at most {_MOST_BYTES // 2**20} MB"
+            raise UserError(f"{path}: far too large for a stroke record", todo)
         record = json.loads(path.read_text(encoding="utf-8"))
+    except UserError:  # which is a ValueError, too
+        raise
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file", "give a strokes.json") from error
     except OSError as error:
@@ -143,7 +149,9 @@ def _kind(name: object, options: object, path: Path) -> Stroke:
     if not isinstance(options, dict):
         raise UserError(f"{path}: the options are {_shown(options)}", "mend or remove them")
     try:
-        return known[name](**options)
+        kind = known[name]
+        made: Stroke = getattr(kind, "from_options", kind)(**options)
+        return made
     except UserError as error:
         raise UserError(f"{path}: {error.what}", error.todo) from error
     except TypeError as error:  # an option that the kind does not know, or of the wrong type

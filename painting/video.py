@@ -125,7 +125,7 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], fps: float) -> 
         fps: Frames a second.
 
     Raises:
-        UserError: The folder cannot be written, or there are no frames.
+        UserError: The folder cannot be written, there are no frames, or ffmpeg gave up.
     """
     import imageio_ffmpeg
 
@@ -142,13 +142,28 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], fps: float) -> 
                         quality=None, ffmpeg_log_level="error",
                         output_params=["-crf", "18", "-movflags", "+faststart"],
                     )  # fmt: skip
-                    film.send(None)
-                film.send(padded)
+                    _send(film, None, path)
+                _send(film, padded, path)
         finally:
             if film is not None:
                 film.close()
         if film is None:
             raise UserError(f"{path}: no frames to write", "give a video that has some")
+        if not temporary.stat().st_size:
+            raise _gave_up(path, "it wrote nothing")
+
+
+def _send(film: Any, frame: NDArray[np.uint8] | None, path: Path) -> None:
+    """Hand a frame to ffmpeg; None starts it."""
+    try:
+        film.send(frame)
+    except (OSError, StopIteration) as error:  # it ended: imageio hands on what it said last
+        said = [line for line in str(error).splitlines() if line.strip()]
+        raise _gave_up(path, said[-1].strip() if said else "it ended") from error
+
+
+def _gave_up(path: Path, why: str) -> UserError:
+    return UserError(f"{path}: ffmpeg gave up ({why})", "make room there, or leave the film out")
 
 
 def _reader(path: Path, parameters: list[str]) -> Any:

@@ -13,6 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 import run
+from hydra_plugins.impasto.trust import TRUST
 from tests.browser import browser
 
 __all__ = ["browser"]  # a fixture
@@ -128,6 +129,11 @@ def fail(folder, updates, checkpoint):
     raise UserError("the paint is dry", "add water")
 
 
+def fail_late(folder, updates, checkpoint):
+    (folder / "half.txt").touch()
+    fail(folder, updates, checkpoint)
+
+
 def diverge(folder, updates, checkpoint):
     raise Diverged("a loss is nan", "lower the rates")
 
@@ -214,5 +220,6 @@ def fake_tasks(
     (folder / "conf" / "task" / "fake.yaml").write_text(FAKE_YAML)
     (folder / "fake_task.py").write_text(FAKE_TASK)
     monkeypatch.syspath_prepend(folder)
+    monkeypatch.setenv(TRUST, "fake_task")
     search = f"hydra.searchpath=[file://{folder / 'conf'}]"
-    return FakeTasks(("task=fake", search, "trainer=cpu"), {"PYTHONPATH": str(folder)})
+    return FakeTasks(("task=fake", search, "trainer=cpu"), {"PYTHONPATH": str(folder), TRUST: "fake_task"})

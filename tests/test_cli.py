@@ -1,4 +1,7 @@
-"""The program run.py: what it says, leaves and exits with, however a run goes."""
+"""The program run.py: what it says, leaves and exits with, however a run goes.
+
+Wrong uses are in tests/bad_input.yaml.
+"""
 
 import json
 import signal
@@ -10,71 +13,6 @@ import pytest
 
 import run
 from tests.conftest import Compose, FakeTasks, RunCli, RunMain, command_line, environment
-
-# Overrides, and what the one line must contain.
-BAD_INPUT = {
-    "no task": ([], ["no task", "task=train", "task=pretrain", "task=evaluate", "task=paint"]),
-    "unknown task": (["task=drain"], ["task has no choice 'drain'", "task=train"]),
-    "unknown choice": (
-        ["task=train", "stroke=spline"],
-        ["'spline'", "stroke=bezier", "stroke=line", "stroke=circle", "stroke=triangle"],
-    ),
-    "unknown experiment": (["task=train", "experiment=nope"], ["'nope'", "experiment=quickstart"]),
-    "unknown key": (["task=train", "strkes=5"], ["'strkes'", "did you mean 'strokes'"]),
-    "unknown nested key": (["task=train", "canvas.sise=64"], ["did you mean 'canvas.size'"]),
-    "unknown key, leaf known": (
-        ["task=train", "data=mnist", "root=x"],
-        ["'root'", "did you mean 'data.root'"],
-    ),
-    "experiment of another task": (
-        ["task=train", "experiment=renderer_cpu"],
-        ["'renderer_cpu'", "task that it is for"],
-    ),
-    "unknown group": (["task=train", "strok=line"], ["'strok'", "did you mean 'stroke'"]),
-    "unknown deletion": (["task=train", "~strkes"], ["'strkes'", "did you mean 'strokes'"]),
-    "unknown flag": (["task=train", "--flag"], ["--flag", "--hydra-help"]),
-    "no equals sign": (["task=train", "strokes"], ["'strokes'", "key=value"]),
-    "two equals signs": (["task=train", "strokes==5"], ["'strokes==5'", "key=value"]),
-    "several values": (["task=train", "strokes=5,10"], ["strokes=5,10", "-m"]),
-    "dangling interpolation": (["task=train", "strokes=${nope}"], ["strokes", "'nope'"]),
-    "size no multiple": (
-        ["task=train", "canvas.size=100"],
-        ["canvas.size is 100", "multiple of 16"],
-    ),
-    "size below": (["task=train", "canvas.size=8"], ["canvas.size is 8", "canvas.size=16"]),
-    "canvas no section": (["task=train", "canvas=64"], ["canvas.size"]),
-    "background": (["task=train", "canvas.background=[0,0,255]"], ["canvas.background", "0 to 1"]),
-    "seed": (["task=train", "seed=-1"], ["seed is -1"]),
-    "seed too large": (["task=train", f"seed={2**32}"], [f"seed is {2**32}"]),
-    "checkpoint missing": (["task=train", "resume=no.ckpt"], ["no.ckpt does not exist"]),
-    "run folder without one": (["task=train", "resume=."], ["checkpoints/last.ckpt"]),
-    "no image": (["task=paint"], ["image is not given", "image="]),
-    "empty image": (["task=paint", "image="], ["image is not given", "image="]),
-    "no record": (["task=render"], ["record is not given", "record="]),
-    "no agent": (["task=evaluate"], ["agent.weights is not given", "agent.weights="]),
-    "sweep": (["-m", "task=train", "strokes=5,0"], ["strokes is 0"]),
-}
-ALL_WRONG = ("0", "-16", "abc", "nan", "1.5", "true", "null", "[1]", "inf", "")
-for key in ("strokes", "bundle", "canvas.size", "updates", "batch_size"):
-    for value in ALL_WRONG if key == "strokes" else ALL_WRONG[:3]:
-        BAD_INPUT[f"{key}={value}"] = (["task=train", f"{key}={value}"], [f"{key} is"])
-BAD_INPUT["size=0"] = (["task=paint", "image=a.png", "size=0"], ["size is 0"])
-
-
-@pytest.mark.parametrize(("arguments", "expected"), BAD_INPUT.values(), ids=BAD_INPUT)
-def test_bad_input_is_one_line_and_exit_2(
-    arguments: list[str], expected: list[str], run_main: RunMain, tmp_path: Path
-) -> None:
-    done = run_main(*arguments)
-    assert done.code == 2
-    assert done.out == ""
-    assert done.err.count("\n") == 1
-    assert done.err.startswith("error: ")
-    assert " — " in done.err
-    for part in expected:
-        assert part in done.err
-    assert list(tmp_path.iterdir()) == []
-
 
 def test_whole_floats_are_numbers(compose_config: Compose) -> None:
     cfg = compose_config("task=train", "updates=1e4")
@@ -139,7 +77,7 @@ def test_finished_run_leaves_config_log_and_summary(
 
 ENDINGS = {
     "untrained": ("untrained", 0, ""),
-    "fail": ("failed", 2, "error: the paint is dry — add water\n"),
+    "fail_late": ("failed", 2, "error: the paint is dry — add water\n"),
     "diverge": ("diverged", 2, "error: a loss is nan — lower the rates\n"),
     "fill_disk": ("failed", 2, None),
     "crash": ("failed", 1, None),
@@ -170,6 +108,14 @@ def test_every_ending_has_its_status_code_and_line(
     assert summary["status"] == status
     if code == 2:
         assert "Traceback" in (tmp_path / "out" / "run.log").read_text()
+
+
+def test_a_mistake_found_before_anything_is_written_leaves_nothing(
+    run_main: RunMain, tmp_path: Path, fake_tasks: FakeTasks
+) -> None:
+    done = run_main(*fake_tasks.arguments, "task.kind=fail", "hydra.run.dir=out/here")
+    assert (done.code, done.err) == (2, "error: the paint is dry — add water\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])

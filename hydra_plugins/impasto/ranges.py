@@ -8,7 +8,8 @@ the end of the key's comment narrows that::
     theta: null # how fast noise is forgotten [above 0, or null]
 
 Parts of it, separated by commas: `A to B`, `at least A`, `above A`, `at most B`, `below B`,
-`whole`, `or null`, and `N of them` for a list. Values of other libraries' objects are left to them, unless they have brackets.
+`whole`, `or null`, and `N of them` for a list. Values of other libraries' objects are left to them,
+unless they have brackets.
 """
 
 import math
@@ -60,7 +61,7 @@ class Range:
     most: float = math.inf
     below: float = math.inf
     count: int = 0
-    said: str = ""
+    said: tuple[str, ...] = ()
 
     def holds(self, value: object) -> bool:
         """Whether a single value is one that it may be."""
@@ -74,12 +75,11 @@ class Range:
 
     def todo(self) -> str:
         """What to give, in the imperative."""
-        what = {bool: "true or false", int: "whole number", float: "number"}[self.kind]
-        if self.several:
-            what = f"list of {what}s"
-        article = "" if self.kind is bool and not self.several else "a "
-        bounds = f" {self.said}" if self.said else ""
-        return f"give {article}{what}{bounds}{', or null' if self.null else ''}"
+        if self.kind is bool:
+            return "give true or false"
+        what = "whole number" if self.kind is int else "number"
+        what = f"a list of {what}s" if self.several else f"a {what}"
+        return ", ".join(["give " + what, *self.said, *(["or null"] if self.null else [])])
 
 
 def check_ranges(cfg: DictConfig) -> None:
@@ -142,7 +142,7 @@ def _range(default: object, words: str) -> Range | None:
         return None
     kind: type = int if whole else type(first) if isinstance(first, bool | int) else float
     null = null or kind is bool
-    return Range(kind, isinstance(default, list), null, **options, said=", ".join(said))
+    return Range(kind, isinstance(default, list), null, **options, said=tuple(said))
 
 
 def _leaves(node: Mapping[Any, Any], prefix: str, ours: bool) -> Iterator[tuple[str, Any, bool]]:
@@ -161,9 +161,9 @@ def _files(cfg: DictConfig, runtime: Any) -> Iterator[tuple[str, Path]]:
     """Every file of the choices that were made, and where its content stands."""
     folders = [Path(one.path) for one in runtime.config_sources if one.schema == "file"]
     made = {key: str(name) for key, name in runtime.choices.items() if name is not None}
-    for several in cfg:  # groups such as export, of which any number is chosen
+    for several in map(str, cfg):  # groups such as export, of which any number is chosen
         if several not in made and isinstance(section := cfg._get_node(several), DictConfig):
-            made |= {f"{several}@{several}.{name}": str(name) for name in section}
+            made |= {f"{several}@{several}.{name}": name for name in map(str, section)}
     for key, name in made.items():
         group, _, place = key.partition("@")
         if group == "experiment" or group.startswith("hydra/"):

@@ -146,6 +146,7 @@ def _outline(mark: marks.Mark) -> BaseGeometry:
         return Point(mark.center).buffer(mark.radius)
     if isinstance(mark, marks.Area):
         return Polygon(mark.corners).buffer(0)
+    assert isinstance(mark, marks.Path)
     discs = [Point(p).buffer(r) for p, r in zip(mark.points, mark.radii, strict=True)]
     return unary_union([unary_union(pair).convex_hull for pair in pairwise(discs)])
 

@@ -40,9 +40,9 @@ def _check_device(device: str) -> None:
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # no such device, or none on this machine
-        reason = str(error).splitlines()[0].partition(". ")[0]
         todo = "leave it out, for the agent's own device, or give replay.device=cpu"
-        raise UserError(f"replay.device is {device!r}: {reason}", todo) from error
+        what = f"replay.device is {device!r}, which this machine does not have"
+        raise UserError(what, todo) from error
 
 
 class ReplayBuffer:

@@ -11,7 +11,7 @@ from torch import Tensor
 from painting.errors import UserError
 from painting.strokes.areas import turned_extent
 from painting.strokes.base import Frame, Stroke
-from painting.strokes.brush_image import Pyramid, embedded, read_brush
+from painting.strokes.brush_image import Pyramid, embedded, is_embedded, read_brush
 from painting.strokes.coverage import in_chunks, pixel_centers
 from painting.strokes.marks import Stamp
 
@@ -51,6 +51,17 @@ class Brush(Stroke):
         self._longer = max(self._paint.shape)
         self.slimness = min(self._paint.shape) / self._longer
         super().__init__(**limits)
+
+    @classmethod
+    def from_options(cls, **options: Any) -> "Brush":
+        """The kind of a record or an export, which somebody else may have written.
+
+        Raises:
+            UserError: Its picture is not in it: no file is opened because a file says so.
+        """
+        if not is_embedded(options.get("image")):
+            raise UserError("a brush without its picture in the file", "write it again")
+        return cls(**options)
 
     def options(self) -> dict[str, Any]:
         """Constructor arguments that drawing depends on: the picture itself, white on black."""

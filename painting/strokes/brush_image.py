@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from painting.decoding import decode_image
+from painting.decoding import decode_image, picture_size
 from painting.errors import UserError
 
 LARGEST = 2048  # pixels on a side
@@ -58,6 +58,11 @@ def read_brush(image: str | Path | None, invert: bool) -> NDArray[np.uint8]:
     return np.ascontiguousarray(paint)
 
 
+def is_embedded(image: object) -> bool:
+    """Whether it is what `embedded` returned, or made so; a file's name is not."""
+    return isinstance(image, str) and image.startswith(_EMBEDDED)
+
+
 def embedded(paint: NDArray[np.uint8]) -> str:
     """The paint (h, w) of a brush as text that `read_brush` takes for its image."""
     buffer = BytesIO()
@@ -68,7 +73,7 @@ def embedded(paint: NDArray[np.uint8]) -> str:
 def _bytes_of(image: str) -> tuple[bytes, str]:
     """A picture's file, and what to call it in an error."""
     try:
-        if image.startswith(_EMBEDDED):
+        if is_embedded(image):
             name = "stroke.image (the embedded brush)"
             return base64.b64decode(image.removeprefix(_EMBEDDED), validate=True), name
         return Path(image).expanduser().read_bytes(), f"stroke.image={image}"
@@ -82,13 +87,9 @@ def _bytes_of(image: str) -> tuple[bytes, str]:
 def _check_size(data: bytes, name: str) -> None:
     """Refuse a large picture before it is decoded; what is no picture, the decoder refuses."""
     try:
-        with Image.open(BytesIO(data)) as picture:
-            width, height = picture.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        if isinstance(error, Image.DecompressionBombError):
-            width = height = LARGEST + 1
-        else:
-            return
+        width, height = picture_size(data)
+    except Image.DecompressionBombError:
+        width = height = LARGEST + 1
     if max(width, height) > LARGEST:
         raise UserError(
             f"{name}: a brush of more than {LARGEST} pixels ({width} x {height})",

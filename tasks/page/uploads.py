@@ -1,15 +1,13 @@
 """What is dropped on a page: checked before it is read."""
 
-import warnings
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from painting.decoding import decode_picture
+from painting.decoding import decode_picture, picture_size
 from painting.errors import UserError
 
 _MEGA = 1_000_000
@@ -65,22 +63,9 @@ def read_upload(path: str | Path, limits: Limits) -> NDArray[np.uint8]:
         raise UserError(f"{path.name} has {size / _MEGA:.1f} MB", todo)
     todo = f"give a picture of at most {limits.megapixels:g} megapixels"
     try:
-        width, height = _size(data)
+        width, height = picture_size(data)
     except Image.DecompressionBombError as error:
         raise UserError(f"{path.name} has far too many pixels", todo) from error
     if width * height > limits.megapixels * _MEGA:
         raise UserError(f"{path.name} has {width} × {height} pixels", todo)
     return decode_picture(data, path.name)
-
-
-def _size(data: bytes) -> tuple[int, int]:
-    """Width and height of a picture that is not decoded yet; 0 of what is none."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(BytesIO(data)) as picture:
-                return picture.size
-    except Image.DecompressionBombError:
-        raise
-    except Exception:  # whatever it is, `decode_picture` says so
-        return 0, 0

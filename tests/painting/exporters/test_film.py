@@ -79,3 +79,18 @@ def test_sizes_keep_the_aspect() -> None:
     assert fit_size(300, 600, 100) == (50, 100)
     assert fit_size(30, 60, 100) == (30, 60)
     assert fit_size(1, 5000, 100) == (1, 100)
+
+
+@pytest.mark.parametrize(
+    "script", ["exit 1", "head -c 1000 > /dev/null; echo no room >&2; exit 1", "cat > /dev/null"]
+)
+def test_an_ffmpeg_that_dies_is_one_line_and_no_file(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(program))
+    with pytest.raises(UserError, match=r"painting\.mp4: ffmpeg gave up \("):
+        Mp4(seconds=2).write(tmp_path / "out", some_painting(Circle(), 30))
+    assert list((tmp_path / "out").iterdir()) == []
