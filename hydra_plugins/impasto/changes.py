@@ -36,7 +36,7 @@ def changes(saved: Mapping[str, Any], cfg: DictConfig) -> dict[str, str]:
     before = dict(_leaves(saved))
     then = OmegaConf.create(dict(saved))
     return {
-        key: f"{_shown(before.get(key, _ABSENT))} -> {_shown(here.get(key, _ABSENT))}"
+        key: f"{_shown(before, then, key)} -> {_shown(here, now, key)}"
         for key in sorted(before.keys() | here.keys())
         if before.get(key, _ABSENT) != here.get(key, _ABSENT)
         and not any(key == start or key.startswith(f"{start}.") for start in allowed)
@@ -94,7 +94,12 @@ def _resolve_alike(key: str, then: DictConfig, now: DictConfig) -> bool:
     return bool(values[0] == values[1] and values[0] is not None)
 
 
-def _shown(value: object) -> str:
-    if value is _ABSENT:
+def _shown(leaves: Mapping[str, Any], cfg: DictConfig, key: str) -> str:
+    """A value as a line has it, resolved where that is possible here."""
+    if key not in leaves:
         return "not there"
+    try:
+        value = OmegaConf.select(cfg, key)
+    except OmegaConfBaseException:
+        value = leaves[key]
     return "null" if value is None else " ".join(str(value).split())

@@ -26,10 +26,10 @@ def saved(cfg: DictConfig) -> dict[str, Any]:
     "override",
     [
         "updates=7", "trainer=cpu", "+trainer.log_every_n_steps=3", "logger=csv", "resume=x",
-        "callbacks.checkpoints.every=5", "~callbacks.pictures", "data.cache=/b", "data.root=/a",
+        "callbacks.checkpoints.every=5", "~callbacks.pictures", "data.cache=/b", "+data.root=/a",
         "data.num_workers=2", "replay.save=false", "replay.device=cpu", "export=[png]",
         "painter=agent", "size=9", "image=a", "hydra.run.dir=x", "seed=0", "strokes=5", "bundle=5",
-        "agent.discount=${oc.decode:0.95}", "batch_size=${oc.decode:'32'}",
+        "agent.batch_size=32", "batch_size=32.0",
     ],
 )  # fmt: skip
 def test_what_may_differ(compose_config: Compose, override: str) -> None:
@@ -42,8 +42,8 @@ def test_what_may_differ(compose_config: Compose, override: str) -> None:
     ("override", "expected"),
     [
         ("seed=1", {"seed": "0 -> 1"}),
-        ("batch_size=8", {"batch_size": "${task.batch_size} -> 8"}),
-        ("strokes=9", {"strokes": "${task.strokes} -> 9"}),
+        ("batch_size=8", {"batch_size": "32 -> 8"}),
+        ("strokes=9", {"strokes": "5 -> 9"}),
         ("agent.actor_optimizer.lr=1e-4", {"agent.actor_optimizer.lr": "0.001 -> 0.0001"}),
         ("replay.episodes=9", {"replay.episodes": "1024 -> 9"}),
         ("canvas.background=[1,1,1]", {"canvas.background": "[0, 0, 0] -> [1, 1, 1]"}),

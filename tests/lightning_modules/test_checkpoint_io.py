@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import resource
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,31 @@ def test_no_code_is_run_from_a_checkpoint(
         with pytest.raises(UserError):
             AtomicCheckpointIO().load_checkpoint(name, weights_only=weights_only)
     assert not Path("pwned").exists()
+
+
+def test_a_damaged_one_names_the_good_one_beside_it(path: Path) -> None:
+    previous = path.with_name("previous.ckpt")
+    previous.write_bytes(path.read_bytes())
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1  # a weight
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=f"{path} is damaged.* resume={previous}, which is whole"):
+        AtomicCheckpointIO().load_checkpoint(path)
+
+
+def test_one_without_a_manifest_is_an_early_one(tmp_path: Path) -> None:
+    torch.save(GOOD, tmp_path / "last.ckpt")
+    with pytest.raises(UserError, match=r"has no manifest: .* of this project, or an early one"):
+        AtomicCheckpointIO().load_checkpoint(tmp_path / "last.ckpt")
+
+
+def test_what_the_system_said_is_said(tmp_path: Path) -> None:
+    """Torch's writer has an error of its own after the system's."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(UserError, match=r"last\.ckpt can't be written \(File too large\)"):
+            AtomicCheckpointIO().save_checkpoint(GOOD, tmp_path / "last.ckpt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.iterdir())

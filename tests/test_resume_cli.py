@@ -1,0 +1,117 @@
+"""What `resume=` refuses, passes over and says, from the command line."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import FakeTasks, Finished, RunMain
+
+BROKEN = "is damaged: its content is not what its checksum says"
+
+
+@pytest.fixture
+def run(run_main: RunMain, fake_tasks: FakeTasks) -> RunMain:
+    def run_it(*arguments: str) -> Finished:
+        return run_main(*fake_tasks.arguments, *arguments)
+
+    return run_it
+
+
+@pytest.fixture
+def checkpoints(run: RunMain, tmp_path: Path) -> Path:
+    """Those of a run `runs/a` of 10 updates, after which it was gone on with to 20."""
+    assert run("hydra.run.dir=runs/a").code == 0
+    folder = tmp_path / "runs" / "a" / "checkpoints"
+    shutil.copy(folder / "last.ckpt", folder / "kept")
+    assert run("hydra.run.dir=runs/a", "resume=auto", "updates=20").code == 0
+    shutil.move(folder / "kept", folder / "previous.ckpt")
+    return folder
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[4] ^= 1
+    path.write_bytes(content)
+
+
+def came_from(folder: Path) -> str:
+    summary = json.loads((folder / "summary.json").read_text())
+    return Path(summary["from"]).name
+
+
+def test_changed_settings_are_refused_before_anything_is_written(
+    run: RunMain, checkpoints: Path, tmp_path: Path
+) -> None:
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for resume, where in (("runs/a", "b"), ("runs/a/checkpoints/last.ckpt", "b"), ("auto", "a")):
+        done = run(f"resume={resume}", "bundle=2", "seed=3", f"hydra.run.dir=runs/{where}")
+        assert done.code == 2
+        assert done.err == (
+            "error: runs/a/checkpoints/last.ckpt was saved with other settings: bundle: 5 -> 2, "
+            "seed: 0 -> 3 — give them as they were, or start a new run, or insist by "
+            "may_change=[bundle,seed]\n"
+        )
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_what_may_change_goes_on(run: RunMain, checkpoints: Path, tmp_path: Path) -> None:
+    more = ("updates=30", "trainer=auto", "logger=csv", "callbacks.checkpoints.every=3")
+    done = run("resume=runs/a", *more, "bundle=2", "may_change=[bundle]", "hydra.run.dir=runs/b")
+    assert (done.code, done.err) == (0, "")
+    assert came_from(tmp_path / "runs" / "b") == "last.ckpt"
+
+
+def test_the_one_before_a_broken_one_is_taken(
+    run: RunMain, checkpoints: Path, tmp_path: Path
+) -> None:
+    flip(checkpoints / "last.ckpt")
+    line = (
+        f"runs/a/checkpoints/last.ckpt {BROKEN}; going on from "
+        "runs/a/checkpoints/previous.ckpt, the one before it\n"
+    )
+    done = run("resume=runs/a", "updates=30", "hydra.run.dir=runs/b")
+    assert (done.code, done.err) == (0, line)
+    assert came_from(tmp_path / "runs" / "b") == "previous.ckpt"
+    shutil.rmtree(tmp_path / "runs" / "b")
+    done = run("resume=auto", "updates=30", "hydra.run.dir=runs/c")
+    assert (done.code, done.err) == (0, line)
+    assert came_from(tmp_path / "runs" / "a") == "previous.ckpt"
+    assert not (tmp_path / "runs" / "c").exists()
+
+
+def test_a_broken_file_that_was_asked_for_is_refused(
+    run: RunMain, checkpoints: Path, tmp_path: Path
+) -> None:
+    (checkpoints / "last.ckpt").write_bytes(b"")
+    done = run("resume=runs/a/checkpoints/last.ckpt", "updates=30", "hydra.run.dir=runs/b")
+    assert done.code == 2
+    assert done.err == (
+        "error: runs/a/checkpoints/last.ckpt is cut off or is no checkpoint — "
+        "resume=runs/a/checkpoints/previous.ckpt, which is whole\n"
+    )
+    assert not (tmp_path / "runs" / "b").exists()
+
+
+def test_both_broken_is_no_new_start(run: RunMain, checkpoints: Path) -> None:
+    for name in ("last.ckpt", "previous.ckpt"):
+        flip(checkpoints / name)
+    done = run("resume=auto", "updates=30", "hydra.run.dir=runs/a")
+    assert done.code == 2
+    assert done.err.count(BROKEN) == 2
+    assert done.err.count("\n") == 1
+
+
+def test_a_job_of_a_sweep_is_refused_alone(
+    run_main: RunMain, fake_tasks: FakeTasks, tmp_path: Path
+) -> None:
+    sweep = ("-m", *fake_tasks.arguments, "hydra.sweep.dir=sweep", "resume=auto", "seed=0,1")
+    assert run_main(*sweep).code == 0
+    shutil.rmtree(tmp_path / "sweep" / "1")
+    done = run_main(*sweep, "bundle=2")
+    assert done.code == 2
+    assert "error: job 0 (" in done.err
+    assert "was saved with other settings: bundle: 5 -> 2" in done.err
+    assert "Traceback" not in done.err
+    assert json.loads((tmp_path / "sweep" / "1" / "summary.json").read_text())["seed"] == 1
