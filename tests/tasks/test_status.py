@@ -124,7 +124,9 @@ def test_watching_ends_with_the_last_run(
 
     thread = threading.Thread(target=run)
     thread.start()
+    deadline = time.monotonic() + 30
     while read_state(folder).status != "running":
+        assert time.monotonic() < deadline
         time.sleep(0.01)
     threading.Timer(0.5, seen.set).start()
     status(str(tmp_path / "runs"), tmp_path, watch=0.05)

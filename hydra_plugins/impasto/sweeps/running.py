@@ -112,7 +112,8 @@ def _left(launcher: Launcher, jobs: Sequence[Job], sweep: Path, error: Exception
     ray: Any = sys.modules.get("ray")
     if ray is not None and ray.is_initialized():
         ray.shutdown()
-    left = [job for job in jobs if not job.ended and job.status == "killed"]
+    # Those that this has interrupted go on as well as those that have died.
+    left = [job for job in jobs if not job.ended and job.status in ("killed", "interrupted")]
     names = ", ".join(str(job.folder) for job in left)
     line = " ".join(str(error).split())[:200] or type(error).__name__
     print(f"warning: a worker died ({line}); cut off: {names or 'none'}", file=sys.stderr)

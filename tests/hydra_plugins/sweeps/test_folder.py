@@ -71,6 +71,8 @@ def test_swept_trainers_keep_their_folders(tmp_path: Path) -> None:
         leave(tmp_path, name, [f"trainer={kind}"], config(trainer={"accelerator": kind}))
     swapped = [([f"trainer={k}"], config(trainer={"accelerator": k})) for k in ("cuda", "cpu")]
     assert numbers(tmp_path, swapped) == ["1", "0"]
+    others = [([f"trainer={k}"], config(trainer={"accelerator": k})) for k in ("mps", "gpu")]
+    assert numbers(tmp_path, others) == ["2", "3"]
 
 
 def test_another_picture_is_another_job(tmp_path: Path) -> None:
