@@ -31,3 +31,14 @@ def checked_root(root: str, cache: Path) -> Path:
             "give another folder as data.cache",
         )
     return path
+
+
+def checked_streaming(value: bool, streams: bool, name: str) -> bool:
+    """Check that ``data.streaming`` is true or false, and false for a set that is small."""
+    if not isinstance(value, bool):
+        raise UserError(f"data.streaming={value} is neither true nor false", "give one of them")
+    if value and not streams:
+        raise UserError(
+            f"data.streaming=true: {name} is small, and always prepared", "leave data.streaming out"
+        )
+    return value

@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from datamodules.arguments import at_least, checked_root
+from datamodules.arguments import at_least, checked_root, checked_streaming
 from datamodules.cache import ImageCache, Items
 from datamodules.held_out import HeldOut, prepare_held_out
 from datamodules.live import LiveStream, plan_stream
@@ -107,13 +107,8 @@ class ImageDataModule(pl.LightningDataModule, ABC):
             key: None if limit is None else at_least(1, f"data.{key}_limit", limit)
             for key, limit in (("train", None), ("val", val_limit), ("test", test_limit))
         }
-        self.streaming = streaming
+        self.streaming = checked_streaming(streaming, self.streams, self.name)
         self.shuffle_buffer = at_least(1, "data.shuffle_buffer", shuffle_buffer)
-        if streaming and not self.streams:
-            raise UserError(
-                f"data.streaming=true: {self.name} is small, and always prepared",
-                "leave data.streaming out",
-            )
         self._cursor = Cursor()
         self._items: Items | None = None
         self._prepared: ImageCache | None = None

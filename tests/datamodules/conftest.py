@@ -20,7 +20,9 @@ from datamodules import (
     Photos,
     Svhn,
 )
+from tests.datamodules.shard_files import KINDS, SHARD_COUNTS, write_shards
 
+Build = Callable[..., ImageDataModule]
 Snapshot = dict[str, tuple[int, int]]
 AnySet = tuple[ImageDataModule, Path | None]
 
@@ -104,6 +106,27 @@ def build(tmp_path: Path) -> Callable[..., ImageDataModule]:
         return kind(root=None if root is None else str(root), **{**defaults, **options})
 
     return make
+
+
+@pytest.fixture(params=list(KINDS))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def root(tmp_path: Path, kind: str) -> Path:
+    """80 training pictures in four files, 6 others in one."""
+    write_shards(tmp_path / "set", kind, SHARD_COUNTS)
+    write_shards(tmp_path / "set", kind, [6], "validation")
+    return tmp_path / "set"
+
+
+@pytest.fixture
+def stream(build: Build, root: Path) -> Build:
+    """Make ImageNet from files of many, streamed; blocks of two batches of 4."""
+    return lambda **options: build(
+        ImageNet, root, streaming=True, **{"shuffle_buffer": 16, **options}
+    )
 
 
 SETS = {

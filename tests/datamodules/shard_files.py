@@ -3,11 +3,19 @@
 import io
 import tarfile
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import datasets
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
+
+from datamodules import ImageDataModule
+
+# Training pictures in four files.
+SHARD_COUNTS = (17, 9, 23, 31)
 
 
 def png(number: int) -> bytes:
@@ -59,3 +67,15 @@ def write_shards(root: Path, kind: str, counts: Sequence[int], split: str = "tra
         paths.append(path)
         start += count
     return paths
+
+
+def batches(data: ImageDataModule, count: int) -> list[dict[str, Tensor]]:
+    """The next training batches."""
+    return list(islice(iter(data.train_dataloader()), count))
+
+
+def same(some: list[dict[str, Tensor]], others: list[dict[str, Tensor]]) -> bool:
+    """Whether batches are equal, bit for bit."""
+    pairs = list(zip(some, others, strict=True))
+    assert all(set(one) == set(other) for one, other in pairs)
+    return all(torch.equal(one[key], other[key]) for one, other in pairs for key in one)

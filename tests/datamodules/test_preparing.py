@@ -17,7 +17,6 @@ import pytest
 
 from datamodules import writing
 from datamodules.cache import ImageCache, Items
-from datamodules.locking import locked
 from datamodules.preparing import prepare
 from painting.errors import UserError
 
@@ -229,23 +228,6 @@ def test_a_progress_that_makes_no_sense_is_begun_anew(
     path.write_text(left)
     make(cache)
     assert content(cache) == content(tmp_path / "whole")
-
-
-def test_what_nobody_went_on_with_for_a_week_is_swept_and_the_rest_is_not(tmp_path: Path) -> None:
-    folder = tmp_path / "prepared"
-    ages = {".a-8px-1.part": 8, ".b-8px-2.part": 6, ".c-8px-3.part": 9, ".0123.tmp": 8}
-    for name, days in ages.items():
-        (folder / name).mkdir(parents=True)
-        (folder / name / "images.npy").touch()
-        then = time.time() - days * 86400
-        for path in (folder / name / "images.npy", folder / name):
-            os.utime(path, (then, then))
-    with locked(folder / ".c-8px-3.lock", "never"):
-        make(tmp_path)
-    left = {path.name for path in folder.iterdir() if path.is_dir()}
-    assert {".b-8px-2.part", ".c-8px-3.part"} < left
-    assert ".a-8px-1.part" not in left
-    assert ".0123.tmp" not in left
 
 
 def test_a_file_system_without_locks_is_said(
