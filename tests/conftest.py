@@ -186,4 +186,6 @@ def fake_tasks(
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setenv(TRUST, "fake_task")
     search = f"hydra.searchpath=[file://{folder / 'conf'}]"
-    return FakeTasks(("task=fake", search, "trainer=cpu"), {"PYTHONPATH": str(folder), TRUST: "fake_task"})
+    return FakeTasks(
+        ("task=fake", search, "trainer=cpu"), {"PYTHONPATH": str(folder), TRUST: "fake_task"}
+    )

@@ -14,6 +14,7 @@ import pytest
 import run
 from tests.conftest import Compose, FakeTasks, RunCli, RunMain, command_line, environment
 
+
 def test_whole_floats_are_numbers(compose_config: Compose) -> None:
     cfg = compose_config("task=train", "updates=1e4")
     run.check(cfg)
