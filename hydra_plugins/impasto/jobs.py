@@ -115,7 +115,6 @@ def perform(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str
     call = build_call(cfg)
     trainer = call.keywords.get("trainer")
     facts["device"] = cfg.run.device if trainer is None else str(trainer.strategy.root_device)
-    footprint.begin()
     return call()
 
 
