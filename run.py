@@ -16,7 +16,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from hydra_plugins.impasto import footprint, jobs
+from hydra_plugins.impasto import _footprint, jobs
 from hydra_plugins.impasto.alternatives import settle
 from hydra_plugins.impasto.arguments import quote, quote_paths, verbatim_keys
 from hydra_plugins.impasto.checks import check, select
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (Exception, KeyboardInterrupt) as error:
         outcome = outcome_before_job(error, CONF, arguments)
         report(outcome, show_traceback)
-        footprint.erase()
+        _footprint.erase()
         requeued(outcome)
         sys.exit(outcome.code)
 

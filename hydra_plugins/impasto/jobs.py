@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from hydra_plugins.impasto import footprint
+from hydra_plugins.impasto import _footprint
 from hydra_plugins.impasto.outcomes import JobFailed, Outcome, outcome_of
 from hydra_plugins.impasto.performing import execute
 from hydra_plugins.impasto.preemption import preemptible
@@ -90,7 +90,7 @@ def job(cfg: DictConfig, show_traceback: bool, starter: Starter | None = None) -
     label = f"job {folder.name} ({' '.join(overrides)}): " if sweep else ""
     report(outcome, show_traceback, label)
     mistaken = outcome.status == "failed" and isinstance(outcome.error, UserError)
-    if mistaken and footprint.erase(folder):
+    if mistaken and _footprint.erase(folder):
         raise SystemExit(outcome.code)  # with the folder the log is gone
     logging.getLogger("impasto.file").error("%s\n%s", outcome.message, _details(outcome))
     if not requeued(outcome) and outcome.checkpoint:

@@ -10,7 +10,6 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.impasto import footprint
 from hydra_plugins.impasto.alternatives import settle
 from hydra_plugins.impasto.building import build_call, pick_device
 from hydra_plugins.impasto.changes import other_versions
@@ -117,7 +116,6 @@ def perform_here(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dic
     call = build_call(cfg)
     trainer = call.keywords.get("trainer")
     facts["device"] = cfg.run.device if trainer is None else str(trainer.strategy.root_device)
-    footprint.begin()
     return call()
 
 

@@ -29,12 +29,14 @@ class _Before:
         folder: The run folder.
         missing: It and the folders around it that were not there, innermost first.
         there: What was in it, and in its section of Hydra's.
+        others: What a task may have written there, with sizes and times.
         kept: What the files held that are written over.
     """
 
     folder: Path
     missing: list[Path]
     there: set[Path]
+    others: dict[Path, tuple[int, int]]
     kept: dict[Path, bytes] = field(default_factory=dict)
 
 
@@ -55,13 +57,7 @@ class Footprint(Callback):
         missing = [one for one in (folder, *folder.parents) if not one.exists()]
         files = [*(folder / _SECTION).glob("*.yaml"), folder / SUMMARY]
         kept = {path: path.read_bytes() for path in files if path.is_file()}
-        _before = _Before(folder, missing, _entries(folder), kept)
-
-
-def begin() -> None:
-    """The task begins: from now on an earlier run's files in the folder are this run's."""
-    if _before is not None:
-        _before.kept.clear()
+        _before = _Before(folder, missing, _entries(folder), _others(folder), kept)
 
 
 def erase(folder: Path | None = None) -> bool:
@@ -75,7 +71,7 @@ def erase(folder: Path | None = None) -> bool:
     """
     global _before
     before, _before = _before, None
-    if before is None or not before.folder.is_dir():
+    if before is None or not before.folder.is_dir() or _others(before.folder) != before.others:
         return False
     if folder is not None and before.folder != folder.absolute():
         return False
@@ -83,8 +79,6 @@ def erase(folder: Path | None = None) -> bool:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
     new = _entries(before.folder) - before.there
-    if any(path.parent == before.folder and path.name not in _ALWAYS for path in new):
-        return False
     for path in sorted(new, reverse=True):  # files before the folder that holds them
         path.rmdir() if path.is_dir() else path.unlink()
     for folder in before.missing:
@@ -92,6 +86,16 @@ def erase(folder: Path | None = None) -> bool:
             break
         folder.rmdir()
     return before.folder / _LOG in new
+
+
+def _others(folder: Path) -> dict[Path, tuple[int, int]]:
+    found = {}
+    for top in folder.glob("*"):
+        if top.name not in _ALWAYS:
+            for path in (top, *top.rglob("*")):
+                about = path.lstat()
+                found[path] = (0, 0) if path.is_dir() else (about.st_size, about.st_mtime_ns)
+    return found
 
 
 def _entries(folder: Path) -> set[Path]:
