@@ -60,7 +60,7 @@ def newest_good(folder: Path) -> Good:
         remark = f"{passed[0]}; going on from {path}, the one before it" if passed else None
         return Good(path, manifest, remark)
     best = folder / BEST
-    todo = f"resume={best}, which has no replay" if _is_whole(best) else "start a new run"
+    todo = f"resume={best}, which has no replay" if is_whole(best) else "start a new run"
     raise UserError("; ".join(passed), todo)
 
 
@@ -80,12 +80,13 @@ def beside(path: Path) -> str:
     """What to do if a checkpoint is broken: go on from the good one beside it, if there is one."""
     for name in (*_CHOICE, BEST):
         other = path.with_name(name)
-        if other != path and _is_whole(other):
+        if other != path and is_whole(other):
             return f"resume={other}, which is whole"
     return "resume from another one"
 
 
-def _is_whole(path: Path) -> bool:
+def is_whole(path: Path) -> bool:
+    """Whether a checkpoint is there, and nothing of it is damaged."""
     try:
         verify(path)
     except Broken:

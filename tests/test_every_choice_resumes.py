@@ -131,6 +131,7 @@ def train(
     seed_everything(cfg.seed, verbose=False)
     given = build_call(cfg).keywords
     module: UpdateModule = given["agent"] if "agent" in given else given["module"]
+    assert all(OmegaConf.select(cfg, key) for key in module.rate_keys)  # as advice names them
     module.update_hooks.append(lambda n, _: setattr(module, "stop_requested", n == stop))
     fit(module, given["trainer"], given.get("datamodule"), checkpoint)
     return find_callback(given["trainer"], Checkpoints).last

@@ -84,7 +84,7 @@ def job(cfg: DictConfig, show_traceback: bool) -> dict[str, object]:
 
 def execute(cfg: DictConfig, folder: Path) -> Outcome:
     """Perform the task and write its summary, however it ends."""
-    if os.environ.get("LOCAL_RANK", "0") != "0":  # a helper process that Lightning started
+    if not _is_first_process():
         return Outcome("finished", result=perform(cfg, folder, {}))
     started = time.monotonic()
     facts: dict[str, object] = {"device": None, "strokes": None}
@@ -169,7 +169,7 @@ def _checkpoint(cfg: DictConfig) -> Path:
     """Where `resume` leads, saying what is remarkable about it."""
     found = find_checkpoint(str(cfg.resume), cfg)
     for line in (found.remark, other_versions(found.manifest)):
-        if line is not None:
+        if line is not None and _is_first_process():
             print(line, file=sys.stderr)
     return found.path
 
@@ -191,6 +191,11 @@ def report(outcome: Outcome, show_traceback: bool, label: str = "") -> None:
         text = outcome.message.removeprefix("error: ")
         start = "error: " if text != outcome.message else ""
         print(f"{start}{label}{text}", file=sys.stderr)
+
+
+def _is_first_process() -> bool:
+    """Whether this is no helper process that Lightning started."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def _details(outcome: Outcome) -> str:

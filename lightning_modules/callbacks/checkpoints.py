@@ -10,7 +10,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from lightning_modules.checkpoint_io import SaveOptions
 from lightning_modules.gathering import gather
 from lightning_modules.updates import UpdateModule
-from painting.checkpoints import BEST, LAST, PREVIOUS
+from painting.checkpoints import BEST, LAST, PREVIOUS, is_whole
 from painting.durable import remove_temporary
 from painting.manifest import Broken, Manifest, check_size, read_manifest, verify
 from painting.versions import versions
@@ -63,13 +63,13 @@ class Checkpoints(pl.Callback):
         """A resumed run saves again `every` updates from where it goes on.
 
         If it goes on in another folder, the best one so far lies elsewhere: this folder gets a best
-        one of its own.
+        one of its own. So it does if the best one was damaged.
 
         Raises:
             UserError: The config is too large to be kept.
         """
         assert isinstance(pl_module, UpdateModule)
-        if not self.best.exists():
+        if not is_whole(self.best):
             self.best_value = float("inf")
         self._saved_at = pl_module.update_count
         if not trainer.is_global_zero:
@@ -143,6 +143,7 @@ class Checkpoints(pl.Callback):
         if trainer.is_global_zero:
             self._last_update = module.update_count
             self._tidy()
+        trainer.strategy.barrier()  # no process writes its next replay while old ones are removed
 
     def _tidy(self) -> None:
         """Remove what another run left under these names, and replays that no checkpoint names."""

@@ -55,7 +55,12 @@ def test_a_divergence_names_the_last_good_checkpoint_if_there_is_one(
     with pytest.raises(Diverged, match="not finite at update 10") as caught:
         fit(agent, trainer, MemoryData())
     last = tmp_path / "last.ckpt"
-    assert (f"resume={last}" in caught.value.todo) == last.exists() == (every == 4)
+    rates = ["agent.critic_optimizer.lr", "agent.actor_optimizer.lr"]
+    advice = f"lower {' or '.join(rates)}"
+    if every == 4:
+        advice += f", and go on by resume={last} may_change=[{','.join(rates)}]"
+    assert caught.value.todo == advice
+    assert last.exists() == (every == 4)
 
 
 def test_a_trainer_without_the_callbacks_is_refused(tmp_path: Path) -> None:
