@@ -163,7 +163,7 @@ def test_a_resumed_module_hands_out_the_same_next_batches(
     first = build(Images, images_root, num_workers=workers)
     stream(first, 6)
     state = pickle.loads(pickle.dumps(first.state_dict()))
-    assert state == {"position": 6, "together": 4}
+    assert state == {"position": 6, "together": 4, "images": len(first._open())}
     second = build(Images, images_root, num_workers=workers)
     loader = second.train_dataloader()
     second.load_state_dict(state)  # later than the loader: it is lazy
@@ -242,3 +242,14 @@ def test_reading_leaves_the_global_random_state_alone(build: Build, mnist_root: 
         pass
     assert torch.equal(torch.get_rng_state(), before[0])
     assert np.random.get_state()[1].tolist() == before[1]
+
+
+def test_a_set_that_has_lost_an_image_is_not_gone_on_with(build: Build, images_root: Path) -> None:
+    before = build(Images, images_root)
+    state = before.state_dict()
+    before.load_state_dict(state)
+    gone = next(path for path in sorted(images_root.rglob("*")) if path.is_file())
+    gone.unlink()
+    words = rf"has \d+ images, and had {state['images']} when .* put back what is missing"
+    with pytest.raises(UserError, match=words):
+        build(Images, images_root).load_state_dict(state)

@@ -34,7 +34,7 @@ def test_a_stream_of_files_gives_what_prepared_images_give(
         assert prepared.splits()[split].tolist() == streamed.splits()[split].tolist()
         assert prepared.labels(split).tolist() == streamed.labels(split).tolist()
     assert prepared.classes == streamed.classes
-    assert streamed.state_dict() == {"position": 9, "together": 4}
+    assert streamed.state_dict() == {"position": 9, "together": 4, "images": len(streamed._open())}
 
 
 @pytest.mark.parametrize("kind_of_set", [CelebA, Images])
@@ -108,7 +108,7 @@ def test_a_stream_of_files_of_many_goes_on_bit_for_bit(stream: Build, position: 
     loader = later.train_dataloader()
     later.load_state_dict({"position": position})  # later than the loader: it is lazy
     assert same(whole[position:], list(islice(iter(loader), 5)))
-    assert later.state_dict() == {"position": position + 5, "together": 4}
+    assert later.state_dict() == {"position": position + 5, "together": 4, "images": len(later._open())}
 
 
 def test_going_on_reads_one_block_not_everything(
