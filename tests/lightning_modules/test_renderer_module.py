@@ -26,7 +26,7 @@ def learned(path: Path) -> dict[str, Any]:
         parts |= {f"adam {number} {key}": value for key, value in state.items()}
     parts["rate"] = torch.tensor(checkpoint["optimizer_states"][0]["param_groups"][0]["lr"])
     parts["schedule"] = torch.tensor(checkpoint["lr_schedulers"][0]["last_epoch"])
-    parts["random"] = checkpoint["impasto"]["random"]["torch"]
+    parts["random"] = checkpoint["impasto"]["ranks"][0]["random"]["torch"]
     parts["update"] = torch.tensor(checkpoint["impasto"]["update_count"])
     return parts
 
