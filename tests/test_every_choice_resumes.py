@@ -175,7 +175,7 @@ PLAIN = Case("model_based_ddpg", "l2", "uniform", "none")
     "more",
     [
         ("data.num_workers=2",),
-        ("+agent.start._target_=painting.starts.ContinuedStart", "agent.start={rounds: 2}"),
+        ("++agent.start={_target_: painting.starts.ContinuedStart, rounds: 2}",),
     ],
     ids=["workers", "start"],
 )
