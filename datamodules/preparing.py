@@ -72,7 +72,7 @@ def _make(folder: Path, name: str, canvas_size: int, load: Callable[[], Items]) 
     folder.parent.mkdir(parents=True, exist_ok=True)
     what = f"{name} at {canvas_size} px"
     waiting = f"another process is preparing {what}, waiting"
-    with locked(folder.with_name(f".{folder.name}.lock"), waiting) as lock:
+    with locked(folder.with_name(f".{folder.name}.lock"), waiting):
         if _complete(folder):  # that process has made it
             return
         sweep(folder.parent)
@@ -81,7 +81,7 @@ def _make(folder: Path, name: str, canvas_size: int, load: Callable[[], Items]) 
         writer = CacheWriter(part, what, canvas_size, _loaded(name, load))
         _check_space(part, writer.bytes_to_write)
         try:
-            writer.write(lock)
+            writer.write()
         except UserError:
             if writer.useless:
                 shutil.rmtree(part)

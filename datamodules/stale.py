@@ -2,12 +2,11 @@
 
 import contextlib
 import logging
-import os
 import shutil
 import time
 from pathlib import Path
 
-from datamodules.locking import try_lock
+from painting.locks import open_lock, try_lock
 
 _log = logging.getLogger(__name__)
 
@@ -32,12 +31,9 @@ def sweep(prepared: Path) -> None:
 
 def _remove(folder: Path) -> None:
     lock = folder.with_suffix(".lock")
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        if try_lock(descriptor, lock):
+    with open_lock(lock) as file:
+        if try_lock(file):
             shutil.rmtree(folder)
             _log.info("%s: an unfinished preparation, untouched for a week, is removed", folder)
-    finally:
-        os.close(descriptor)
-        if not folder.name.endswith(".part"):  # had no lock of its own
-            lock.unlink(missing_ok=True)
+    if not folder.name.endswith(".part"):  # had no lock of its own
+        lock.unlink(missing_ok=True)

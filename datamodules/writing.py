@@ -62,11 +62,8 @@ class CacheWriter:
         """How many bytes of images are missing."""
         return (self._count - self._done) * self._image_bytes
 
-    def write(self, lock: int | None = None) -> None:
+    def write(self) -> None:
         """Decode and write what is missing.
-
-        Args:
-            lock: Descriptor that processes started here close at once.
 
         Raises:
             UserError: No image is readable, or the items cannot be fetched.
@@ -83,7 +80,7 @@ class CacheWriter:
                 file.write(self._header)
             file.truncate(len(self._header) + self._done * self._image_bytes)
             file.seek(0, os.SEEK_END)
-            self._write_images(file, lock)
+            self._write_images(file)
         if len(self._broken) == self._count:
             self.useless = True
             raise UserError(
@@ -93,16 +90,15 @@ class CacheWriter:
             )
         self._write_about()
 
-    def _write_images(self, file: BinaryIO, lock: int | None) -> None:
+    def _write_images(self, file: BinaryIO) -> None:
         chunk = max(1, _CHUNK_BYTES // self._image_bytes)
         written = self._done
         decoder = Decoder(self._items.read, self._size)
         workers, context = _processes(self._count - self._done, decoder)
-        start = None if lock is None else _Close(lock)
         with tqdm(
             total=self._count, initial=self._done, desc=f"Preparing {self._what}", unit="image"
         ) as bar:
-            for decoded in decode(decoder, self._chunks(chunk), workers, context, start):
+            for decoded in decode(decoder, self._chunks(chunk), workers, context):
                 file.write(decoded.images.data)
                 for place, reason in decoded.broken.items():
                     self._broken[written + place] = reason
@@ -167,16 +163,6 @@ class CacheWriter:
             "run": items.run,
         }
         self._write_safely("cache.json", about)
-
-
-class _Close:
-    """Closes a descriptor in a worker."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def __call__(self, worker: int) -> None:
-        os.close(self._descriptor)
 
 
 def _processes(count: int, decoder: Decoder) -> tuple[int, str | None]:

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -10,8 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from painting.errors import UserError
+from painting.temporary import temporary_name
 
-_TEMPORARY = ".*.tmp.*"
 _CANNOT_FLUSH_FOLDERS = (errno.EINVAL, errno.EBADF, errno.ENOTSUP)
 
 
@@ -53,7 +52,7 @@ def durable_write(path: Path, previous: Path | None = None) -> Iterator[Draft]:
     Raises:
         UserError: The folder can't be written, or the disk is full.
     """
-    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}.tmp{path.suffix}")
+    temporary = temporary_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("x+b") as file:
@@ -74,12 +73,6 @@ def durable_write(path: Path, previous: Path | None = None) -> Iterator[Draft]:
     finally:
         with suppress(OSError):  # on a disk that turned read-only nothing can be removed either
             temporary.unlink(missing_ok=True)
-
-
-def remove_temporary(folder: Path) -> None:
-    """Remove what a killed process left half-written; only while no other one writes there."""
-    for path in folder.glob(_TEMPORARY):
-        path.unlink(missing_ok=True)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -5,7 +5,6 @@ once.
 """
 
 import csv
-import fcntl
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from painting.locks import open_lock, try_lock
 from tasks.run_folder import CONFIG, read_summary
 
 LOCK = Path(".hydra") / "lock"
@@ -58,12 +58,11 @@ class RunState:
 def is_held(folder: Path) -> bool:
     """Whether a process is at work in a run folder or a sweep's."""
     try:
-        with (folder / LOCK).open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        if not (folder / LOCK).is_file():
             return False
-    except BlockingIOError:
-        return True
-    except OSError:  # there is none
+        with open_lock(folder / LOCK) as file:
+            return not try_lock(file, shared=True)
+    except OSError:  # another user's, say
         return False
 
 

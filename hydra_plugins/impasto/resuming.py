@@ -1,8 +1,6 @@
 """Where `resume=` leads: a checkpoint, a run folder, or the newest run with this config."""
 
-import fcntl
-import functools
-import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,12 +12,15 @@ from omegaconf import DictConfig
 from hydra_plugins.impasto.changes import changes, refuse_changes
 from painting.checkpoints import Good, has_checkpoint, newest_good, whole, written
 from painting.errors import UserError
+from painting.locks import open_lock, try_lock
 from painting.manifest import Manifest
 from tasks.run_folder import read_summary
+from tasks.run_state import COMPLETE, LOCK, is_held
 
 CHECKPOINTS = "checkpoints"
-LOCK = Path(".hydra") / "lock"
-_COMPLETE = ("finished", "untrained")
+# Seconds between looks at a lock: a table of runs holds it for a moment, to see whether one runs.
+_MOMENT = 0.05
+_LOOKS = 4
 
 
 @dataclass(frozen=True)
@@ -109,14 +110,16 @@ def locked(folder: Path) -> Iterator[None]:
     """
     path = folder / LOCK
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+    with open_lock(path) as file:
+        if not any(_takes(file, look) for look in range(_LOOKS)):
             todo = "wait for it, or choose another hydra.run.dir"
-            raise UserError(f"another process is running in {folder}", todo) from error
-        with _not_inherited(file):
-            yield
+            raise UserError(f"another process is running in {folder}", todo)
+        yield
+
+
+def _takes(file: TextIO, look: int) -> bool:
+    time.sleep(_MOMENT if look else 0)
+    return try_lock(file)
 
 
 def refuse_if_locked(folder: Path) -> None:
@@ -130,40 +133,12 @@ def refuse_if_locked(folder: Path) -> None:
             pass
 
 
-_held: set[TextIO] = set()
-
-
-@contextmanager
-def _not_inherited(file: TextIO) -> Iterator[None]:
-    """Close a file in every process that is forked meanwhile.
-
-    A lock lasts as long as any process has the file open, and those that read data outlive a
-    killed run by seconds, in which it could not be gone on with.
-    """
-    _watch_forks()
-    _held.add(file)
-    try:
-        yield
-    finally:
-        _held.discard(file)
-
-
-@functools.cache
-def _watch_forks() -> None:
-    def close() -> None:
-        for file in _held:
-            file.close()
-        _held.clear()
-
-    os.register_at_fork(after_in_child=close)
-
-
 def _candidate(folder: Path, cfg: DictConfig) -> Manifest | None:
     """What the folder's last checkpoint says of itself, if the run may go on with it."""
     manifest = written(folder / CHECKPOINTS)
     if manifest is None or manifest.config is None or changes(manifest.config, cfg):
         return None
-    if read_summary(folder).get("status") == "diverged" or _is_locked(folder):
+    if read_summary(folder).get("status") == "diverged" or is_held(folder):
         return None
     return manifest
 
@@ -172,12 +147,4 @@ def _is_complete(folder: Path, updates: int | None) -> bool:
     summary = read_summary(folder)
     made = summary.get("updates")
     enough = updates is None or not isinstance(made, int) or made >= updates
-    return summary.get("status") in _COMPLETE and enough
-
-
-def _is_locked(folder: Path) -> bool:
-    try:
-        with locked(folder):
-            return False
-    except UserError:
-        return True
+    return summary.get("status") in COMPLETE and enough

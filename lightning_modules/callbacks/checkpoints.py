@@ -11,8 +11,8 @@ from lightning_modules.checkpoint_io import SaveOptions
 from lightning_modules.gathering import gather
 from lightning_modules.updates import UpdateModule
 from painting.checkpoints import BEST, LAST, PREVIOUS, is_whole
-from painting.durable import remove_temporary
 from painting.manifest import Broken, Manifest, check_size, read_manifest, verify
+from painting.temporary import remove_leftovers
 from painting.versions import versions
 
 _REPLAYS = "replay-*.safetensors"
@@ -77,7 +77,7 @@ class Checkpoints(pl.Callback):
         if self._config_file is not None and self._config_file.exists():
             self._config = yaml.safe_load(self._config_file.read_text(encoding="utf-8"))
         check_size(Manifest(0, self._config, versions()), self.last, trainer.world_size)
-        remove_temporary(self.folder)
+        remove_leftovers(self.folder)
         self._look_back(trainer)
 
     def _look_back(self, trainer: pl.Trainer) -> None:

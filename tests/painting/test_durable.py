@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from painting.durable import durable_write, remove_temporary
+from painting.durable import durable_write
 from painting.errors import UserError
+from painting.temporary import remove_leftovers, temporary_name
 
 
 class Killed(BaseException):
@@ -114,7 +115,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     with durable_write(tmp_path / "last.ckpt") as draft:
         draft.file.write(b"half")
         draft.file.flush()
-        shutil.copy(draft.file.name, tmp_path / Path(draft.file.name).name.replace(".", ".0", 1))
+        shutil.copy(draft.file.name, temporary_name(tmp_path / "last.ckpt"))  # as if it stayed
     assert len(names(tmp_path)) == 2
-    remove_temporary(tmp_path)
+    remove_leftovers(tmp_path)
     assert names(tmp_path) == ["last.ckpt"]
