@@ -73,7 +73,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         outcome = outcome_before_job(error, CONF, arguments)
         report(outcome, show_traceback)
         _footprint.erase()
-        requeued(outcome)
+        if outcome.status == "interrupted" and not requeued(outcome):
+            print(f"to go on: {command(arguments)}", file=sys.stderr)
         sys.exit(outcome.code)
 
 

@@ -76,9 +76,10 @@ def _make(folder: Path, name: str, canvas_size: int, load: Callable[[], Items]) 
         if _complete(folder):  # that process has made it
             return
         sweep(folder.parent)
+        items = _loaded(name, load)  # first, as a set that is wrong leaves no folder
         part = folder.with_name(f".{folder.name}.part")
         part.mkdir(exist_ok=True)
-        writer = CacheWriter(part, what, canvas_size, _loaded(name, load))
+        writer = CacheWriter(part, what, canvas_size, items)
         _check_space(part, writer.bytes_to_write)
         try:
             writer.write()

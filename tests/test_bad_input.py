@@ -87,8 +87,8 @@ def unchanged(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def tree(folder: Path) -> dict[Path, tuple[int, int]]:
-    """Every path below, files with their sizes and times."""
-    stats = {path: path.lstat() for path in folder.rglob("*")}
+    """Every path below, files with their sizes and times; but locks, which are empty, stay."""
+    stats = {path: path.lstat() for path in folder.rglob("*") if path.suffix != ".lock"}
     return {
         path: (stat.st_size, stat.st_mtime_ns) if path.is_file() else (0, 0)
         for path, stat in stats.items()

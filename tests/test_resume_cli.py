@@ -103,15 +103,16 @@ def test_both_broken_is_no_new_start(run: RunMain, checkpoints: Path) -> None:
     assert done.err.count("\n") == 1
 
 
-def test_a_job_of_a_sweep_is_refused_alone(
+def test_other_settings_are_other_jobs_of_a_sweep(
     run_main: RunMain, fake_tasks: FakeTasks, tmp_path: Path
 ) -> None:
     sweep = ("-m", *fake_tasks.arguments, "hydra.sweep.dir=sweep", "resume=auto", "seed=0,1")
     assert run_main(*sweep).code == 0
-    shutil.rmtree(tmp_path / "sweep" / "1")
-    done = run_main(*sweep, "bundle=2")
-    assert done.code == 2
-    assert "error: job 0 (" in done.err
-    assert "was saved with other settings: bundle: 5 -> 2" in done.err
-    assert "Traceback" not in done.err
-    assert json.loads((tmp_path / "sweep" / "1" / "summary.json").read_text())["seed"] == 1
+    before = {n: (tmp_path / "sweep" / n / "summary.json").read_bytes() for n in "01"}
+    assert run_main(*sweep, "bundle=2").code == 0
+    for number, summary in before.items():
+        assert (tmp_path / "sweep" / number / "summary.json").read_bytes() == summary
+    seeds = [
+        json.loads((tmp_path / "sweep" / n / "summary.json").read_text())["seed"] for n in "23"
+    ]
+    assert seeds == [0, 1]

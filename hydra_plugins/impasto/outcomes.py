@@ -5,7 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
@@ -162,6 +162,8 @@ def outcome_before_job(error: BaseException, conf: Path, overrides: Sequence[str
     """
     if isinstance(error, UserError):
         return outcome_of(error)
+    if isinstance(error, KeyboardInterrupt):
+        return replace(outcome_of(error), message="interrupted before a run began")
     if isinstance(error, HydraException | OmegaConfBaseException):
         complaint = explain(error, conf, overrides)
         complaint.__cause__ = error

@@ -117,9 +117,10 @@ def check_ranks(cfg: DictConfig) -> int:
 def _check_single(cfg: DictConfig, devices: object, place: Place | None) -> None:
     trainer = _choice(cfg, "trainer")
     if devices not in (None, 1, "1"):
+        several = isinstance(devices, int) and devices > 1
         raise UserError(
             f"trainer.devices={devices} with trainer={trainer}, which is one process",
-            f"give trainer=ddp trainer.devices={devices}",
+            f"give trainer=ddp trainer.devices={devices}" if several else "leave it out",
         )
     if place is not None and place.world > 1:
         raise UserError(

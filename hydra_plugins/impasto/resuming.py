@@ -51,6 +51,9 @@ def find_checkpoint(resume: str, cfg: DictConfig) -> Good:
         UserError: There is none, it is broken, or it was saved with other settings.
     """
     path = Path(resume)
+    if not path.exists():
+        todo = "give a checkpoint file, a run folder, or resume=auto"
+        raise UserError(f"resume: {resume} does not exist", todo)
     if path.is_dir():
         if not has_checkpoint(path / CHECKPOINTS):
             todo = "give a checkpoint file or the folder of a run that saved one"

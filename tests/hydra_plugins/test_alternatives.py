@@ -1,6 +1,5 @@
 """Which call of a task is meant, and several choices of a group beside each other."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -91,4 +90,4 @@ def test_the_command_line_builds_only_the_call_that_is_meant(
     assert done.code == 2
     assert "no.png" in done.err  # neither an agent nor data are asked for
     assert "agent.weights" not in done.err
-    assert json.loads((tmp_path / "out" / "summary.json").read_text())["strokes"] == 400
+    assert not (tmp_path / "out").exists()

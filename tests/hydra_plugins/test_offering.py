@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from hydra_plugins.impasto.trust import TRUST
 from painting.environment import PaintingEnvironment
 from painting.errors import UserError
 from painting.networks import ResNet
@@ -52,6 +53,7 @@ def offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_main: RunMain) 
     module = ModuleType("offering_task")
     module.take = lambda **given: seen.update(given) or {}  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "offering_task", module)
+    monkeypatch.setenv(TRUST, f"offering_task,{__name__}")  # where its function is from
 
     def offered(*overrides: str, agents: str = "[]") -> Offers:
         (conf / "task" / "offering.yaml").write_text(TASK.replace("AGENTS", agents))

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from hydra_plugins.impasto.outcomes import Terminated, outcome_of, terminable, undisturbed
+from hydra_plugins.impasto.composing import CONF
+from hydra_plugins.impasto.outcomes import (
+    Terminated,
+    outcome_before_job,
+    outcome_of,
+    terminable,
+    undisturbed,
+)
+from tests.conftest import RunMain
 
 
 class Faulty(Dataset[int]):
@@ -81,3 +89,23 @@ def test_signals_wait_for_the_summary() -> None:
     with pytest.raises(Terminated), terminable():
         finish()
     assert done == ["the summary"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(KeyboardInterrupt(), 130), (Terminated(signal.SIGUSR1), 138)]
+)
+def test_a_signal_before_a_run_begins_names_the_way_on(
+    error: BaseException, code: int, run_main: RunMain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome = outcome_before_job(error, CONF, [])
+    assert (outcome.status, outcome.code) == ("interrupted", code)
+
+    def interrupt(arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr("run.prepare", interrupt)
+    done = run_main("task=train", "resume=auto")
+    assert done.code == code
+    assert done.err == (
+        "interrupted before a run began\nto go on: python run.py task=train resume=auto\n"
+    )

@@ -195,7 +195,7 @@ def test_rollouts_explore_and_paintings_do_not(kind: type[ActorCritic]) -> None:
         attached(make_agent_of(kind, "l2", exploration=exploration))
         for exploration in (None, ActionNoise(0.1))
     ]
-    plain, noisy = (agent.replay.state_dict()["action"] for agent in agents)
+    plain, noisy = (agent.replay.tensors()["action"] for agent in agents)
     assert isinstance(plain, Tensor)
     assert isinstance(noisy, Tensor)
     assert float((noisy - plain)[:, 0].std()) == pytest.approx(0.1, rel=0.3)

@@ -86,7 +86,7 @@ def test_a_rollout_is_kept_as_it_was_painted() -> None:
     agent.train()
     agent.rollout(target)
     assert len(agent.replay) == BATCH * STEPS
-    held = agent.replay.state_dict()
+    held = agent.replay.tensors()
     action = held["action"].unflatten(2, (2, 7)).flatten(1, 2)[:, :5]
     torch.testing.assert_close(action, strokes)
     torch.testing.assert_close(held["canvas"][:, -1] / 255, canvas, atol=0.51 / 255, rtol=0)
@@ -148,7 +148,8 @@ def test_a_loss_that_is_not_finite_or_explodes_ends_the_run(
     kept = torch.load(checkpoints.last, weights_only=True)
     assert kept["impasto"]["update_count"] == 8
     assert all(value.isfinite().all() for value in kept["state_dict"].values())
-    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+    names = sorted(path.name.partition("-")[0] for path in tmp_path.iterdir())
+    assert names == ["last.ckpt", "previous.ckpt", "replay", "replay"]
 
 
 def test_a_request_stops_between_two_updates(tmp_path: Path) -> None:
@@ -210,7 +211,7 @@ def test_rollouts_begin_where_the_start_says() -> None:
     agent.rollout(target)
     agent.actor.eval()
     expected = start(agent.policy, target, torch.Generator().manual_seed(3))
-    held = agent.replay.state_dict()
+    held = agent.replay.tensors()
     for found, wanted in (
         (held["target"], expected.target), (held["canvas"][:, 0], expected.canvas)
     ):  # fmt: skip
