@@ -24,7 +24,7 @@ from typing import IO, Any, cast
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from painting.errors import Interrupted, UserError
+from painting.errors import Interrupted, Pruned, UserError
 
 _HOST = "127.0.0.1"
 _STARTED, _LOST = "IMPASTO_RANKS", "lost"  # as lightning_modules/rank_strategy.py knows them
@@ -200,7 +200,7 @@ class Ranks:
 
     def why_lost(self, error: Exception) -> UserError | None:
         """What another rank has to do with this one's error; None if it is this one's own."""
-        if isinstance(error, UserError | Interrupted):
+        if isinstance(error, UserError | Interrupted | Pruned):  # which all ranks raise
             return None
         deadline = time.monotonic() + _SEEN_DEAD
         while not any(rank.process.poll() for rank in self._others):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from hydra_plugins.impasto.ranks import Ranks
+from painting.errors import Pruned
 from tests.conftest import Finished, RunCli, RunMain, command_line, environment
 
 SMALL = (
@@ -240,3 +242,10 @@ def test_what_torchrun_has_started_must_fit(
     done = run_main("task=train", "experiment=quickstart", *arguments)
     assert done.code == 2
     assert says in last_line(done)
+
+
+def test_a_trial_that_is_given_up_does_not_wait_for_a_rank_that_is_lost(tmp_path: Path) -> None:
+    """All ranks raise it, and none of them fails."""
+    ranks = Ranks(2, tmp_path)
+    ranks._others = None  # type: ignore[assignment]  # not even looked at
+    assert ranks.why_lost(Pruned(3, 0.5)) is None
