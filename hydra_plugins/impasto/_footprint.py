@@ -14,6 +14,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from hydra_plugins.impasto.summary import SUMMARY
+from tasks.run_state import is_held
 
 _SECTION = ".hydra"
 _LOG = "run.log"
@@ -71,7 +72,9 @@ def erase(folder: Path | None = None) -> bool:
     """
     global _before
     before, _before = _before, None
-    if before is None or not before.folder.is_dir() or _others(before.folder) != before.others:
+    if before is None or not before.folder.is_dir() or is_held(before.folder):
+        return False  # held by another process that began at the same moment
+    if _others(before.folder) != before.others:
         return False
     if folder is not None and before.folder != folder.absolute():
         return False
