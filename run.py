@@ -25,7 +25,7 @@ from hydra_plugins.impasto.composing import CONF, CONFIG_NAME, compose_jobs
 from hydra_plugins.impasto.help import help_text
 from hydra_plugins.impasto.jobs import nothing_left, report, requeued
 from hydra_plugins.impasto.outcomes import JobFailed, outcome_before_job, terminable
-from hydra_plugins.impasto.rank_checks import check_arguments, check_ranks, leads
+from hydra_plugins.impasto.rank_checks import check_arguments, check_ranks, given_place, leads
 from hydra_plugins.impasto.resuming import find_checkpoint, find_resumable, refuse_if_locked
 from hydra_plugins.impasto.slurm import resumed
 from hydra_plugins.impasto.sweeping import report_sweep
@@ -119,7 +119,9 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
         refuse_if_locked(folder)
     if configs[0].resume != "auto":
         return quoted
-    found = find_resumable(folder, configs[0])
+    # Several processes have to find the same; a run beside is held as soon as one goes on with it.
+    place = given_place()
+    found = find_resumable(folder, configs[0], alone=place is None or place.world == 1)
     if found is None:
         print("no run with this config to go on with: starting a new one")
         return quoted
