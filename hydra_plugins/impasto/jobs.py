@@ -93,7 +93,8 @@ def job(cfg: DictConfig, show_traceback: bool, starter: Starter | None = None) -
     if mistaken and _footprint.erase(folder):
         raise SystemExit(outcome.code)  # with the folder the log is gone
     logging.getLogger("impasto.file").error("%s\n%s", outcome.message, _details(outcome))
-    if not requeued(outcome) and outcome.checkpoint:
+    # A worker leaves the queue to its starter, which first waits for the other jobs.
+    if (elsewhere or not requeued(outcome)) and outcome.checkpoint:
         kept = [word for word in overrides if not word.startswith("resume=")]
         print(f"to go on: {command([*kept, f'resume={outcome.checkpoint}'])}", file=sys.stderr)
     if sweep and (elsewhere or outcome.status != "interrupted"):

@@ -26,6 +26,7 @@ from hydra_plugins.impasto.sweeps.folder import Job
 from hydra_plugins.impasto.sweeps.own_launchers import OwnLoader
 from hydra_plugins.impasto.sweeps.processes import PROCESS, STOPPING, end_jobs
 from painting.errors import UserError
+from painting.stopping import stop_signals
 
 _TOGETHER = 2  # launches before those that are left go one by one
 
@@ -64,7 +65,7 @@ def run_jobs(launcher: Launcher, jobs: Sequence[Job], sweep: Path) -> int:
         0, or the exit code of the first job that failed.
 
     Raises:
-        KeyboardInterrupt: By Ctrl-C or SIGTERM; the jobs have saved themselves and ended.
+        KeyboardInterrupt: By Ctrl-C, SIGTERM or SIGUSR1; the jobs have saved themselves and ended.
         UserError: The launcher could not start a single job.
     """
     _prepare_environment()
@@ -134,17 +135,17 @@ def _prepare_environment() -> None:
 
 @contextmanager
 def _passing_signals_on(jobs: Sequence[Job], sweep: Path) -> Iterator[None]:
-    """On Ctrl-C or SIGTERM end the jobs in order before the launcher learns of it."""
+    """On a signal that ends a run end the jobs in order before the launcher learns of it."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         for one, handler in before.items():  # a second Ctrl-C doesn't wait
             signal.signal(one, handler)
-        end_jobs([job.folder for job in jobs], sweep, at_once=number == signal.SIGTERM)
-        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        end_jobs([job.folder for job in jobs], sweep, at_once=number != signal.SIGINT)
+        raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
     before: dict[int, Any] = {}
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, *stop_signals()):
             before[int(number)] = signal.signal(number, stop)
     except ValueError:  # not the main thread, which alone gets signals
         pass

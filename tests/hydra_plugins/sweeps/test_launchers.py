@@ -15,6 +15,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from hydra_plugins.impasto.sweeps._submitit import SlurmLauncher
+from tasks.run_state import is_held
 from tests.conftest import CONF, Compose, FakeTasks, RunCli, command_line, environment
 
 LAUNCHERS = {
@@ -109,6 +110,29 @@ def test_a_signal_to_the_sweep_ends_its_jobs_in_order(
     second = None if launcher == "basic" else "interrupted"
     assert statuses(tmp_path / "sweep", 0, 1) == ["interrupted", second]
     assert "to go on with the sweep: " in err
+
+
+def test_a_sweep_whose_time_is_up_ends_its_jobs_and_is_queued_again_once(
+    fake_tasks: FakeTasks, tmp_path: Path
+) -> None:
+    """Slurm sends SIGUSR1 to a batch script alone, or to every process of a step."""
+    bin_, notes = tmp_path / "bin", tmp_path / "asked"
+    bin_.mkdir()
+    (bin_ / "scontrol").write_text(f'#!/bin/sh\necho "$@" >> "{notes}"\n')
+    (bin_ / "scontrol").chmod(0o755)
+    slurm = {"SLURM_JOB_ID": "12", "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}"}
+    sweep = tmp_path / "sweep"
+    asked = words(fake_tasks, "joblib", "task.kind=wait", "seed=0,1")
+    with started(*asked, cwd=tmp_path, **fake_tasks.env, **slurm) as process:
+        wait_for(lambda: all((sweep / number / "ready").exists() for number in "01"), process)
+        worker = json.loads((sweep / "0" / ".hydra" / "process.json").read_text())["pid"]
+        os.kill(worker, signal.SIGUSR1)
+        wait_for(lambda: not is_held(sweep / "0"), process)
+        process.send_signal(signal.SIGUSR1)
+        _, err = process.communicate(timeout=100)
+        assert process.returncode == 138, err
+    assert statuses(sweep, 0, 1) == ["interrupted", "interrupted"], err
+    assert notes.read_text() == "requeue 12\n"
 
 
 @pytest.mark.parametrize("launcher", EVERY)
