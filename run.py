@@ -119,9 +119,7 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
         refuse_if_locked(folder)
     if configs[0].resume != "auto":
         return quoted
-    # Several processes have to find the same; a run beside is held as soon as one goes on with it.
-    place = given_place()
-    found = find_resumable(folder, configs[0], alone=place is None or place.world == 1)
+    found = find_resumable(folder, configs[0], alone=not _is_one_of_several())
     if found is None:
         print("no run with this config to go on with: starting a new one")
         return quoted
@@ -140,6 +138,15 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
     parser.error = complain  # type: ignore[method-assign]
     return parser.parse_args(arguments)
+
+
+def _is_one_of_several() -> bool:
+    """Whether others, too, look for a run to go on with, and have to find the same.
+
+    A run beside is held as soon as the first of them goes on with it.
+    """
+    place = given_place()
+    return place is not None and place.world > 1
 
 
 def _with_sweep(arguments: list[str], overrides: Sequence[str], cfg: DictConfig) -> list[str]:

@@ -245,7 +245,6 @@ def test_what_torchrun_has_started_must_fit(
 
 
 def test_a_trial_that_is_given_up_does_not_wait_for_a_rank_that_is_lost(tmp_path: Path) -> None:
-    """All ranks raise it, and none of them fails."""
     ranks = Ranks(2, tmp_path)
     ranks._others = None  # type: ignore[assignment]  # not even looked at
     assert ranks.why_lost(Pruned(3, 0.5)) is None
