@@ -32,14 +32,18 @@ def execute(cfg: DictConfig, folder: Path) -> Outcome:
     """Perform the task and write its summary, however it ends."""
     started = time.monotonic()
     facts: dict[str, object] = {"device": None, "strokes": None}
+    outcome: Outcome | None = None
     try:
         with terminable(), MemoryPeak() as memory, locked(folder):
             outcome = _outcome(cfg, folder, facts)
-            with undisturbed():  # so that a signal costs no summary, which is a moment's work
+            with undisturbed():  # so that a second signal costs no summary, and no way on
                 facts["seconds"] = round(time.monotonic() - started, 3)
-                return _summarized(outcome, cfg, folder, facts, memory.megabytes)
+                outcome = _with_checkpoint(outcome, folder)
+                outcome = _summarized(outcome, cfg, folder, facts, memory.megabytes)
     except BaseException as error:  # another process's folder, say, whose summary stays its own
-        return outcome_of(error)
+        if outcome is None or outcome.code == 0:  # else the first reason stays the reason
+            return outcome_of(error)
+    return outcome
 
 
 def _outcome(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> Outcome:
@@ -51,7 +55,11 @@ def _outcome(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> Outcome
         result = perform(cfg, folder, facts)
         return Outcome(str(result.get("status", "finished")), result=result)
     except BaseException as error:  # whatever it is, the summary says so
-        outcome = outcome_of(error)
+        return outcome_of(error)
+
+
+def _with_checkpoint(outcome: Outcome, folder: Path) -> Outcome:
+    """An interruption with what can be gone on from."""
     # A signal before or after the updates; what they left can be gone on with nevertheless.
     if outcome.status == "interrupted" and outcome.checkpoint is None:
         with suppress(UserError):

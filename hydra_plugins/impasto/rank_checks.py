@@ -35,7 +35,9 @@ def given_place() -> Place | None:
     if "TORCHELASTIC_RUN_ID" in env:
         return Place("torchrun", int(env["RANK"]), int(env["WORLD_SIZE"]))
     count = int(env.get("SLURM_NTASKS", "1"))
-    if count > 1 and "SLURM_PROCID" in env and env.get("SLURM_JOB_NAME") not in _SHELLS:
+    # A batch script has a rank of its own in the environment, too, but is no step of the job.
+    step = "SLURM_STEP_ID" in env and "SLURM_PROCID" in env
+    if count > 1 and step and env.get("SLURM_JOB_NAME") not in _SHELLS:
         return Place("srun", int(env["SLURM_PROCID"]), count)
     return None
 

@@ -12,6 +12,7 @@ from tasks.run_state import is_held
 
 PROCESS = Path(".hydra") / "process.json"
 STOPPING = Path(".hydra") / "stopping"  # in the sweep's folder: no further job begins
+_MOMENT = 0.5  # seconds in which jobs end by a signal that all processes of a group got
 _IMPOLITE = 3.0  # seconds after which a job that Ctrl-C has not reached gets a signal
 _PATIENCE = 300.0  # seconds that jobs have to save themselves
 
@@ -28,7 +29,8 @@ def end_jobs(folders: Iterable[Path], sweep: Path, at_once: bool) -> None:
     Args:
         folders: The run folders of those that were launched.
         sweep: The sweep's folder.
-        at_once: Whether they get SIGTERM now; else only those that Ctrl-C has not reached.
+        at_once: Whether a signal is likely to have reached this process alone, as SIGTERM and
+            unlike Ctrl-C; in a moment those get SIGTERM that it has not reached.
     """
     (sweep / STOPPING).touch()
     running = [one for one in map(_process, folders) if one is not None]
@@ -36,7 +38,7 @@ def end_jobs(folders: Iterable[Path], sweep: Path, at_once: bool) -> None:
     def ended() -> bool:
         return not any(is_held(folder) for folder, _ in running)
 
-    if running and not _wait(ended, 0.0 if at_once else _IMPOLITE):
+    if running and not _wait(ended, _MOMENT if at_once else _IMPOLITE):
         for folder, pid in running:
             if is_held(folder):
                 _signal(pid)
