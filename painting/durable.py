@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from painting.errors import UserError
+from painting.errors import Unwritable
 from painting.temporary import temporary_name
 
 _CANNOT_FLUSH_FOLDERS = (errno.EINVAL, errno.EBADF, errno.ENOTSUP)
@@ -50,7 +50,7 @@ def durable_write(path: Path, previous: Path | None = None) -> Iterator[Draft]:
         The file, empty. If the block raises, it is removed, and everything else stays as it was.
 
     Raises:
-        UserError: The folder can't be written, or the disk is full.
+        Unwritable: The folder can't be written, or the disk is full.
     """
     temporary = temporary_name(path)
     try:
@@ -65,7 +65,7 @@ def durable_write(path: Path, previous: Path | None = None) -> Iterator[Draft]:
         os.replace(temporary, draft.path)
         _flush_folder(path.parent)
     except OSError as error:
-        raise UserError(
+        raise Unwritable(
             f"{path} can't be written ({error.strerror or error})",
             "make room, or choose another folder by hydra.run.dir=FOLDER; "
             "what was saved before is still there",

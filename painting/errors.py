@@ -28,6 +28,10 @@ class Diverged(UserError):
     """A loss became NaN or infinite; the last good checkpoint is kept and named."""
 
 
+class Unwritable(UserError):
+    """A file of the run can't be written: the disk is full, or read-only."""
+
+
 class Interrupted(RuntimeError):
     """A signal asked the run to stop; it has stopped between two updates and saved itself.
 

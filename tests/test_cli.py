@@ -119,6 +119,15 @@ def test_a_mistake_found_before_anything_is_written_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_run_that_could_not_save_itself_keeps_its_summary(
+    run_main: RunMain, tmp_path: Path, fake_tasks: FakeTasks
+) -> None:
+    done = run_main(*fake_tasks.arguments, "task.kind=save", "hydra.run.dir=out")
+    assert done.code == 2
+    assert done.err.startswith(f"error: {tmp_path}/out/checkpoints/last.ckpt can't be written (")
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["status"] == "failed"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
 def test_a_signal_ends_the_run_in_order(
     number: signal.Signals, tmp_path: Path, fake_tasks: FakeTasks

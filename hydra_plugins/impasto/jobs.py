@@ -22,7 +22,7 @@ from hydra_plugins.impasto.resuming import Resumption, find_resumable
 from hydra_plugins.impasto.slurm import requeue
 from hydra_plugins.impasto.sweeps.processes import STOPPING
 from hydra_plugins.impasto.sweeps.trial import add_pruning
-from painting.errors import UserError
+from painting.errors import Unwritable, UserError
 from tasks.run_folder import command, read_summary
 
 _TIME_IS_UP = 128 + signal.SIGUSR1
@@ -89,8 +89,9 @@ def job(cfg: DictConfig, show_traceback: bool, starter: Starter | None = None) -
     overrides = list(hydra_cfg.overrides.task)
     label = f"job {folder.name} ({' '.join(overrides)}): " if sweep else ""
     report(outcome, show_traceback, label)
-    mistaken = outcome.status == "failed" and isinstance(outcome.error, UserError)
-    if mistaken and _footprint.erase(folder):
+    # A run that could not save what it had learned was no mistake: its summary stays.
+    mistaken = isinstance(outcome.error, UserError) and not isinstance(outcome.error, Unwritable)
+    if outcome.status == "failed" and mistaken and _footprint.erase(folder):
         raise SystemExit(outcome.code)  # with the folder the log is gone
     logging.getLogger("impasto.file").error("%s\n%s", outcome.message, _details(outcome))
     # A worker leaves the queue to its starter, which first waits for the other jobs.
