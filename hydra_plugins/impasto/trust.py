@@ -191,7 +191,8 @@ def _strings(node: DictConfig | ListConfig, key: str) -> Iterator[tuple[str, str
     Raises:
         UserError: A section there is taken from elsewhere, so that it may change until it is used.
     """
-    for name in node if isinstance(node, DictConfig) else range(len(node)):
+    names: Any = node if isinstance(node, DictConfig) else range(len(node))
+    for name in names:
         child, place = node._get_node(name), f"{key}.{name}"
         if OmegaConf.is_interpolation(node, name):
             value = str(child._value())  # type: ignore[union-attr]
