@@ -158,6 +158,16 @@ def test_a_config_calls_nothing_else(target: str, tmp_path: Path) -> None:
     assert victim.is_dir()
 
 
+def test_what_is_escaped_is_not_looked_up_later(trap: Path) -> None:
+    late = f"${{oc.create:{{_target_: os.mkdir, path: {trap}}}}}"
+    node = {"_target_": "torch.optim.SGD", "_partial_": True, "params": [late]}
+    with pytest.raises(UserError, match=r"task\.call\.agent\.params\.0 holds"):
+        build({"_target_": "tasks.train.train", "_partial_": True, "agent": node}, EMPTY)
+    with pytest.raises(UserError, match="holds"):
+        build(node, EMPTY)
+    assert not trap.exists()
+
+
 @pytest.mark.parametrize(
     "target", ["tasks.ablations.runner._start", "tasks.paint._folder_names", "os.system"]
 )
@@ -176,6 +186,26 @@ def test_a_hostile_experiment_runs_nothing(tmp_path: Path, trap: Path, run_main:
             "hydra": {"job_logging": {"handlers": {"x": {"()": "os.mkdir", "path": str(trap)}}}}
         },
         "external": {"hydra": {"job_logging": {"handlers": {"file": {"filename": "ext://os.x"}}}}},
+        # By a name that leads through Hydra, or logging, into another's.
+        "detour": {
+            "hydra": {
+                "callbacks": {"x": {"_target_": "hydra.core.utils.os.mkdir", "path": str(trap)}}
+            }
+        },
+        "below": {
+            "hydra": {"sweeper": {"x": {"_target_": "hydra_plugins.impasto.trust.os.mkdir"}}}
+        },
+        "factory": {
+            "hydra": {
+                "job_logging": {"handlers": {"x": {"()": "logging.os.mkdir", "path": str(trap)}}}
+            }
+        },
+        # By a section that lies outside of Hydra's.
+        "elsewhere": {
+            "theirs": {"x": {"_target_": "os.mkdir", "path": str(trap)}},
+            "hydra": {"callbacks": "${theirs}"},
+        },
+        "decoded": {"hydra": {"callbacks": {"x": "${oc.decode:'{_target_: os.mkdir, path: x}'}"}}},
     }
     for name, content in parts.items():
         text = "# @package _global_\n" + yaml.safe_dump(content)
@@ -183,7 +213,8 @@ def test_a_hostile_experiment_runs_nothing(tmp_path: Path, trap: Path, run_main:
         search = f"hydra.searchpath=[file://{conf}]"
         done = run_main("task=train", "renderer=analytic", f"experiment={name}", search)
         assert done.code == 2, done.err
-        assert re.search(r"^error: .* names os\.", done.err), done.err
+        refused = r"^error: .*( names .*, which is not what| takes a section from elsewhere)"
+        assert re.search(refused, done.err), done.err
         assert done.err.count("\n") == 1
     assert not trap.exists()
     assert [path.name for path in tmp_path.iterdir()] == ["theirs"]

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, Node, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from painting.errors import UserError
 
@@ -46,6 +47,7 @@ def check_targets(node: Any, cfg: DictConfig) -> None:
     Raises:
         UserError: A target is not there, or not of what a config may name.
     """
+    _refuse_late(node, "task.call")
     for path, target in _targets(node, ()):
         key = ".".join((*_place(path, cfg), "_target_"))
         if not isinstance(target, str):
@@ -62,17 +64,26 @@ def check_hydra(cfg: DictConfig) -> None:
     Raises:
         UserError: It is not of Hydra, its plugins or Python's logging.
     """
-    section = OmegaConf.to_container(cfg.hydra, resolve=False)
-    for key, name, value in _strings(section, "hydra"):
-        allowed: Sequence[str] | None = None
+    for key, name, value in _strings(cfg.hydra, "hydra"):
         if name == "_target_":
-            allowed = _HYDRAS
+            _check_class(key, value, _HYDRAS)
         elif name in ("class", "()"):
-            allowed = _LOGGERS
+            _check_class(key, value, _LOGGERS)
         elif value.startswith("ext://"):
-            allowed, value = ("sys",), value.removeprefix("ext://")
-        if allowed is not None and not _is_in(value, (*allowed, *_trusted())):
-            raise _refusal(key, value)
+            value = value.removeprefix("ext://")
+            if not _is_in(value, ("sys", *_trusted())):
+                raise _refusal(key, value)
+
+
+def _check_class(key: str, target: str, packages: Sequence[str]) -> None:
+    """Let a class through that is defined in these packages, whatever name leads to it."""
+    trusted = _trusted()
+    if not _is_in(target, (*packages, *trusted)):
+        raise _refusal(key, target)
+    thing = _found(key, target)
+    home = str(getattr(thing, "__module__", None) or "")
+    if not _is_in(home, trusted) and not (isinstance(thing, type) and _is_in(home, packages)):
+        raise _refusal(key, target)
 
 
 def _check(key: str, target: str, is_task: bool) -> None:
@@ -145,6 +156,15 @@ def _is_in(name: str, packages: Sequence[str]) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
+def _refuse_late(node: Any, key: str) -> None:
+    """Refuse what was escaped: Hydra would look it up once more, and call what it finds there."""
+    if isinstance(node, dict | list):
+        for name, child in node.items() if isinstance(node, dict) else enumerate(node):
+            _refuse_late(child, f"{key}.{name}")
+    elif isinstance(node, str) and "${" in node:
+        raise UserError(f"{key} holds ${{ in its text ({node})", "leave it out, or rename the file")
+
+
 def _targets(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every `_target_` below a node, and where it stands."""
     if isinstance(node, dict):
@@ -165,11 +185,31 @@ def _place(path: tuple[str, ...], cfg: DictConfig) -> tuple[str, ...]:
     return path
 
 
-def _strings(node: Any, key: str) -> Iterator[tuple[str, str, str]]:
-    """Every text below a node: its dotted key, its own name and itself."""
-    children = node.items() if isinstance(node, dict) else enumerate(node)
-    for name, child in children:
-        if isinstance(child, dict | list):
-            yield from _strings(child, f"{key}.{name}")
-        elif isinstance(child, str):
-            yield f"{key}.{name}", str(name), child
+def _strings(node: DictConfig | ListConfig, key: str) -> Iterator[tuple[str, str, str]]:
+    """Every text below a node: its dotted key, its own name and itself.
+
+    Raises:
+        UserError: A section there is taken from elsewhere, so that it may change until it is used.
+    """
+    names: Any = node if isinstance(node, DictConfig) else range(len(node))
+    for name in names:
+        child, place = node._get_node(name), f"{key}.{name}"
+        if OmegaConf.is_interpolation(node, name):
+            value = str(child._value())  # type: ignore[union-attr]
+            if _may_be_section(node, name, value):
+                what = f"{place} takes a section from elsewhere ({value})"
+                raise UserError(what, "write out what it holds")
+            yield place, str(name), value
+        elif isinstance(child, DictConfig | ListConfig):
+            if not child._is_none() and not child._is_missing():
+                yield from _strings(child, place)
+        elif isinstance(child, Node) and isinstance(child._value(), str):
+            yield place, str(name), child._value()
+
+
+def _may_be_section(node: DictConfig | ListConfig, name: Any, value: str) -> bool:
+    """Whether an interpolation gives a section, or says only later, by `oc.` functions, what."""
+    try:
+        return isinstance(node[name], DictConfig | ListConfig | dict | list)
+    except (OmegaConfBaseException, ValueError):  # of what Hydra puts in when a job starts
+        return value.startswith("${oc.")
