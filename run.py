@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 
 from hydra_plugins.impasto import _footprint, jobs
 from hydra_plugins.impasto.alternatives import settle
-from hydra_plugins.impasto.arguments import quote, quote_paths, verbatim_keys
+from hydra_plugins.impasto.arguments import is_multirun, quote, quote_paths, verbatim_keys
 from hydra_plugins.impasto.checks import check, select
 from hydra_plugins.impasto.command import as_arguments, asks_for_help, short_help
 from hydra_plugins.impasto.composing import CONF, CONFIG_NAME, compose_jobs
@@ -34,6 +34,8 @@ from painting.errors import UserError
 from tasks.run_folder import command
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
+# Ray's own handler of SIGTERM aborts the process that is about to end a sweep in order.
+_RAYS_HANDLER_OFF = "RAY_DISABLE_FAILURE_SIGNAL_HANDLER"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -49,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(help_text(CONF))
         return
     show_traceback = os.environ.get(_FULL_ERROR) == "1"
+    os.environ.setdefault(_RAYS_HANDLER_OFF, "1")
     try:
         with terminable():
             prepared = prepare(resumed(arguments))
@@ -73,7 +76,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         outcome = outcome_before_job(error, CONF, arguments)
         report(outcome, show_traceback)
         _footprint.erase()
-        if outcome.status == "interrupted" and not requeued(outcome):
+        interrupted = outcome.status == "interrupted" and not requeued(outcome)
+        if interrupted and not is_multirun(arguments):  # a sweep has said how
             print(f"to go on: {command(arguments)}", file=sys.stderr)
         sys.exit(outcome.code)
 

@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.impasto._failures import JobFailed, Terminated
+from hydra_plugins.impasto.arguments import is_multirun
 from hydra_plugins.impasto.composing import explain
 from painting.errors import Diverged, Interrupted, Pruned, UserError
 from painting.stopping import stop_signals
@@ -162,7 +163,7 @@ def outcome_before_job(error: BaseException, conf: Path, overrides: Sequence[str
     """
     if isinstance(error, UserError):
         return outcome_of(error)
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt) and not is_multirun(overrides):
         return replace(outcome_of(error), message="interrupted before a run began")
     if isinstance(error, HydraException | OmegaConfBaseException):
         complaint = explain(error, conf, overrides)

@@ -98,7 +98,8 @@ def broken_records(seeds: Sequence[Any], count: int, seed: int) -> Iterator[byte
     for _ in range(count):
         document = json.loads(json.dumps(rng.choice(seeds)))
         for _ in range(rng.choice((1, 1, 2, 3))):
-            document = _changed(rng, document)
+            # Through text, as what is put in at one place must not be changed at another.
+            document = json.loads(json.dumps(_changed(rng, document)))
         text = json.dumps(document)
         yield _retyped(rng, text).encode("utf-8", "surrogatepass")
 

@@ -136,8 +136,10 @@ def _prepare_environment() -> None:
 @contextmanager
 def _passing_signals_on(jobs: Sequence[Job], sweep: Path) -> Iterator[None]:
     """On a signal that ends a run end the jobs in order before the launcher learns of it."""
+    received: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
+        received.append(number)
         for one, handler in before.items():  # a second Ctrl-C doesn't wait
             signal.signal(one, handler)
         end_jobs([job.folder for job in jobs], sweep, at_once=number != signal.SIGINT)
@@ -151,6 +153,10 @@ def _passing_signals_on(jobs: Sequence[Job], sweep: Path) -> Iterator[None]:
         pass
     try:
         yield
+    except KeyboardInterrupt:  # Ray makes one of whatever interrupts its waiting
+        if received and received[0] != signal.SIGINT:
+            raise Terminated(received[0]) from None
+        raise
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
