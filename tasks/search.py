@@ -48,6 +48,7 @@ def _draw(
     axes[0].plot(numbers, values, "o", color="0.6", label="a trial")
     axes[0].step(numbers, list(accumulate(values, min)), where="post", label="the best so far")
     axes[0].set_xlabel("trial")
+    axes[0].xaxis.get_major_locator().set_params(integer=True)
     axes[0].set_ylabel(objective)
     axes[0].legend()
     if importance:
