@@ -73,10 +73,20 @@ def has_ended(folder: Path, updates: int | None) -> bool:
         folder: The run folder.
         updates: How many updates are asked for.
     """
+    return read_summary(folder).get("status") in FINAL or is_complete(folder, updates)
+
+
+def is_complete(folder: Path, updates: int | None) -> bool:
+    """Whether a run came to its end, with as many updates as are asked for.
+
+    Args:
+        folder: The run folder.
+        updates: How many are.
+    """
     summary = read_summary(folder)
     made = summary.get("updates")
     enough = updates is None or not isinstance(made, int) or made >= updates
-    return summary.get("status") in FINAL or (summary.get("status") in COMPLETE and enough)
+    return summary.get("status") in COMPLETE and enough
 
 
 def read_state(folder: Path) -> RunState:

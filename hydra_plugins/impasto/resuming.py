@@ -15,7 +15,7 @@ from painting.errors import UserError
 from painting.locks import open_lock, try_lock
 from painting.manifest import Manifest
 from tasks.run_folder import read_summary
-from tasks.run_state import COMPLETE, LOCK, is_held
+from tasks.run_state import LOCK, is_complete, is_held
 
 CHECKPOINTS = "checkpoints"
 # Seconds between looks at a lock: a table of runs holds it for a moment, to see whether one runs.
@@ -88,7 +88,7 @@ def find_resumable(own: Path, cfg: DictConfig, alone: bool = True) -> Resumption
     if not alone or not own.parent.is_dir():
         return None
     candidates = [
-        (not _is_complete(folder, cfg.updates), manifest.update, folder)
+        (not is_complete(folder, cfg.updates), manifest.update, folder)
         for folder in own.parent.iterdir()
         if (manifest := _candidate(folder, cfg)) is not None
     ]
@@ -101,7 +101,7 @@ def find_resumable(own: Path, cfg: DictConfig, alone: bool = True) -> Resumption
 
 
 def _resumption(folder: Path, found: Good, cfg: DictConfig) -> Resumption:
-    return Resumption(folder, found.path, _is_complete(folder, cfg.updates), found.remark)
+    return Resumption(folder, found.path, is_complete(folder, cfg.updates), found.remark)
 
 
 @contextmanager
@@ -144,10 +144,3 @@ def _candidate(folder: Path, cfg: DictConfig) -> Manifest | None:
     if read_summary(folder).get("status") == "diverged" or is_held(folder):
         return None
     return manifest
-
-
-def _is_complete(folder: Path, updates: int | None) -> bool:
-    summary = read_summary(folder)
-    made = summary.get("updates")
-    enough = updates is None or not isinstance(made, int) or made >= updates
-    return summary.get("status") in COMPLETE and enough
