@@ -1,7 +1,7 @@
 """What agents with an actor, a critic and a reward share: who learns, by what, in which order."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -10,16 +10,17 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_modules.painting_agent import PaintingAgent
+from lightning_modules.quickening import OptimizerFactory, fused
 from lightning_modules.updates import Figures, Pair
 from painting.environment import State
 from painting.errors import UserError
 from painting.networks import frozen_copy, polyak_update
 from painting.observation import OBSERVATION_CHANNELS
+from painting.precision import full_precision
 from painting.replay import PrioritizedReplay, Transition
 from painting.rewards import LearnedReward, Reward
 
 CriticFactory = Callable[..., nn.Module]
-OptimizerFactory = Callable[[Iterator[nn.Parameter]], Optimizer]
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
 
 
@@ -147,7 +148,8 @@ class ActorCritic(PaintingAgent):
             return {}
         assert isinstance(self.reward, LearnedReward)
         state = transition.next_state
-        loss, figures = self.reward.loss(state.canvas, state.target, self.generator)
+        with full_precision(state.canvas):  # a slope is differentiated, and held at 1
+            loss, figures = self.reward.loss(state.canvas, state.target, self.generator)
         self.descend("reward", loss)
         self.reward.update_target()
         return {"discriminator_loss": loss.detach(), **figures}
@@ -202,10 +204,16 @@ class ActorCritic(PaintingAgent):
         """One optimizer per network that learns, each with a schedule in updates."""
         pairs: list[Pair] = []
         for learner in self.networks_that_learn.values():
-            optimizer = learner.optimizer(learner.network.parameters())
+            optimizer = fused(learner.optimizer)(learner.network.parameters())
             scheduler = None if learner.scheduler is None else learner.scheduler(optimizer)
             pairs.append((optimizer, scheduler))
         return self.schedule(pairs)
+
+    @property
+    def compilable(self) -> list[nn.Module]:
+        """Actor, critic, and slow copies; not the discriminator, differentiated twice."""
+        slow = [getattr(self, f"target_{name}") for name in self.slow_copies]
+        return [*super().compilable, self.critic, *slow]
 
     @property
     def rate_keys(self) -> list[str]:
@@ -220,7 +228,8 @@ class ActorCritic(PaintingAgent):
         """One step of one network's optimizer and of its schedule."""
         optimizer = self.optimizer_of(name)
         optimizer.zero_grad()
-        self.manual_backward(loss)
+        with full_precision(loss):  # each gradient in the type that its value had
+            self.manual_backward(loss)
         optimizer.step()
         scheduled = [key for key, learner in self.networks_that_learn.items() if learner.scheduler]
         if name in scheduled:

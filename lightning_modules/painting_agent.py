@@ -109,6 +109,12 @@ class PaintingAgent(UpdateModule, ABC):
         return PaintingPolicy(self.actor, self.environment)
 
     @property
+    def compilable(self) -> list[nn.Module]:
+        """The actor, and the renderer if it is a network."""
+        learned = any(True for _ in self.renderer.parameters())
+        return [self.actor, self.renderer] if learned else [self.actor]
+
+    @property
     def generator(self) -> torch.Generator:
         """The agent's own source of randomness, on its device."""
         if self._generator is None:

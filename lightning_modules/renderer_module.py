@@ -9,8 +9,10 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from lightning_modules.quickening import fused
 from lightning_modules.ranks import APART, rank_count
 from lightning_modules.updates import UpdateModule
+from painting.precision import full_precision
 from painting.renderers import Renderer, Verdict, judge
 
 
@@ -65,9 +67,14 @@ class RendererModule(UpdateModule):
 
     def configure_optimizers(self) -> Any:
         """One optimizer, scheduled in updates."""
-        optimizer = self._make_optimizer(self.renderer.parameters())
+        optimizer = fused(self._make_optimizer)(self.renderer.parameters())
         scheduler = None if self._make_scheduler is None else self._make_scheduler(optimizer)
         return self.schedule([(optimizer, scheduler)], interval="step")[0]
+
+    @property
+    def compilable(self) -> list[nn.Module]:
+        """The renderer."""
+        return [self.renderer]
 
     @property
     def rate_keys(self) -> list[str]:
@@ -90,7 +97,8 @@ class RendererModule(UpdateModule):
         shape = self.strokes_of(self.update_count)
         with torch.no_grad():
             exact = self.renderer.stroke.rasterize(shape, size, size)
-        loss = F.mse_loss(self.renderer(shape), exact)
+        with full_precision(shape):
+            loss = F.mse_loss(self.renderer(shape), exact)
         self._loss = loss.detach()
         return loss
 

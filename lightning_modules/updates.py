@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -61,6 +61,11 @@ class UpdateModule(pl.LightningModule):
     def finished(self) -> bool:
         """Whether the run has made all its updates."""
         return self.update_count >= self.updates
+
+    @property
+    def compilable(self) -> list[nn.Module]:
+        """Networks that `torch.compile` may compile, each differentiated once at most."""
+        return []
 
     @property
     def rate_keys(self) -> list[str]:

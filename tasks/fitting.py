@@ -8,6 +8,7 @@ from typing import TypeVar
 import pytorch_lightning as pl
 
 from lightning_modules.callbacks import Checkpoints, GracefulStop
+from lightning_modules.quickening import quicken
 from lightning_modules.ranks import largest
 from lightning_modules.updates import UpdateModule
 from painting.errors import Diverged, Interrupted, UserError
@@ -30,7 +31,7 @@ def find_callback(trainer: pl.Trainer, kind: type[Kind]) -> Kind:
 
 def fit(
     module: UpdateModule, trainer: pl.Trainer, datamodule: pl.LightningDataModule | None = None,
-    ckpt_path: Path | None = None,
+    ckpt_path: Path | None = None, compiled: bool | str = "auto",
 ) -> None:  # fmt: skip
     """Make all of the module's updates, or say why not.
 
@@ -39,6 +40,7 @@ def fit(
         trainer: With a `Checkpoints` and a `GracefulStop` among its callbacks.
         datamodule: Its data; None if the module makes its own.
         ckpt_path: Where to go on.
+        compiled: See `quicken`.
 
     Raises:
         Interrupted: A signal stopped the run, which has saved itself.
@@ -46,6 +48,7 @@ def fit(
     """
     checkpoints = find_callback(trainer, Checkpoints)
     stop = find_callback(trainer, GracefulStop)
+    quicken(module, trainer.strategy.root_device, compiled)
     try:
         trainer.fit(module, datamodule=datamodule, ckpt_path=ckpt_path)
     except Diverged as error:

@@ -18,8 +18,9 @@ _SAMPLES = 16
 
 
 def pretrain(
-    module: RendererModule, trainer: pl.Trainer, folder: Path, ckpt_path: Path | None = None
-) -> dict[str, Any]:
+    module: RendererModule, trainer: pl.Trainer, folder: Path, ckpt_path: Path | None = None,
+    compiled: bool | str = "auto",
+) -> dict[str, Any]:  # fmt: skip
     """Train a renderer, judge it on fresh strokes, and export it with the verdict.
 
     Leaves ``renderer/``, ``strokes.png`` (exact strokes above drawn ones) and ``curve.png``.
@@ -29,12 +30,13 @@ def pretrain(
         trainer: Runs it.
         folder: The run folder.
         ckpt_path: Where to go on.
+        compiled: Whether the renderer is compiled: see `quicken`.
 
     Returns:
         Figures for the summary; ``status`` is "untrained" for a renderer above a tenth of the mean
         image's error.
     """
-    fit(module, trainer, ckpt_path=ckpt_path)
+    fit(module, trainer, ckpt_path=ckpt_path, compiled=compiled)
     if not goes_on_alone(trainer):
         return {}
     verdict = module.judge()

@@ -16,7 +16,7 @@ from tasks.fitting import find_callback, fit
 
 def train(
     agent: PaintingAgent, datamodule: ImageDataModule, trainer: pl.Trainer, folder: Path,
-    ckpt_path: Path | None = None,
+    ckpt_path: Path | None = None, compiled: bool | str = "auto",
 ) -> dict[str, Any]:  # fmt: skip
     """Train an agent, export the best one by validation, and measure it on the test split.
 
@@ -28,11 +28,12 @@ def train(
         trainer: Runs it.
         folder: The run folder.
         ckpt_path: Where to go on.
+        compiled: Whether networks are compiled: see `quicken`.
 
     Returns:
         Figures for the summary.
     """
-    fit(agent, trainer, datamodule, ckpt_path)
+    fit(agent, trainer, datamodule, ckpt_path, compiled)
     trainer.validate(agent, datamodule=datamodule, verbose=False)
     if not goes_on_alone(trainer):
         return {}

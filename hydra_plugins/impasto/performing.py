@@ -22,6 +22,7 @@ from hydra_plugins.impasto.ranks import together
 from hydra_plugins.impasto.resuming import CHECKPOINTS, find_checkpoint, locked
 from hydra_plugins.impasto.summary import SUMMARY, git_commit, write_summary
 from hydra_plugins.impasto.sweeps.processes import note_process
+from painting.allocator import keep_freed_memory
 from painting.checkpoints import newest_good
 from painting.errors import UserError
 from painting.memory_peak import MemoryPeak
@@ -119,6 +120,7 @@ def perform_here(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dic
     from pytorch_lightning import seed_everything  # takes seconds, which a wrong key need not wait
 
     quieten()
+    keep_freed_memory()
     cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
     seed_everything(cfg.seed, verbose=False)
     call = build_call(cfg)

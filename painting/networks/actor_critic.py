@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from painting.networks.resnet import ResNet
+from painting.precision import full_precision
 
 
 class Actor(ResNet):
@@ -97,7 +98,7 @@ class ActionCritic(nn.Module):
 
     def forward(self, observation: Tensor, action: Tensor) -> Tensor:
         """(B, in_channels, H, W) and (B, K * D) to (B,)."""
-        features = torch.relu(self.trunk(observation))
-        joint = torch.relu(self.joint(torch.cat([features, action], dim=1)))
-        value: Tensor = self.head(joint)
+        with full_precision(features := self.trunk(observation)):
+            joint = torch.relu(self.joint(torch.cat([torch.relu(features), action], dim=1)))
+            value: Tensor = self.head(joint)
         return value.squeeze(1)

@@ -17,7 +17,8 @@ class TReLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape, elementwise."""
-        return torch.relu(x - self.threshold) + self.threshold
+        threshold = self.threshold.to(x.dtype)  # or one float32 number would widen the whole map
+        return torch.relu(x - threshold) + threshold
 
 
 def weight_normed_conv(fan_in: int, fan_out: int, kernel: int, stride: int = 1) -> nn.Module:

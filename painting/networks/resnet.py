@@ -10,6 +10,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from painting.networks.layers import TReLU, weight_normed_conv
 from painting.observation import CANVAS, STEP, TARGET
+from painting.precision import full_precision
 
 _GROUPS = 4
 
@@ -147,20 +148,28 @@ class ResNet(nn.Module):
 
     def forward(self, observation: Tensor) -> Tensor:
         """(B, in_channels, H, W) to (B, out_features)."""
-        seen = observation
-        target = observation[:, TARGET]
-        missing = self.residual * (target - observation[:, CANVAS])
+        seen = observation.to(next(self.stem.parameters()).dtype)
         if self.residual:
-            seen = torch.cat([observation, missing], dim=1)
-        features = self.stages(self.stem(seen)).mean((2, 3))
-        if self.hidden is not None and self.step_features is not None:
-            progress = observation[:, STEP, 0, 0]
-            features = self.hidden(features) + self.step_features(progress)
-            if self.glance is not None:
-                both = torch.cat([target, missing], dim=1)
-                features = features + self.glance(
-                    adaptive_avg_pool2d(both, self._squares).flatten(1)
-                )
-            features = torch.relu(features)
-        out: Tensor = self.head(features)
+            seen = torch.cat([seen, self._missing(seen)], dim=1)
+        maps = self.stages(self.stem(seen))
+        with full_precision(maps):  # what is said here is finer than the trunk's arithmetic
+            features = maps.mean((2, 3), dtype=self.head.weight.dtype)
+            if self.hidden is not None and self.step_features is not None:
+                progress = observation[:, STEP, 0, 0]
+                features = self.hidden(features) + self.step_features(progress)
+                if self.glance is not None:
+                    both = torch.cat([observation[:, TARGET], self._missing(observation)], 1)
+                    squares = adaptive_avg_pool2d(both, self._squares)
+                    features = features + self.glance(squares.flatten(1))
+                features = torch.relu(features)
+            out: Tensor = self.head(features)
         return out
+
+    @property
+    def coarse_parts(self) -> tuple[nn.Module, ...]:
+        """What bears bfloat16."""
+        return self.stem, self.stages
+
+    def _missing(self, observation: Tensor) -> Tensor:
+        """Missing paint, (B, 3, H, W): target minus canvas times `residual`."""
+        return self.residual * (observation[:, TARGET] - observation[:, CANVAS])

@@ -9,10 +9,12 @@ from torch.nn import functional
 
 from painting.canvas import decibels
 from painting.errors import UserError
+from painting.fast import fast_form
 from painting.painters.base import Painter, Progress, Sketch
 from painting.painters.easel import Easel
 from painting.painters.regions import Region, cover, worst_regions
 from painting.policy import PaintingPolicy, check_agreement
+from painting.precision import AUTO, check_precision
 from painting.strokes import COLOR_DIM, Stroke
 
 _BATCH = 16  # regions that the agent paints at once
@@ -32,13 +34,18 @@ class AgentPainter(Painter):
     Args:
         policy: The agent; its canvas size, stroke kind and background are used.
         strokes: How many strokes, N; the agent's own by default.
+        precision: Of its networks: see `painting.fast.fast_form`.
 
     Raises:
-        UserError: The number makes no sense.
+        UserError: The number makes no sense, or no agent paints in this precision.
     """
 
-    def __init__(self, policy: PaintingPolicy, strokes: int | None = None) -> None:
+    def __init__(
+        self, policy: PaintingPolicy, strokes: int | None = None, precision: str = AUTO
+    ) -> None:
         self.policy = policy
+        self.precision = check_precision(precision)
+        self._fast: dict[torch.device, PaintingPolicy] = {}
         self.stroke = policy.stroke
         self.strokes = policy.environment.strokes if strokes is None else strokes
         self.background: Sequence[float] = policy.environment.background
@@ -50,14 +57,16 @@ class AgentPainter(Painter):
 
     @classmethod
     def load(
-        cls, weights: str | Path | None, stroke: Stroke | None = None, strokes: int | None = None
-    ) -> "AgentPainter":
+        cls, weights: str | Path | None, stroke: Stroke | None = None, strokes: int | None = None,
+        precision: str = AUTO,
+    ) -> "AgentPainter":  # fmt: skip
         """Make the painter of an exported agent.
 
         Args:
             weights: An exported `agent/` folder or a run folder.
             stroke: Of this, only the limits count: where some are set they must be the agent's own.
             strokes: How many strokes; the agent's own by default.
+            precision: See the class.
 
         Raises:
             UserError: None is given, it does not hold an agent, or one of other limits.
@@ -72,7 +81,7 @@ class AgentPainter(Painter):
             f"stroke.{key}": value for key, value in (stroke.limits() if stroke else {}).items()
         }
         check_agreement(weights, asked, policy.stroke.geometry())
-        return cls(policy, strokes)
+        return cls(policy, strokes, precision)
 
     def canvas(self, height: int, width: int) -> tuple[int, int]:
         """See `Painter.canvas`: the agent's own size, twice that for each further round."""
@@ -86,7 +95,9 @@ class AgentPainter(Painter):
 
     def with_strokes(self, strokes: int) -> "AgentPainter":
         """See `Painter.with_strokes`."""
-        return AgentPainter(self.policy, strokes)
+        painter = AgentPainter(self.policy, strokes, self.precision)
+        painter._fast = self._fast
+        return painter
 
     @torch.no_grad()
     def paint(
@@ -96,13 +107,13 @@ class AgentPainter(Painter):
         """See `Painter.paint`."""
         if start is not None:
             raise ValueError("an agent paints anew: it does not go on from strokes")
-        self.policy.to(target.device)
+        policy = self._policy_on(target.device)
         easel = Easel(self._free, target, self.background, weight)
         strokes = target.new_empty(0, self.stroke.dim)
         regions = cover(*target.shape[1:])
         side = regions[0].side
         while len(strokes) < self.strokes:
-            new = self._propose(easel.canvas(strokes), target, regions)
+            new = self._propose(policy, easel.canvas(strokes), target, regions)
             strokes = torch.cat([strokes, self._chosen(easel, strokes, new, side)])
             error = (easel.canvas(strokes) - target).square().mean(0)  # (H, W)
             if progress is not None:
@@ -114,7 +125,15 @@ class AgentPainter(Painter):
             regions = worst_regions(error.cpu(), side, max(1, passes)) or cover(*target.shape[1:])
         return strokes
 
-    def _propose(self, canvas: Tensor, target: Tensor, regions: Sequence[Region]) -> Tensor:
+    def _policy_on(self, device: torch.device) -> PaintingPolicy:
+        """The policy's fast form, made once for each device."""
+        if device not in self._fast:
+            self._fast[device] = fast_form(self.policy, device, self.precision)
+        return self._fast[device]
+
+    def _propose(
+        self, policy: PaintingPolicy, canvas: Tensor, target: Tensor, regions: Sequence[Region]
+    ) -> Tensor:
         """The agent's strokes for each of the regions, within its limits: (R * P, D)."""
         size, device = self.policy.canvas_size, target.device
         height, width = target.shape[1:]
@@ -124,7 +143,7 @@ class AgentPainter(Painter):
             seen = (
                 torch.stack([region.of(image) for region in batch]) for image in (target, canvas)
             )
-            strokes, _ = self.policy.paint(*(_resized(images, size) for images in seen))
+            strokes, _ = policy.paint(*(_resized(images, size) for images in seen))
             for region, own in zip(batch, strokes, strict=True):
                 corner = torch.tensor([region.left / width, region.top / height], device=device)
                 sides = torch.tensor([region.side / width, region.side / height], device=device)

@@ -7,6 +7,7 @@ import torch
 
 from painting.errors import UserError
 from painting.exports import build, check_keys, describe, load_weights, read_export, write_export
+from painting.precision import full_precision
 from painting.renderers.base import Renderer
 from painting.strokes import Stroke
 from painting.weights import find_weights
@@ -55,7 +56,9 @@ def judge(renderer: Renderer, count: int = 2048, seed: int = 0) -> Verdict:
     square, error = 0.0, 0.0
     for shape in shapes.split(256):
         exact = stroke.rasterize(shape, size, size)
-        error += (renderer(shape) - exact).square().sum(dtype=torch.float64).item()
+        with full_precision(exact):
+            drawn = renderer(shape)
+        error += (drawn - exact).square().sum(dtype=torch.float64).item()
         square += exact.square().sum(dtype=torch.float64).item()
         mean += exact.sum(0, dtype=torch.float64) / count
     pixels = count * size * size

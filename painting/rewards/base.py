@@ -5,6 +5,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from painting.precision import full_precision
+
 
 class Reward(nn.Module, ABC):
     """r(s_t, a_t) = L_t - L_{t+1} (ICCV 2019, Eq. 1), with the loss L given as ``-score``.
@@ -34,7 +36,9 @@ class Reward(nn.Module, ABC):
             ValueError: `score` did not return one number per canvas.
         """
         count = canvas.shape[0]
-        score = self.checked_score(torch.cat([canvas, next_canvas]), torch.cat([target, target]))
+        with full_precision(canvas):  # of two nearly equal scores the difference counts
+            both = torch.cat([canvas, next_canvas])
+            score = self.checked_score(both, torch.cat([target, target]))
         return score[count:] - score[:count]
 
     def checked_score(self, canvas: Tensor, target: Tensor) -> Tensor:
