@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_modules.gathering import gather
-from lightning_modules.random_state import (
+from painting.random_state import (
     get_random_state,
     seed_random_state,
     set_random_state,

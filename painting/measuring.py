@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from painting.canvas import decibels, to_float
 from painting.images import resize_image
@@ -16,6 +15,7 @@ from painting.memory_peak import MemoryPeak
 from painting.networks.lpips import Lpips
 from painting.painters import Painter, Progress
 from painting.picture import draw_canvas
+from painting.similarity import structural_similarity
 
 _LOOKS = 0.05  # seconds between two looks at the process's memory
 
@@ -45,11 +45,7 @@ class Nearness:
     @cached_property
     def ssim(self) -> float:
         """Structural similarity, at most 1 (Wang et al., 2004; Gaussian window of 11 pixels)."""
-        ssim = structural_similarity_index_measure(
-            self.canvas[None], self.target[None], data_range=1.0
-        )
-        assert isinstance(ssim, Tensor)
-        return float(ssim)
+        return float(structural_similarity(self.canvas[None], self.target[None]))
 
     def lpips(self, network: Lpips) -> float:
         """LPIPS, 0 at best."""

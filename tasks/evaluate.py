@@ -9,10 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.image import (
-    peak_signal_noise_ratio,
-    structural_similarity_index_measure,
-)
 from tqdm import tqdm
 
 from datamodules.base import ImageDataModule
@@ -22,6 +18,7 @@ from painting.figures import save_curves, save_sheet
 from painting.images import atomic_write
 from painting.policy import PaintingPolicy
 from painting.rewards import l2_distance
+from painting.similarity import peak_ratio, structural_similarity
 from tasks.reading import share_read
 
 _SHOWN = 24
@@ -43,18 +40,11 @@ class Curve:
         Returns:
             The last one.
         """
-        columns: list[tuple[Tensor, Tensor, Tensor]] = []
+        columns: list[tuple[Tensor, ...]] = []
         canvas = target
         for canvas in canvases:
-            ssim = structural_similarity_index_measure(
-                canvas, target, data_range=1.0, reduction="none"
-            )
-            psnr = peak_signal_noise_ratio(
-                canvas, target, data_range=1.0, reduction="none", dim=(1, 2, 3)
-            )
-            assert isinstance(ssim, Tensor)
-            # A perfect canvas has an infinite PSNR, of which no mean can be taken.
-            columns.append((l2_distance(canvas, target), psnr.clamp_max(100.0), ssim))
+            measures = (l2_distance, peak_ratio, structural_similarity)
+            columns.append(tuple(measure(canvas, target) for measure in measures))
         for name, values in zip(("l2", "psnr", "ssim"), zip(*columns, strict=True), strict=True):
             getattr(self, name).append(torch.stack(values, dim=1).cpu())
         return canvas

@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.impasto.alternatives import settle
-from hydra_plugins.impasto.building import build_call, pick_device
+from hydra_plugins.impasto.building import build_call, import_call, pick_device
 from hydra_plugins.impasto.changes import other_versions
 from hydra_plugins.impasto.checks import check
 from hydra_plugins.impasto.composing import CONF, ROOT
@@ -116,11 +116,13 @@ def perform_here(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dic
     cfg.run.folder = folder
     if cfg.task.get("reads_only"):
         return build_call(cfg)()
-    from pytorch_lightning import seed_everything  # takes seconds, which a wrong key need not wait
+    from painting.random_state import seed_random_state  # loads torch, for which a wrong key need
+    # not wait; Lightning, which takes three times as long, is loaded by what trains and no other
 
     quieten()
     cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
-    seed_everything(cfg.seed, verbose=False)
+    import_call(cfg)  # first, as some libraries draw random numbers while they are loaded
+    seed_random_state(cfg.seed)
     call = build_call(cfg)
     trainer = call.keywords.get("trainer")
     facts["device"] = cfg.run.device if trainer is None else str(trainer.strategy.root_device)

@@ -15,7 +15,7 @@ from torch import Tensor
 from datamodules.digits import Digits
 from lightning_modules import DDPG, TD3, ActorCritic, ModelBasedDDPG, PatchQ, ShortHorizon
 from lightning_modules.callbacks import Checkpoints, MetricsCsv
-from lightning_modules.random_state import get_random_state, set_random_state
+from painting.random_state import get_random_state, set_random_state
 from painting.exploration import ActionNoise, ParameterNoise
 from painting.manifest import read_manifest
 from painting.replay import PrioritizedReplay
