@@ -15,6 +15,7 @@ from hydra_plugins.impasto.building import build_call, import_call, pick_device
 from hydra_plugins.impasto.changes import other_versions
 from hydra_plugins.impasto.checks import check
 from hydra_plugins.impasto.composing import CONF, ROOT
+from hydra_plugins.impasto.loading import uncollected
 from hydra_plugins.impasto.outcomes import Outcome, outcome_of, terminable, undisturbed
 from hydra_plugins.impasto.quiet import quieten
 from hydra_plugins.impasto.rank_checks import check_ranks, given_place
@@ -116,14 +117,14 @@ def perform_here(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dic
     cfg.run.folder = folder
     if cfg.task.get("reads_only"):
         return build_call(cfg)()
-    from painting.random_state import seed_random_state  # loads torch, for which a wrong key need
-    # not wait; Lightning, which takes three times as long, is loaded by what trains and no other
-
     quieten()
-    cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
-    import_call(cfg)  # first, as some libraries draw random numbers while they are loaded
-    seed_random_state(cfg.seed)
-    call = build_call(cfg)
+    with uncollected():
+        cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
+        import_call(cfg)  # first, as some libraries draw random numbers while they are loaded
+        from painting.random_state import seed_random_state  # torch: a wrong key need not wait
+
+        seed_random_state(cfg.seed)
+        call = build_call(cfg)
     trainer = call.keywords.get("trainer")
     facts["device"] = cfg.run.device if trainer is None else str(trainer.strategy.root_device)
     return call()
