@@ -117,12 +117,12 @@ def perform_here(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dic
     cfg.run.folder = folder
     if cfg.task.get("reads_only"):
         return build_call(cfg)()
-    quieten()
     with uncollected():
         cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
         import_call(cfg)  # first, as some libraries draw random numbers while they are loaded
         from painting.random_state import seed_random_state  # torch: a wrong key need not wait
 
+        quieten()
         seed_random_state(cfg.seed)
         call = build_call(cfg)
     trainer = call.keywords.get("trainer")
