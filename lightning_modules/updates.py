@@ -16,11 +16,7 @@ from lightning_modules.gathering import gather
 from lightning_modules.ranks import Agreement, moving_buffers, seed_of_rank
 from lightning_modules.settings import Settings, apply_changes, fit_together, settings_of
 from painting.errors import Diverged, UserError
-from painting.random_state import (
-    get_random_state,
-    seed_random_state,
-    set_random_state,
-)
+from painting.random_state import get_random_state, seed_random_state, set_random_state
 
 log = logging.getLogger(__name__)
 
