@@ -13,14 +13,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_modules.gathering import gather
-from lightning_modules.random_state import (
-    get_random_state,
-    seed_random_state,
-    set_random_state,
-)
 from lightning_modules.ranks import Agreement, moving_buffers, seed_of_rank
 from lightning_modules.settings import Settings, apply_changes, fit_together, settings_of
 from painting.errors import Diverged, UserError
+from painting.random_state import get_random_state, seed_random_state, set_random_state
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from painting.canvas import decibels, to_float
 from painting.images import resize_image
@@ -45,6 +44,9 @@ class Nearness:
     @cached_property
     def ssim(self) -> float:
         """Structural similarity, at most 1 (Wang et al., 2004; Gaussian window of 11 pixels)."""
+        # Here and not above: loading it takes longer than the first stroke may take.
+        from torchmetrics.functional.image import structural_similarity_index_measure
+
         ssim = structural_similarity_index_measure(
             self.canvas[None], self.target[None], data_range=1.0
         )

@@ -136,7 +136,7 @@ def _is_config_only(key: str) -> bool:
 def test_trainer_gets_loggers_and_callbacks_as_lists(
     compose_config: Compose, tmp_path: Path, logger: str
 ) -> None:
-    cfg = compose_config("task=train", "trainer=cpu", f"logger={logger}")
+    cfg = compose_config("task=train", "trainer=cpu", "precision=32-true", f"logger={logger}")
     cfg.run.folder = tmp_path
     cfg.callbacks = {}
     trainer = instantiate(cfg.trainer, _convert_="all")

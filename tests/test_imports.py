@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.conftest import ROOT, environment
 
@@ -34,6 +35,27 @@ assert not torch.cuda.is_initialized(), "an import touched the GPU"
 assert os.listdir(".") == [], os.listdir(".")
 print("\\n".join(sys.modules))
 """
+
+# Runs the command line in this process, and says on the last line what it has loaded.
+RUN = """
+import sys
+import run
+from painting.painters.base import Sketch
+loaded, init = [], Sketch.__init__
+def told(*args, **kwargs):
+    loaded.append(list(sys.modules))
+    init(*args, **kwargs)
+Sketch.__init__ = told
+run.main(sys.argv[1:])
+print(" ".join(loaded[0]))
+"""
+# Loading these takes longer than the first stroke may take.
+SLOW = {
+    "datamodules", "datasets", "lightning_fabric", "lightning_modules", "matplotlib", "pandas",
+    "pytorch_lightning", "skimage", "sklearn", "sympy", "tensorboard", "torchmetrics",
+    "torchvision", "triton", "torch._dynamo", "torch._inductor", "torch.distributed.tensor",
+    "scipy.ndimage", "scipy.signal", "scipy.stats",
+}  # fmt: skip
 
 
 def sources(package: str) -> list[Path]:
@@ -86,3 +108,51 @@ def test_imports_run_one_way(package: str) -> None:
         lazily = {"pytorch_lightning"} if package == "hydra_plugins" else set()
         forbidden = WATCHED - MAY_IMPORT[package] - {package} - lazily
         assert imported & forbidden == set(), path
+
+
+@pytest.mark.parametrize(
+    ("painter", "more"),
+    [
+        ("optimize", ["painter.steps=2"]),
+        ("agent", ["agent.weights=digits"]),
+        ("agent+optimize", ["agent.weights=digits", "painter.refiner.steps=2"]),
+    ],
+)
+def test_the_first_stroke_waits_for_nothing_that_it_does_not_need(
+    painter: str, more: list[str], tmp_path: Path
+) -> None:
+    Image.radial_gradient("L").resize((32, 32)).convert("RGB").save(tmp_path / "picture.png")
+    arguments = [
+        "task=paint", f"painter={painter}", *more, "strokes=1", "canvas.size=32",
+        f"image={tmp_path / 'picture.png'}", f"hydra.run.dir={tmp_path / 'run'}",
+    ]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, *arguments],
+        cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "picture" / "painting.gif").is_file()
+    loaded = done.stdout.splitlines()[-1].split()
+    assert {"torch", "painting.painting"} <= set(loaded)
+    slow = [name for name in loaded if any(f"{name}.".startswith(f"{one}.") for one in SLOW)]
+    assert slow == []
+
+
+def test_the_collector_pauses_only_while_libraries_are_loaded(tmp_path: Path) -> None:
+    code = (
+        "import gc; from hydra_plugins.impasto.loading import uncollected\n"
+        "for _ in range(2):\n"
+        "    with uncollected(): print(gc.isenabled(), gc.get_freeze_count() > 0)\n"
+        "    print(gc.isenabled(), gc.get_freeze_count() > 0)\n"
+        "class Knot: pass\n"
+        "import weakref; knot = Knot(); knot.self = knot; seen = weakref.ref(knot); del knot\n"
+        "with uncollected(): pass\n"
+        "gc.collect(); print(seen())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path, env=environment(PYTHONPATH=str(ROOT)), capture_output=True, text=True,
+        timeout=60, check=True,
+    )  # fmt: skip
+    lines = ["False False", "True True", "False True", "True True", "None"]
+    assert done.stdout.splitlines() == lines

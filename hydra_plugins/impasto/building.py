@@ -29,16 +29,30 @@ def build_call(cfg: DictConfig) -> "partial[dict[str, object]]":
     Raises:
         UserError: If an object refuses its arguments, or weights are missing.
     """
-    try:
-        node = OmegaConf.to_container(cfg.task.call, resolve=True)
-    except OmegaConfBaseException as error:
-        raise UserError(first_line(error), "correct the overrides that lead there") from error
-    assert isinstance(node, dict)
+    node = _call_node(cfg)
     specs = {str(key): child for key, child in node.items() if is_spec(child)}
     offers = make_offers(specs, cfg, build)
     rest = {key: child for key, child in node.items() if key not in offers}
     call = build({**rest, "_partial_": True}, cfg)
     return partial(call.func, *call.args, **call.keywords, **offers)
+
+
+def import_call(cfg: DictConfig) -> None:
+    """Load the modules of everything that `build_call` will build.
+
+    Raises:
+        UserError: Something isn't there, or is not of what a config may name.
+    """
+    check_targets(_call_node(cfg), cfg)
+
+
+def _call_node(cfg: DictConfig) -> dict[Any, Any]:
+    try:
+        node = OmegaConf.to_container(cfg.task.call, resolve=True)
+    except OmegaConfBaseException as error:
+        raise UserError(first_line(error), "correct the overrides that lead there") from error
+    assert isinstance(node, dict)
+    return node
 
 
 def build(node: Any, cfg: DictConfig) -> Any:

@@ -11,10 +11,11 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.impasto.alternatives import settle
-from hydra_plugins.impasto.building import build_call, pick_device
+from hydra_plugins.impasto.building import build_call, import_call, pick_device
 from hydra_plugins.impasto.changes import other_versions
 from hydra_plugins.impasto.checks import check
 from hydra_plugins.impasto.composing import CONF, ROOT
+from hydra_plugins.impasto.loading import uncollected
 from hydra_plugins.impasto.outcomes import Outcome, outcome_of, terminable, undisturbed
 from hydra_plugins.impasto.quiet import quieten
 from hydra_plugins.impasto.rank_checks import check_ranks, given_place
@@ -117,13 +118,15 @@ def perform_here(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dic
     cfg.run.folder = folder
     if cfg.task.get("reads_only"):
         return build_call(cfg)()
-    from pytorch_lightning import seed_everything  # takes seconds, which a wrong key need not wait
+    with uncollected():
+        cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
+        import_call(cfg)  # first, as some libraries draw random numbers while they are loaded
+        from painting.random_state import seed_random_state  # torch: a wrong key need not wait
 
-    quieten()
-    keep_freed_memory()
-    cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
-    seed_everything(cfg.seed, verbose=False)
-    call = build_call(cfg)
+        quieten()
+        keep_freed_memory()
+        seed_random_state(cfg.seed)
+        call = build_call(cfg)
     trainer = call.keywords.get("trainer")
     facts["device"] = cfg.run.device if trainer is None else str(trainer.strategy.root_device)
     return call()

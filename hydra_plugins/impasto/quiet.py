@@ -11,7 +11,10 @@ _NO_NEWS = (
 
 
 def quieten() -> None:
-    """Leave out Lightning's advertisements, and its advice on what is done here on purpose."""
+    """Leave out Lightning's advertisements, and its advice on what is done here on purpose.
+
+    To be called once it is loaded, if it is: loading it sets what it says.
+    """
     for library in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(library).setLevel(logging.WARNING)
     logging.raiseExceptions = False  # a log that can't be written, on a full disk, says nothing

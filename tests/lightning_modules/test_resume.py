@@ -15,9 +15,9 @@ from torch import Tensor
 from datamodules.digits import Digits
 from lightning_modules import DDPG, TD3, ActorCritic, ModelBasedDDPG, PatchQ, ShortHorizon
 from lightning_modules.callbacks import Checkpoints, MetricsCsv
-from lightning_modules.random_state import get_random_state, set_random_state
 from painting.exploration import ActionNoise, ParameterNoise
 from painting.manifest import read_manifest
+from painting.random_state import get_random_state, set_random_state
 from painting.replay import PrioritizedReplay
 from painting.rewards import L2Reward
 from tests.lightning_modules.conftest import make_agent, make_agent_of, make_trainer, run

@@ -1,0 +1,34 @@
+"""Loading large libraries without looking through them for garbage."""
+
+import atexit
+import gc
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Put Python's garbage collector off.
+
+    Torch alone makes 200,000 objects that stay for good, and while they come the collector goes
+    through all of them again and again, which takes a quarter as long as loading them. What was
+    there after the first time in a process it does not look at later either: not when it could
+    interrupt the painting, and not at the end, which would take a second.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if not gc.get_freeze_count():  # later there may be garbage of other jobs
+            gc.freeze()
+            atexit.register(_clear_for_triton)
+        if collecting:
+            gc.enable()
+
+
+def _clear_for_triton() -> None:
+    """Let the interpreter's end clear away what Triton's bindings would call leaked."""
+    if "triton" in sys.modules:
+        gc.unfreeze()
