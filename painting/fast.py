@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
+from torch.nn.utils.parametrize import is_parametrized
 
+from painting.networks import make_plain
 from painting.policy import PaintingPolicy
 from painting.precision import AUTO, MIXED, check_precision, fastest_precision
 
@@ -63,8 +64,7 @@ def _coarse(network: nn.Module) -> tuple[nn.Module, ...]:
 def _fold(module: nn.Module) -> None:
     """Fold what a module's children normalize: weights for ever, batches by their averages."""
     if is_parametrized(module):
-        for name in list(module.parametrizations):  # type: ignore[arg-type]
-            remove_parametrizations(module, name)
+        make_plain(module)
     if isinstance(module, nn.Sequential):
         for index in range(len(module) - 1):
             conv, norm = module[index], module[index + 1]

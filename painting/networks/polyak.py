@@ -20,13 +20,18 @@ def frozen_copy(network: Network) -> Network:
     """
     slow = copy.deepcopy(network).eval()
     for _, module in list(_iterating(slow)):
-        weights = _as_they_act(module)
-        # Torch's own removal would also take the weights out of the class, which the copy shares.
-        del module.parametrizations
-        module.__class__ = type_before_parametrizations(module)
-        for name, weight in weights.items():
-            module.register_parameter(name, nn.Parameter(weight.detach().clone()))
+        make_plain(module)
     return slow.requires_grad_(False)
+
+
+def make_plain(module: nn.Module) -> None:
+    """Make plain weights, as they act in evaluation mode, of a layer's parametrized ones."""
+    weights, plain = _as_they_act(module), type_before_parametrizations(module)
+    # Torch's own removal would also take the weights out of the class, which copies share.
+    del module.parametrizations
+    module.__class__ = plain
+    for name, weight in weights.items():
+        module.register_parameter(name, nn.Parameter(weight.detach().clone()))
 
 
 @torch.no_grad()

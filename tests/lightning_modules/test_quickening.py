@@ -1,0 +1,119 @@
+"""The fast form of modules that learn: the same updates."""
+
+import copy
+import shutil
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor
+
+from lightning_modules import ModelBasedDDPG
+from lightning_modules.quickening import fused, quicken
+from painting.environment import PaintingEnvironment
+from painting.errors import UserError
+from painting.renderers import NeuralRenderer
+from painting.strokes import Circle
+from tests.lightning_modules.conftest import BUNDLE, SIZE, STROKES, attached, make_agent
+from tests.lightning_modules.examples import transition
+
+CPU = torch.device("cpu")
+
+
+def compiled(agent: ModelBasedDDPG) -> list[str]:
+    found = agent.named_modules()
+    return [name for name, module in found if getattr(module, "_compiled_call_impl", None)]
+
+
+def test_optimizers_step_in_one_kernel_where_they_can() -> None:
+    weights = [torch.nn.Parameter(torch.ones(2))]
+    adam = partial(torch.optim.Adam, lr=1e-3)
+    assert fused(adam)(iter(weights)).defaults["fused"] is True
+    assert fused(torch.optim.SGD)(iter(weights)).defaults["fused"] is True
+    asked = partial(torch.optim.Adam, foreach=True)
+    assert fused(asked) is asked
+    refused = partial(torch.optim.Adam, fused=False)
+    assert fused(refused) is refused
+    assert fused(torch.optim.RMSprop) is torch.optim.RMSprop
+
+
+def test_agents_have_such_optimizers(agent: ModelBasedDDPG) -> None:
+    for name in agent.networks_that_learn:
+        assert agent.optimizer_of(name).optimizer.defaults["fused"] is True
+
+
+def test_channels_come_last_and_nothing_else_changes(agent: ModelBasedDDPG) -> None:
+    before = copy.deepcopy(agent.state_dict())
+    quicken(agent, CPU, False)
+    assert agent.actor.stages[0].body[0][0].weight.is_contiguous(memory_format=torch.channels_last)
+    after = agent.state_dict()
+    assert all(torch.equal(after[key], value) for key, value in before.items())
+
+
+def test_short_runs_and_cpus_are_not_compiled_by_themselves(
+    agent: ModelBasedDDPG, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent.updates = 100_000
+    quicken(agent, CPU, "auto")
+    agent.updates = 1999
+    quicken(agent, torch.device("cuda"), "auto")
+    assert compiled(agent) == []
+
+
+def test_what_is_compiled(agent: ModelBasedDDPG, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    quicken(agent, CPU, True)
+    # Not the renderer, which is no network here, and not the discriminator.
+    assert compiled(agent) == ["actor", "critic", "target_actor", "target_critic"]
+    with_network = make_agent(
+        environment=PaintingEnvironment(NeuralRenderer(Circle(), SIZE, [8], 4), STROKES, BUNDLE)
+    )
+    assert with_network.renderer in with_network.compilable
+
+
+def test_without_a_compiler_auto_says_so_and_true_refuses(
+    agent: ModelBasedDDPG, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    agent.updates = 100_000
+    quicken(agent, torch.device("cuda"), "auto")
+    assert "not compiled, for want of" in capsys.readouterr().err
+    with pytest.raises(UserError, match="compile=true needs a C"):
+        quicken(agent, CPU, True)
+    with pytest.raises(UserError, match="compile is 'maybe'"):
+        quicken(agent, CPU, "maybe")
+    assert compiled(agent) == []
+
+
+def updated(agent: ModelBasedDDPG, precision: str = "32-true") -> dict[str, Tensor]:
+    agent.generator.manual_seed(0)
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed"):
+        return agent.update(transition(agent))
+
+
+def test_an_update_in_bfloat16_is_near_one_in_float32() -> None:
+    """Losses to 2 %, gradients within 10 degrees."""
+    plain, mixed = attached(make_agent()), attached(make_agent())
+    figures, coarse = updated(plain), updated(mixed, "bf16-mixed")
+    assert figures.keys() == coarse.keys()
+    for name, value in figures.items():
+        assert coarse[name].dtype == torch.float32
+        torch.testing.assert_close(coarse[name], value, rtol=0.02, atol=2e-3)
+    for part in ("actor", "critic", "reward.discriminator"):
+        one, other = (
+            torch.cat([p.grad.flatten() for p in agent.get_submodule(part).parameters()])
+            for agent in (plain, mixed)
+        )
+        assert torch.cosine_similarity(one, other, dim=0) > 0.985, part
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("c++"), reason="there is no compiler")
+def test_a_compiled_update_is_the_plain_one() -> None:
+    plain, quick = attached(make_agent()), attached(make_agent())
+    quicken(quick, CPU, True)
+    for _ in range(2):
+        figures, found = updated(plain), updated(quick)
+        for name, value in figures.items():
+            torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-5)
+    assert plain.state_dict().keys() == quick.state_dict().keys()

@@ -1,0 +1,104 @@
+"""The fast form of a policy paints what the policy paints."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from painting.environment import PaintingEnvironment
+from painting.errors import UserError
+from painting.fast import _Product, fast_form
+from painting.networks import Actor
+from painting.painters import AgentPainter
+from painting.policy import PaintingPolicy
+from painting.renderers import NeuralRenderer, Renderer
+from painting.strokes import Bezier
+from tests.painting.small_networks import stir
+
+SIZE = 16
+
+
+def policy(norm: str = "batch", renderer: Renderer | None = None) -> PaintingPolicy:
+    torch.manual_seed(0)
+    renderer = renderer or NeuralRenderer(Bezier(), SIZE, [16, 32], 8)
+    environment = PaintingEnvironment(renderer, 6, 2)
+    made = PaintingPolicy(Actor(9, environment.action_dim, [1, 1], 8, norm), environment)
+    stir(made)
+    return made.eval()
+
+
+def targets(count: int = 2) -> Tensor:
+    return torch.rand(count, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("norm", ["batch", "weight", "group", "layer"])
+def test_in_full_precision_it_is_the_same_but_for_rounding(norm: str) -> None:
+    original = policy(norm)
+    before = copy.deepcopy(original.state_dict())
+    expected = original.paint(targets())
+    fast = fast_form(original, "cpu", "32-true")
+    for found, wanted in zip(fast.paint(targets()), expected, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=0, atol=2e-5)
+    layers = [type(layer).__name__ for layer in fast.modules()]
+    assert "BatchNorm2d" not in layers
+    assert not any("Parametrized" in layer for layer in layers)
+    after = original.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(after[key], value) for key, value in before.items())
+    assert any("Norm" in type(layer).__name__ or "Param" in type(layer).__name__
+               for layer in original.actor.modules())  # fmt: skip
+
+
+@pytest.mark.parametrize("norm", ["batch", "weight"])
+def test_in_bfloat16_it_is_near(norm: str) -> None:
+    original = policy(norm)
+    fast = fast_form(original, "cpu", "bf16-mixed")
+    assert {p.dtype for p in fast.actor.stages.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in fast.actor.head.parameters()} == {torch.float32}
+    assert isinstance(fast.renderer, NeuralRenderer)
+    types = [layer.weight.dtype for layer in fast.renderer.dense if isinstance(layer, nn.Linear)]
+    assert types == [torch.float32, torch.bfloat16, torch.bfloat16]
+    strokes, canvas = fast.paint(targets())
+    wanted, expected = original.paint(targets())  # as before: copies share classes of layers
+    assert (strokes.dtype, canvas.dtype) == (torch.float32, torch.float32)
+    assert not torch.equal(strokes, wanted)
+    torch.testing.assert_close(strokes, wanted, rtol=0, atol=5e-2)
+    assert (canvas - expected).square().mean() < 1e-4
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("count", [1, 2, 5])  # of 4 x 4 places each, or of 2 x 2
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_product_is_the_convolution(count: int, stride: int, bias: bool) -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(3, 5, 3, stride, padding=1, bias=bias)
+    x = torch.rand(count, 3, 4, 4).to(memory_format=torch.channels_last)
+    torch.testing.assert_close(_Product(conv)(x), conv(x), rtol=0, atol=1e-6)
+
+
+def test_large_convolutions_of_one_small_map_are_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("painting.fast._MANY_WEIGHTS", 3 * 3 * 16 * 16)
+    original = policy()
+    fast = fast_form(original, "cpu", "32-true")
+    products = [layer for layer in fast.modules() if isinstance(layer, _Product)]
+    assert len(products) == 1  # the last of the second stage
+    multiplied: list[torch.Size] = []
+    products[0].conv.register_forward_hook(lambda *said: multiplied.append(said[2].shape))
+    for count, convolved in ((1, 0), (5, 3)):  # 2 x 2 places each
+        multiplied.clear()
+        strokes, _ = fast.paint(targets(count))
+        assert len(multiplied) == convolved
+        torch.testing.assert_close(strokes, original.paint(targets(count))[0], rtol=0, atol=2e-5)
+
+
+def test_a_painter_paints_by_it() -> None:
+    original = policy()
+    painter = AgentPainter(original, precision="bf16-mixed")
+    found = painter.paint(targets()[0])
+    expected, _ = fast_form(original, "cpu", "bf16-mixed").paint(targets()[:1])
+    assert torch.equal(found, expected[0])
+    more = painter.with_strokes(6)
+    assert torch.equal(more.paint(targets()[0]), found)
+    with pytest.raises(UserError, match="precision is '8-bit'"):
+        AgentPainter(original, precision="8-bit")
