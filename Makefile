@@ -1,7 +1,7 @@
 # `make help` shows what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install browser quickstart pictures ablations ablations-quick ablations-docs weights test test-all lint format bench bench-paint chaos clean
+.PHONY: help install browser quickstart pictures ablations ablations-quick ablations-docs weights test test-all test-gpu lint format bench bench-paint chaos clean
 
 # The first Python on this machine that the project runs on; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -103,6 +103,9 @@ test: $(STAMP) ## run the tests
 
 test-all: $(STAMP) ## run the tests, the slow ones too
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not gpu"
+
+test-gpu: $(STAMP) ## run the tests that need a CUDA device (STAMP= BIN=FOLDER: with the Python there)
+	$(BIN)/python -m pytest -m gpu tests/gpu
 
 lint: $(STAMP) ## check style and types
 	$(BIN)/ruff check .
