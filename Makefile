@@ -105,7 +105,7 @@ test-all: $(STAMP) ## run the tests, the slow ones too
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not gpu"
 
 test-gpu: $(STAMP) ## run the tests that need a CUDA device (STAMP= BIN=FOLDER: with the Python there)
-	$(BIN)/python -m pytest -m gpu tests/gpu
+	$(BIN)/python -m pytest -m gpu tests/gpu tests/painting/strokes
 
 lint: $(STAMP) ## check style and types
 	$(BIN)/ruff check .
