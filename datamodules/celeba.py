@@ -40,8 +40,8 @@ class CelebA(PictureSet):
         "forbids to publish or distribute the images further, so none of them is here."
     )
     licence = (
-        "The code is MIT, as the rest of the project. These weights are for non-commercial research "
-        "only, as the images that they were learned from."
+        "The code is MIT, as the rest of the project. These weights are for non-commercial "
+        "research only, as the images that they were learned from."
     )
 
     def __init__(self, *, hub_id: str = "flwrlabs/celeba", **options: Unpack[Options]) -> None:

@@ -43,8 +43,8 @@ class ImageNet(PictureSet):
         "copyright of each photograph stays with its owner, so none of them is here."
     )
     licence = (
-        "The code is MIT, as the rest of the project. These weights are for non-commercial research "
-        "and educational use only, as the images that they were learned from."
+        "The code is MIT, as the rest of the project. These weights are for non-commercial "
+        "research and educational use only, as the images that they were learned from."
     )
     hub_parts: ClassVar[dict[str, int]] = {"train": TRAIN, "val": TEST, "validation": TEST}
 
