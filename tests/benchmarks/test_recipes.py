@@ -2,7 +2,6 @@
 
 import csv
 import json
-import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import recipe_exports
-from benchmarks.recipe_exports import VOLUME, export_agent, pack, pack_figures
 from benchmarks.recipe_runs import Clock, Pace, age, pace, renderer_error, updates_made, work
 from benchmarks.recipe_stages import SCALES, stages_of
 from benchmarks.recipes import main
@@ -19,7 +16,6 @@ from painting.errors import UserError
 from painting.images import write_png
 from painting.policy import PaintingPolicy
 from tests.conftest import Compose
-from tests.tasks.test_publish import make_run
 
 WEIGHTS = Path("/runs/closed/renderer/renderer")
 
@@ -131,64 +127,6 @@ def test_time_is_counted_from_the_start_of_the_process() -> None:
     clock = Clock(1.0, spent=age())
     assert clock.left < 60
     assert Clock(1.0).left == pytest.approx(60, abs=5)
-
-
-# ---- what is taken away
-
-
-def test_volumes_hold_every_byte_once_and_none_is_too_large(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recipe_exports, "VOLUME", 60_000)
-    folder = tmp_path / "agent"
-    folder.mkdir()
-    contents = {f"shard-{n}": bytes([n]) * 40_000 for n in range(3)} | {"README.md": b"card"}
-    for name, content in contents.items():
-        (folder / name).write_bytes(content)
-    (tmp_path / "celeba.9.tar").touch()  # of an earlier export that was larger
-    packed = pack(tmp_path, "celeba", folder)
-    assert [path.name for path in packed] == ["celeba.1.tar", "celeba.2.tar", "celeba.3.tar"]
-    assert sorted(tmp_path.glob("*.tar")) == packed
-    found = {}
-    for path in packed:
-        assert path.stat().st_size <= 60_000
-        with tarfile.open(path) as tar:
-            for member in tar.getmembers():
-                file = tar.extractfile(member)
-                assert file is not None
-                assert member.name not in found
-                found[member.name] = file.read()
-    assert found == {f"celeba/{name}": content for name, content in contents.items()}
-    (folder / "huge").write_bytes(bytes(70_000))
-    with pytest.raises(UserError, match="huge is larger than 60,000 bytes"):
-        pack(tmp_path, "celeba", folder)
-    assert VOLUME < 15.5e6
-
-
-def test_figures_are_those_that_there_are(tmp_path: Path) -> None:
-    write_metrics(tmp_path / "celeba", [{"update": 1, "seconds": 2}])
-    (tmp_path / "celeba" / "run.log").touch()
-    (tmp_path / "closed").mkdir()
-    (tmp_path / "closed" / "summary.json").write_text("{}")
-    pairs = [("celeba", tmp_path / "celeba"), ("closed/celeba", tmp_path / "closed")]
-    with tarfile.open(pack_figures(tmp_path, pairs)) as tar:
-        assert tar.getnames() == ["celeba/metrics.csv", "closed/celeba/summary.json"]
-
-
-@pytest.mark.parametrize(("updates", "whole"), [(1234, 2000), (1234, 1234)])
-def test_a_card_says_how_far_it_came_and_whose_the_pictures_are(
-    tmp_path: Path, updates: int, whole: int
-) -> None:
-    run, _ = make_run(tmp_path / "run", choices={"data": "celeba"})
-    folder = export_agent("celeba", Path(run), tmp_path / "shelf", updates, whole)
-    assert folder == tmp_path / "shelf" / "celeba"
-    PaintingPolicy.load(folder)
-    card = (folder / "README.md").read_text(encoding="utf-8")
-    assert "make gpu-recipes DATA=FOLDER STAGES='renderer celeba'" in card
-    stopped = "stopped after 1,234 of the recipe's 2,000 updates"
-    assert (stopped in card) == ("stopped after" in card) == (updates < whole)
-    assert "forbids to publish or distribute the images" in card
-    assert str(tmp_path) not in card
 
 
 # ---- all of it
