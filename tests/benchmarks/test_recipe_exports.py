@@ -1,4 +1,4 @@
-"""What is taken away of the papers' recipes: agents with their cards, and figures, in small files."""
+"""What is taken away of the recipes: agents with their cards, and figures, in small files."""
 
 import tarfile
 from pathlib import Path
