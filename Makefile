@@ -1,7 +1,7 @@
 # `make help` shows what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install browser quickstart pictures ablations ablations-quick ablations-docs weights test test-all lint format bench bench-paint chaos clean
+.PHONY: help install browser quickstart pictures ablations ablations-quick ablations-docs weights test test-all test-gpu lint format bench bench-paint gpu-recipes chaos clean
 
 # The first Python on this machine that the project runs on; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -105,6 +105,9 @@ test: $(STAMP) ## run the tests
 test-all: $(STAMP) ## run the tests, the slow ones too
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not gpu"
 
+test-gpu: $(STAMP) ## run the tests that need a CUDA device (STAMP= BIN=FOLDER: with the Python there)
+	$(BIN)/python -m pytest -m gpu tests/gpu tests/painting/strokes
+
 lint: $(STAMP) ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -119,6 +122,14 @@ bench: $(STAMP) ## time what matters, and print a table
 
 bench-paint: $(STAMP) ## measure the painters on photographs, and draw curves (15 minutes; PARTS=ten)
 	$(BIN)/python -m benchmarks.painting $(PARTS)
+
+# Each command goes on where the last one stopped, in outputs/gpu-recipes (docs/gpu.md).
+gpu-recipes: MINUTES ?= 9
+gpu-recipes: SCALE ?= paper
+gpu-recipes: $(STAMP) ## the papers' recipes on a GPU, 9 minutes of them (DATA=FOLDER OUT=FOLDER MINUTES=9)
+	@test -n "$(DATA)" || { echo "error: DATA is not given — give a folder that holds celeba/ and imagenet/" >&2; exit 2; }
+	$(BIN)/python -m benchmarks.recipes --data "$(DATA)" --minutes $(MINUTES) --scale $(SCALE) --stages "$(STAGES)" \
+		--out "$(if $(filter file,$(origin OUT)),outputs/gpu-recipes/out,$(OUT))" $(OVERRIDES)
 
 # Runs are killed, filled up, damaged and gone on with, and compared bit for bit with undisturbed ones.
 chaos: export OMP_NUM_THREADS = 1

@@ -71,7 +71,10 @@ class ImageDataModule(pl.LightningDataModule, ABC):
 
     name: str
     layout: ClassVar[str]
-    terms: ClassVar[str] = ""  # whose the pictures are, in words, where anyone may use them
+    # Whose the pictures are, in words, and what weights that learned from them may be used for:
+    # without the first none are published.
+    terms: ClassVar[str] = ""
+    licence: ClassVar[str] = "MIT, as the rest of the project."
     flips: ClassVar[bool] = True
     streams: ClassVar[bool] = False  # whether there is a point in `streaming`
     test_fraction: ClassVar[float] = 0.1

@@ -35,6 +35,14 @@ class CelebA(PictureSet):
 
     name = "celeba"
     layout = "img_align_celeba/000001.jpg to img_align_celeba/202599.jpg"
+    terms = (
+        "CelebA (Liu et al., ICCV 2015), faces for non-commercial research only. Its agreement "
+        "forbids to publish or distribute the images further, so none of them is here."
+    )
+    licence = (
+        "The code is MIT, as the rest of the project. These weights are for non-commercial "
+        "research only, as the images that they were learned from."
+    )
 
     def __init__(self, *, hub_id: str = "flwrlabs/celeba", **options: Unpack[Options]) -> None:
         instead = f"unpack {self.layout} and give its folder"

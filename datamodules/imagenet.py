@@ -38,6 +38,14 @@ class ImageNet(PictureSet):
 
     name = "imagenet"
     layout = "train/<class>/*.JPEG and val/<class>/*.JPEG"
+    terms = (
+        "ImageNet (Deng et al., CVPR 2009), for non-commercial research and educational use. The "
+        "copyright of each photograph stays with its owner, so none of them is here."
+    )
+    licence = (
+        "The code is MIT, as the rest of the project. These weights are for non-commercial "
+        "research and educational use only, as the images that they were learned from."
+    )
     hub_parts: ClassVar[dict[str, int]] = {"train": TRAIN, "val": TEST, "validation": TEST}
 
     def __init__(

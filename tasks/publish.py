@@ -29,7 +29,7 @@ CARD = "README.md"
 
 def publish(
     runs: str | Sequence[str], name: str, datamodule: ImageDataModule,
-    photographs: Sequence[int] = (), shelf: Path = FOLDER,
+    photographs: Sequence[int] = (), shelf: Path = FOLDER, command: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Put a run's agent where its name finds it: 16-bit weights, a card, and checksums.
 
@@ -40,6 +40,7 @@ def publish(
         photographs: Numbers of strokes with which the photographs that no weights of this project
             were trained on are painted, for the card; none for an agent that is not for them.
         shelf: Where all published weights lie.
+        command: How to make them again, for the card; the run's own command by default.
 
     Returns:
         Figures of the card: `psnr` with the largest of `photographs`, if any.
@@ -53,7 +54,7 @@ def publish(
     # What is judged is what is kept: after rounding.
     policy.load_state_dict({key: _rounded(value) for key, value in policy.state_dict().items()})
     figures = {count: photograph_figures(policy, count) for count in photographs}
-    card = write_card(run, name, policy, datamodule, machine(), figures)
+    card = write_card(run, name, policy, datamodule, machine(), figures, command)
     policy.save(shelf / name, _DTYPE, {CARD: card})
     print(f"agent.weights={name}: {shelf / name}")
     psnr = {"psnr": float(np.mean(list(figures[max(figures)].values())))} if figures else {}
@@ -100,10 +101,11 @@ def photograph_figures(policy: PaintingPolicy, strokes: int) -> dict[str, float]
 
 
 def machine() -> str:
-    """The class of machine that this is: its processor and how many cores it has."""
+    """The class of machine that this is: its processor, how many cores it has, and its GPU."""
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
         found = re.search(r"^model name\s*:\s*(.+)$", info.read_text(), re.MULTILINE)
         name = found[1].strip() if found else name
-    return f"{os.cpu_count()}-core {name}"
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{os.cpu_count()}-core {name}{gpu}"

@@ -13,7 +13,7 @@ Figures = Mapping[int, Mapping[str, float]]
 
 def write_card(
     run: Run, name: str, policy: PaintingPolicy, datamodule: ImageDataModule, machine: str,
-    photographs: Figures,
+    photographs: Figures, command: str | None = None,
 ) -> str:  # fmt: skip
     """A card in Markdown.
 
@@ -24,6 +24,7 @@ def write_card(
         datamodule: What it was trained on.
         machine: The class of machine.
         photographs: PSNR in dB by photograph, for each number of strokes.
+        command: How to make them again; the run's own command by default.
     """
     environment = policy.environment
     size, parameters = policy.canvas_size, sum(one.numel() for one in policy.parameters())
@@ -34,23 +35,23 @@ def write_card(
         f"{environment.bundle}. {parameters:,} parameters, stored with 16 bits each; "
         "SHA256SUMS is verified when they are loaded.",
         f"## Data\n\n`data={datamodule.name}`: {datamodule.terms}",
-        _training(run, machine),
+        _training(run, machine, command or run.command),
         _test(run, datamodule),
     ]
     if photographs:
         sections.append(_photographs(photographs))
-    sections.append("## Licence\n\nMIT, as the rest of the project.\n")
+    sections.append(f"## Licence\n\n{datamodule.licence}\n")
     return "\n\n".join(sections)
 
 
-def _training(run: Run, machine: str) -> str:
+def _training(run: Run, machine: str, command: str) -> str:
     rows = {
         "updates": f"{int(run.figure('updates') or 0):,}",
         "seconds of training": f"{run.seconds or 0:,.0f}",
         "machine": f"{machine}; {run.summary.get('device')}, {torch.get_num_threads()} thread(s)",
         "seed": str(run.seed),
     }
-    return f"## Made by\n\n```console\n{run.command}\n```\n\n" + table(["", ""], list(rows.items()))
+    return f"## Made by\n\n```console\n{command}\n```\n\n" + table(["", ""], list(rows.items()))
 
 
 def _test(run: Run, datamodule: ImageDataModule) -> str:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from datamodules import Digits, Images, Leaves
+from datamodules import CelebA, Digits, ImageNet, Images, Leaves
 from painting.environment import PaintingEnvironment
 from painting.errors import UserError
 from painting.networks import Actor
@@ -74,6 +74,18 @@ def test_publishes_what_the_run_left(tmp_path: Path) -> None:
     count = sum(parameter.numel() for parameter in policy.parameters())
     assert f"{count:,} parameters" in card
     assert (shelf / "mine" / "SHA256SUMS").read_text().count("\n") == 2
+
+
+@pytest.mark.parametrize("kind", [CelebA, ImageNet])
+def test_weights_of_pictures_that_are_not_free_say_so(tmp_path: Path, kind: Any) -> None:
+    """In the card, and with a command that names no folder of whoever made them."""
+    run, _ = make_run(tmp_path / "run", choices={"data": kind.name})
+    publish(run, "mine", digits(kind), [], tmp_path, command="make gpu-recipes DATA=FOLDER")
+    card = (tmp_path / "mine" / "README.md").read_text(encoding="utf-8")
+    assert f"`data={kind.name}`: {kind.terms}" in card
+    assert "non-commercial research" in card.partition("## Licence")[2]
+    assert "make gpu-recipes DATA=FOLDER" in card
+    assert "python run.py task=train" not in card
 
 
 def test_photographs_are_painted_by_the_rounded_agent(

@@ -1,0 +1,102 @@
+"""What leaves the machine: agents in 16 bits with their cards, and figures, in small files."""
+
+import io
+import tarfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from datamodules import CelebA, ImageDataModule, ImageNet
+from painting.errors import UserError
+from painting.images import atomic_write
+from tasks.publish import publish
+
+VOLUME = 15_000_000
+"""Bytes that no file is larger than."""
+
+_DATA: dict[str, type[ImageDataModule]] = {"celeba": CelebA, "imagenet": ImageNet}
+_FIGURES = (
+    "summary.json", "metrics.csv", "learning.png", "validation.png", "paintings.png",
+    "curve.csv", "curve.png", "strokes.png",
+)  # fmt: skip
+
+
+def export_agent(name: str, run: Path, shelf: Path, updates: int, whole: int) -> Path:
+    """Publish a run's agent in 16 bits, with a card that says what it is, and its data's terms.
+
+    Args:
+        name: Of the data set, and so of the agent.
+        run: A finished run of task=train.
+        shelf: The folder for exports.
+        updates: How many it made.
+        whole: How many the recipe has.
+
+    Returns:
+        The exported folder.
+    """
+    shelf.mkdir(parents=True, exist_ok=True)
+    data = _DATA[name](canvas_size=16, batch_size=1, root=str(run))  # for its name and terms alone
+    command = f"make gpu-recipes DATA=FOLDER STAGES='renderer {name}'"
+    if updates < whole:
+        command += f"   # stopped after {updates:,} of the recipe's {whole:,} updates"
+    publish(str(run), name, data, shelf=shelf, command=command)
+    return shelf / name
+
+
+def pack(out: Path, name: str, folder: Path) -> list[Path]:
+    """Put a folder's files into as few tar files as hold them, none larger than a volume.
+
+    Each can be unpacked on its own: ``for f in NAME.*.tar; do tar xf $f; done``. Those of an
+    earlier, larger export are removed.
+
+    Args:
+        out: Where the tar files go: NAME.1.tar and so on.
+        name: Their name, and that of the folder in them.
+        folder: What to pack; it has no folders in it.
+
+    Raises:
+        UserError: One file alone is too large.
+    """
+    for old in out.glob(f"{name}.*.tar"):
+        old.unlink()
+    volumes: list[list[Path]] = []
+    for file in sorted(folder.iterdir(), key=lambda path: -path.stat().st_size):
+        fits = (volume for volume in volumes if _bytes([*volume, file]) <= VOLUME)
+        volume = next(fits, None)
+        if volume is None:
+            if _bytes([file]) > VOLUME:
+                raise UserError(f"{file} is larger than {VOLUME:,} bytes", "leave it out")
+            volumes.append(volume := [])
+        volume.append(file)
+    packed = []
+    for number, volume in enumerate(volumes, start=1):
+        packed.append(out / f"{name}.{number}.tar")
+        _write_tar(packed[-1], [(f"{name}/{file.name}", file) for file in volume])
+    return packed
+
+
+def pack_figures(out: Path, folders: Iterable[tuple[str, Path]]) -> Path:
+    """Put what runs measured and painted into one tar file; whichever of it there is."""
+    found = [
+        (f"{name}/{file}", folder / file)
+        for name, folder in folders
+        for file in _FIGURES
+        if (folder / file).exists()
+    ]
+    _write_tar(out / "figures.tar", found)
+    return out / "figures.tar"
+
+
+def _bytes(files: Sequence[Path]) -> int:
+    """Of a tar file: blocks of 512 bytes, a header each, and what it is filled up with."""
+    blocks = sum(512 + -(-file.stat().st_size // 512) * 512 for file in files)
+    return blocks + tarfile.RECORDSIZE
+
+
+def _write_tar(path: Path, files: Sequence[tuple[str, Path]]) -> None:
+    """Write files under their names; without owners or times, so that equal ones are equal."""
+    with atomic_write(path) as temporary, tarfile.open(temporary, "w") as tar:
+        for name, file in files:
+            content = file.read_bytes()
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o644
+            tar.addfile(entry, io.BytesIO(content))
