@@ -4,7 +4,7 @@ Eager tensor operations go through memory once for each of some thirty steps and
 the window; here a segment touches only the pixels that it can reach, in registers. numba needs no
 C++ compiler. Each thread has strokes of its own, so the result does not depend on their number.
 
-Shapes: N strokes, M segments of ten numbers (`pen._segments`), R windows of H rows, W columns.
+Shapes: N strokes, M segments of ten numbers (`pen.to_segments`), R windows of H rows, W columns.
 """
 
 import math

@@ -1,6 +1,6 @@
 """The loops of `pen_kernel.py`, compiled when they are first called.
 
-Shapes: N strokes, M segments of ten numbers (`pen._segments`), R windows of H rows, W columns.
+Shapes: N strokes, M segments of ten numbers (`pen.to_segments`), R windows of H rows, W columns.
 """
 
 import math
@@ -71,7 +71,7 @@ def touch(
 def _cover_row(
     segment: Array, y: float, left: int, right: int, centers: Array, coverage: Array
 ) -> None:
-    """Coverage of the pixels from left to right of a row by a segment: `pen._hull_coverage`."""
+    """Coverage of a row's pixels from left to right by a segment: `pen_eager.hull_coverage`."""
     start_x, start_y, cosine, sine, length, radius, growth, lean, shift, ink = (
         segment[0], segment[1], segment[2], segment[3], segment[4],
         segment[5], segment[6], segment[7], segment[8], segment[9],

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from painting.strokes import Stroke, coverage, pen
+from painting.strokes.frame import Windows
 from tests.painting.strokes.kinds import KINDS
 
 H, W = 48, 70
@@ -70,7 +71,7 @@ def test_untouched_windows_have_no_paint(stroke: Stroke) -> None:
     corner = tiles.repeat(50, 1)
     alpha = stroke.rasterize_windows(shape, H, W, corner, 8, 8, owner)
     painted = alpha.amax((1, 2, 3)) > 0
-    touched = stroke.touched(shape, H, W, corner, 8, owner)
+    touched = stroke.outlines(shape, H, W).touched(Windows(8, 8, owner, corner))
     assert not (painted & ~touched).any()
     if stroke.name in ("bezier", "line"):  # it saves something
         assert touched.sum() < 1.3 * painted.sum()
@@ -86,7 +87,7 @@ def test_bounds_of_a_stroke_on_or_past_the_border_hold_a_pixel(stroke: Stroke) -
 def test_chunks_draw_the_same(stroke: Stroke, monkeypatch: pytest.MonkeyPatch) -> None:
     shape = shapes(stroke, 7).requires_grad_()
     weight = torch.rand(7, 1, 12, 16, dtype=torch.float64)
-    monkeypatch.setattr(pen, "_is_compiled", lambda points: False)  # which has no chunks
+    monkeypatch.setattr(pen, "kernel_of", lambda device: None)  # which has no chunks
 
     def draw() -> tuple[torch.Tensor, torch.Tensor]:
         alpha = stroke.rasterize(shape, 12, 16)
