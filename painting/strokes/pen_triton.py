@@ -128,7 +128,7 @@ def _power(side: int) -> int:
 
 def _summed(sums: Tensor, windows: Windows, strokes: int, grid: _Grid) -> Tensor:
     """The tiles' sums (R K, …) added up for each stroke, (N, …), in one order."""
-    of_windows = sums.unflatten(0, (-1, grid.tiles)).sum(1)
+    of_windows: Tensor = sums.unflatten(0, (-1, grid.tiles)).sum(1)
     if windows.owner is None:
         return of_windows
     total = sums.new_zeros(strokes, *sums.shape[1:])

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from painting.strokes import Bezier, Line, Stroke, pen, pen_kernel, pen_triton
 from painting.strokes.frame import Frame, Windows
+from tests.painting.strokes.kinds import hard_shapes
 from tests.painting.strokes.test_pen import drawn, windows
 
 H, W = 40, 56  # neither is a multiple of a tile
@@ -18,17 +19,6 @@ H, W = 40, 56  # neither is a multiple of a tile
 @pytest.fixture
 def triton(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pen, "kernel_of", lambda device: pen_triton)
-
-
-def hard_shapes(stroke: Stroke, count: int = 6) -> Tensor:
-    """Random ones, and one of each difficulty."""
-    shape = stroke.sample(count, torch.Generator().manual_seed(0))
-    shape[0, 2:4] = shape[0, 0:2]  # the pen stands, or nearly so
-    radii, opacities = (stroke.columns([f"{n}0", f"{n}1"]) for n in ("radius", "opacity"))
-    shape[1, radii] *= -0.015  # thinner than a pixel
-    shape[2, radii] = torch.tensor([1.0, 0.0])  # the first disc holds all the others
-    shape[3, opacities] = 0.7  # of few segments
-    return shape
 
 
 @pytest.mark.parametrize(
