@@ -45,6 +45,7 @@ def draw(
 ) -> Tensor:  # fmt: skip
     """The finished paintings of strokes (B, N, D): (B, 3, H, W)."""
     canvas = blank_canvas(strokes.shape[0], height, width, background, strokes.device)
+    canvas = canvas.to(torch.promote_types(canvas.dtype, strokes.dtype))
     change = torch.empty_like(canvas)
     for alpha, color in _rasterized(stroke, strokes, height, width):
         torch.sub(color[:, :, None, None], canvas, out=change)

@@ -37,6 +37,9 @@ def test_the_painting_is_the_last_canvas_on_black() -> None:
     painted = draw(Circle(), given.requires_grad_(), 12, 20)
     torch.testing.assert_close(painted, last, rtol=0, atol=1e-6)
     assert not painted.requires_grad
+    fine = draw(Circle(), given.double(), 12, 20)
+    assert fine.dtype == torch.float64
+    torch.testing.assert_close(fine.float(), last, rtol=0, atol=1e-5)
     nothing = draw(Circle(), given[:, :0], 4, 6)
     assert nothing.shape == (B, 3, 4, 6)
     assert nothing.eq(0).all()

@@ -108,3 +108,17 @@ def test_chunks_draw_the_same(stroke: Stroke, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(coverage, "_SAVED_VALUES", 1)
     torch.testing.assert_close(draw(), whole)
     assert len(redrawn) == 3
+
+
+def test_an_accelerator_draws_all_at_once() -> None:
+    """Where starting an operation costs more than it does."""
+    sizes: list[int] = []
+
+    def draw(given: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(given))
+        return given.new_zeros(len(given), 128, 128)
+
+    for device in ("cpu", "meta"):
+        drawn = coverage.in_chunks(draw, 128 * 128, 1, torch.empty(20, 4, device=device))
+        assert drawn.shape == (20, 128, 128)
+    assert sizes == [8, 8, 4, 20]
