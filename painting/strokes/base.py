@@ -124,7 +124,7 @@ class Stroke(Limited, Recorded, ABC):
             width: Columns W.
 
         Returns:
-            Alpha (N, 1, H, W) in [0, 1]; 1 is full paint.
+            Alpha (N, 1, H, W) in [0, 1]; 1 is full paint. Of 16-bit shapes it is float32.
 
         Raises:
             ValueError: `shape` has not S columns.
@@ -174,8 +174,7 @@ class Stroke(Limited, Recorded, ABC):
         Raises:
             ValueError: `shape` has not S columns.
         """
-        self._check(shape)
-        return PlainOutlines(shape, height, width, self._draw, self._extent)
+        return PlainOutlines(self._checked(shape), height, width, self._draw, self._extent)
 
     def mark(self, shape: Tensor, height: int, width: int) -> Mark:
         """One shape (S,) in plain geometry, for a picture of H = `height` rows and W = `width`.
@@ -190,10 +189,12 @@ class Stroke(Limited, Recorded, ABC):
             f"give {type(self).__name__} a method `mark`, or leave out this export",
         )
 
-    def _check(self, shape: Tensor) -> None:
+    def _checked(self, shape: Tensor) -> Tensor:
+        """Shapes (N, S) in 32 bits or more: 16 can't tell the pixels of a canvas apart."""
         if shape.ndim != 2 or shape.shape[1] != self.shape_dim:
             found = tuple(shape.shape)
             raise ValueError(f"a {self.name} shape is (N, {self.shape_dim}), not {found}")
+        return shape.to(torch.promote_types(shape.dtype, torch.float32))
 
     @abstractmethod
     def _draw(self, shape: Tensor, frame: Frame) -> Tensor:

@@ -29,7 +29,7 @@ class PenStroke(Stroke):
 
     def outlines(self, shape: Tensor, height: int, width: int) -> Outlines:
         """See `Stroke.outlines`: all of it goes by the polyline."""
-        self._check(shape)
+        shape = self._checked(shape)
         points, radii, count = self._polyline(shape, Frame(height, width, height, width))
         opacity = torch.stack(self._numbers(shape, "opacity0", "opacity1"), dim=1)
         segments = to_segments(points, radii)

@@ -20,6 +20,17 @@ def shapes(stroke: Stroke, count: int = 20) -> torch.Tensor:
     return stroke.sample(count, torch.Generator().manual_seed(0)).double()
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_16_bits_are_drawn_in_32(stroke: Stroke, dtype: torch.dtype) -> None:
+    """As they come out of a network that runs in them."""
+    shape = shapes(stroke, 4).to(dtype).requires_grad_()
+    alpha = stroke.rasterize(shape, H, W)
+    assert torch.equal(alpha, stroke.rasterize(shape.detach().float(), H, W))
+    (gradient,) = torch.autograd.grad(alpha.sum(), shape)
+    assert gradient.dtype == dtype
+    assert gradient.isfinite().all()
+
+
 def test_window_is_a_crop(stroke: Stroke) -> None:
     shape = shapes(stroke)
     corner = torch.stack([torch.arange(20) * 2, torch.arange(20)], dim=1)
