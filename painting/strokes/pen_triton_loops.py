@@ -11,14 +11,26 @@ tiles a window.
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, allow-untyped-decorators
 # ruff: noqa: ANN001, ANN202
 
-import triton
-import triton.language as tl
+from __future__ import annotations
+
+try:
+    import triton
+    import triton.language as tl
+except ImportError:  # as on macOS: the module can be imported, and `pen.kernel_of` does not
+    triton = None
 
 WORD = 32  # segments whose showing at a pixel is noted in one number
-_WORD = tl.constexpr(WORD)
 
 
-@triton.jit
+def _kernel(function):
+    return function if triton is None else triton.jit(function)
+
+
+if triton is not None:
+    _WORD = tl.constexpr(WORD)
+
+
+@_kernel
 def _load(segments, place):
     """The ten numbers of a segment."""
     at = segments + place * 10
@@ -28,7 +40,7 @@ def _load(segments, place):
     )  # fmt: skip
 
 
-@triton.jit
+@_kernel
 def _reaches(segment, left, top, rows: tl.constexpr, columns: tl.constexpr):
     """Whether a segment's box meets a tile; it does not if it is no number."""
     start_x, start_y, cosine, sine, length, radius, growth, _, _, _ = segment
@@ -40,7 +52,7 @@ def _reaches(segment, left, top, rows: tl.constexpr, columns: tl.constexpr):
     return in_x & in_y & (tl.maximum(start_y, end_y) + reach > top)
 
 
-@triton.jit
+@_kernel
 def _nearest(segment, x, y):
     """How pixels lie to the nearest disc of a segment's hull: `pen_eager.hull_coverage`.
 
@@ -57,14 +69,14 @@ def _nearest(segment, x, y):
     return reach, beside, v, distance, radius + 0.5 + growth * reach - distance
 
 
-@triton.jit
+@_kernel
 def _coverage(segment, x, y):
     """Coverage of pixels by a segment."""
     _, _, _, _, depth = _nearest(segment, x, y)
     return tl.minimum(tl.maximum(depth, 0.0), 1.0) * segment[9]
 
 
-@triton.jit
+@_kernel
 def draw(
     segments, opacity, counts, owner, corner, alpha, height,
     width, most, across, tiles, rows: tl.constexpr, columns: tl.constexpr,
@@ -94,7 +106,7 @@ def draw(
     tl.store(alpha + place, start * covered + change * later, (row < height) & (column < width))
 
 
-@triton.jit
+@_kernel
 def differentiate(
     segments, opacity, counts, owner, corner, grad,
     of_segments, of_opacity, height, width, most, across, tiles,
@@ -156,7 +168,7 @@ def differentiate(
                     )
 
 
-@triton.jit
+@_kernel
 def _move_edge(segment, x, y, upstream, of_segment, alone: tl.constexpr) -> None:
     """Add a tile's gradient in a segment's numbers, but for the two that have none.
 
@@ -180,7 +192,7 @@ def _move_edge(segment, x, y, upstream, of_segment, alone: tl.constexpr) -> None
     _add(of_segment + 9, tl.sum(upstream * depth), alone)
 
 
-@triton.jit
+@_kernel
 def _add(total, value, alone: tl.constexpr) -> None:
     """Add to what others add to, or write what nobody else does."""
     if alone:
@@ -189,7 +201,7 @@ def _add(total, value, alone: tl.constexpr) -> None:
         tl.atomic_add(total, value)
 
 
-@triton.jit
+@_kernel
 def touch(
     segments, counts, owner, center, around, touched, most,
 ) -> None:  # fmt: skip
