@@ -8,12 +8,18 @@ from torch import Tensor
 from painting.canvas import blank_canvas, composite
 from painting.strokes import Stroke
 
+# At most so many pixels of alpha are kept, or those of one stroke of each painting.
+_PIXELS = 2**20  # 4 MB
+_DEVICE_PIXELS = 2**24  # on an accelerator, where a few strokes are drawn as fast as many
+
 
 def draw_each(
     stroke: Stroke, strokes: Tensor, height: int, width: int,
     background: Sequence[float] = (0.0, 0.0, 0.0),
 ) -> Iterator[Tensor]:  # fmt: skip
     """Paint stroke after stroke with the exact rasterizer.
+
+    Many strokes are rasterized at a time, as many as fit into little memory.
 
     Args:
         stroke: The stroke kind.
@@ -27,9 +33,8 @@ def draw_each(
     """
     canvas = blank_canvas(strokes.shape[0], height, width, background, strokes.device)
     yield canvas
-    for number in range(strokes.shape[1]):
-        shape, color = strokes[:, number].split([stroke.shape_dim, 3], dim=1)
-        canvas = composite(canvas, stroke.rasterize(shape, height, width), color)
+    for alpha, color in _rasterized(stroke, strokes, height, width):
+        canvas = composite(canvas, alpha, color)
         yield canvas
 
 
@@ -39,5 +44,22 @@ def draw(
     background: Sequence[float] = (0.0, 0.0, 0.0),
 ) -> Tensor:  # fmt: skip
     """The finished paintings of strokes (B, N, D): (B, 3, H, W)."""
-    *_, canvas = draw_each(stroke, strokes, height, width, background)
+    canvas = blank_canvas(strokes.shape[0], height, width, background, strokes.device)
+    canvas = canvas.to(torch.promote_types(canvas.dtype, strokes.dtype))
+    change = torch.empty_like(canvas)
+    for alpha, color in _rasterized(stroke, strokes, height, width):
+        torch.sub(color[:, :, None, None], canvas, out=change)
+        canvas.addcmul_(alpha, change)
     return canvas
+
+
+def _rasterized(
+    stroke: Stroke, strokes: Tensor, height: int, width: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Of one stroke of each painting after the other alpha (B, 1, H, W) and colour (B, 3)."""
+    pixels = _PIXELS if strokes.device.type == "cpu" else _DEVICE_PIXELS
+    together = max(1, pixels // max(1, strokes.shape[0] * height * width))
+    for piece in strokes.split(together, dim=1):
+        shape, color = piece.transpose(0, 1).split([stroke.shape_dim, 3], dim=2)  # (n, B, ...)
+        alpha = stroke.rasterize(shape.flatten(0, 1), height, width)
+        yield from zip(alpha.unflatten(0, shape.shape[:2]), color, strict=True)

@@ -73,8 +73,9 @@ class Easel:
     def draw(self, strokes: Tensor) -> Drawing:
         """Draw free strokes (N, D) within their limits, differentiably."""
         shape, color = self._split(self.stroke.limit(strokes))
-        tiling = tile_strokes(self.stroke, shape, self.height, self.width, TILE)
-        alpha = rasterize_rows(self.stroke, shape, tiling, self.height, self.width, TILE)
+        outlines = self.stroke.outlines(shape, self.height, self.width)
+        tiling = tile_strokes(outlines, TILE)
+        alpha = rasterize_rows(outlines, tiling, TILE)
         all_tiles = (self.ground, self.target, self.weight)
         ground, target, weight = (tiles[tiling.order] for tiles in all_tiles)
         canvas = composite_rows(ground, alpha, color, tiling)

@@ -114,8 +114,9 @@ class Proposer:
     def _best_colors(self, canvas: Tensor, shape: Tensor) -> tuple[Tensor, Tensor]:
         """Each candidate's best colour (C, 3), and how much it alone lowers the squared error."""
         height, width = canvas.shape[1:]
-        tiling = tile_strokes(self.stroke, shape, height, width, self.tile)
-        alpha = rasterize_rows(self.stroke, shape, tiling, height, width, self.tile)
+        outlines = self.stroke.outlines(shape, height, width)
+        tiling = tile_strokes(outlines, self.tile)
+        alpha = rasterize_rows(outlines, tiling, self.tile)
         tiles = tiling.order[tiling.place]
         missing = to_tiles(self.target - canvas, self.tile)[tiles]  # (R, 3, T, T)
         # What alpha * colour should be.
@@ -142,8 +143,9 @@ class Proposer:
         height, width = canvas.shape[1:]
         strokes = self.stroke.limit(strokes)
         shape, color = strokes[:, : self.stroke.shape_dim], strokes[:, self.stroke.shape_dim :]
-        tiling = tile_strokes(self.stroke, shape, height, width, self.tile)
-        alpha = rasterize_rows(self.stroke, shape, tiling, height, width, self.tile)
+        outlines = self.stroke.outlines(shape, height, width)
+        tiling = tile_strokes(outlines, self.tile)
+        alpha = rasterize_rows(outlines, tiling, self.tile)
         tiles = to_tiles(canvas, self.tile)
         tiles[tiling.order] = composite_rows(tiles[tiling.order], alpha, color, tiling)
         return from_tiles(tiles, height, width)

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from painting.strokes import Stroke
+from painting.strokes.frame import Windows
+from painting.strokes.outlines import Outlines
 
 
 @dataclass(frozen=True)
@@ -44,31 +45,29 @@ class Tiling:
         return [slice(start, end) for start, end in pairwise(ends)]
 
 
-def tile_strokes(stroke: Stroke, shape: Tensor, height: int, width: int, tile: int) -> Tiling:
+def tile_strokes(outlines: Outlines, tile: int) -> Tiling:
     """Find the tiles of every stroke.
 
     Args:
-        stroke: The stroke kind.
-        shape: (N, S) in [0, 1], in painting order.
-        height: Rows of the canvas, a multiple of `tile`.
-        width: Columns of the canvas, a multiple of `tile`.
+        outlines: The shapes, N, in painting order, on a canvas whose sides are multiples of `tile`.
         tile: Pixels on a tile's side.
 
     Returns:
         The tiling.
     """
-    across, device = width // tile, shape.device
-    count = across * (height // tile)
-    left, top, right, bottom = stroke.bounds(shape, height, width).unbind(1)
+    across = outlines.width // tile
+    count = across * (outlines.height // tile)
+    left, top, right, bottom = outlines.bounds().unbind(1)
+    device = left.device
     first_x, first_y = left // tile, top // tile
     columns = (right - 1) // tile - first_x + 1
     each = columns * ((bottom - 1) // tile - first_y + 1)  # (N,) tiles of a stroke
-    index = torch.arange(len(shape), device=device).repeat_interleave(each)  # (R,)
+    index = torch.arange(len(each), device=device).repeat_interleave(each)  # (R,)
     nth = torch.arange(len(index), device=device) - (each.cumsum(0) - each)[index]
     x = first_x[index] + nth % columns[index]
     y = first_y[index] + nth // columns[index]
     corner = torch.stack([x, y], dim=1) * tile
-    touched = stroke.touched(shape, height, width, corner, tile, index)
+    touched = outlines.touched(Windows(tile, tile, index, corner))
     index, x, y, corner = (each[touched] for each in (index, x, y, corner))
 
     depth = torch.bincount(y * across + x, minlength=count)  # (K,) layers of a tile
@@ -97,11 +96,9 @@ def from_tiles(tiles: Tensor, height: int, width: int) -> Tensor:
     return grid.permute(2, 0, 3, 1, 4).reshape(channels, height, width)
 
 
-def rasterize_rows(
-    stroke: Stroke, shape: Tensor, tiling: Tiling, height: int, width: int, tile: int
-) -> Tensor:
-    """Alpha of every row, (R, 1, T, T), differentiable in `shape` (N, S)."""
-    return stroke.rasterize_windows(shape, height, width, tiling.corner, tile, tile, tiling.stroke)
+def rasterize_rows(outlines: Outlines, tiling: Tiling, tile: int) -> Tensor:
+    """Alpha of every row, (R, 1, T, T), differentiable in the shapes."""
+    return outlines.draw(Windows(tile, tile, tiling.stroke, tiling.corner)).unsqueeze(1)
 
 
 def composite_rows(canvas: Tensor, alpha: Tensor, color: Tensor, tiling: Tiling) -> Tensor:

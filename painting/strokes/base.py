@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from painting.errors import UserError
-from painting.strokes.frame import Frame, unit
+from painting.strokes.frame import Frame, Windows, unit
 from painting.strokes.limits import Limited
 from painting.strokes.marks import Mark
+from painting.strokes.outlines import Outlines, PlainOutlines
 from painting.strokes.recorded import Recorded
 
 __all__ = ["COLOR_DIM", "Frame", "Stroke", "loaded_kinds"]
@@ -123,13 +124,12 @@ class Stroke(Limited, Recorded, ABC):
             width: Columns W.
 
         Returns:
-            Alpha (N, 1, H, W) in [0, 1]; 1 is full paint.
+            Alpha (N, 1, H, W) in [0, 1]; 1 is full paint. Of 16-bit shapes it is float32.
 
         Raises:
             ValueError: `shape` has not S columns.
         """
-        self._check(shape)
-        return self._draw(shape, Frame(height, width, height, width)).unsqueeze(1)
+        return self.outlines(shape, height, width).draw(Windows(height, width)).unsqueeze(1)
 
     def rasterize_windows(
         self, shape: Tensor, height: int, width: int, corner: Tensor, rows: int, columns: int,
@@ -149,30 +149,11 @@ class Stroke(Limited, Recorded, ABC):
         Returns:
             Alpha (R, 1, rows, columns).
         """
-        self._check(shape)
-        frame = Frame(height, width, rows, columns, corner)
-        return self._draw_windows(shape, owner, frame).unsqueeze(1)
-
-    def touched(
-        self, shape: Tensor, height: int, width: int, corner: Tensor, side: int, owner: Tensor
-    ) -> Tensor:
-        """Which square windows have any paint: all, unless a kind knows better.
-
-        Args:
-            shape: (N, S) in [0, 1].
-            height: Rows H of the canvas.
-            width: Columns W of the canvas.
-            corner: (R, 2), x and y of the windows' upper left corners, whole pixels.
-            side: Pixels on a side of every window.
-            owner: (R,) int64, which shape a window shows.
-
-        Returns:
-            (R,) bool; false only where alpha is 0 on the whole window.
-        """
-        return torch.ones(len(owner), dtype=torch.bool, device=owner.device)
+        windows = Windows(rows, columns, owner, corner)
+        return self.outlines(shape, height, width).draw(windows).unsqueeze(1)
 
     def bounds(self, shape: Tensor, height: int, width: int) -> Tensor:
-        """Boxes outside of which nothing is painted.
+        """Boxes outside of which nothing is painted: `Outlines.bounds`.
 
         Args:
             shape: (N, S) in [0, 1].
@@ -183,12 +164,17 @@ class Stroke(Limited, Recorded, ABC):
             (N, 4) int64: left, top, and one past right and bottom, in pixels, inside the canvas and
             at least one pixel wide and high.
         """
-        self._check(shape)
-        low, high = self._extent(shape.detach(), Frame(height, width, height, width))
-        canvas = low.new_tensor([width, height])
-        start = torch.minimum((low - 0.5).floor().clamp_min(0), canvas - 1)
-        end = torch.maximum(torch.minimum((high + 0.5).ceil(), canvas), start + 1)
-        return torch.cat([start, end], dim=1).long()
+        return self.outlines(shape.detach(), height, width).bounds()
+
+    def outlines(self, shape: Tensor, height: int, width: int) -> Outlines:
+        """Shapes (N, S) in [0, 1] on a canvas, for those who bound them and draw them too.
+
+        A kind whose box and drawing begin with the same work overrides this.
+
+        Raises:
+            ValueError: `shape` has not S columns.
+        """
+        return PlainOutlines(self._checked(shape), height, width, self._draw, self._extent)
 
     def mark(self, shape: Tensor, height: int, width: int) -> Mark:
         """One shape (S,) in plain geometry, for a picture of H = `height` rows and W = `width`.
@@ -203,21 +189,16 @@ class Stroke(Limited, Recorded, ABC):
             f"give {type(self).__name__} a method `mark`, or leave out this export",
         )
 
-    def _check(self, shape: Tensor) -> None:
+    def _checked(self, shape: Tensor) -> Tensor:
+        """Shapes (N, S) in 32 bits or more: 16 can't tell the pixels of a canvas apart."""
         if shape.ndim != 2 or shape.shape[1] != self.shape_dim:
             found = tuple(shape.shape)
             raise ValueError(f"a {self.name} shape is (N, {self.shape_dim}), not {found}")
+        return shape.to(torch.promote_types(shape.dtype, torch.float32))
 
     @abstractmethod
     def _draw(self, shape: Tensor, frame: Frame) -> Tensor:
         """Draw shapes (N, S) as alpha (N, rows, columns) of the frame."""
-
-    def _draw_windows(self, shape: Tensor, owner: Tensor | None, frame: Frame) -> Tensor:
-        """Draw windows (R, rows, columns) of shapes (N, S): `rasterize_windows`.
-
-        A kind that shares work between the windows of a shape overrides this.
-        """
-        return self._draw(shape if owner is None else shape.index_select(0, owner), frame)
 
     def _extent(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
         """Corners (N, 2) of the boxes that the shapes (N, S) fill, in pixels, not yet antialiased.

@@ -13,6 +13,8 @@ from torch.utils.checkpoint import checkpoint
 
 # Intermediate maps of about this many pixels stay in a core's cache and still feed all threads.
 _CHUNK_PIXELS = 2**17
+# On an accelerator, where starting an operation costs more than it does on so few pixels: 64 MB.
+_DEVICE_CHUNK_PIXELS = 2**24
 # Above this many saved values (about 0.5 GB in float32) a backward pass draws again instead.
 _SAVED_VALUES = 2**27
 # A pen thinner than one pixel is drawn one pixel wide and fainter, so that a stroke keeps its ink
@@ -28,7 +30,7 @@ def pixel_centers(height: int, width: int, like: Tensor) -> tuple[Tensor, Tensor
 
 
 def in_chunks(draw: Callable[..., Tensor], count: int, cost: int, *inputs: Tensor) -> Tensor:
-    """Draw a batch in pieces that fit into the cache, in bounded memory.
+    """Draw a batch in bounded memory, in pieces that fit into the cache or fill an accelerator.
 
     Args:
         draw: Maps slices of `inputs` along dimension 0 to (n, H, W).
@@ -40,7 +42,8 @@ def in_chunks(draw: Callable[..., Tensor], count: int, cost: int, *inputs: Tenso
         ``draw(*inputs)``, (N, H, W).
     """
     total = inputs[0].shape[0]
-    rows = max(1, _CHUNK_PIXELS // count)
+    pixels = _CHUNK_PIXELS if inputs[0].device.type == "cpu" else _DEVICE_CHUNK_PIXELS
+    rows = max(1, pixels // count)
     if total <= rows:
         return draw(*inputs)
     needs_grad = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)

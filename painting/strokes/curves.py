@@ -3,6 +3,7 @@
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +14,8 @@ from painting.strokes.base import Frame, Stroke
 from painting.strokes.coverage import THINNEST
 from painting.strokes.frame import Windows
 from painting.strokes.marks import Path
-from painting.strokes.pen import pen_alpha, pen_touches
+from painting.strokes.outlines import Outlines
+from painting.strokes.pen import most_segments, pen_alpha, pen_touches, to_segments
 
 
 class PenStroke(Stroke):
@@ -25,28 +27,21 @@ class PenStroke(Stroke):
 
     end: ClassVar[tuple[str, str]]
 
-    def _draw(self, shape: Tensor, frame: Frame) -> Tensor:
-        return self._draw_windows(shape, None, frame)
-
-    def _draw_windows(self, shape: Tensor, owner: Tensor | None, frame: Frame) -> Tensor:
-        whole = Frame(frame.height, frame.width, frame.height, frame.width)
-        points, radii, count = self._polyline(shape, whole)
-        opacity = shape[:, self.columns(["opacity0", "opacity1"])]
-        windows = Windows(frame.rows, frame.columns, owner, frame.corner)
-        return pen_alpha(points, radii, opacity, count, windows)
-
-    @torch.no_grad()
-    def touched(
-        self, shape: Tensor, height: int, width: int, corner: Tensor, side: int, owner: Tensor
-    ) -> Tensor:
-        """See `Stroke.touched`: half of the windows in the box of a slanting curve have none."""
+    def outlines(self, shape: Tensor, height: int, width: int) -> Outlines:
+        """See `Stroke.outlines`: all of it goes by the polyline."""
+        shape = self._checked(shape)
         points, radii, count = self._polyline(shape, Frame(height, width, height, width))
-        return pen_touches(points, radii, count, Windows(side, side, owner, corner))
+        opacity = torch.stack(self._numbers(shape, "opacity0", "opacity1"), dim=1)
+        segments = to_segments(points, radii)
+        return _PenOutlines(shape, height, width, points, radii, segments, opacity, count)
 
-    def _extent(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
-        points, radii, _ = self._polyline(shape, frame)
-        radii = radii.clamp_min(THINNEST)[..., None]
-        return (points - radii).amin(1), (points + radii).amax(1)
+    def _draw(self, shape: Tensor, frame: Frame) -> Tensor:
+        windows = Windows(frame.rows, frame.columns, None, frame.corner)
+        return self.outlines(shape, frame.height, frame.width).draw(windows)
+
+    def _numbers(self, shape: Tensor, *names: str) -> list[Tensor]:
+        """Columns (N,) of shapes; an index of several would be copied from the host."""
+        return [shape[:, column] for column in self.columns(names)]
 
     def _polyline(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor, Tensor]:
         """The pen's path: each curve in as many segments as its bend and its opacity need.
@@ -55,27 +50,30 @@ class PenStroke(Stroke):
             Points (N, M + 1, 2) and radii (N, M + 1) in pixels of the frame, and how many of the M
             segments are each curve's own, (N,); the rest stand at its end.
         """
-        count = self._segments(shape, frame)
-        most = int(count.max()) if len(count) else _FEWEST
+        bound = _most_needed(math.hypot(frame.height, frame.width))
+        count, most = most_segments(self._needed(shape, frame), bound)
         t = torch.arange(most + 1, device=shape.device) / count[:, None]
         return *self._along(shape, frame, t.clamp_max(1).to(shape)), count
 
     def _along(self, shape: Tensor, frame: Frame, t: Tensor) -> tuple[Tensor, Tensor]:
         """Points (N, M, 2) and radii (N, M) in pixels, at parameters t (M,) or (N, M)."""
-        radius0, radius1 = shape[:, self.columns(["radius0", "radius1"]), None].unbind(1)
+        radius0, radius1 = (
+            column[:, None] for column in self._numbers(shape, "radius0", "radius1")
+        )
         radii = frame.radius(radius0 + (radius1 - radius0) * t)
         return frame.pixels(self.curve(shape, t)), radii
 
     @torch.no_grad()
-    def _segments(self, shape: Tensor, frame: Frame) -> Tensor:
+    def _needed(self, shape: Tensor, frame: Frame) -> Tensor:
         """How many segments draw each curve, (N,) int64.
 
         A chord of 1 / M of a quadratic curve leaves it by |B''| / 8 M² at most. Opacity goes in
         steps, one for a segment: more of them on a longer curve, whose pixels show more.
         """
-        middle = frame.pixels(self.curve(shape, shape.new_tensor([0.0, 0.5, 1.0])))
+        halves = torch.arange(3, device=shape.device).to(shape) / 2
+        middle = frame.pixels(self.curve(shape, halves))
         length = (middle[:, 1:] - middle[:, :-1]).square().sum(-1).sqrt().sum(1)
-        start, end = shape[:, self.columns(["opacity0", "opacity1"])].unbind(1)
+        start, end = self._numbers(shape, "opacity0", "opacity1")
         shades = (end - start).abs() * (2 * length).sqrt().clamp_min(_SHADES)
         chords = (_bend(middle) / (8 * _LEAVES)).sqrt()
         needed = torch.maximum(chords, shades).ceil().clamp_min(_FEWEST)
@@ -88,7 +86,7 @@ class PenStroke(Stroke):
         bend = float(_bend(frame.pixels(self.curve(row, row.new_tensor([0.0, 0.5, 1.0]))))[0])
         chords = math.ceil(math.sqrt(bend / (8 * _MARK_LEAVES)))
         needed = max(2, chords, math.ceil(abs(end - start) * _MARK_SHADES))
-        segments = min(needed, int(self._segments(row, frame)))
+        segments = min(needed, int(self._needed(row, frame)))
         t = torch.linspace(0, 1, segments + 1).to(row)
         points, radii = self._along(row, frame, t)
         return Path(points[0].numpy(), radii[0].numpy(), np.linspace(start, end, segments))
@@ -115,6 +113,37 @@ class PenStroke(Stroke):
         """
 
 
+@dataclass(frozen=True)
+class _PenOutlines(Outlines):
+    """Curves as polylines.
+
+    Attributes:
+        points: (N, M + 1, 2), in pixels of the canvas.
+        radii: (N, M + 1), in pixels.
+        segments: (N, M, 10), of these points.
+        opacity: (N, 2), at a curve's first and last point.
+        count: (N,) int64, how many of a curve's segments are its own.
+    """
+
+    points: Tensor
+    radii: Tensor
+    segments: Tensor
+    opacity: Tensor
+    count: Tensor
+
+    def draw(self, windows: Windows) -> Tensor:
+        """See `Outlines.draw`."""
+        return pen_alpha(self.segments, self.opacity, self.count, windows)
+
+    def touched(self, windows: Windows) -> Tensor:
+        """See `Outlines.touched`: half of the windows in the box of a slanting curve have none."""
+        return pen_touches(self.segments, self.count, windows)
+
+    def _extent(self) -> tuple[Tensor, Tensor]:
+        radii = self.radii.clamp_min(THINNEST)[..., None]
+        return (self.points - radii).amin(1), (self.points + radii).amax(1)
+
+
 _LEAVES = 0.175  # pixels by which a segment may leave its curve
 _FEWEST = 8  # segments of a curve
 _SHADES = 16  # steps in which opacity goes from 0 to 1, on a short curve
@@ -128,6 +157,15 @@ def _bend(middle: Tensor) -> Tensor:
     """|B''| (N,) of quadratic curves, of their points (N, 3, 2) at t = 0, 1/2 and 1."""
     bend: Tensor = 4 * (middle[:, 0] - 2 * middle[:, 1] + middle[:, 2]).square().sum(-1).sqrt()
     return bend
+
+
+def _most_needed(diagonal: float) -> int:
+    """Segments that draw any curve whose points lie within half a canvas around the canvas.
+
+    Such a curve is twice the diagonal long at most, in pixels, and its |B''| eight times.
+    """
+    chords, shades = math.sqrt(diagonal / _LEAVES), math.sqrt(2 * 2 * diagonal)
+    return math.ceil(max(chords, shades, _SHADES, _FEWEST))
 
 
 class Bezier(PenStroke):

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 # Algorithm 1 of SARA at its n = 128: a radius r in [0, 1] is 1 + 64 r pixels of a 256 px layer.
@@ -34,7 +35,7 @@ class Frame:
 
     def pixels(self, point: Tensor) -> Tensor:
         """Points (N, ..., 2) in fractions of width and height, as pixels from the corner."""
-        pixel = point * point.new_tensor([self.width, self.height])
+        pixel = point * pair(self.width, self.height, point)
         if self.corner is None:
             return pixel
         corner = self.corner.to(pixel)
@@ -64,6 +65,14 @@ class Windows:
     columns: int
     owner: Tensor | None = None
     corner: Tensor | None = None
+
+
+def pair(x: float, y: float, like: Tensor) -> Tensor:
+    """Two numbers as (2,), of `like`'s type, where it lies.
+
+    They are filled in there: copying them from the host would wait for all that is queued.
+    """
+    return torch.stack([like.new_full((), x), like.new_full((), y)])
 
 
 def radius_pixels(radius: Tensor, height: int, width: int) -> Tensor:

@@ -1,23 +1,56 @@
 """The round pen moved along a polyline: SARA's Algorithm 1, exact and differentiable.
 
-Shapes: N strokes, M segments, H rows, W columns, P pixels on an edge. Lengths are pixels.
+Shapes: N strokes, M segments, R windows of H rows and W columns. Lengths are pixels.
 """
 
-from typing import Any
+from functools import cache
+from importlib.util import find_spec
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from painting.strokes.coverage import THINNEST, in_chunks, pixel_centers
-from painting.strokes.frame import Windows
+from painting.strokes.coverage import THINNEST
+from painting.strokes.frame import Windows, pair
 
 _FAR = 1e9
 
 
-def pen_alpha(
-    points: Tensor, radii: Tensor, opacity: Tensor, count: Tensor, windows: Windows
-) -> Tensor:
+class Kernel(Protocol):
+    """What a module of compiled loops offers (`pen_kernel.py`, `pen_triton.py`)."""
+
+    def draw(self, segments: Tensor, opacity: Tensor, count: Tensor, windows: Windows) -> Tensor:
+        """Alpha (R, H, W), of segments (N, M, 10), opacities (N, 2) and counts (N,)."""
+
+    def differentiate(
+        self, segments: Tensor, opacity: Tensor, count: Tensor, windows: Windows, grad: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Gradients of segments (N, M, 10) and opacities (N, 2), of that of alpha (R, H, W)."""
+
+    def touches(self, segments: Tensor, count: Tensor, windows: Windows) -> Tensor:
+        """Which windows (R,) have a pixel that a segment may reach."""
+
+
+@cache
+def kernel_of(device: str) -> Kernel | None:
+    """What draws on a type of device: the one place where that is chosen.
+
+    numba's loops on a CPU, Triton's on CUDA where Triton is installed; None is tensor operations
+    (`pen_eager.py`), which run anywhere.
+    """
+    if device == "cpu":
+        from painting.strokes import pen_kernel  # importing numba takes half a second
+
+        return pen_kernel
+    if device == "cuda" and find_spec("triton") is not None:
+        from painting.strokes import pen_triton
+
+        return pen_triton
+    return None
+
+
+def pen_alpha(segments: Tensor, opacity: Tensor, count: Tensor, windows: Windows) -> Tensor:
     """Alpha of a round pen moved along a polyline, whose later paint replaces earlier paint.
 
     Algorithm 1 draws 100 discs along the curve, each overwriting what lies below, with an opacity
@@ -30,8 +63,7 @@ def pen_alpha(
     Here M is taken per segment; between two points the pen is the exact hull of two discs.
 
     Args:
-        points: (N, M + 1, 2), x and y in pixels, M at least 2.
-        radii: (N, M + 1), pixels.
+        segments: (N, M, 10), see `to_segments`, M at least 2.
         opacity: (N, 2), opacity at the first and at the last point, in [0, 1].
         count: (N,) int64, how many of a stroke's segments are drawn, at least 2.
         windows: What to draw.
@@ -39,119 +71,78 @@ def pen_alpha(
     Returns:
         (R, H, W) in [0, 1]. It can be differentiated once.
     """
-    segments = _segments(points, radii)
-    if _is_compiled(points):
-        drawn: Tensor = _CompiledPen.apply(segments, opacity, count, windows)
+    kernel = kernel_of(segments.device.type)
+    if kernel is not None:
+        drawn: Tensor = _CompiledPen.apply(segments, opacity, count, windows, kernel)
         return drawn
-    if windows.owner is not None:
-        segments, opacity, count = (
-            values.index_select(0, windows.owner) for values in (segments, opacity, count)
-        )
-    if windows.corner is not None:
-        start = segments[..., :2] - windows.corner.to(segments)[:, None]
-        segments = torch.cat([start, segments[..., 2:]], dim=-1)
+    from painting.strokes import pen_eager
 
-    def draw(segments: Tensor, opacity: Tensor, count: Tensor) -> Tensor:
-        alpha: Tensor = _EagerPen.apply(segments, opacity, count, windows.rows, windows.columns)
-        return alpha
-
-    return in_chunks(draw, windows.rows * windows.columns, 2, segments, opacity, count)
+    return pen_eager.draw(segments, opacity, count, windows)
 
 
-def pen_touches(points: Tensor, radii: Tensor, count: Tensor, windows: Windows) -> Tensor:
+@torch.no_grad()
+def pen_touches(segments: Tensor, count: Tensor, windows: Windows) -> Tensor:
     """Which windows the pen touches, (R,) bool; all where finding out costs more than drawing."""
-    if not _is_compiled(points):
+    kernel = kernel_of(segments.device.type)
+    if kernel is None:
         assert windows.owner is not None
-        return torch.ones(len(windows.owner), dtype=torch.bool, device=points.device)
-    from painting.strokes import pen_kernel
-
-    return pen_kernel.touches(_segments(points, radii), count, windows)
+        return torch.ones(len(windows.owner), dtype=torch.bool, device=segments.device)
+    return kernel.touches(segments, count, windows)
 
 
-def _is_compiled(points: Tensor) -> bool:
-    return points.device.type == "cpu"
+def most_segments(count: Tensor, bound: int) -> tuple[Tensor, int]:
+    """How many segments M all strokes get that need so many each, (N,): the most of them.
+
+    On CUDA the kernels draw no more of them than a stroke needs, and asking for the most would wait
+    for all that is queued there: M is `bound`, and what needs more is drawn in so many.
+
+    Returns:
+        The counts, (N,), and M.
+    """
+    if count.device.type == "cuda" and kernel_of("cuda") is not None:
+        return count.clamp_max(bound), bound
+    return count, int(count.max()) if len(count) else bound
 
 
 class _CompiledPen(torch.autograd.Function):
-    """`pen_alpha` on a CPU, of segments (N, M, 10)."""
+    """`pen_alpha` by compiled loops, of segments (N, M, 10)."""
 
     @staticmethod
     def forward(
-        ctx: Any, segments: Tensor, opacity: Tensor, count: Tensor, windows: Windows
-    ) -> Tensor:
-        from painting.strokes import pen_kernel  # importing numba takes half a second
-
+        ctx: Any, segments: Tensor, opacity: Tensor, count: Tensor, windows: Windows,
+        kernel: Kernel,
+    ) -> Tensor:  # fmt: skip
         ctx.save_for_backward(segments, opacity, count)
-        ctx.windows = windows
-        return pen_kernel.draw(segments, opacity, count, windows)
+        ctx.windows, ctx.kernel = windows, kernel
+        return kernel.draw(segments, opacity, count, windows)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        from painting.strokes import pen_kernel
-
         segments, opacity, count = ctx.saved_tensors
-        of = pen_kernel.differentiate(segments, opacity, count, ctx.windows, grad)
-        return *of, None, None
+        of = ctx.kernel.differentiate(segments, opacity, count, ctx.windows, grad)
+        return *of, None, None, None
 
 
-class _EagerPen(torch.autograd.Function):
-    """`pen_alpha` on any device, of segments (N, M, 10), each stroke on a window of its own.
-
-    A parameter other than opacity moves only pixels on an edge that shows, a few in a hundred. The
-    forward pass notes them, and the backward pass differentiates at them alone: many times faster
-    than through all M maps, and nothing of size N * M * H * W is kept.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, segments: Tensor, opacity: Tensor, count: Tensor, height: int, width: int
-    ) -> Tensor:
-        covered, later, edges = _cover(segments, count, height, width, ctx.needs_input_grad[0])
-        ctx.save_for_backward(segments, opacity, count, covered, later, *edges)
-        start, end = opacity[:, 0, None, None], opacity[:, 1, None, None]
-        return start * covered + (end - start) * later
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        segments, opacity, count, covered, later, *edges = ctx.saved_tensors
-        of_end = (grad * later).sum((1, 2))
-        of_start = (grad * covered).sum((1, 2)) - of_end
-        of_opacity = torch.stack([of_start, of_end], dim=1)
-        if not edges:
-            return None, of_opacity, None, None, None
-        segment, shown_from, pixel = edges  # (P,) each
-        height, width = grad.shape[1:]
-        stroke, place = pixel // (height * width), pixel % (height * width)
-        x, y = pixel_centers(height, width, segments)
-        with torch.enable_grad():
-            leaf = segments.detach().requires_grad_()
-            rows = leaf.flatten(0, 1).index_select(0, stroke * segments.shape[1] + segment)
-            here = rows.unbind(1)
-            frame = _along_and_across(here, x[place % width], y[place // width])
-            coverage = _hull_coverage(*frame, *here[4:])
-        # Segment i's coverage is M of the segments that it shows for; M of the first has weight
-        # opacity0, of every other one an equal share of opacity1 - opacity0.
-        start, end = opacity[stroke, 0], opacity[stroke, 1]
-        others = segment - shown_from.clamp_min(1) + 1
-        weight = start * (shown_from == 0) + (end - start) * others / (count[stroke] - 1)
-        (of_segments,) = torch.autograd.grad(coverage, leaf, grad.flatten()[pixel] * weight)
-        return of_segments, of_opacity, None, None, None
-
-
-def _segments(points: Tensor, radii: Tensor) -> Tensor:
-    """What drawing needs of every segment, (N, M, 10).
+def to_segments(points: Tensor, radii: Tensor) -> Tensor:
+    """What drawing needs of every segment of polylines.
 
     Start (x, y), direction (x, y), length; then of its pen: radius at the start, growth per pixel,
     `lean` and `shift` (where along the segment the disc nearest to a pixel lies, see
-    `_hull_coverage`), and ink (less than 1 for a pen thinner than a pixel).
+    `pen_eager.hull_coverage`), and ink (less than 1 for a pen thinner than a pixel).
+
+    Args:
+        points: (N, M + 1, 2), x and y in pixels.
+        radii: (N, M + 1), pixels.
+
+    Returns:
+        (N, M, 10).
     """
     start, step = points[:, :-1], points[:, 1:] - points[:, :-1]  # (N, M, 2)
     square = step.square().sum(-1)
     standing = square < 1e-8  # a pen that does not move has no direction: any will do
     length = torch.where(standing, 1e-4, square.clamp_min(1e-8).sqrt())  # (N, M)
-    along_x = step.new_tensor([1.0, 0.0])
+    along_x = pair(1.0, 0.0, step)
     direction = torch.where(standing[..., None], along_x, step / length[..., None])
     drawn = radii.clamp_min(THINNEST)
     ink = radii / drawn
@@ -162,64 +153,3 @@ def _segments(points: Tensor, radii: Tensor) -> Tensor:
     shift = torch.where(swallowed, growth.sign() * _FAR, torch.zeros_like(growth))
     pen = (length, drawn[:, :-1], growth, lean, shift, (ink[:, 1:] + ink[:, :-1]) / 2)
     return torch.cat([start, direction, torch.stack(pen, dim=-1)], dim=-1)
-
-
-def _along_and_across(segment: tuple[Tensor, ...], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Pixels in a segment's own frame: u runs along it from 0 to its length, v across it."""
-    start_x, start_y, cosine, sine = segment[:4]
-    dx, dy = x - start_x, y - start_y
-    return dx * cosine + dy * sine, dy * cosine - dx * sine
-
-
-def _hull_coverage(
-    u: Tensor, v: Tensor, length: Tensor, radius: Tensor,
-    growth: Tensor, lean: Tensor, shift: Tensor, ink: Tensor,
-) -> Tensor:  # fmt: skip
-    """Coverage of pixels (u, v) by the hull of the discs at a segment's two ends."""
-    with torch.no_grad():
-        # How far along lies the disc that reaches nearest to the pixel. The signed distance is
-        # least there, so by the envelope theorem moving it adds nothing to the gradient.
-        fraction = torch.minimum((u + lean * v.abs() + shift).clamp_min(0), length) / length
-    reach = fraction * length
-    distance = ((u - reach).square() + v.square() + 1e-9).sqrt()
-    return (radius + 0.5 + growth * reach - distance).clamp(0, 1) * ink
-
-
-def _cover(
-    segments: Tensor, count: Tensor, height: int, width: int, find_edges: bool
-) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-    """M(0) and the integral of M, (N, H, W) each, and the edges that show.
-
-    Segment i *shows* at a pixel if it covers it more than every later one; its coverage is
-    then M of all segments from after the next earlier one that shows there up to itself.
-
-    Returns:
-        M(0); the integral; with `find_edges`, of the P pixels at which a showing segment covers
-        partly: the segment, the first one whose M it is, and the index into (N, H, W).
-    """
-    x, y = pixel_centers(height, width, segments)
-    covered = segments.new_zeros(segments.shape[0], height, width)
-    later = torch.zeros_like(covered)
-    shows, edges = [], []
-    for index in reversed(range(segments.shape[1])):
-        segment = segments[:, index, :, None, None].unbind(1)  # ten of (N, 1, 1)
-        u, v = _along_and_across(segment, x, y[:, None])
-        coverage = _hull_coverage(u, v, *segment[4:]) * (index < count)[:, None, None]
-        if find_edges:
-            shows.append((coverage > covered).flatten())
-            edges.append((shows[-1] & (coverage < segment[9]).flatten()).nonzero().squeeze(1))
-        covered = torch.maximum(covered, coverage)
-        if index > 0:
-            later += covered
-    later /= (count - 1)[:, None, None]
-    if not find_edges:
-        return covered, later, ()
-    first = torch.zeros(shows[0].shape, dtype=torch.int16, device=segments.device)
-    shown_from = []
-    for index, (show, edge) in enumerate(zip(shows[::-1], edges[::-1], strict=True)):
-        shown_from.append(first[edge])
-        first.masked_fill_(show, index + 1)
-    counts = torch.tensor([len(edge) for edge in edges[::-1]], device=segments.device)
-    numbers = torch.arange(len(edges), device=segments.device)
-    segment_of = numbers.repeat_interleave(counts)
-    return covered, later, (segment_of, torch.cat(shown_from).long(), torch.cat(edges[::-1]))

@@ -4,7 +4,7 @@ Eager tensor operations go through memory once for each of some thirty steps and
 the window; here a segment touches only the pixels that it can reach, in registers. numba needs no
 C++ compiler. Each thread has strokes of its own, so the result does not depend on their number.
 
-Shapes: N strokes, M segments of ten numbers (`pen._segments`), R windows of H rows, W columns.
+Shapes: N strokes, M segments of ten numbers (`pen.to_segments`), R windows of H rows, W columns.
 """
 
 import math
@@ -28,7 +28,7 @@ _PIXELS = 2**14  # of these at least for each thread: starting one costs some mi
 def draw(segments: Tensor, opacity: Tensor, count: Tensor, windows: Windows) -> Tensor:
     """Alpha (R, H, W) of windows, of segments (N, M, 10), opacities (N, 2) and counts (N,)."""
     owner, corner = _places(segments, windows)
-    alpha = segments.new_zeros(len(owner), windows.rows, windows.columns)
+    alpha = segments.new_empty(len(owner), windows.rows, windows.columns)  # all of it is written
     inputs = _arrays(segments, opacity, count, owner, corner)
     _in_threads(pen_loops.draw, _even_shares(alpha), *inputs, alpha.numpy())
     broken = ~segments.isfinite().flatten(1).all(1)

@@ -1,6 +1,6 @@
 """The loops of `pen_kernel.py`, compiled when they are first called.
 
-Shapes: N strokes, M segments of ten numbers (`pen._segments`), R windows of H rows, W columns.
+Shapes: N strokes, M segments of ten numbers (`pen.to_segments`), R windows of H rows, W columns.
 """
 
 import math
@@ -26,28 +26,6 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @_compiled
-def _place(segments: Array, corner: Array, local: Array) -> None:
-    """A stroke's segments (M, 10) as seen from a window's corner (2,)."""
-    local[:] = segments
-    for index in range(len(segments)):
-        local[index, 0] -= corner[0]
-        local[index, 1] -= corner[1]
-
-
-@_compiled
-def _box(segment: Array, height: int, width: int) -> tuple[int, int, int, int]:
-    """The pixels that a segment may reach: first row, one past the last, the same of columns."""
-    x, y, cosine, sine, length, radius, growth = segment[:7]
-    reach = max(radius, radius + growth * length) + 1.0  # half a pixel of edge, half of a centre
-    end_x, end_y = x + cosine * length, y + sine * length
-    top = max(0, math.floor(min(y, end_y) - reach))
-    bottom = min(height, math.ceil(max(y, end_y) + reach))
-    left = max(0, math.floor(min(x, end_x) - reach))
-    right = min(width, math.ceil(max(x, end_x) + reach))
-    return top, bottom, left, right
-
-
-@_compiled
 def touch(
     segments: Array, counts: Array, owner: Array, center: Array, around: float, touched: Array
 ) -> None:
@@ -68,17 +46,37 @@ def touch(
 
 
 @_compiled
+def _box(
+    segment: Array, corner_x: float, corner_y: float, height: int, width: int
+) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+    """The pixels that a segment may reach: first row, one past the last, the same of columns.
+
+    They are unsigned: where an index might be negative, and so count from the end, it is looked at
+    for every pixel, and the loop over them is not vectorized.
+    """
+    x, y = segment[0] - corner_x, segment[1] - corner_y
+    end_x, end_y = x + segment[2] * segment[4], y + segment[3] * segment[4]
+    # Half a pixel of edge, half of a centre.
+    reach = max(segment[5], segment[5] + segment[6] * segment[4]) + segment.dtype.type(1)
+    low_x, high_x = min(x, end_x) - reach, max(x, end_x) + reach
+    low_y, high_y = min(y, end_y) - reach, max(y, end_y) + reach
+    if not (low_x < width and high_x > 0 and low_y < height and high_y > 0):  # or is no number
+        return np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0)
+    bottom, right = math.ceil(min(high_y, height)), math.ceil(min(high_x, width))
+    return np.uint64(max(low_y, 0)), np.uint64(bottom), np.uint64(max(low_x, 0)), np.uint64(right)
+
+
+@_compiled
 def _cover_row(
-    segment: Array, y: float, left: int, right: int, centers: Array, coverage: Array
-) -> None:
-    """Coverage of the pixels from left to right of a row by a segment: `pen._hull_coverage`."""
-    start_x, start_y, cosine, sine, length, radius, growth, lean, shift, ink = (
-        segment[0], segment[1], segment[2], segment[3], segment[4],
-        segment[5], segment[6], segment[7], segment[8], segment[9],
-    )  # fmt: skip
+    segment: Array, corner_x: float, y: float, left: np.uint64, right: np.uint64, centers: Array,
+    coverage: Array,
+) -> None:  # fmt: skip
+    """Coverage of a row's pixels from left to right by a segment: `pen_eager.hull_coverage`."""
     number = coverage.dtype.type
-    zero, half, one, tiny = number(0), number(0.5), number(1), number(1e-9)
-    down = y - start_y
+    zero, one, tiny = number(0), number(1), number(1e-9)
+    start_x, cosine, sine, length = segment[0] - corner_x, segment[2], segment[3], segment[4]
+    edge, growth, lean, shift = segment[5] + number(0.5), segment[6], segment[7], segment[8]
+    ink, down = segment[9], y - segment[1]
     along, across = down * sine, down * cosine
     for column in range(left, right):
         right_of = centers[column] - start_x
@@ -86,7 +84,7 @@ def _cover_row(
         reach = min(max(u + lean * abs(v) + shift, zero), length)
         beside = u - reach
         distance = math.sqrt(beside * beside + v * v + tiny)
-        coverage[column] = min(max(radius + half + growth * reach - distance, zero), one) * ink
+        coverage[column] = min(max(edge + growth * reach - distance, zero), one) * ink
 
 
 @_compiled
@@ -94,34 +92,32 @@ def draw(
     first: int, last: int, segments: Array, opacity: Array, counts: Array, owner: Array,
     corner: Array, alpha: Array,
 ) -> None:  # fmt: skip
-    """Draw a range of windows into alpha (R, H, W), which is 0."""
-    height, width = alpha.shape[1], alpha.shape[2]
+    """Draw a range of windows into alpha (R, H, W)."""
+    height, width = alpha.shape[1:]
+    rows, columns = np.uint64(height), np.uint64(width)  # see `_box`
     number = alpha.dtype.type
     centers = (np.arange(max(height, width)) + 0.5).astype(alpha.dtype)
-    local = np.empty(segments.shape[1:], alpha.dtype)
     covered = np.zeros((height, width), alpha.dtype)  # M(0)
     later = np.zeros((height, width), alpha.dtype)  # the sum of M of all but the first segment
     coverage = np.zeros(width, alpha.dtype)
     for window in range(first, last):
-        stroke = owner[window]
-        count = counts[stroke]
-        _place(segments[stroke], corner[window], local)
+        stroke, x, y = owner[window], corner[window, 0], corner[window, 1]
         covered[:] = 0
         later[:] = 0
-        for index in range(count - 1, -1, -1):
-            segment, weight = local[index], number(index)
-            top, bottom, left, right = _box(segment, height, width)
+        for index in range(counts[stroke] - 1, -1, -1):
+            segment, weight = segments[stroke, index], number(index)
+            top, bottom, left, right = _box(segment, x, y, height, width)
             for row in range(top, bottom):
-                _cover_row(segment, centers[row], left, right, centers, coverage)
+                _cover_row(segment, x, centers[row] + y, left, right, centers, coverage)
                 for column in range(left, right):
                     # What a segment adds is in M of every segment from here to the first.
                     more = max(coverage[column] - covered[row, column], number(0))
                     covered[row, column] += more
                     later[row, column] += more * weight
         start = opacity[stroke, 0]
-        change = (opacity[stroke, 1] - start) / number(count - 1)
-        for row in range(height):
-            for column in range(width):
+        change = (opacity[stroke, 1] - start) / number(counts[stroke] - 1)
+        for row in range(rows):
+            for column in range(columns):
                 alpha[window, row, column] = (
                     start * covered[row, column] + change * later[row, column]
                 )
@@ -133,54 +129,69 @@ def differentiate(
     corner: Array, order: Array, grad: Array, of_segments: Array, of_opacity: Array,
 ) -> None:  # fmt: skip
     """Add the gradients of a range of windows in an order, of that of alpha (R, H, W)."""
-    height, width = grad.shape[1], grad.shape[2]
+    height, width = grad.shape[1:]
+    rows, columns = np.uint64(height), np.uint64(width)  # see `_box`
     number = grad.dtype.type
+    zero, one = number(0), number(1)
     centers = (np.arange(max(height, width)) + 0.5).astype(grad.dtype)
-    local = np.empty(segments.shape[1:], grad.dtype)
     covered = np.zeros((height, width), grad.dtype)
-    shown = np.zeros((height, width), np.int64)  # the segment that shows so far
+    later = np.zeros((height, width), grad.dtype)
+    shown = np.zeros((height, width), grad.dtype)  # the segment that shows so far
+    partly = np.zeros((height, width), grad.dtype)  # 1 where it covers a part of the pixel
     coverage = np.zeros(width, grad.dtype)
     for place in range(first, last):
         window = order[place]
         stroke = owner[window]
         count = counts[stroke]
-        _place(segments[stroke], corner[window], local)
+        x, y = corner[window, 0], corner[window, 1]
         covered[:] = 0
-        shown[:] = -1
+        later[:] = 0
+        partly[:] = 0
         start = opacity[stroke, 0]
         change = (opacity[stroke, 1] - start) / number(count - 1)
-        of_start, of_change = number(0), number(0)
         for index in range(count - 1, -1, -1):
-            segment = local[index]
-            top, bottom, left, right = _box(segment, height, width)
+            segment, ink = segments[stroke, index], segments[stroke, index, 9]
+            top, bottom, left, right = _box(segment, x, y, height, width)
             for row in range(top, bottom):
-                _cover_row(segment, centers[row], left, right, centers, coverage)
+                _cover_row(segment, x, centers[row] + y, left, right, centers, coverage)
+                hidden = zero
                 for column in range(left, right):
-                    if coverage[column] <= covered[row, column]:
-                        continue
-                    upstream = grad[window, row, column]
-                    more = (coverage[column] - covered[row, column]) * upstream
-                    of_start += more
-                    of_change += more * number(index)
-                    before = shown[row, column]
-                    if before >= 0 and covered[row, column] < local[before, 9]:
-                        # It is M of the segments after this one.
-                        weight = change * number(before - index)
-                        _move_edge(
-                            local[before], centers[column], centers[row],
-                            upstream * weight, of_segments[stroke, before],
-                        )  # fmt: skip
-                    covered[row, column] = coverage[column]
-                    shown[row, column] = index
-        for row in range(height):
-            for column in range(width):
-                before = shown[row, column]
-                if before >= 0 and covered[row, column] < local[before, 9]:
+                    part = partly[row, column]
+                    hidden += part if coverage[column] > covered[row, column] else zero
+                if hidden > 0:
+                    # Where it is M of the segments after this one alone.
+                    for column in range(left, right):
+                        if partly[row, column] > 0 and coverage[column] > covered[row, column]:
+                            before = int(shown[row, column])
+                            _move_edge(
+                                segments[stroke, before], centers[column] + x, centers[row] + y,
+                                grad[window, row, column] * change * number(before - index),
+                                of_segments[stroke, before],
+                            )  # fmt: skip
+                for column in range(left, right):
+                    # Everything is read first: a read behind a condition is not vectorized.
+                    now, was = coverage[column], covered[row, column]
+                    segment_was, part_was = shown[row, column], partly[row, column]
+                    part = one if now < ink else zero
+                    later[row, column] += max(now - was, zero) * number(index)
+                    shown[row, column] = number(index) if now > was else segment_was
+                    partly[row, column] = part if now > was else part_was
+                    covered[row, column] = max(now, was)
+        of_start, of_change = zero, zero
+        for row in range(rows):
+            for column in range(columns):
+                upstream = grad[window, row, column]
+                of_start += upstream * covered[row, column]
+                of_change += upstream * later[row, column]
+        for row in range(rows):
+            for column in range(columns):
+                if partly[row, column] > 0:
                     # It is M(0), and M of all segments but the first up to itself.
-                    weight = start + change * number(before)
+                    before = int(shown[row, column])
                     _move_edge(
-                        local[before], centers[column], centers[row],
-                        grad[window, row, column] * weight, of_segments[stroke, before],
+                        segments[stroke, before], centers[column] + x, centers[row] + y,
+                        grad[window, row, column] * (start + change * number(before)),
+                        of_segments[stroke, before],
                     )  # fmt: skip
         of_end = of_change / number(count - 1)
         of_opacity[stroke, 0] += of_start - of_end

@@ -1,8 +1,10 @@
 """Finished strokes drawn exactly."""
 
+import pytest
 import torch
 from torch import Tensor
 
+from painting import drawing
 from painting.canvas import composite
 from painting.drawing import draw, draw_each
 from painting.environment import PaintingEnvironment
@@ -33,11 +35,40 @@ def test_the_painting_is_the_last_canvas_on_black() -> None:
     given = strokes(7)
     *_, last = draw_each(Circle(), given, 12, 20)
     painted = draw(Circle(), given.requires_grad_(), 12, 20)
-    assert torch.equal(painted, last)
+    torch.testing.assert_close(painted, last, rtol=0, atol=1e-6)
     assert not painted.requires_grad
+    fine = draw(Circle(), given.double(), 12, 20)
+    assert fine.dtype == torch.float64
+    torch.testing.assert_close(fine.float(), last, rtol=0, atol=1e-5)
     nothing = draw(Circle(), given[:, :0], 4, 6)
     assert nothing.shape == (B, 3, 4, 6)
     assert nothing.eq(0).all()
+
+
+def test_strokes_drawn_together_are_as_drawn_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In pieces of two strokes and one, all that fits into the memory given."""
+    given = torch.rand(B, 5, 13, generator=torch.Generator().manual_seed(0))
+    canvas = torch.full((B, 3, 12, 20), 0.5)
+    expected = [canvas]
+    for number in range(5):
+        alpha = Bezier().rasterize(given[:, number, :10], 12, 20)
+        canvas = composite(canvas, alpha, given[:, number, 10:])
+        expected.append(canvas)
+    monkeypatch.setattr(drawing, "_PIXELS", 2 * B * 12 * 20 + 1)
+    counted: list[int] = []
+    whole = Bezier.rasterize
+
+    def rasterize(self: Bezier, shape: Tensor, height: int, width: int) -> Tensor:
+        counted.append(len(shape))
+        return whole(self, shape, height, width)
+
+    monkeypatch.setattr(Bezier, "rasterize", rasterize)
+    ground = (0.5, 0.5, 0.5)
+    each = list(draw_each(Bezier(), given, 12, 20, ground))
+    torch.testing.assert_close(each, expected, rtol=0, atol=1e-6)
+    assert counted == [2 * B, 2 * B, B]
+    painted = draw(Bezier(), given, 12, 20, ground)
+    torch.testing.assert_close(painted, expected[-1], rtol=0, atol=1e-6)
 
 
 def test_it_is_what_the_environment_paints() -> None:

@@ -44,8 +44,9 @@ def ground(tiling: Tiling) -> torch.Tensor:
 def tiled(stroke: Stroke, strokes: torch.Tensor) -> tuple[Tiling, torch.Tensor, torch.Tensor]:
     """The tiling, alpha, and the canvas (3, H, W) put together from tiles."""
     shape, color = strokes[:, : stroke.shape_dim], strokes[:, stroke.shape_dim :]
-    tiling = tile_strokes(stroke, shape, H, W, T)
-    alpha = rasterize_rows(stroke, shape, tiling, H, W, T)
+    outlines = stroke.outlines(shape, H, W)
+    tiling = tile_strokes(outlines, T)
+    alpha = rasterize_rows(outlines, tiling, T)
     canvas = composite_rows(ground(tiling), alpha, color, tiling)
     place = tiling.order.argsort()
     return tiling, alpha, from_tiles(canvas[place], H, W)

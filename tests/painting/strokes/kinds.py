@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from painting.strokes import Stroke
 from painting.strokes.base import loaded_kinds
@@ -37,3 +39,14 @@ KINDS = sorted(every_kind(), key=lambda kind: kind.name)
 def names(kind: Stroke, *starts: str) -> list[str]:
     """The kind's parameters whose names start so."""
     return [name for name in kind.parameters if name.startswith(starts)]
+
+
+def hard_shapes(stroke: Stroke, count: int = 6) -> Tensor:
+    """Random strokes of a pen, of the first four each with a difficulty of its own."""
+    shape = stroke.sample(count, torch.Generator().manual_seed(0))
+    shape[0, 2:4] = shape[0, 0:2]  # the pen stands, or nearly so
+    radii, opacities = (stroke.columns([f"{n}0", f"{n}1"]) for n in ("radius", "opacity"))
+    shape[1, radii] *= -0.015  # thinner than a pixel
+    shape[2, radii] = torch.tensor([1.0, 0.0])  # the first disc holds all the others
+    shape[3, opacities] = 0.7  # of few segments
+    return shape

@@ -3,8 +3,10 @@
 import pytest
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from painting.strokes import Bezier, Line, Stroke, pen, pen_kernel
+from painting.strokes.frame import Frame
 
 H, W = 40, 56
 
@@ -30,7 +32,7 @@ def test_both_draw_the_same(stroke: Stroke, monkeypatch: pytest.MonkeyPatch) -> 
     shape[:5, 2:4] = shape[:5, 0:2]  # the pen stands, or nearly so
     shape[5:10, stroke.columns(["radius0", "radius1"])] *= -0.015  # thinner than a pixel
     compiled = drawn(stroke, shape, *windows(40))
-    monkeypatch.setattr(pen, "_is_compiled", lambda points: False)
+    monkeypatch.setattr(pen, "kernel_of", lambda device: None)
     torch.testing.assert_close(compiled, drawn(stroke, shape, *windows(40)), rtol=1e-9, atol=1e-9)
 
 
@@ -69,3 +71,31 @@ def test_what_is_no_number_is_drawn_as_none() -> None:
     """So that a diverged actor is told of its loss."""
     alpha = Bezier().rasterize(torch.full((1, 10), torch.nan), H, W)
     assert alpha.isnan().all()
+
+
+def test_on_a_gpu_a_polyline_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tensors without values stand in for those of a GPU: what asks for a value fails."""
+    monkeypatch.setattr(pen, "kernel_of", lambda device: pen_kernel)
+    frame = Frame(H, W, H, W)
+    with FakeTensorMode():
+        shape = torch.empty(5, 10, device="cuda")
+        points, radii, count = Bezier()._polyline(shape, frame)
+        segments = pen.to_segments(points, radii)
+        assert segments.device.type == "cuda"
+    # The more segments, the closer to the curve; no curve on the canvas needs more than there are.
+    corners = torch.cartesian_prod(*6 * [torch.tensor([0.0, 1.0])])
+    opacities = torch.tensor([[0.5, 0.0, 0.5, 1.0]]).expand(len(corners), 4)
+    needed = Bezier()._polyline(torch.cat([corners, opacities], dim=1), frame)[2]
+    assert needed.max() <= segments.shape[1] < 3 * needed.max()
+    assert len(count) == 5
+
+
+def test_what_needs_more_segments_than_a_gpu_gives_is_drawn_in_these(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pen, "kernel_of", lambda device: pen_kernel)
+    count = torch.tensor([4, 20, 9])
+    assert pen.most_segments(count, 12)[1] == 20  # on a CPU it gets them
+    with FakeTensorMode():
+        limited, most = pen.most_segments(torch.empty(3, dtype=torch.int64, device="cuda"), 12)
+        assert (limited.shape, most) == ((3,), 12)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from painting.strokes import Stroke, coverage, pen
+from painting.strokes.frame import Windows
 from tests.painting.strokes.kinds import KINDS
 
 H, W = 48, 70
@@ -17,6 +18,17 @@ def stroke(request: pytest.FixtureRequest) -> Stroke:
 
 def shapes(stroke: Stroke, count: int = 20) -> torch.Tensor:
     return stroke.sample(count, torch.Generator().manual_seed(0)).double()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_16_bits_are_drawn_in_32(stroke: Stroke, dtype: torch.dtype) -> None:
+    """As they come out of a network that runs in them."""
+    shape = shapes(stroke, 4).to(dtype).requires_grad_()
+    alpha = stroke.rasterize(shape, H, W)
+    assert torch.equal(alpha, stroke.rasterize(shape.detach().float(), H, W))
+    (gradient,) = torch.autograd.grad(alpha.sum(), shape)
+    assert gradient.dtype == dtype
+    assert gradient.isfinite().all()
 
 
 def test_window_is_a_crop(stroke: Stroke) -> None:
@@ -70,7 +82,7 @@ def test_untouched_windows_have_no_paint(stroke: Stroke) -> None:
     corner = tiles.repeat(50, 1)
     alpha = stroke.rasterize_windows(shape, H, W, corner, 8, 8, owner)
     painted = alpha.amax((1, 2, 3)) > 0
-    touched = stroke.touched(shape, H, W, corner, 8, owner)
+    touched = stroke.outlines(shape, H, W).touched(Windows(8, 8, owner, corner))
     assert not (painted & ~touched).any()
     if stroke.name in ("bezier", "line"):  # it saves something
         assert touched.sum() < 1.3 * painted.sum()
@@ -86,7 +98,7 @@ def test_bounds_of_a_stroke_on_or_past_the_border_hold_a_pixel(stroke: Stroke) -
 def test_chunks_draw_the_same(stroke: Stroke, monkeypatch: pytest.MonkeyPatch) -> None:
     shape = shapes(stroke, 7).requires_grad_()
     weight = torch.rand(7, 1, 12, 16, dtype=torch.float64)
-    monkeypatch.setattr(pen, "_is_compiled", lambda points: False)  # which has no chunks
+    monkeypatch.setattr(pen, "kernel_of", lambda device: None)  # which has no chunks
 
     def draw() -> tuple[torch.Tensor, torch.Tensor]:
         alpha = stroke.rasterize(shape, 12, 16)
@@ -107,3 +119,17 @@ def test_chunks_draw_the_same(stroke: Stroke, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(coverage, "_SAVED_VALUES", 1)
     torch.testing.assert_close(draw(), whole)
     assert len(redrawn) == 3
+
+
+def test_an_accelerator_draws_all_at_once() -> None:
+    """Where starting an operation costs more than it does."""
+    sizes: list[int] = []
+
+    def draw(given: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(given))
+        return given.new_zeros(len(given), 128, 128)
+
+    for device in ("cpu", "meta"):
+        drawn = coverage.in_chunks(draw, 128 * 128, 1, torch.empty(20, 4, device=device))
+        assert drawn.shape == (20, 128, 128)
+    assert sizes == [8, 8, 4, 20]
