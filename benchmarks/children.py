@@ -78,12 +78,13 @@ def run(overrides: Sequence[str]) -> RunMemory:
         size, steps = agent.renderer.canvas_size, agent.environment.max_steps
         episodes = agent.replay.episodes
         where = device()
+        some = (
+            torch.rand(_CHUNK, 3, size, size, device=where),
+            torch.rand(_CHUNK, steps + 1, 3, size, size, device=where),
+            torch.rand(_CHUNK, steps, agent.environment.action_dim, device=where),
+        )
         for _ in range(0, episodes, _CHUNK):
-            agent.replay.add(
-                torch.rand(_CHUNK, 3, size, size, device=where),
-                torch.rand(_CHUNK, steps + 1, 3, size, size, device=where),
-                torch.rand(_CHUNK, steps, agent.environment.action_dim, device=where),
-            )
+            agent.replay.add(*some)
         agent.rollout_count = agent.warmup_rollouts
         target = torch.randint(256, (agent.batch_size, 3, size, size), dtype=torch.uint8)
         with as_in_a_run(agent):

@@ -5,28 +5,30 @@ proportional; above it something is done more often than the work asks for.
 """
 
 import math
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from benchmarks.machine import device, machine, seconds
-from benchmarks.workbench import QUICK, Scale, Workbench, default_scale
-from painting.drawing import draw
+from benchmarks.workbench import Scale, Workbench, default_scale
 from painting.figures import save_curves
 from painting.painters import OptimizePainter
+from painting.picture import draw_canvas
 from painting.strokes import Bezier
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "pictures" / "cost.png"
-FACTORS = (1.0, 3.1, 10.0, 31.0, 100.0)
-"""Work, as multiples of the least: two decades."""
 LIMIT = 1.1
 
-_STROKES, _SIDE = 10, 48  # the least strokes, and the least pixels on a side
+_STROKES = (100, 300, 1000, 3000, 10_000)  # two decades
+_FEWER = (20, 60, 200, 600, 2000)
+_SIDES = (48, 88, 152, 272, 480)  # whole tiles of a painter; two decades of pixels
+_PICTURES = (1, 3, 10, 30, 100)
 _MANY = 100  # strokes in the paintings whose pixels grow
+_STEPS = 3  # of a painter: the cost of one does not depend on how many there are
 _REPEATS = 3
 
 
@@ -37,19 +39,25 @@ class Growth:
     Attributes:
         key: Its column of history.csv.
         what: What is done, and what there is more and more of.
-        factors: Work, as multiples of the least.
+        work: How much of it there was: strokes, pixels or pictures.
         seconds: Medians.
     """
 
     key: str
     what: str
-    factors: Sequence[float]
+    work: Sequence[float]
     seconds: Sequence[float]
 
     @property
     def slope(self) -> float:
         """The exponent of the power law that fits best."""
-        return slope(self.factors, self.seconds)
+        return slope(self.work, self.seconds)
+
+    @property
+    def late(self) -> float:
+        """The same of the larger half, where what every call costs hides less."""
+        half = len(self.work) // 2
+        return slope(self.work[half:], self.seconds[half:])
 
 
 def slope(x: Sequence[float], y: Sequence[float]) -> float:
@@ -64,80 +72,84 @@ def slope(x: Sequence[float], y: Sequence[float]) -> float:
     return sum((a - middle[0]) * (b - middle[1]) for a, b in points) / spread
 
 
-def growths(bench: Workbench, factors: Sequence[float] = FACTORS) -> Iterator[Growth]:
+Make = Callable[[int], Callable[[], object]]
+"""From an amount to the work of that amount."""
+
+
+def growths(bench: Workbench) -> Iterator[Growth]:
     """Everything that is to grow no faster than the work."""
-    for key, what, work in (
-        ("slope_drawn_strokes", "drawing, strokes", _draw_strokes),
-        ("slope_drawn_pixels", "drawing, pixels", _draw_pixels),
-        ("slope_optimized_strokes", "painter=optimize, strokes", _optimize_strokes),
-        ("slope_optimized_pixels", "painter=optimize, pixels", _optimize_pixels),
-        ("slope_agent_pictures", "painter=agent, pictures", _agent_pictures),
-    ):
-        make = work(bench)
-        taken = [seconds(make(factor), _REPEATS) for factor in factors]
-        yield Growth(key, what, factors, taken)
+    size = bench.scale.size
+    kinds: tuple[tuple[str, Make, Sequence[int]], ...] = (
+        ("drawing, by strokes", lambda n: _draw(n, size), _STROKES),
+        ("drawing, by pixels", lambda n: _draw(_MANY, n), _SIDES),
+        ("painter=optimize, by strokes", lambda n: _optimize(n, size), _FEWER),
+        ("painter=optimize, by pixels", lambda n: _optimize(_MANY, n), _SIDES),
+        ("painter=agent, by pictures", lambda n: _paint(bench, n), _PICTURES),
+    )
+    for what, make, amounts in kinds:
+        taken = [seconds(make(amount), _REPEATS) for amount in amounts]
+        key = "slope_" + re.sub(r"\W+", "_", what.replace("by ", ""))
+        yield Growth(key, what, [_work(what, amount) for amount in amounts], taken)
 
 
-Grown = Callable[[float], Callable[[], object]]
-"""From a factor to the work of that size."""
+def _work(what: str, amount: int) -> int:
+    """Pixels are given by the side."""
+    return amount**2 if what.endswith("pixels") else amount
 
 
 def _draw(strokes: int, side: int) -> Callable[[], object]:
+    """A painting drawn exactly."""
     stroke = Bezier()
     shape = stroke.sample(strokes, device=device())
     color = torch.rand(strokes, 3, device=device())
-    painting = torch.cat([shape, color], dim=1)[None]
-    return lambda: draw(stroke, painting, side, side)
-
-
-def _draw_strokes(bench: Workbench) -> Grown:
-    return lambda factor: _draw(round(_STROKES * factor), bench.scale.size)
-
-
-def _draw_pixels(bench: Workbench) -> Grown:
-    return lambda factor: _draw(_MANY, round(_SIDE * math.sqrt(factor)))
+    painting = torch.cat([shape, color], dim=1)
+    return lambda: draw_canvas(stroke, painting, side, side)
 
 
 def _optimize(strokes: int, side: int) -> Callable[[], object]:
-    """Few gradient steps: what they cost does not depend on how many there are."""
-    painter = OptimizePainter(Bezier(), strokes, side, steps=3)
+    """A few gradient steps."""
+    painter = OptimizePainter(Bezier(), strokes, side, steps=_STEPS)
     target = torch.rand(3, side, side, device=device())
     return lambda: painter.paint(target)
 
 
-def _optimize_strokes(bench: Workbench) -> Grown:
-    return lambda factor: _optimize(round(_STROKES * factor), bench.scale.size)
+def _paint(bench: Workbench, pictures: int) -> Callable[[], object]:
+    """Two bundles of an agent: its steps are all alike."""
+    policy = bench.policy
+    policy.environment.strokes = 2 * policy.environment.bundle
+    target = bench.pictures(pictures)
+    return lambda: policy.paint(target)
 
 
-def _optimize_pixels(bench: Workbench) -> Grown:
-    return lambda factor: _optimize(_MANY, round(_SIDE * math.sqrt(factor)))
+def main(picture: Path = PICTURE, scale: Scale | None = None) -> None:
+    """Measure, say the slopes, and draw the curves.
 
-
-def _agent_pictures(bench: Workbench) -> Grown:
-    """Two bundles of each: a painting's steps are all alike."""
-    environment = bench.policy.environment
-    environment.strokes = 2 * environment.bundle
-
-    def make(factor: float) -> Callable[[], object]:
-        target = bench.pictures(round(factor))
-        return lambda: bench.policy.paint(target)
-
-    return make
-
-
-def main(quick: bool = False, picture: Path = PICTURE) -> None:
-    """Measure, say the slopes, and draw the curves."""
-    scale: Scale = replace(QUICK, overrides=QUICK.overrides) if quick else default_scale()
+    Args:
+        picture: Where they go.
+        scale: How much is measured.
+    """
     curves = {}
-    factors = FACTORS[::2] if quick else FACTORS
-    print(f"Measured on {machine()}.\n\n| what, by what | slope |\n| --- | --- |", flush=True)
-    for growth in growths(Workbench(scale), factors):
-        print(f"| {growth.what} | {growth.slope:.2f} |", flush=True)
-        curves[f"{growth.what}: {growth.slope:.2f}"] = growth.seconds
-    label = "work, as a multiple of the least"
-    save_curves(picture, factors, curves, label, "seconds", log=True, log_x=True)
+    print(f"Measured on {machine()}.\n\n| cost of | slope | of the upper decade |")
+    print("| --- | ---: | ---: |", flush=True)
+    for growth in growths(Workbench(scale or default_scale())):
+        print(f"| {growth.what} | {growth.slope:.2f} | {growth.late:.2f} |", flush=True)
+        least = min(growth.work)
+        factors = [round(amount / least, 1) for amount in growth.work]
+        curves[f"{growth.what}: {growth.slope:.2f}"] = dict(
+            zip(factors, growth.seconds, strict=True)
+        )
+    save(picture, curves)
     print(f"\npicture: {picture}")
 
 
+def save(picture: Path, curves: Mapping[str, Mapping[float, float]]) -> None:
+    """Draw curves of seconds by work, as multiples of the least."""
+    places = sorted({place for curve in curves.values() for place in curve})
+    nan = float("nan")
+    lines = {name: [curve.get(at, nan) for at in places] for name, curve in curves.items()}
+    label = "work, as a multiple of the least"
+    save_curves(picture, places, lines, label, "seconds", log=True, log_x=True)
+
+
 if __name__ == "__main__":
-    main(quick="--quick" in sys.argv[1:])
+    main()

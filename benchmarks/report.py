@@ -36,17 +36,13 @@ def row(figure: Figure, before: float | None) -> str:
         figure: The figure.
         before: The value that was recorded last.
     """
-    timed = figure.milliseconds is not None
-    floor = (
-        "" if figure.floor is None else f"{number(figure.floor)} {'ms' if timed else figure.unit}"
-    )
-    share = "" if figure.share is None else f"{figure.share:.1%}"
+    unit = figure.unit if figure.milliseconds is None else "ms"
     cells = (
         figure.what,
         f"{number(figure.value)} {figure.unit}",
-        f"{number(figure.milliseconds)} ms" if figure.milliseconds is not None else "",
-        floor,
-        share,
+        "" if figure.milliseconds is None else f"{number(figure.milliseconds)} ms",
+        "" if figure.floor is None else f"{number(figure.floor)} {unit}",
+        "" if figure.share is None else f"{number(100 * figure.share)} %",
         "" if before is None else f"{figure.gain(before):.2f}",
         figure.aim,
     )

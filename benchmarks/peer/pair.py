@@ -13,6 +13,7 @@ from benchmarks.machine import once
 from painting.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
+_PATIENCE = 30.0  # seconds
 
 
 class PeerFailed(Exception):
@@ -83,8 +84,12 @@ class Peer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End it."""
-        self._process.__exit__(kind, error, traceback)
+        """End it: without further questions it goes away by itself, if it can."""
+        try:
+            self._process.communicate(timeout=_PATIENCE)
+        except (OSError, subprocess.TimeoutExpired):
+            self._process.kill()
+            self._process.communicate()
 
     def once(self, piece: str) -> float:
         """Seconds of one piece of work, measured by the peer's process.

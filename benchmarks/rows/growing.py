@@ -11,5 +11,5 @@ from benchmarks.workbench import Workbench
 def slopes(bench: Workbench) -> Iterator[Figure]:
     """Log-log slopes over two decades."""
     for growth in growths(Workbench(bench.scale)):
-        what = f"cost grows with the work: {growth.what}"
+        what = f"growth of cost over two decades: {growth.what} (the upper one {growth.late:.2f})"
         yield Figure(growth.key, what, growth.slope, "slope", aim=f"≤ {LIMIT}")
