@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks import floors, rows  # noqa: F401, importing the rows makes them known
-from benchmarks.machine import device, hardware, machine, versions
+from benchmarks.machine import busy, device, hardware, machine, versions
 from benchmarks.peer.rows import compared
 from benchmarks.records import Records, change
 from benchmarks.registry import Entry, Figure, chosen, groups
 from benchmarks.report import HEADER, LEGEND, ceilings_line, floors_table, row, write_section
-from benchmarks.workbench import QUICK, Workbench, default_scale
+from benchmarks.sizes import QUICK, default_scale
+from benchmarks.workbench import Workbench
 from painting.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("\n".join(texts), flush=True)
 
     say(f"Measured on {machine()}.")
+    if warning := busy():
+        say(f"While it began {warning}.")
     figures = []
     entries = chosen(args.only)
     if entries:

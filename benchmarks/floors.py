@@ -82,7 +82,7 @@ class Counter(TorchDispatchMode):
     """Counts while it is open, also in gradients of gradients; `work` is the sum."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.work = Work()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -107,13 +107,14 @@ def count(work: Callable[[int], object], batch: int, small: tuple[int, int] = (2
     """
     low, high = (_counted(work, size) for size in small)
     slope = (high + low * -1) * (1 / (small[1] - small[0]))
-    return low + slope * (batch - small[0])
+    return low + slope * float(batch - small[0])
 
 
 def _counted(work: Callable[[int], object], size: int) -> Work:
     with Counter() as counter:
         work(size)
-    return counter.work
+    found: Work = counter.work
+    return found
 
 
 def stroke_drawn(size: int, differentiated: bool = False) -> Work:

@@ -9,11 +9,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import linear_regression
 
 import torch
 
 from benchmarks.machine import device, machine, seconds
-from benchmarks.workbench import Scale, Workbench, default_scale
+from benchmarks.sizes import Scale, default_scale
+from benchmarks.workbench import Workbench
 from painting.figures import save_curves
 from painting.painters import OptimizePainter
 from painting.picture import draw_canvas
@@ -66,10 +68,8 @@ def slope(x: Sequence[float], y: Sequence[float]) -> float:
     >>> round(slope([1, 10, 100], [2, 20, 200]), 6)
     1.0
     """
-    points = [(math.log(a), math.log(b)) for a, b in zip(x, y, strict=True)]
-    middle = [sum(side) / len(points) for side in zip(*points, strict=True)]
-    spread = sum((a - middle[0]) ** 2 for a, _ in points)
-    return sum((a - middle[0]) * (b - middle[1]) for a, b in points) / spread
+    logs_x, logs_y = ([math.log(value) for value in values] for values in (x, y))
+    return linear_regression(logs_x, logs_y).slope
 
 
 Make = Callable[[int], Callable[[], object]]

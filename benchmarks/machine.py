@@ -9,6 +9,8 @@ from pathlib import Path
 
 import torch
 
+_BUSY = 0.5  # load a core that others may cause
+
 
 def machine() -> str:
     """The hardware and the versions, in a line."""
@@ -35,6 +37,14 @@ def versions() -> str:
 def device() -> torch.device:
     """Where to measure: CUDA if there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def busy() -> str | None:
+    """A warning where other programs compute here, too, and figures are the worse for it."""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load < _BUSY * cores:
+        return None
+    return f"the load is {load:.1f} on {cores} cores: figures will be worse than this machine's"
 
 
 def once(work: Callable[[], object]) -> float:

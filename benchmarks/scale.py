@@ -40,7 +40,8 @@ def main() -> None:
 def _gflop(work: Callable[..., object], *arguments: object) -> float:
     with Counter() as counter:
         work(*arguments)
-    return counter.work.flops / _GIGA
+    flops: float = counter.work.flops
+    return flops / _GIGA
 
 
 if __name__ == "__main__":

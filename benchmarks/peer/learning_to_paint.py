@@ -116,7 +116,7 @@ class LearningToPaint:
     @cached_property
     def paint(self) -> Any:
         """Its environment, on random images."""
-        module = import_module("env")
+        module: Any = import_module("env")
         shape = (_IMAGES, SIZE, SIZE, 3)
         module.img_train.extend(self.draws.integers(256, size=shape, dtype=np.uint8))
         module.train_num = _IMAGES

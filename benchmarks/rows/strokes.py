@@ -16,17 +16,22 @@ KINDS: tuple[type[Stroke], ...] = (Bezier, Line, Circle, Triangle)
 @measures("strokes")
 def drawn(bench: Workbench) -> Iterator[Figure]:
     """Strokes per second, drawn and differentiated."""
+    for kind in KINDS:
+        yield from _kind(bench, kind())
+
+
+def _kind(bench: Workbench, stroke: Stroke) -> Iterator[Figure]:
     size, count = bench.scale.size, bench.scale.drawn
-    for stroke in (kind() for kind in KINDS):
-        shape = stroke.sample(count, device=device())
-        seconds = bench.seconds(lambda s=stroke, x=shape: s.rasterize(x, size, size))
-        floor = bench.floor(floors.stroke_drawn(size))
-        what = f"{stroke.name} strokes drawn exactly"
-        yield rate(f"{stroke.name}_drawn", what, seconds, count, floor)
-        seconds = bench.seconds(lambda s=stroke, x=shape: _differentiate(s, x, size))
-        floor = bench.floor(floors.stroke_drawn(size, differentiated=True))
-        what = f"{stroke.name} strokes drawn and differentiated"
-        yield rate(f"{stroke.name}_differentiated", what, seconds, count, floor)
+    shape = stroke.sample(count, device=device())
+    seconds = bench.seconds(lambda: stroke.rasterize(shape, size, size))
+    floor = bench.floor(floors.stroke_drawn(size))
+    yield rate(
+        f"{stroke.name}_drawn", f"{stroke.name} strokes drawn exactly", seconds, count, floor
+    )
+    seconds = bench.seconds(lambda: _differentiate(stroke, shape, size))
+    floor = bench.floor(floors.stroke_drawn(size, differentiated=True))
+    what = f"{stroke.name} strokes drawn and differentiated"
+    yield rate(f"{stroke.name}_differentiated", what, seconds, count, floor)
 
 
 def _differentiate(stroke: Stroke, shape: torch.Tensor, size: int) -> None:

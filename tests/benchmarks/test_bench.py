@@ -7,9 +7,11 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.children import memory_of_a_run, run, watch
+from benchmarks.pretraining import AIM, Learned, pretrain_until
 from benchmarks.registry import ENTRIES, chosen, groups
 from benchmarks.rows.strokes import KINDS
-from benchmarks.workbench import QUICK, Workbench
+from benchmarks.sizes import QUICK
+from benchmarks.workbench import Workbench
 from painting.errors import UserError
 
 
@@ -51,6 +53,14 @@ def test_counts_do_not_depend_on_the_form() -> None:
     assert counted.rollout.flops == 2 * counted.steps_of(QUICK.batch).flops
     assert counted.painted(2).flops == pytest.approx(2 * counted.painted(1).flops)
     assert counted.update.flops > 3 * counted.steps_of(QUICK.batch).flops
+
+
+def test_pretraining_stops_where_it_is_given_up() -> None:
+    learned = pretrain_until(QUICK.renderer, limit=0, interval=3)
+    assert learned.updates == 3
+    assert learned.ratio > AIM
+    assert not learned.reached
+    assert Learned(1.0, 3, AIM).reached
 
 
 def test_memory_is_that_of_every_episode() -> None:
