@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     say(f"Measured on {machine()}.")
     if warning := busy():
-        say(f"While it began {warning}.")
+        say(f"When it began, {warning}.")
     figures = []
     entries = chosen(args.only)
     if entries:

@@ -44,7 +44,7 @@ def busy() -> str | None:
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     if load < _BUSY * cores:
         return None
-    return f"the load is {load:.1f} on {cores} cores: figures will be worse than this machine's"
+    return f"the load was {load:.1f} on {cores} cores: figures are worse than this machine's own"
 
 
 def once(work: Callable[[], object]) -> float:
