@@ -1,7 +1,7 @@
 # `make help` shows what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install browser quickstart pictures ablations ablations-quick ablations-docs weights test test-all test-gpu lint format bench bench-paint gpu-recipes chaos clean
+.PHONY: help install browser quickstart pictures ablations ablations-quick ablations-docs weights test test-all test-gpu lint format bench bench-scale bench-paint gpu-recipes chaos clean
 
 # The first Python on this machine that the project runs on; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -117,8 +117,12 @@ format: $(STAMP) ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## time what matters, and print a table
-	$(BIN)/python -m benchmarks
+bench: $(STAMP) ## time what matters, beside the hardware's floor (ONLY=strokes,training PEER=FOLDER WRITE=1)
+	$(BIN)/python -m benchmarks $(if $(ONLY),--only '$(ONLY)') $(if $(PEER),--peer '$(PEER)') \
+		$(if $(WRITE),--write)
+
+bench-scale: $(STAMP) ## how cost grows with strokes, pixels and pictures: slopes, and docs/pictures/cost.png
+	$(BIN)/python -m benchmarks.growth
 
 bench-paint: $(STAMP) ## measure the painters on photographs, and draw curves (15 minutes; PARTS=ten)
 	$(BIN)/python -m benchmarks.painting $(PARTS)

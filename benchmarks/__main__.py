@@ -1,120 +1,115 @@
-"""``make bench``: a table of what later work is judged against."""
+"""``make bench``: a table of what the framework does per second, beside the hardware's floor.
 
-from collections.abc import Iterator
-from functools import partial
+Figures of a change that is committed are kept in benchmarks/history.csv, one row per change and
+machine; those of files that were changed since are printed only, as nobody could measure them
+again.
+"""
 
-import pytorch_lightning as pl
-import torch
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
-from benchmarks.machine import device, machine, peak_memory_mb, seconds
-from lightning_modules import ModelBasedDDPG
-from painting.drawing import draw
-from painting.environment import PaintingEnvironment
-from painting.networks import Actor, Critic, Discriminator
-from painting.policy import PaintingPolicy
-from painting.renderers import NeuralRenderer, Renderer
-from painting.replay import ReplayBuffer
-from painting.rewards import WganGpReward
-from painting.strokes import Bezier, Circle, Line, Stroke, Triangle
+from benchmarks import floors, rows  # noqa: F401, importing the rows makes them known
+from benchmarks.machine import busy, device, hardware, machine, versions
+from benchmarks.peer.rows import compared
+from benchmarks.records import Records, change
+from benchmarks.registry import Entry, Figure, chosen, groups
+from benchmarks.report import HEADER, LEGEND, ceilings_line, floors_table, row, write_section
+from benchmarks.sizes import QUICK, default_scale
+from benchmarks.workbench import Workbench
+from painting.errors import UserError
 
-_SIZE = 128
-_BATCH = 16
-Row = tuple[str, str]
-
-
-def main() -> None:
-    """Measure, row by row."""
-    print(f"machine: {machine()}\ncanvas {_SIZE} px, the papers' networks, batch {_BATCH}\n")
-    print("| what | figure |\n| --- | --- |")
-    for measure in (strokes_drawn, renderer_training, agent, painting):
-        for what, figure in measure():
-            print(f"| {what} | {figure} |", flush=True)
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENT = ROOT / "docs" / "performance.md"
 
 
-def strokes_drawn() -> Iterator[Row]:
-    """Exact strokes per second, and with their gradients."""
-    for stroke in (Bezier(), Line(), Circle(), Triangle()):
-        shape = stroke.sample(256, device=device())
-        taken = seconds(lambda s=stroke, x=shape: s.rasterize(x, _SIZE, _SIZE), 3)  # type: ignore[misc]
-        yield f"{stroke.name} strokes drawn exactly", f"{256 / taken:,.0f} / s"
-        taken = seconds(lambda s=stroke, x=shape: _with_gradient(s, x), 3)  # type: ignore[misc]
-        yield f"{stroke.name} strokes drawn and differentiated", f"{256 / taken:,.0f} / s"
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, row by row, print, and keep the figures."""
+    args = _parse(arguments)
+    started = time.perf_counter()
+    bench = Workbench(QUICK if args.quick else default_scale())
+    commit = None if args.quick else change(ROOT)
+    records = Records(args.history, hardware())
+    lines: list[str] = []
+
+    def say(*texts: str) -> None:
+        lines.extend(texts)
+        print("\n".join(texts), flush=True)
+
+    say(f"Measured on {machine()}.")
+    if warning := busy():
+        say(f"When it began, {warning}.")
+    figures = []
+    entries = chosen(args.only)
+    if entries:
+        say(LEGEND, "", *HEADER)
+    for figure in measured(bench, entries):
+        say(row(figure, records.last(figure.key, commit)))
+        figures.append(figure)
+    if args.peer is not None:
+        figures += compared(bench, args.peer, say)
+    if not args.only or "floors" in args.only:
+        _say_floors(bench, say)
+    print(_kept(records, figures, commit), file=sys.stderr)
+    if args.write:
+        kind = "GPU" if device().type == "cuda" else "CPU"
+        write_section(DOCUMENT, f"make bench WRITE=1 on a {kind}", ["", *lines, ""])
+    print(f"{time.perf_counter() - started:.0f} s in all", file=sys.stderr)
 
 
-def _with_gradient(stroke: Stroke, shape: torch.Tensor) -> None:
-    shape = shape.detach().requires_grad_()
-    stroke.rasterize(shape, _SIZE, _SIZE).sum().backward()
+def measured(bench: Workbench, entries: Sequence[Entry]) -> Iterator[Figure]:
+    """The figures of measurements one after the other, with a line of progress on the terminal."""
+    for number, entry in enumerate(entries, start=1):
+        name = f"{entry.group}: {entry.measure.__name__}"
+        print(f"[{number}/{len(entries)}] measuring {name}", file=sys.stderr, flush=True)
+        yield from entry.measure(bench)
 
 
-def renderer_training() -> Iterator[Row]:
-    """Strokes per second that a neural renderer learns from, drawing included."""
-    stroke = Bezier()
-    renderer = NeuralRenderer(stroke, _SIZE).to(device())
-    optimizer = torch.optim.Adam(renderer.parameters(), 1e-4)
-
-    def step() -> None:
-        shape = stroke.sample(64, device=device())
-        loss = (renderer(shape) - stroke.rasterize(shape, _SIZE, _SIZE)).square().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
-    yield "renderer training", f"{64 / seconds(step):,.0f} strokes / s"
+def _say_floors(bench: Workbench, say: Callable[..., None]) -> None:
+    """The counts behind the floors, with the ceilings that they rest on."""
+    counted, scale = bench.counted, bench.scale
+    works = [
+        ("one stroke drawn exactly", floors.stroke_drawn(scale.size)),
+        ("one update of the renderer", counted.renderer_step),
+        ("one step of one canvas", counted.steps_of(scale.batch) * (1 / scale.batch)),
+        (f"one update, batch {scale.batch}", counted.update),
+        ("the same with its share of a rollout", counted.learning),
+        ("one picture painted", counted.painted(1)),
+    ]
+    say("", ceilings_line(bench.ceilings), "", *floors_table(works, bench.ceilings))
 
 
-def _agent(renderer: Renderer) -> ModelBasedDDPG:
-    return ModelBasedDDPG(
-        environment=PaintingEnvironment(renderer, strokes=200, bundle=5),
-        actor=Actor, critic=Critic, replay=ReplayBuffer(_BATCH), updates=0, batch_size=_BATCH,
-        reward=WganGpReward(Discriminator()),
-        actor_optimizer=partial(torch.optim.Adam, lr=3e-4),
-        critic_optimizer=partial(torch.optim.Adam, lr=1e-3),
-        reward_optimizer=partial(torch.optim.Adam, lr=1e-4),
-    )  # fmt: skip
+def _kept(records: Records, figures: Sequence[Figure], commit: str | None) -> str:
+    """Record the figures if they can be measured again, and say whether."""
+    if commit is None:
+        return "not recorded: there are changes that are not committed"
+    records.keep({figure.key: figure.value for figure in figures}, commit, versions())
+    return f"recorded for {commit[:12]} in {records.path}"
 
 
-def agent() -> Iterator[Row]:
-    """Environment steps, updates and transitions per second, and what a transition takes."""
-    module = _agent(NeuralRenderer(Bezier(), _SIZE))
-    _attach(module)
-    target = torch.rand(_BATCH, 3, _SIZE, _SIZE, device=device())
-    environment = module.environment
-    state = environment.reset(target)
-    with torch.no_grad():
-        module.actor.eval()
-        taken = seconds(lambda: environment.step(state, module.actor(environment.observe(state))))
-        module.actor.train()
-    yield "environment steps (of one canvas)", f"{_BATCH / taken:,.1f} / s"
-    module.rollout(target)
-    yield "replay", f"{module.replay.bytes_per_transition / 1e3:,.1f} kB / transition"
-    taken = seconds(lambda: module.update(module.replay.sample(_BATCH, device=device())), 3)
-    yield "updates (critic, actor, discriminator)", f"{1 / taken:,.2f} / s"
-    yield "transitions learned from", f"{_BATCH / taken:,.1f} / s"
-
-
-def _attach(module: ModelBasedDDPG) -> None:
-    """Let Lightning make the optimizers, as in the middle of a run."""
-    trainer = pl.Trainer(
-        accelerator="auto", devices=1, max_epochs=1, limit_train_batches=0, logger=False,
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-    )  # fmt: skip
-    trainer.fit(module, train_dataloaders=[0])
-    module.to(device()).train()
-
-
-def painting() -> Iterator[Row]:
-    """Seconds and memory to paint one picture in 200 strokes with an agent."""
-    environment = PaintingEnvironment(NeuralRenderer(Bezier(), _SIZE), strokes=200, bundle=5)
-    policy = PaintingPolicy(Actor(9, environment.action_dim), environment).to(device())
-    target = torch.rand(1, 3, _SIZE, _SIZE, device=device())
-
-    def paint() -> None:
-        strokes, _ = policy.paint(target)
-        draw(policy.stroke, strokes, _SIZE, _SIZE)
-
-    yield "200 strokes at 128 px, one picture", f"{seconds(paint, 3):,.2f} s"
-    yield "most memory of all the above", f"{peak_memory_mb():,.0f} MB"
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    names = [*groups(), "floors"]
+    parser.add_argument(
+        "--only", default="", help=f"some of {','.join(names)}, with commas; all by default"
+    )
+    parser.add_argument(
+        "--peer", type=Path, help="a checkout of github.com/hzwer/ICCV2019-LearningToPaint"
+    )
+    parser.add_argument("--history", type=Path, default=ROOT / "benchmarks" / "history.csv")
+    parser.add_argument("--write", action="store_true", help="put the tables into the docs")
+    parser.add_argument("--quick", action="store_true", help="next to nothing, not recorded")
+    args = parser.parse_args(arguments)
+    args.only = [word for word in args.only.replace(" ", ",").split(",") if word]
+    if unknown := set(args.only) - {*names, "peer"}:
+        parser.error(f"no group {min(unknown)!r}: choose from {', '.join(names)}")
+    return args
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")

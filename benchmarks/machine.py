@@ -9,9 +9,16 @@ from pathlib import Path
 
 import torch
 
+_BUSY = 0.5  # load a core that others may cause
+
 
 def machine() -> str:
-    """The processor or accelerator, threads, and versions, in a line."""
+    """The hardware and the versions, in a line."""
+    return f"{hardware()}, {versions()}"
+
+
+def hardware() -> str:
+    """The processor, the accelerator if there is one, cores and threads, in a line."""
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -19,10 +26,12 @@ def machine() -> str:
         name = models[0].partition(":")[2].strip() if models else name
     if torch.cuda.is_available():
         name += f", {torch.cuda.get_device_name()}"
-    return (
-        f"{name}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, "
-        f"Python {platform.python_version()}, torch {torch.__version__}"
-    )
+    return f"{name}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
+
+
+def versions() -> str:
+    """Of Python and torch."""
+    return f"Python {platform.python_version()}, torch {torch.__version__}"
 
 
 def device() -> torch.device:
@@ -30,16 +39,31 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def busy() -> str | None:
+    """A warning where other programs compute here, too, and figures are the worse for it."""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load < _BUSY * cores:
+        return None
+    return f"the load was {load:.1f} on {cores} cores: figures are worse than this machine's own"
+
+
+def once(work: Callable[[], object]) -> float:
+    """Wall-clock seconds of one call, on a GPU until all that it started has ended."""
+    _wait()
+    started = time.perf_counter()
+    work()
+    _wait()
+    return time.perf_counter() - started
+
+
 def seconds(work: Callable[[], object], repeats: int = 5) -> float:
     """Median wall-clock seconds of `work`, after one call to warm up."""
-    times = []
-    for _ in range(repeats + 1):
-        started = time.perf_counter()
-        work()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times[1:])
+    return statistics.median([once(work) for _ in range(repeats + 1)][1:])
+
+
+def _wait() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def peak_memory_mb() -> float:

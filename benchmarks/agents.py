@@ -1,0 +1,100 @@
+"""What is measured, built as `run.py` builds it: composed from conf/, attached to a trainer."""
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig, OmegaConf
+
+from benchmarks.machine import device
+from hydra_plugins.impasto.building import build
+from hydra_plugins.impasto.composing import CONF, compose_jobs
+from lightning_modules import ModelBasedDDPG
+from lightning_modules.renderer_module import RendererModule
+from lightning_modules.updates import UpdateModule
+
+RECIPE = ("task=train", "experiment=celeba", "renderer.allow_untrained=true")
+PRETRAINING = ("task=pretrain",)
+PLAIN = ("trainer=cpu", "trainer.precision=32-true")
+"""The slow and simple form, of which operations and bytes are counted."""
+
+Module = UpdateModule
+
+
+def compose(overrides: Sequence[str]) -> DictConfig:
+    """The config of one run that leaves nothing behind."""
+    folder = f"run.folder={tempfile.gettempdir()}"
+    return compose_jobs(CONF, [*overrides, "logger=none", folder], multirun=False)[0]
+
+
+def make_agent(overrides: Sequence[str] = ()) -> ModelBasedDDPG:
+    """The agent of the paper's recipe for CelebA, as in the middle of a run.
+
+    Args:
+        overrides: Of the command line, after the recipe's own.
+    """
+    cfg = compose([*RECIPE, *overrides])
+    module: ModelBasedDDPG = build(_plain(cfg.agent), cfg)
+    attach(module, cfg)
+    return module
+
+
+def make_pretraining(overrides: Sequence[str] = ()) -> RendererModule:
+    """The pretraining of the paper's renderer, as in the middle of a run."""
+    cfg = compose([*PRETRAINING, *overrides])
+    module = new_pretraining(cfg)
+    attach(module, cfg)
+    return module
+
+
+def new_pretraining(cfg: DictConfig) -> RendererModule:
+    """The module of ``task=pretrain``, before a trainer has it."""
+    module: RendererModule = build(_plain(cfg.task.call.module), cfg)
+    return module
+
+
+def attach(module: Module, cfg: DictConfig) -> None:
+    """Let Lightning make the optimizers and choose the precision."""
+    trainer = make_trainer(cfg, max_epochs=1, limit_train_batches=0)
+    with _quiet():
+        trainer.fit(module, train_dataloaders=[0])
+    module.to(device() if cfg.trainer.accelerator != "cpu" else "cpu").train()
+
+
+def make_trainer(cfg: DictConfig, **changes: Any) -> pl.Trainer:
+    """The trainer of a config, without callbacks and loggers."""
+    node = _plain(cfg.trainer) | {"logger": False, "callbacks": [], **changes}
+    with _quiet():
+        trainer: pl.Trainer = build(node, cfg)
+    return trainer
+
+
+@contextmanager
+def as_in_a_run(module: Module) -> Iterator[None]:
+    """What Lightning puts around a training step: the precision of the trainer."""
+    with module.trainer.precision_plugin.train_step_context():
+        yield
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Lightning's advice."""
+    logger = logging.getLogger("pytorch_lightning")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _plain(node: DictConfig) -> dict[str, Any]:
+    values = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}

@@ -1,0 +1,102 @@
+"""The rows against the peer."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from benchmarks.machine import device
+from benchmarks.peer.learning_to_paint import DRAWN, RENDERED
+from benchmarks.peer.pair import Comparison, Peer, PeerFailed, compare
+from benchmarks.registry import Figure
+from benchmarks.report import line, number
+from benchmarks.workbench import Workbench
+from painting.strokes import Bezier
+
+HEADER = (
+    "| against LearningToPaint | ours | its | ratio | from … to | aim |",
+    "| --- | ---: | ---: | ---: | ---: | --- |",
+)
+_MS = 1e3
+Row = tuple[str, str, str, Callable[[], Comparison]]
+"""Column, name, aim, and how it is measured."""
+
+
+def compared(bench: Workbench, folder: Path, say: Callable[..., None]) -> list[Figure]:
+    """Measure beside the peer, and print a table.
+
+    Args:
+        bench: Ours.
+        folder: The peer's checkout.
+        say: Prints lines.
+
+    Returns:
+        The ratios, as figures for the history.
+    """
+    figures = []
+    steps = bench.agent.environment.max_steps
+    say("", *HEADER)
+    with Peer(folder, bench.scale.batch, steps) as peer:
+        for key, what, aim, measure in _rows(bench, peer):
+            print(f"measuring beside the peer: {what}", file=sys.stderr, flush=True)
+            try:
+                found = measure()
+            except PeerFailed as error:
+                say(line([what, "", "", f"not measured: {error}", "", aim]))
+                continue
+            say(_row(what, found, aim))
+            figures.append(Figure(f"peer_{key}", what, found.ratio, "×", True))
+    return figures
+
+
+def _rows(bench: Workbench, peer: Peer) -> Iterator[Row]:
+    """What is compared; the networks, the batch and the canvas are the same on both sides."""
+    gpu = device().type == "cuda"
+    scale, few, many = bench.scale, bench.few, bench.scale.repeats
+    stroke = Bezier()
+    shapes = stroke.sample(scale.drawn, device=device())
+    yield (
+        "strokes", "strokes drawn exactly", "≥ 1,000 ×" if gpu else "≥ 3 ×",
+        lambda: compare(peer, "strokes", lambda: stroke.rasterize(shapes, scale.size, scale.size),
+                        scale.drawn, DRAWN, many),
+    )  # fmt: skip
+    yield (
+        "renderer", "renderer training, a stroke", "",
+        lambda: compare(peer, "renderer_step", bench.renderer_step,
+                        bench.pretraining.batch_size, RENDERED, many),
+    )  # fmt: skip
+    target = bench.pictures(1)
+    yield (
+        "picture", f"{bench.agent.environment.strokes} strokes of one picture",
+        "≥ 5 ×" if gpu else "≥ 3 ×",
+        lambda: compare(peer, "picture", lambda: bench.paint(target), 1, 1, many),
+    )  # fmt: skip
+    update = compare_once(lambda: compare(peer, "update", bench.update, 1, 1, many))
+    yield "update", f"one update, batch {scale.batch}", "" if gpu else "≥ 2 ×", update
+    targets = bench.pictures(scale.batch)
+    share = 1 / bench.agent.updates_per_rollout
+    yield (
+        "update_with_rollout", f"one update with 1/{1 / share:.0f} of a rollout",
+        "≥ 10 ×" if gpu else "",
+        lambda: update().plus(
+            compare(peer, "rollout", lambda: bench.rollout(targets), 1, 1, few), share
+        ),
+    )  # fmt: skip
+
+
+def compare_once(measure: Callable[[], Comparison]) -> Callable[[], Comparison]:
+    """The same, measured when it is first asked for."""
+    kept: list[Comparison] = []
+
+    def once() -> Comparison:
+        if not kept:
+            kept.append(measure())
+        return kept[0]
+
+    return once
+
+
+def _row(what: str, found: Comparison, aim: str) -> str:
+    ours, theirs = (sorted(side)[len(side) // 2] for side in (found.ours, found.theirs))
+    spread = f"{number(min(found.ratios))} … {number(max(found.ratios))}"
+    times = (f"{number(_MS * side)} ms" for side in (ours, theirs))
+    return line([what, *times, f"{number(found.ratio)} ×", spread, aim])

@@ -1,0 +1,130 @@
+"""What measurements share: the agent, what it is timed at, and how much that computes."""
+
+import tempfile
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor
+
+from benchmarks.agents import as_in_a_run, make_agent, make_pretraining
+from benchmarks.ceilings import measure_ceilings
+from benchmarks.counted import Counted
+from benchmarks.floors import Ceilings, Work
+from benchmarks.machine import device, seconds
+from benchmarks.sizes import Scale
+from lightning_modules import ModelBasedDDPG
+from lightning_modules.renderer_module import RendererModule
+from painting.drawing import draw
+from painting.environment import State
+from painting.policy import PaintingPolicy
+
+
+class Workbench:
+    """Makes things when they are first asked for, and keeps them.
+
+    Args:
+        scale: How much is measured.
+    """
+
+    def __init__(self, scale: Scale) -> None:
+        self.scale = scale
+
+    @property
+    def few(self) -> int:
+        """Repeats of what takes seconds."""
+        return min(3, self.scale.repeats)
+
+    def seconds(self, work: Callable[[], object], repeats: int | None = None) -> float:
+        """Median seconds, warmed up."""
+        return seconds(work, repeats or self.scale.repeats)
+
+    @cached_property
+    def ceilings(self) -> Ceilings:
+        """Of this machine."""
+        return measure_ceilings(self.scale.effort)
+
+    def floor(self, work: Work) -> float:
+        """Least seconds for some work."""
+        return self.ceilings.floor(work)
+
+    @cached_property
+    def folder(self) -> Path:
+        """A place for files that goes away with the process."""
+        self._temporary = tempfile.TemporaryDirectory(prefix="impasto-bench-")
+        return Path(self._temporary.name)
+
+    # ---- what is timed
+
+    @cached_property
+    def agent(self) -> ModelBasedDDPG:
+        """In the middle of a run, its replay filled by a rollout."""
+        agent = self._make_agent(self.scale.overrides, self.scale.batch)
+        with as_in_a_run(agent):
+            agent.rollout(self.pictures(self.scale.batch))
+        return agent
+
+    def _make_agent(self, overrides: tuple[str, ...], batch: int) -> ModelBasedDDPG:
+        sizes = (f"batch_size={batch}", f"replay.episodes={self.scale.replay}")
+        return make_agent([*overrides, *sizes])
+
+    @cached_property
+    def pretraining(self) -> RendererModule:
+        """Of the papers' renderer, in the middle of a run."""
+        return make_pretraining(self.scale.renderer)
+
+    def pictures(self, count: int) -> Tensor:
+        """Targets (B, 3, n, n) in [0, 1]."""
+        size = self.scale.size
+        return torch.rand(count, 3, size, size, device=device())
+
+    def update(self) -> None:
+        """One update as a run makes it, drawn from the replay and counted."""
+        agent = self.agent
+        with as_in_a_run(agent):
+            transition = agent.replay.sample(
+                self.scale.batch, agent.generator, agent.device, agent.update_count
+            )
+            agent.count_update(agent.update(transition))
+
+    def rollout(self, target: Tensor) -> None:
+        """Whole episodes of all targets, and into the replay with them."""
+        with as_in_a_run(self.agent):
+            self.agent.rollout(target)
+
+    @torch.no_grad()
+    def step(self, state: State) -> None:
+        """One step of the environment, of all canvases, by the actor."""
+        agent = self.agent
+        with as_in_a_run(agent):
+            agent.environment.step(state, agent.act(agent.actor, state))
+
+    def renderer_step(self) -> None:
+        """One update of a renderer that learns: strokes drawn exactly, loss, step."""
+        module = self.pretraining
+        with as_in_a_run(module):
+            loss = module.training_step(0, 0)
+        optimizer = module.optimizers()
+        assert isinstance(optimizer, LightningOptimizer)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    @cached_property
+    def policy(self) -> PaintingPolicy:
+        """What paints with the agent's actor."""
+        return self.agent.policy
+
+    def paint(self, target: Tensor) -> Tensor:
+        """Strokes for targets (B, 3, n, n), and the canvases drawn exactly."""
+        strokes, _ = self.policy.paint(target)
+        return draw(self.policy.stroke, strokes, self.scale.size, self.scale.size)
+
+    # ---- what is counted
+
+    @cached_property
+    def counted(self) -> Counted:
+        """What the pieces of work need."""
+        return Counted(self.scale)
