@@ -8,18 +8,20 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.machine import device
 from hydra_plugins.impasto.building import build
 from hydra_plugins.impasto.composing import CONF, compose_jobs
 from lightning_modules import ModelBasedDDPG
+from lightning_modules.quickening import quicken
 from lightning_modules.renderer_module import RendererModule
 from lightning_modules.updates import UpdateModule
 
 RECIPE = ("task=train", "experiment=celeba", "renderer.allow_untrained=true")
 PRETRAINING = ("task=pretrain",)
-PLAIN = ("trainer=cpu", "trainer.precision=32-true")
+PLAIN = ("trainer=cpu", "precision=32-true", "compile=false")
 """The slow and simple form, of which operations and bytes are counted."""
 
 Module = UpdateModule
@@ -62,7 +64,9 @@ def attach(module: Module, cfg: DictConfig) -> None:
     trainer = make_trainer(cfg, max_epochs=1, limit_train_batches=0)
     with _quiet():
         trainer.fit(module, train_dataloaders=[0])
-    module.to(device() if cfg.trainer.accelerator != "cpu" else "cpu").train()
+    place = torch.device("cpu" if cfg.trainer.accelerator == "cpu" else device())
+    module.to(place).train()
+    quicken(module, place, cfg.compile)
 
 
 def make_trainer(cfg: DictConfig, **changes: Any) -> pl.Trainer:

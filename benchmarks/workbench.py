@@ -19,6 +19,7 @@ from lightning_modules import ModelBasedDDPG
 from lightning_modules.renderer_module import RendererModule
 from painting.drawing import draw
 from painting.environment import State
+from painting.fast import fast_form
 from painting.policy import PaintingPolicy
 
 
@@ -114,8 +115,8 @@ class Workbench:
 
     @cached_property
     def policy(self) -> PaintingPolicy:
-        """What paints with the agent's actor."""
-        return self.agent.policy
+        """What paints with the agent's actor, as painters do."""
+        return fast_form(self.agent.policy, device())
 
     def paint(self, target: Tensor) -> Tensor:
         """Strokes for targets (B, 3, n, n), and the canvases drawn exactly."""
