@@ -16,8 +16,8 @@ from painting.networks import make_plain
 from painting.policy import PaintingPolicy
 from painting.precision import AUTO, MIXED, check_precision, fastest_precision
 
-# Of one map of 4 x 4 and 512 channels, a product with its patches as a matrix takes a quarter of the
-# time of oneDNN's convolution, most of which goes into the weights' order; of four maps half.
+# Of one map of 4 x 4 and 512 channels, a product with its patches as a matrix takes a quarter of
+# the time of oneDNN's convolution, most of which goes into the weights' order; of four maps half.
 _FEW_PLACES = 64
 _MANY_WEIGHTS = 2**19
 
