@@ -19,7 +19,7 @@ from benchmarks.registry import Entry, Figure, chosen, groups
 from benchmarks.report import HEADER, LEGEND, ceilings_line, floors_table, row, write_section
 from benchmarks.sizes import QUICK, default_scale
 from benchmarks.workbench import Workbench
-from painting.allocator import keep_freed_memory
+from painting.allocator import return_large_blocks
 from painting.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, row by row, print, and keep the figures."""
     args = _parse(arguments)
     started = time.perf_counter()
-    keep_freed_memory()
+    return_large_blocks()
     bench = Workbench(QUICK if args.quick else default_scale())
     commit = None if args.quick else change(ROOT)
     records = Records(args.history, hardware())

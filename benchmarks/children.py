@@ -18,6 +18,7 @@ import torch
 from benchmarks.agents import as_in_a_run, make_agent
 from benchmarks.machine import device
 from benchmarks.photographs import fitted
+from painting.allocator import return_large_blocks
 from painting.errors import UserError
 from painting.images import write_png
 from painting.memory_peak import MemoryPeak
@@ -73,6 +74,7 @@ def _last_line(text: str) -> str:
 
 def run(overrides: Sequence[str]) -> RunMemory:
     """The part of a full-size run in which its memory peaks, in this process."""
+    return_large_blocks()
     with MemoryPeak() as peak:
         agent = make_agent([*overrides, f"updates={_UPDATES}"])
         size, steps = agent.renderer.canvas_size, agent.environment.max_steps

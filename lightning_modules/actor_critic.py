@@ -231,6 +231,8 @@ class ActorCritic(PaintingAgent):
         with full_precision(loss):  # each gradient in the type that its value had
             self.manual_backward(loss)
         optimizer.step()
+        # A training step is one context of autocast, which would go on with the weights of before.
+        torch.clear_autocast_cache()
         scheduled = [key for key, learner in self.networks_that_learn.items() if learner.scheduler]
         if name in scheduled:
             _as_list(self.lr_schedulers())[scheduled.index(name)].step()

@@ -34,7 +34,8 @@ class ModelBasedDDPG(ActorCritic):
         if "critic" not in self.networks_that_learn:
             return {}
         state = transition.next_state
-        estimate, wanted = self.value(self.critic, state), self.target_value(state)
+        wanted = self.target_value(state)  # first, while no activations are kept
+        estimate = self.value(self.critic, state)
         return self.fit_critic(estimate, wanted, transition, self.environment.done(state))
 
     def update_actor(self, transition: Transition) -> Figures:

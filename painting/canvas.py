@@ -85,8 +85,13 @@ def split_patches(picture: Tensor, count: int) -> Tensor:
 
 
 def to_uint8(image: Tensor) -> Tensor:
-    """[0, 1] to 0..255, rounded: truncation would cost a level per step (every canvas darkens)."""
-    return (image * 255).round().clamp(0, 255).to(torch.uint8)
+    """[0, 1] to 0..255, rounded: truncation would cost a level per step (every canvas darkens).
+
+    What is uint8 already stays as it is.
+    """
+    if image.dtype == torch.uint8:
+        return image
+    return (image.detach() * 255).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def to_array(image: Tensor) -> NDArray[np.uint8]:

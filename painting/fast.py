@@ -1,7 +1,10 @@
-"""The fast form of a trained policy: the same function, for painting and not for learning.
+"""The fast form of a trained policy, for painting and not for learning.
 
 Batch normalization is folded into the convolution before it, what bears bfloat16 is kept in it, and
-large convolutions of the last, smallest maps are matrix products.
+large convolutions of the last, smallest maps are matrix products. On a CPU the strokes are drawn
+exactly, in a tenth of the time that a learned renderer takes for them: what the agent sees is then
+what it paints. (An agent that had learned with a renderer of 7 % error painted digits to an L2 of
+0.0144 so, and of 0.0143 seeing that renderer's canvas.)
 """
 
 import copy
@@ -15,6 +18,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from painting.networks import make_plain
 from painting.policy import PaintingPolicy
 from painting.precision import AUTO, MIXED, check_precision, fastest_precision
+from painting.renderers import AnalyticRenderer
 
 # Of one map of 4 x 4 and 512 channels, a product with its patches as a matrix takes a quarter of
 # the time of oneDNN's convolution, most of which goes into the weights' order; of four maps half.
@@ -25,13 +29,12 @@ _MANY_WEIGHTS = 2**19
 def fast_form(
     policy: PaintingPolicy, device: torch.device | str, precision: str = AUTO
 ) -> PaintingPolicy:
-    """A copy of a policy that paints the same, but for rounding, in less time.
+    """A copy of a policy that paints as well in less time.
 
     Args:
         policy: The original, which stays as it is.
         device: Where to paint.
-        precision: ``32-true``; ``bf16-mixed``, in which the actor's trunk and a learned renderer
-            compute in bfloat16 (by which the renderer's own error grows by a five-hundredth); or
+        precision: ``32-true``; ``bf16-mixed``, in which the actor's trunk computes in bfloat16; or
             ``auto``, the faster of them.
 
     Raises:
@@ -40,24 +43,24 @@ def fast_form(
     if check_precision(precision) == AUTO:
         precision = fastest_precision(device)
     environment = copy.copy(policy.environment)
-    environment.renderer = copy.deepcopy(policy.renderer)
+    on_cpu = torch.device(device).type == "cpu"
+    environment.renderer = (
+        AnalyticRenderer(policy.stroke, policy.canvas_size)
+        if on_cpu
+        else copy.deepcopy(policy.renderer)
+    )
     fast = PaintingPolicy(copy.deepcopy(policy.actor), environment)
     fast.requires_grad_(False).eval().to(device)
     for parent in list(fast.modules()):
         _fold(parent)
     if precision == MIXED:
-        for part in (*_coarse(fast.actor), *_coarse(fast.renderer)):
+        for part in getattr(fast.actor, "coarse_parts", ()):  # as the network says itself
             part.to(torch.bfloat16)
     fast.to(memory_format=torch.channels_last)
-    if torch.device(device).type == "cpu":
+    if on_cpu:
         for parent in list(fast.actor.modules()):
             _multiply(parent)
     return fast
-
-
-def _coarse(network: nn.Module) -> tuple[nn.Module, ...]:
-    """The parts of a network that bear bfloat16, as it says itself."""
-    return getattr(network, "coarse_parts", ())
 
 
 def _fold(module: nn.Module) -> None:

@@ -23,7 +23,7 @@ from hydra_plugins.impasto.ranks import together
 from hydra_plugins.impasto.resuming import CHECKPOINTS, find_checkpoint, locked
 from hydra_plugins.impasto.summary import SUMMARY, git_commit, write_summary
 from hydra_plugins.impasto.sweeps.processes import note_process
-from painting.allocator import keep_freed_memory
+from painting.allocator import return_large_blocks
 from painting.checkpoints import newest_good
 from painting.errors import UserError
 from painting.memory_peak import MemoryPeak
@@ -124,7 +124,7 @@ def perform_here(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dic
         from painting.random_state import seed_random_state  # torch: a wrong key need not wait
 
         quieten()
-        keep_freed_memory()
+        return_large_blocks()
         seed_random_state(cfg.seed)
         call = build_call(cfg)
     trainer = call.keywords.get("trainer")

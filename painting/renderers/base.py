@@ -41,11 +41,6 @@ class Renderer(nn.Module, ABC):
         """Constructor arguments."""
         return {"stroke": self.stroke, "canvas_size": self.canvas_size}
 
-    @property
-    def coarse_parts(self) -> tuple[nn.Module, ...]:
-        """What bears bfloat16 where nothing is learned any more."""
-        return ()
-
     @abstractmethod
     def forward(self, shape: Tensor) -> Tensor:
         """Draw shapes (N, S) in [0, 1] as alpha (N, 1, n, n) in [0, 1], differentiably."""

@@ -62,16 +62,8 @@ class NeuralRenderer(Renderer):
 
     def forward(self, shape: Tensor) -> Tensor:
         """Draw shapes (N, S) in [0, 1] as alpha (N, 1, n, n) in [0, 1]."""
-        maps = self.dense[1](self.dense[0](shape))
-        maps = maps.to(next(self.draw.parameters()).dtype)
-        for layer in itertools.islice(self.dense, 2, None):
-            maps = layer(maps)  # at last (N, channels, n / 8, n / 8)
-        return torch.sigmoid(self.draw(maps).to(shape.dtype))  # (N, 1, n, n)
-
-    @property
-    def coarse_parts(self) -> tuple[nn.Module, ...]:
-        """All but the first layer: a place on the canvas has more than 8 bits."""
-        return *itertools.islice(self.dense, 2, None), self.draw
+        maps = self.dense(shape)  # (N, channels, n / 8, n / 8)
+        return torch.sigmoid(self.draw(maps))  # (N, 1, n, n)
 
 
 def _upsample(channels: int, inner: int, out: int) -> list[nn.Module]:

@@ -86,8 +86,8 @@ class ReplayBuffer:
         """Add whole episodes over the oldest ones.
 
         Args:
-            target: (B, 3, H, W) in [0, 1].
-            canvas: C_0 to C_T, (B, T + 1, 3, H, W) in [0, 1].
+            target: (B, 3, H, W) in [0, 1], or uint8 already.
+            canvas: C_0 to C_T, (B, T + 1, 3, H, W), likewise.
             action: a_0 to a_{T-1}, (B, T, K * D).
         """
         new = {"target": to_uint8(target), "canvas": to_uint8(canvas), "action": action}

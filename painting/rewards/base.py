@@ -22,7 +22,7 @@ class Reward(nn.Module, ABC):
     def forward(self, canvas: Tensor, next_canvas: Tensor, target: Tensor) -> Tensor:
         """The reward of painting `canvas` into `next_canvas`.
 
-        Both are scored in one pass.
+        Both are scored in one pass, unless only one of them is differentiated.
 
         Args:
             canvas: C_t, (B, 3, H, W).
@@ -35,11 +35,14 @@ class Reward(nn.Module, ABC):
         Raises:
             ValueError: `score` did not return one number per canvas.
         """
-        count = canvas.shape[0]
         with full_precision(canvas):  # of two nearly equal scores the difference counts
+            if next_canvas.requires_grad and not canvas.requires_grad:
+                with torch.no_grad():
+                    before = self.checked_score(canvas, target)
+                return self.checked_score(next_canvas, target) - before
             both = torch.cat([canvas, next_canvas])
-            score = self.checked_score(both, torch.cat([target, target]))
-        return score[count:] - score[:count]
+            before, after = self.checked_score(both, torch.cat([target, target])).chunk(2)
+        return after - before
 
     def checked_score(self, canvas: Tensor, target: Tensor) -> Tensor:
         """`score`, made sure to be (B,)."""

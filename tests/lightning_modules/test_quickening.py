@@ -107,6 +107,20 @@ def test_an_update_in_bfloat16_is_near_one_in_float32() -> None:
         assert torch.cosine_similarity(one, other, dim=0) > 0.985, part
 
 
+def test_no_update_goes_by_the_weights_of_before() -> None:
+    """A training step makes several updates within one context, which keeps weights in bfloat16."""
+    in_one, in_several = attached(make_agent()), attached(make_agent())
+    batch = transition(in_one)
+    with torch.autocast("cpu", torch.bfloat16):
+        for _ in range(3):
+            in_one.update(batch)
+    for _ in range(3):
+        with torch.autocast("cpu", torch.bfloat16):
+            in_several.update(batch)
+    expected = in_several.state_dict()
+    assert all(torch.equal(value, expected[key]) for key, value in in_one.state_dict().items())
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("c++"), reason="there is no compiler")
 def test_a_compiled_update_is_the_plain_one() -> None:

@@ -1,4 +1,4 @@
-"""Memory that a process keeps."""
+"""Memory that a process gives back."""
 
 import platform
 import subprocess
@@ -9,35 +9,45 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
-import resource, sys
+import re, sys
 import torch
-from painting.allocator import keep_freed_memory
+from painting.allocator import return_large_blocks
 
-if sys.argv[1] == "keep":
-    assert keep_freed_memory()
+if sys.argv[1] == "return":
+    assert return_large_blocks()
 
-def pages():
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    torch.ones(2**24)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+def megabytes():
+    status = open("/proc/self/status").read()
+    return int(re.search(r"RssAnon:\\s+(\\d+)", status)[1]) / 1024
 
-torch.ones(10).sum()
-print(*(pages() for _ in range(12)))
+large = torch.ones(2**22)  # 16 MiB; once one is freed, glibc thinks the next ones better kept
+del large
+before = megabytes()
+large, small = [], []
+for _ in range(10):
+    large.append(torch.ones(2**22))
+    small.append(torch.ones(2**15))
+full = megabytes() - before
+del large
+print(full, megabytes() - before)
 """
 
 
-def pages_touched(how: str) -> list[int]:
-    """Pages that the kernel gave for a tensor of 64 MB, and for more of them after it was freed."""
+def held(how: str) -> tuple[float, float]:
+    """MiB that ten tensors of 16 MiB take, small ones among them, and after the large ones went."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, how], cwd=ROOT, capture_output=True, text=True,
         timeout=120, check=True,
     )  # fmt: skip
-    return [int(word) for word in done.stdout.split()]
+    full, after = map(float, done.stdout.split())
+    return full, after
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library keeps its own way")
-def test_freed_memory_is_used_again() -> None:
-    kept = pages_touched("keep")  # it may take some rounds until a freed block fits with its margin
-    assert kept[-1] < kept[0] / 20
-    returned = pages_touched("return")
-    assert returned[-1] > returned[0] / 2
+def test_large_blocks_go_back_when_they_are_freed() -> None:
+    full, after = held("return")
+    assert full > 155
+    assert after < 20
+    full, after = held("keep")
+    assert full > 155
+    assert after > 100

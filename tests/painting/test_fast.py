@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from painting.drawing import draw
 from painting.environment import PaintingEnvironment
 from painting.errors import UserError
 from painting.fast import _Product, fast_form
 from painting.networks import Actor
 from painting.painters import AgentPainter
 from painting.policy import PaintingPolicy
-from painting.renderers import NeuralRenderer, Renderer
+from painting.renderers import AnalyticRenderer, NeuralRenderer, Renderer
 from painting.strokes import Bezier
 from tests.painting.small_networks import stir
 
@@ -21,7 +22,7 @@ SIZE = 16
 
 def policy(norm: str = "batch", renderer: Renderer | None = None) -> PaintingPolicy:
     torch.manual_seed(0)
-    renderer = renderer or NeuralRenderer(Bezier(), SIZE, [16, 32], 8)
+    renderer = renderer or AnalyticRenderer(Bezier(), SIZE)
     environment = PaintingEnvironment(renderer, 6, 2)
     made = PaintingPolicy(Actor(9, environment.action_dim, [1, 1], 8, norm), environment)
     stir(made)
@@ -56,9 +57,6 @@ def test_in_bfloat16_it_is_near(norm: str) -> None:
     fast = fast_form(original, "cpu", "bf16-mixed")
     assert {p.dtype for p in fast.actor.stages.parameters()} == {torch.bfloat16}
     assert {p.dtype for p in fast.actor.head.parameters()} == {torch.float32}
-    assert isinstance(fast.renderer, NeuralRenderer)
-    types = [layer.weight.dtype for layer in fast.renderer.dense if isinstance(layer, nn.Linear)]
-    assert types == [torch.float32, torch.bfloat16, torch.bfloat16]
     strokes, canvas = fast.paint(targets())
     wanted, expected = original.paint(targets())  # as before: copies share classes of layers
     assert (strokes.dtype, canvas.dtype) == (torch.float32, torch.float32)
@@ -102,3 +100,13 @@ def test_a_painter_paints_by_it() -> None:
     assert torch.equal(more.paint(targets()[0]), found)
     with pytest.raises(UserError, match="precision is '8-bit'"):
         AgentPainter(original, precision="8-bit")
+
+
+def test_an_agent_sees_what_it_paints() -> None:
+    learned = policy(renderer=NeuralRenderer(Bezier(), SIZE, [8], 4))
+    fast = fast_form(learned, "cpu", "32-true")
+    strokes, canvas = fast.paint(targets())
+    torch.testing.assert_close(canvas, draw(Bezier(), strokes, SIZE, SIZE))
+    assert isinstance(learned.renderer, NeuralRenderer)
+    _, seen = learned.paint(targets())
+    assert (seen - canvas).abs().max() > 0.1
