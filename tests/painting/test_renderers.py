@@ -209,3 +209,24 @@ def test_a_config_that_was_cut_off_is_refused(tmp_path: Path, lost: str) -> None
     config_file.write_text(yaml.safe_dump({k: v for k, v in config.items() if k != lost}))
     with pytest.raises(UserError, match=lost):
         load_renderer(tmp_path)
+
+
+def test_maps_of_many_strokes_are_drawn_again_for_the_gradient(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(0)
+    renderer = NeuralRenderer(Bezier(), 16, [8], 4)
+    shape = torch.rand(5, 10)
+    drawn: list[int] = []
+    renderer.draw.register_forward_pre_hook(lambda *said: drawn.append(len(said[1][0])))
+    gradients = []
+    for pixels, times in ((2**22, 1), (4 * 16**2, 2)):
+        monkeypatch.setattr("painting.renderers.neural._KEPT_PIXELS", pixels)
+        leaf = shape.clone().requires_grad_()
+        drawn.clear()
+        renderer(leaf).square().sum().backward()
+        assert drawn == [5] * times
+        gradients.append(leaf.grad)
+        with torch.no_grad():
+            renderer(shape)
+    assert torch.equal(*gradients)
