@@ -21,6 +21,7 @@ from painting.drawing import draw
 from painting.environment import State
 from painting.fast import fast_form
 from painting.policy import PaintingPolicy
+from painting.renderers import AnalyticRenderer
 
 
 class Workbench:
@@ -118,10 +119,18 @@ class Workbench:
         """What paints with the agent's actor, as painters do."""
         return fast_form(self.agent.policy, device())
 
-    def paint(self, target: Tensor) -> Tensor:
+    @cached_property
+    def compiled_policy(self) -> PaintingPolicy:
+        """The same by ``compile=true``."""
+        return fast_form(self.agent.policy, device(), compiled=True)
+
+    def paint(self, target: Tensor, compiled: bool = False) -> Tensor:
         """Strokes for targets (B, 3, n, n), and the canvases drawn exactly."""
-        strokes, _ = self.policy.paint(target)
-        return draw(self.policy.stroke, strokes, self.scale.size, self.scale.size)
+        policy = self.compiled_policy if compiled else self.policy
+        strokes, canvas = policy.paint(target)
+        if isinstance(policy.renderer, AnalyticRenderer):
+            return canvas
+        return draw(policy.stroke, strokes, self.scale.size, self.scale.size)
 
     # ---- what is counted
 

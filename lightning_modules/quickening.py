@@ -3,9 +3,6 @@
 Precision is the trainer's; painting has a form of its own, `painting.fast`.
 """
 
-import importlib.util
-import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,12 +13,11 @@ from torch import nn
 from torch.optim import Optimizer
 
 from lightning_modules.updates import UpdateModule
-from painting.errors import UserError
+from painting.compiling import check_compiling, missing_compiler
 
 OptimizerFactory = Callable[[Iterator[nn.Parameter]], Optimizer]
 
 _WORTH_COMPILING = 2000  # updates: compiling takes about a minute
-_COMPILERS = ("c++", "g++", "clang++", "gcc", "cc")
 
 
 def quicken(module: UpdateModule, device: torch.device, compiled: bool | str = "auto") -> None:
@@ -40,14 +36,11 @@ def quicken(module: UpdateModule, device: torch.device, compiled: bool | str = "
         UserError: Compiling is demanded, and no compiler is there; or it is no such word.
     """
     module.to(memory_format=torch.channels_last)
-    if compiled not in (True, False, "auto"):
-        raise UserError(f"compile is {compiled!r}", "give true, false or auto")
+    check_compiling(compiled, device)
     long = module.updates - module.update_count >= _WORTH_COMPILING
     if compiled is False or (compiled == "auto" and not (device.type == "cuda" and long)):
         return
-    if missing := _missing_compiler(device):
-        if compiled is True:
-            raise UserError(f"compile=true needs {missing}", "install it, or leave compile=auto")
+    if missing := missing_compiler(device):
         print(f"networks are not compiled, for want of {missing}", file=sys.stderr)
         return
     print("networks are compiled at their first use, which takes a while", file=sys.stderr)
@@ -62,13 +55,3 @@ def fused(factory: OptimizerFactory) -> OptimizerFactory:
     if "fused" not in signature(made_by).parameters or {"fused", "foreach"} & asked.keys():
         return factory
     return partial(factory, fused=True)  # type: ignore[call-arg]
-
-
-def _missing_compiler(device: torch.device) -> str | None:
-    """What torch.compile would lack on a device; None if all is there."""
-    if device.type == "cuda" and importlib.util.find_spec("triton") is None:
-        return "triton"
-    named = filter(None, (os.environ.get("CXX"), os.environ.get("CC")))
-    if not any(shutil.which(name) for name in (*named, *_COMPILERS)):
-        return "a C++ compiler"
-    return None

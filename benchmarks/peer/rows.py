@@ -10,6 +10,7 @@ from benchmarks.peer.pair import Comparison, Peer, PeerFailed, compare
 from benchmarks.registry import Figure
 from benchmarks.report import line, number
 from benchmarks.workbench import Workbench
+from painting.compiling import missing_compiler
 from painting.strokes import Bezier
 
 HEADER = (
@@ -70,6 +71,11 @@ def _rows(bench: Workbench, peer: Peer) -> Iterator[Row]:
         "≥ 5 ×" if gpu else "≥ 3 ×",
         lambda: compare(peer, "picture", lambda: bench.paint(target), 1, 1, many),
     )  # fmt: skip
+    if missing_compiler(device()) is None:
+        yield (
+            "picture_compiled", "the same with compile=true", "",
+            lambda: compare(peer, "picture", lambda: bench.paint(target, True), 1, 1, many),
+        )  # fmt: skip
     update = compare_once(lambda: compare(peer, "update", bench.update, 1, 1, many))
     yield "update", f"one update, batch {scale.batch}", "" if gpu else "≥ 2 ×", update
     targets = bench.pictures(scale.batch)

@@ -35,16 +35,19 @@ class AgentPainter(Painter):
         policy: The agent; its canvas size, stroke kind and background are used.
         strokes: How many strokes, N; the agent's own by default.
         precision: Of its networks: see `painting.fast.fast_form`.
+        compiled: Whether they are compiled: see there.
 
     Raises:
         UserError: The number makes no sense, or no agent paints in this precision.
     """
 
     def __init__(
-        self, policy: PaintingPolicy, strokes: int | None = None, precision: str = AUTO
-    ) -> None:
+        self, policy: PaintingPolicy, strokes: int | None = None, precision: str = AUTO,
+        compiled: bool | str = "auto",
+    ) -> None:  # fmt: skip
         self.policy = policy
         self.precision = check_precision(precision)
+        self.compiled = compiled
         self._fast: dict[torch.device, PaintingPolicy] = {}
         self.stroke = policy.stroke
         self.strokes = policy.environment.strokes if strokes is None else strokes
@@ -58,7 +61,7 @@ class AgentPainter(Painter):
     @classmethod
     def load(
         cls, weights: str | Path | None, stroke: Stroke | None = None, strokes: int | None = None,
-        precision: str = AUTO,
+        precision: str = AUTO, compiled: bool | str = "auto",
     ) -> "AgentPainter":  # fmt: skip
         """Make the painter of an exported agent.
 
@@ -67,6 +70,7 @@ class AgentPainter(Painter):
             stroke: Of this, only the limits count: where some are set they must be the agent's own.
             strokes: How many strokes; the agent's own by default.
             precision: See the class.
+            compiled: See the class.
 
         Raises:
             UserError: None is given, it does not hold an agent, or one of other limits.
@@ -81,7 +85,7 @@ class AgentPainter(Painter):
             f"stroke.{key}": value for key, value in (stroke.limits() if stroke else {}).items()
         }
         check_agreement(weights, asked, policy.stroke.geometry())
-        return cls(policy, strokes, precision)
+        return cls(policy, strokes, precision, compiled)
 
     def canvas(self, height: int, width: int) -> tuple[int, int]:
         """See `Painter.canvas`: the agent's own size, twice that for each further round."""
@@ -95,7 +99,7 @@ class AgentPainter(Painter):
 
     def with_strokes(self, strokes: int) -> "AgentPainter":
         """See `Painter.with_strokes`."""
-        painter = AgentPainter(self.policy, strokes, self.precision)
+        painter = AgentPainter(self.policy, strokes, self.precision, self.compiled)
         painter._fast = self._fast
         return painter
 
@@ -128,7 +132,7 @@ class AgentPainter(Painter):
     def _policy_on(self, device: torch.device) -> PaintingPolicy:
         """The policy's fast form, made once for each device."""
         if device not in self._fast:
-            self._fast[device] = fast_form(self.policy, device, self.precision)
+            self._fast[device] = fast_form(self.policy, device, self.precision, self.compiled)
         return self._fast[device]
 
     def _propose(

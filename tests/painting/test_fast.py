@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from painting.compiling import missing_compiler
 from painting.drawing import draw
 from painting.environment import PaintingEnvironment
 from painting.errors import UserError
@@ -110,3 +111,20 @@ def test_an_agent_sees_what_it_paints() -> None:
     assert isinstance(learned.renderer, NeuralRenderer)
     _, seen = learned.paint(targets())
     assert (seen - canvas).abs().max() > 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(missing_compiler("cpu") is not None, reason="there is no compiler")
+def test_compiled_it_paints_the_same() -> None:
+    original = policy()
+    fast = fast_form(original, "cpu", "32-true", compiled=True)
+    for count in (1, 2, 3):
+        strokes, _ = fast.paint(targets(count))
+        torch.testing.assert_close(strokes, original.paint(targets(count))[0], rtol=0, atol=2e-5)
+
+
+def test_without_a_compiler_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(UserError, match="compile=true needs a C"):
+        fast_form(policy(), "cpu", compiled=True)
+    fast_form(policy(), "cpu", compiled="auto").paint(targets())
