@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from painting.canvas import decibels
+from painting.compiling import check_compiling
 from painting.errors import UserError
 from painting.fast import fast_form
 from painting.painters.base import Painter, Progress, Sketch
@@ -38,7 +39,8 @@ class AgentPainter(Painter):
         compiled: Whether they are compiled: see there.
 
     Raises:
-        UserError: The number makes no sense, or no agent paints in this precision.
+        UserError: The number makes no sense, no agent paints in this precision, or there is nothing
+            to compile with.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class AgentPainter(Painter):
     ) -> None:  # fmt: skip
         self.policy = policy
         self.precision = check_precision(precision)
-        self.compiled = compiled
+        self.compiled = check_compiling(compiled, "cpu")
         self._fast: dict[torch.device, PaintingPolicy] = {}
         self.stroke = policy.stroke
         self.strokes = policy.environment.strokes if strokes is None else strokes
