@@ -19,6 +19,7 @@ JOBS = "jobs.json"  # in a sweep's folder: the overrides of its jobs, by folder,
 WHEREABOUTS = (
     "resume",
     "may_change",
+    "compile",
     "image",
     "data.root",
     "data.cache",

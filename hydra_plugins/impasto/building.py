@@ -13,7 +13,6 @@ from hydra_plugins.impasto.checks import first_line
 from hydra_plugins.impasto.offering import is_spec, make_offers
 from hydra_plugins.impasto.trust import check_targets
 from painting.errors import UserError
-from painting.precision import AUTO, fastest_precision
 
 # Loads an exported renderer into use, and refuses one of another stroke kind or canvas size, or an
 # untrained one: (weights, stroke, canvas_size, allow_untrained) -> Renderer.
@@ -109,7 +108,9 @@ def _prepare(node: Any, cfg: DictConfig) -> Any:
         node.pop("strokes", None)
     if target == OmegaConf.select(cfg, "agent._target_"):
         node.pop("weights", None)
-    if node.get("precision") == AUTO:
+    if node.get("precision") == "auto":
+        from painting.precision import fastest_precision  # torch: what looks at configs has no need
+
         node["precision"] = fastest_precision(cfg.run.device)
     if "allow_untrained" in node:
         return _prepare_renderer(node, bool(cfg.task.get("allow_untrained")))
