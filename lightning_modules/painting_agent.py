@@ -259,7 +259,8 @@ class PaintingAgent(UpdateModule, ABC):
         """
         super().on_train_start()
         cut_short = self.updates_due > 0
-        self._make_due_updates()
+        with self.trainer.precision_plugin.train_step_context():  # as training steps have it
+            self._make_due_updates()
         if cut_short and self.validation_is_due:
             self.trainer.validating = True
             self.trainer.fit_loop.epoch_loop.val_loop.run()

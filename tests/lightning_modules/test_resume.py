@@ -263,3 +263,20 @@ def test_random_states_are_taken_back(tmp_path: Path) -> None:
     seed_everything(4)
     set_random_state(torch.load(tmp_path / "state", weights_only=True))
     assert draw() == expected
+
+
+def test_a_group_that_was_cut_short_is_finished_in_the_run_s_precision(
+    digits: MakeDigits, tmp_path: Path
+) -> None:
+    """It is made before the first training step, around which the trainer puts the precision."""
+    found = []
+    for name, stops in (("once", [10]), ("twice", [5, 10])):
+        last = None
+        for updates in stops:
+            seed_everything(0)
+            agent = make_agent(updates=updates)
+            folder = tmp_path / name / str(updates)
+            last = run(agent, folder, digits(0), last, precision="bf16-mixed")
+        assert last is not None
+        found.append(content(last))
+    assert assert_equal(*found) > 20

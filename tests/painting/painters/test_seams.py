@@ -53,9 +53,11 @@ def test_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Region] = []
     propose = painter._propose
 
-    def watched(canvas: Tensor, image: Tensor, regions: Sequence[Region]) -> Tensor:
+    def watched(
+        policy: PaintingPolicy, canvas: Tensor, image: Tensor, regions: Sequence[Region]
+    ) -> Tensor:
         seen.extend(regions)
-        return propose(canvas, image, regions)
+        return propose(policy, canvas, image, regions)
 
     monkeypatch.setattr(painter, "_propose", watched)
     strokes = painter.paint(target())
