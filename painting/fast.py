@@ -38,8 +38,9 @@ def fast_form(
         device: Where to paint.
         precision: ``32-true``; ``bf16-mixed``, in which the actor's trunk computes in bfloat16; or
             ``auto``, the faster of them.
-        compiled: Whether the actor is compiled at its first use, which takes up to half a minute
-            and saves a third of its time afterwards; ``auto`` does not.
+        compiled: Whether the actor is compiled at its first use, which takes up to half a minute.
+            Alone it then takes a third less time; of a whole picture that has not been seen yet
+            (docs/performance.md), so ``auto`` does not.
 
     Raises:
         UserError: Another precision, or there is nothing to compile with.
