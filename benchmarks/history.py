@@ -36,6 +36,14 @@ _COLUMNS = ["date", "commit", "machine", *(field.name for field in fields(Figure
 _SAME = ("part", "picture", "size", "strokes")
 
 
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a table of figures, by column; none if there is no such file yet."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 class History:
     """The file.
 
@@ -46,10 +54,7 @@ class History:
 
     def __init__(self, path: Path, machine: str) -> None:
         self.path, self.machine = path, machine
-        self._rows: list[dict[str, str]] = []
-        if path.exists():
-            with path.open(encoding="utf-8", newline="") as file:
-                self._rows = list(csv.DictReader(file))
+        self._rows = read_rows(path)
 
     def last(self, figure: Figure) -> tuple[float, float] | None:
         """PSNR and seconds of the same when it was last recorded on such a machine."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.history import read_rows
 from painting.images import atomic_write
 
 ORIGIN = ("date", "commit", "machine", "versions")
@@ -43,10 +44,7 @@ class Records:
 
     def __init__(self, path: Path, machine: str) -> None:
         self.path, self.machine = path, machine
-        self._rows: list[dict[str, str]] = []
-        if path.exists():
-            with path.open(encoding="utf-8", newline="") as file:
-                self._rows = list(csv.DictReader(file))
+        self._rows = read_rows(path)
 
     def last(self, key: str, commit: str | None = None) -> float | None:
         """A figure as it was last recorded on this machine, for another change than this one."""
