@@ -1,10 +1,11 @@
-"""Whether networks can be compiled."""
+"""Whether networks can be compiled, and compiling one that learns no more."""
 
 import importlib.util
 import os
 import shutil
 
 import torch
+from torch import Tensor, nn
 
 from painting.errors import UserError
 
@@ -32,3 +33,27 @@ def check_compiling(compiled: bool | str, device: torch.device | str) -> bool | 
     if compiled is True and (missing := missing_compiler(device)):
         raise UserError(f"compile=true needs {missing}", "install it, or leave compile=auto")
     return compiled
+
+
+class Frozen(nn.Module):
+    """A network that learns no more, compiled at its first use with its weights as constants.
+
+    So they are laid once as the compiled code reads them. Inductor asks for `freezing` while a call
+    is traced, when options of `torch.compile` are not in force yet: it is set around each call.
+
+    Args:
+        network: The network; changes of its weights after the first call need not be seen.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self._compiled = torch.compile(network)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What the network makes of its input."""
+        from torch._inductor import config  # imported by compiling: two seconds
+
+        with torch.no_grad(), config.patch(freezing=True):
+            out: Tensor = self._compiled(x)
+        return out

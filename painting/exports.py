@@ -10,7 +10,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import yaml
@@ -35,6 +35,7 @@ _UNREADABLE = (
 )  # fmt: skip
 
 
+@runtime_checkable
 class Describable(Protocol):
     """Anything that can say how it was built."""
 

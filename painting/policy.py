@@ -10,8 +10,15 @@ from torch import Tensor, nn
 
 from painting.environment import PaintingEnvironment
 from painting.errors import UserError
-from painting.exports import build, check_keys, describe, load_weights, read_export, write_export
-from painting.networks import ResNet
+from painting.exports import (
+    Describable,
+    build,
+    check_keys,
+    describe,
+    load_weights,
+    read_export,
+    write_export,
+)
 from painting.strokes import Stroke
 from painting.weights import find_weights
 
@@ -24,7 +31,7 @@ class PaintingPolicy(nn.Module):
         environment: The renderer, the number of strokes, the bundle and the background.
     """
 
-    def __init__(self, actor: ResNet, environment: PaintingEnvironment) -> None:
+    def __init__(self, actor: nn.Module, environment: PaintingEnvironment) -> None:
         super().__init__()
         self.actor = actor
         self.renderer = environment.renderer
@@ -79,6 +86,7 @@ class PaintingPolicy(nn.Module):
             files: See `write_export`.
         """
         environment = self.environment
+        assert isinstance(self.actor, Describable), "a fast form is not exported"
         config: dict[str, Any] = {
             "kind": "agent",
             "strokes": environment.strokes,

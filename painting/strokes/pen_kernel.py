@@ -22,7 +22,9 @@ from painting.strokes import pen_loops
 from painting.strokes.frame import Windows
 from painting.strokes.pen_loops import Array
 
-_PIXELS = 2**14  # of these at least for each thread: starting one costs some microseconds
+# Of these at least for each thread: a core on which one of torch's threads still waits for its next
+# part of a network is not free at once.
+_PIXELS = 2**16
 
 
 def draw(segments: Tensor, opacity: Tensor, count: Tensor, windows: Windows) -> Tensor:

@@ -116,11 +116,16 @@ def test_an_agent_sees_what_it_paints() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(missing_compiler("cpu") is not None, reason="there is no compiler")
 def test_compiled_it_paints_the_same() -> None:
+    from torch._dynamo.utils import counters  # two seconds
+
+    counters.clear()
     original = policy()
     fast = fast_form(original, "cpu", "32-true", compiled=True)
     for count in (1, 2, 3):
         strokes, _ = fast.paint(targets(count))
         torch.testing.assert_close(strokes, original.paint(targets(count))[0], rtol=0, atol=2e-5)
+    # Weights are constants, laid out once as oneDNN reads them.
+    assert counters["inductor"]["mkldnn_conv_weight_pack_matcher_count"] > 0
 
 
 def test_without_a_compiler_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
