@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lightning_modules import ModelBasedDDPG
 from lightning_modules.quickening import fused, quicken
@@ -46,8 +46,34 @@ def test_channels_come_last_and_nothing_else_changes(agent: ModelBasedDDPG) -> N
     before = copy.deepcopy(agent.state_dict())
     quicken(agent, CPU, False)
     assert agent.actor.stages[0].body[0][0].weight.is_contiguous(memory_format=torch.channels_last)
+    normed = agent.critic.stages[0].body[0].parametrizations.weight.original1
+    assert normed.is_contiguous()
     after = agent.state_dict()
     assert all(torch.equal(after[key], value) for key, value in before.items())
+
+
+@pytest.mark.parametrize(
+    ("device", "order"), [("cpu", torch.contiguous_format), ("cuda", torch.channels_last)]
+)
+def test_large_convolutions_see_contiguous_maps_on_a_cpu(
+    agent: ModelBasedDDPG, monkeypatch: pytest.MonkeyPatch, device: str,
+    order: torch.memory_format,
+) -> None:  # fmt: skip
+    largest = max(agent.actor.modules(), key=_weights)
+    first = agent.actor.stem[0][0]
+    monkeypatch.setattr("lightning_modules.quickening._MANY_WEIGHTS", _weights(largest))
+    quicken(agent, torch.device(device), False)
+    seen: dict[nn.Module, Tensor] = {}
+    for conv in (first, largest):
+        conv.register_forward_hook(lambda conv, inputs, out: seen.update({conv: inputs[0]}))
+    agent.actor(torch.rand(2, 9, SIZE, SIZE))
+    assert seen[first].is_contiguous(memory_format=torch.channels_last)
+    assert seen[largest].is_contiguous(memory_format=order)
+    assert largest.weight.is_contiguous(memory_format=order)
+
+
+def _weights(layer: nn.Module) -> int:
+    return layer.weight.numel() if isinstance(layer, nn.Conv2d) else 0
 
 
 def test_short_runs_and_cpus_are_not_compiled_by_themselves(
