@@ -1,7 +1,7 @@
 # `make help` shows what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install browser quickstart pictures ablations ablations-quick ablations-docs weights test test-all test-gpu lint format bench bench-scale bench-paint gpu-recipes chaos clean
+.PHONY: help install browser mypaint quickstart pictures ablations ablations-quick ablations-docs weights test test-all test-gpu lint format bench bench-scale bench-paint gpu-recipes chaos clean
 
 # The first Python on this machine that the project runs on; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -31,17 +31,30 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m painting.warm_up
 	touch $@
 
+# Install Debian's packages if that can be done without a question, and be done.
+define debian
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; [ -t 0 ] || sudo="$${sudo:+sudo -n}"; \
+	if command -v apt-get > /dev/null && $$sudo true; then \
+		$$sudo apt-get update -q && \
+			$$sudo apt-get install -qy --no-install-recommends $(1) && exit 0; \
+	fi;
+endef
+
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 
 browser: ## install Debian's Chromium for the tests that need a browser, if there is none
 	@found=$$(command -v $(BROWSERS) | head -n 1); \
 	if [ -n "$$found" ]; then echo "there is a browser: $$found"; exit 0; fi; \
-	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; [ -t 0 ] || sudo="$${sudo:+sudo -n}"; \
-	if command -v apt-get > /dev/null && $$sudo true; then \
-		$$sudo apt-get update -q && $$sudo apt-get install -qy --no-install-recommends chromium && exit 0; \
-	fi; \
+	$(call debian,chromium) \
 	echo "error: NO BROWSER, and none could be installed by apt-get — install Chromium or Chrome;" \
 		"the tests that need one are skipped until then" >&2; exit 2
+
+mypaint: ## install MyPaint's brush engine and brushes for stroke=mypaint, from Debian's packages
+	@if dpkg -s libmypaint-1.5-1 mypaint-brushes > /dev/null 2>&1; then \
+		echo "there is MyPaint: libmypaint-1.5-1, mypaint-brushes"; exit 0; fi; \
+	$(call debian,libmypaint-1.5-1 mypaint-brushes) \
+	echo "error: NO MYPAINT, and apt-get could not install it — install libmypaint 1.5 or 1.6 and" \
+		"mypaint-brushes; stroke=mypaint and its tests need them" >&2; exit 2
 
 # At 32 px a second thread gains nothing, and waiting for it on a busy machine costs tenfold.
 quickstart: export OMP_NUM_THREADS = 1

@@ -72,6 +72,11 @@ class OptimizePainter(Painter):
     refines = True
 
     def __post_init__(self) -> None:
+        _require(
+            self.stroke.differentiable,
+            f"painter=optimize with stroke={self.stroke.name}",
+            "another stroke: a program draws this one, and what it draws has no gradient",
+        )
         counts = {"strokes": self.strokes, "painter.steps": self.steps}
         counts |= {"painter.tries": self.tries, "painter.fit_every": self.fit_every}
         for key, value in counts.items():

@@ -1,7 +1,7 @@
 """The interface of a renderer: stroke shapes in, alpha out, with a gradient."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -26,11 +26,13 @@ class Renderer(nn.Module, ABC):
     Args:
         stroke: The stroke kind.
         canvas_size: Pixels on a side, n.
+
+    Attributes:
+        differentiable: Whether alpha has a gradient by the shape. One that says no can serve agents
+            without a model, which don't ask for one.
     """
 
-    differentiable: ClassVar[bool] = True
-    """Whether alpha has a gradient by the shape. One that says no can serve agents without a model,
-    which don't ask for one."""
+    differentiable: bool = True
 
     def __init__(self, stroke: Stroke, canvas_size: int) -> None:
         super().__init__()

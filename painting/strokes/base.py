@@ -34,9 +34,12 @@ class Stroke(Limited, Recorded, ABC):
         name: What the kind is called in records.
         parameters: The names of a shape's numbers, in order.
         pace: How fast an optimizer should move coordinates, beside what is usual.
+        differentiable: Whether what is drawn has a gradient. A kind that says no can be learned by
+            a renderer, and painted with through that.
     """
 
     pace: ClassVar[float] = 1.0
+    differentiable: ClassVar[bool] = True
 
     @property
     def shape_dim(self) -> int:

@@ -1,0 +1,8 @@
+"""MyPaint, a real paint program, through the C interface of its brush engine (libmypaint)."""
+
+from painting.mypaint.brushes import check_settings, find_brush, installed_brushes
+from painting.mypaint.program import MyPaintBrush, MyPaintCanvas
+
+__all__ = [
+    "MyPaintBrush", "MyPaintCanvas", "check_settings", "find_brush", "installed_brushes",
+]  # fmt: skip

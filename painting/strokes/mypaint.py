@@ -1,0 +1,134 @@
+"""Strokes of MyPaint, a real paint program: by any of its brushes, with their texture."""
+
+import zlib
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from painting.errors import UserError
+from painting.mypaint import MyPaintBrush, MyPaintCanvas, check_settings, find_brush
+from painting.mypaint.library import FULL
+from painting.mypaint.program import SEEDS
+from painting.strokes.base import Frame, Stroke
+from painting.strokes.marks import Stamp
+
+_REACH = (-1.0, 2.0)  # canvases: of a point farther away, a brush would not come back for hours
+
+
+class MyPaint(Stroke):
+    """A stroke of a MyPaint brush along a quadratic Bézier curve (Neural Painters, section 2.1).
+
+    Pressure at its start and at its end, the brush's size, and three points: absolute ones, as in
+    the paper, not relative as those of `Bezier`. `size` is twice the brush's own radius; how wide
+    its paint lies depends on its settings and on the pressure.
+
+    What is drawn has no gradient: learn a painter of it (``task=pretrain``). A brush draws with
+    random numbers; here they follow from the shape, so that a record looks the same every time, and
+    of two shapes that are nearly the same as different as of any two.
+
+    Alpha is all there is of a stroke: MyPaint lays dab after dab of one colour over the canvas,
+    which comes to the same as laying all of their paint at once. Of a brush that takes up colours
+    from the canvas, changes its own, or erases, this is its paint on a blank canvas. Points more
+    than a canvas away from it are drawn that far away.
+
+    Args:
+        brush: ``classic/dry_brush`` or another that is installed, or a ``.myb`` file.
+        settings: Those of the brush, where no file is to be read: records and exports hold them.
+        limits: As for any kind.
+
+    Raises:
+        UserError: There is no such brush, or it is none.
+    """
+
+    name = "mypaint"
+    parameters = ("pressure0", "pressure1", "size", "x0", "y0", "x1", "y1", "x2", "y2")
+    across = ("size",)
+    differentiable = False
+
+    def __init__(
+        self, brush: str = "classic/dry_brush", settings: dict[str, Any] | None = None,
+        **limits: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(**limits)
+        if settings is None:
+            self.brush, self._settings = find_brush(brush)
+        else:
+            self.brush, self._settings = brush, check_settings(settings, brush)
+
+    @classmethod
+    def from_options(cls, **options: Any) -> "MyPaint":
+        """The kind of a record or an export, which somebody else may have written.
+
+        Raises:
+            UserError: Its brush is not in it: no file is opened because a file says so.
+        """
+        if not isinstance(options.get("settings"), dict) or not isinstance(options["brush"], str):
+            raise UserError("a MyPaint brush without its settings in the file", "write it again")
+        return cls(**options)
+
+    def options(self) -> dict[str, Any]:
+        """Constructor arguments that drawing depends on."""
+        return {"brush": self.brush, "settings": self._settings}
+
+    def geometry(self) -> dict[str, Any]:
+        """As for any kind; the brush by its name."""
+        limits = {f"stroke.{key}": value for key, value in self.limits().items()}
+        return {"stroke": self.name, "stroke.brush": self.brush, **limits}
+
+    def place(self, *where: Any, **more: Any) -> Tensor:
+        """See `Stroke.place`; pressed hard, and bent no more than a stroke's size."""
+        shape = super().place(*where, **more)
+        columns = self.columns(("pressure0", "pressure1"))
+        shape[:, columns] = 0.5 + 0.5 * shape[:, columns]
+        return shape
+
+    def mark(self, shape: Tensor, height: int, width: int) -> Stamp:
+        """See `Stroke.mark`: a picture of the paint, as texture is no geometry."""
+        alpha = self._paint(shape.numpy()[None], height, width)[0]
+        rows, columns = (np.flatnonzero(alpha.any(axis)) for axis in (1, 0))
+        top, bottom = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 1)
+        left, right = (int(columns[0]), int(columns[-1]) + 1) if len(columns) else (0, 1)
+        paint = np.rint(alpha[top:bottom, left:right] * (255 / FULL)).astype(np.uint8)
+        center = np.array([left + right, top + bottom]) / 2
+        return Stamp(paint, center, np.array([right - left, bottom - top], dtype=float), 0.0, 1.0)
+
+    def _draw(self, shape: Tensor, frame: Frame) -> Tensor:
+        if shape.requires_grad and torch.is_grad_enabled():
+            self._refuse_gradient()
+        broken = ~shape.isfinite().all(1)
+        whole = shape.detach().masked_fill(broken[:, None], 0).cpu().numpy()
+        painted = self._paint(whole, frame.height, frame.width)
+        alpha = torch.from_numpy(painted.astype(np.float32) / FULL).to(shape)
+        alpha[broken] = torch.nan  # a network that diverges must not go unseen
+        if frame.corner is None:
+            return alpha
+        corners = frame.corner.long().expand(len(shape), 2)
+        padded = torch.nn.functional.pad(alpha, (0, frame.columns, 0, frame.rows))
+        x = corners[:, 0, None] + torch.arange(frame.columns, device=shape.device)
+        y = corners[:, 1, None] + torch.arange(frame.rows, device=shape.device)
+        every = torch.arange(len(shape), device=shape.device)[:, None, None]
+        return padded[every, y[:, :, None], x[:, None, :]]
+
+    def _paint(self, shapes: NDArray[Any], height: int, width: int) -> NDArray[np.uint16]:
+        """Paint each shape (N, S) by itself: its alpha (N, H, W), 2^15 is 1."""
+        alpha = np.zeros((len(shapes), height, width), np.uint16)
+        places = shapes[:, 3:].reshape(-1, 3, 2).astype(np.float64).clip(*_REACH)
+        points = places * [width, height]
+        frame = Frame(height, width, height, width)
+        radii = frame.length(torch.from_numpy(shapes[:, 2].astype(np.float64))).numpy() / 2
+        seeds = [zlib.crc32(row.tobytes()) % SEEDS for row in shapes.astype(np.float32)]
+        with MyPaintCanvas(height, width) as canvas, MyPaintBrush(self._settings) as brush:
+            for row, shape in enumerate(shapes):
+                force = shape[:2].clip(0, 1).tolist()
+                box = brush.stroke(canvas, points[row], force, radii[row], seed=seeds[row])
+                canvas.take_alpha(box, alpha[row])
+        return alpha
+
+    def _refuse_gradient(self) -> NoReturn:
+        raise UserError(
+            "stroke=mypaint has no gradient: a paint program draws it",
+            "learn a painter of it by task=pretrain, and give that as renderer.weights",
+        )
