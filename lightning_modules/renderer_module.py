@@ -1,7 +1,7 @@
 """Pretraining of a neural renderer."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,16 @@ class Ticks:
         return iter(range(len(self)))
 
 
+class Pairs(Protocol):
+    """Shapes with their alpha, drawn beforehand: `datamodules.stroke_pairs.StrokePairs`."""
+
+    def prepare(self) -> None:
+        """Draw what is missing."""
+
+    def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Shapes (N, S) and alpha (N, 1, n, n)."""
+
+
 class RendererModule(UpdateModule):
     """Trains a renderer on random strokes against the exact rasterizer (ICCV 2019, section 3.4).
 
@@ -42,6 +52,7 @@ class RendererModule(UpdateModule):
         batch_size: Strokes in an update.
         seed: Of the strokes.
         judged_strokes: Fresh strokes on which the renderer is measured.
+        pairs: Strokes that were drawn beforehand; None draws fresh ones in every update.
     """
 
     def __init__(
@@ -49,11 +60,13 @@ class RendererModule(UpdateModule):
         optimizer: Callable[[Iterator[nn.Parameter]], Optimizer],
         scheduler: Callable[[Optimizer], LRScheduler] | None = None,
         batch_size: int = 64, seed: int = 0, judged_strokes: int = 2048,
+        pairs: Pairs | None = None,
     ) -> None:  # fmt: skip
         super().__init__(updates, seed)
         self.renderer = renderer
         self.batch_size = batch_size
         self.judged_strokes = judged_strokes
+        self.pairs = pairs
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
 
@@ -81,11 +94,30 @@ class RendererModule(UpdateModule):
         """Of its one optimizer."""
         return ["task.optimizer.lr"]
 
+    def setup(self, stage: str) -> None:
+        """Draw what is to be drawn beforehand, before the clock of the first update runs."""
+        super().setup(stage)
+        if self.pairs is not None:
+            self.pairs.prepare()
+
     def strokes_of(self, update: int) -> Tensor:
-        """Shapes (N, S) of one update; each rank has others."""
-        drawn = update * rank_count() + self.global_rank
-        generator = torch.Generator(self.device).manual_seed(self._seed_of(drawn))
+        """Fresh shapes (N, S) of one update; each rank has others."""
+        generator = torch.Generator(self.device).manual_seed(self._seed_at(update))
         return self.renderer.stroke.sample(self.batch_size, generator, self.device)
+
+    def pairs_of(self, update: int) -> tuple[Tensor, Tensor]:
+        """Shapes (N, S) of one update, and their alpha (N, 1, n, n)."""
+        if self.pairs is not None:
+            generator = torch.Generator().manual_seed(self._seed_at(update))
+            shape, exact = self.pairs.sample(self.batch_size, generator)
+            return shape.to(self.device), exact.to(self.device)
+        size = self.renderer.canvas_size
+        shape = self.strokes_of(update)
+        with torch.no_grad():
+            return shape, self.renderer.stroke.rasterize(shape, size, size)
+
+    def _seed_at(self, update: int) -> int:
+        return self._seed_of(update * rank_count() + self.global_rank)
 
     def _seed_of(self, number: int) -> int:
         # Torch's generator on the CPU uses the lower 32 bits alone.
@@ -93,10 +125,7 @@ class RendererModule(UpdateModule):
 
     def training_step(self, batch: int, batch_idx: int) -> Tensor:
         """Mean squared error of the alpha of fresh strokes."""
-        size = self.renderer.canvas_size
-        shape = self.strokes_of(self.update_count)
-        with torch.no_grad():
-            exact = self.renderer.stroke.rasterize(shape, size, size)
+        shape, exact = self.pairs_of(self.update_count)
         with full_precision(shape):
             loss = F.mse_loss(self.renderer(shape), exact)
         self._loss = loss.detach()

@@ -48,6 +48,9 @@ def pretrain(
         "mean_image_mse": verdict.mean_image,
     }
     found = f"error {verdict.mse:.5f}, {verdict.ratio:.3f} of the mean image's"
+    if verdict.noise:
+        figures["noise_mse"] = verdict.noise
+        found += f" (of both, without the {verdict.noise:.5f} that are random numbers)"
     if verdict.trained:
         print(f"renderer: {found}\nexported: {folder / 'renderer'}")
     else:

@@ -24,15 +24,18 @@ class Verdict:
         mse: Mean squared error of its alpha against the exact one.
         mean_image: The same of the mean picture of those strokes: what a renderer reaches that has
             learned nothing about its input.
+        noise: What of both is of random numbers that a kind draws with, and none can know: half of
+            the mean squared difference of the same strokes drawn twice.
     """
 
     mse: float
     mean_image: float
+    noise: float = 0.0
 
     @property
     def ratio(self) -> float:
-        """Share of the mean image's error."""
-        return self.mse / self.mean_image
+        """Share of the mean image's error; of both, without the noise."""
+        return (self.mse - self.noise) / (self.mean_image - self.noise)
 
     @property
     def trained(self) -> bool:
@@ -53,7 +56,7 @@ def judge(renderer: Renderer, count: int = 2048, seed: int = 0) -> Verdict:
     size, stroke = renderer.canvas_size, renderer.stroke
     shapes = stroke.sample(count, torch.Generator().manual_seed(seed)).to(device)
     mean = torch.zeros(1, 1, size, size, device=device, dtype=torch.float64)
-    square, error = 0.0, 0.0
+    square, error, noise = 0.0, 0.0, 0.0
     for shape in shapes.split(256):
         exact = stroke.rasterize(shape, size, size)
         with full_precision(exact):
@@ -61,9 +64,12 @@ def judge(renderer: Renderer, count: int = 2048, seed: int = 0) -> Verdict:
         error += (drawn - exact).square().sum(dtype=torch.float64).item()
         square += exact.square().sum(dtype=torch.float64).item()
         mean += exact.sum(0, dtype=torch.float64) / count
+        if stroke.random:
+            again = stroke.redrawn(shape, size, size)
+            noise += (again - exact).square().sum(dtype=torch.float64).item() / 2
     pixels = count * size * size
     variance = square / pixels - mean.square().mean().item()
-    return Verdict(mse=error / pixels, mean_image=variance)
+    return Verdict(mse=error / pixels, mean_image=variance, noise=noise / pixels)
 
 
 def save_renderer(folder: Path, renderer: Renderer, verdict: Verdict) -> None:

@@ -36,10 +36,12 @@ class Stroke(Limited, Recorded, ABC):
         pace: How fast an optimizer should move coordinates, beside what is usual.
         differentiable: Whether what is drawn has a gradient. A kind that says no can be learned by
             a renderer, and painted with through that.
+        random: Whether it draws with random numbers: see `redrawn`.
     """
 
     pace: ClassVar[float] = 1.0
     differentiable: ClassVar[bool] = True
+    random: ClassVar[bool] = False
 
     @property
     def shape_dim(self) -> int:
@@ -154,6 +156,10 @@ class Stroke(Limited, Recorded, ABC):
         """
         windows = Windows(rows, columns, owner, corner)
         return self.outlines(shape, height, width).draw(windows).unsqueeze(1)
+
+    def redrawn(self, shape: Tensor, height: int, width: int) -> Tensor:
+        """The same as `rasterize`, with other random numbers if the kind draws with some."""
+        return self.rasterize(shape, height, width)
 
     def bounds(self, shape: Tensor, height: int, width: int) -> Tensor:
         """Boxes outside of which nothing is painted: `Outlines.bounds`.

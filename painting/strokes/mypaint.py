@@ -47,6 +47,7 @@ class MyPaint(Stroke):
     parameters = ("pressure0", "pressure1", "size", "x0", "y0", "x1", "y1", "x2", "y2")
     across = ("size",)
     differentiable = False
+    random = True
 
     def __init__(
         self, brush: str = "classic/dry_brush", settings: dict[str, Any] | None = None,
@@ -77,6 +78,11 @@ class MyPaint(Stroke):
         """As for any kind; the brush by its name."""
         limits = {f"stroke.{key}": value for key, value in self.limits().items()}
         return {"stroke": self.name, "stroke.brush": self.brush, **limits}
+
+    def redrawn(self, shape: Tensor, height: int, width: int) -> Tensor:
+        """See `Stroke.redrawn`."""
+        alpha = self._paint(shape.detach().cpu().numpy(), height, width, SEEDS // 2)
+        return torch.from_numpy(alpha.astype(np.float32) / FULL).to(shape)[:, None]
 
     def place(self, *where: Any, **more: Any) -> Tensor:
         """See `Stroke.place`; pressed hard, and bent no more than a stroke's size."""
@@ -112,14 +118,19 @@ class MyPaint(Stroke):
         every = torch.arange(len(shape), device=shape.device)[:, None, None]
         return padded[every, y[:, :, None], x[:, None, :]]
 
-    def _paint(self, shapes: NDArray[Any], height: int, width: int) -> NDArray[np.uint16]:
-        """Paint each shape (N, S) by itself: its alpha (N, H, W), 2^15 is 1."""
+    def _paint(
+        self, shapes: NDArray[Any], height: int, width: int, later: int = 0
+    ) -> NDArray[np.uint16]:
+        """Paint each shape (N, S) by itself: its alpha (N, H, W), 2^15 is 1.
+
+        Its random numbers are those that follow from it, or so many seeds later.
+        """
         alpha = np.zeros((len(shapes), height, width), np.uint16)
         places = shapes[:, 3:].reshape(-1, 3, 2).astype(np.float64).clip(*_REACH)
         points = places * [width, height]
         frame = Frame(height, width, height, width)
         radii = frame.length(torch.from_numpy(shapes[:, 2].astype(np.float64))).numpy() / 2
-        seeds = [zlib.crc32(row.tobytes()) % SEEDS for row in shapes.astype(np.float32)]
+        seeds = [(zlib.crc32(row.tobytes()) + later) % SEEDS for row in shapes.astype(np.float32)]
         with MyPaintCanvas(height, width) as canvas, MyPaintBrush(self._settings) as brush:
             for row, shape in enumerate(shapes):
                 force = shape[:2].clip(0, 1).tolist()

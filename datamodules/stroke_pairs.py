@@ -1,0 +1,204 @@
+"""Strokes that a program draws slowly: drawn once, by all cores, and kept with their shapes."""
+
+import hashlib
+import json
+import logging
+import multiprocessing
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from datamodules.locking import locked
+from painting.durable import durable_write
+from painting.errors import UserError
+from painting.strokes import Stroke
+
+_log = logging.getLogger(__name__)
+
+_VERSION = 1  # of what is stored, in every key
+_CHUNK = 256  # strokes that a process draws at a time; which ones follows from their number alone
+_SAVE_EVERY = 32  # chunks between two savings of the progress, which is what a kill can lose
+_APART = 2**20  # chunks of one seed
+
+
+class StrokePairs:
+    """Random shapes of a stroke kind and their alpha on a square canvas, in a memory-mapped cache.
+
+    What was drawn before a stop is kept and gone on with; more of them are added to those that are
+    there; of several processes that want them, one draws.
+
+    Args:
+        cache: The folder of all prepared sets.
+        stroke: The kind.
+        canvas_size: Pixels on a side, n.
+        count: How many, P.
+        seed: Of the shapes.
+    """
+
+    def __init__(
+        self, cache: str | Path, stroke: Stroke, canvas_size: int, count: int, seed: int = 0
+    ) -> None:
+        self.stroke, self.canvas_size, self.count, self.seed = stroke, canvas_size, count, seed
+        what = {"version": _VERSION, "seed": seed, "config": stroke.config()}
+        digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
+        name = f"{stroke.name}-{canvas_size}px-{digest}"
+        self.folder = Path(cache).expanduser() / "strokes" / name
+        self._arrays: tuple[NDArray[np.float32], NDArray[np.uint8]] | None = None
+
+    def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Any of the pairs.
+
+        Args:
+            count: How many, N.
+            generator: Source of randomness, on the CPU.
+
+        Returns:
+            Shapes (N, S) float32 in [0, 1], and alpha (N, 1, n, n) float32 in [0, 1].
+
+        Raises:
+            UserError: They have to be drawn first, and the folder cannot be written.
+        """
+        shapes, alphas = self._opened()
+        rows = torch.randint(self.count, (count,), generator=generator).numpy()
+        alpha = torch.from_numpy(alphas[rows]).float() / 255
+        return torch.from_numpy(shapes[rows]), alpha[:, None]
+
+    def prepare(self) -> None:
+        """Draw what is missing.
+
+        Raises:
+            UserError: The folder cannot be written.
+        """
+        if self._progress() >= self.count:
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with locked(self.folder / ".lock", f"another process draws {self._what}, waiting"):
+                self._draw()
+        except OSError as error:
+            raise UserError(
+                f"data.cache={self.folder.parent.parent}: cannot be written ({error.strerror})",
+                "make room or give another folder with data.cache=FOLDER; "
+                "in the same folder, what is drawn already is kept",
+            ) from error
+
+    @property
+    def _what(self) -> str:
+        return f"{self.count:,} {self.stroke.name} strokes at {self.canvas_size} px"
+
+    def _opened(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        if self._arrays is None:
+            self.prepare()
+            size = self.canvas_size
+            shapes = np.memmap(
+                self.folder / "shapes.f32", np.float32, "r", shape=(self.count, self._dim)
+            )
+            alphas = np.memmap(
+                self.folder / "alphas.u8", np.uint8, "r", shape=(self.count, size, size)
+            )
+            self._arrays = shapes, alphas
+        return self._arrays
+
+    @property
+    def _dim(self) -> int:
+        return self.stroke.shape_dim
+
+    def _progress(self) -> int:
+        """How many strokes are on the disk for good."""
+        try:
+            done = int(json.loads((self.folder / "progress.json").read_text())["done"])
+            bytes_of = {"shapes.f32": 4 * self._dim, "alphas.u8": self.canvas_size**2}
+            whole = all(
+                (self.folder / name).stat().st_size >= done * each
+                for name, each in bytes_of.items()
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0
+        return done if whole else 0
+
+    def _draw(self) -> None:
+        """Append chunk after chunk, and count it once it is safe."""
+        done = self._progress()  # also of a process that was waited for
+        chunks = range(done // _CHUNK, -(-self.count // _CHUNK))
+        self._check_space(len(chunks) * _CHUNK)
+        if done:
+            _log.info("drawing %s goes on after %s of them", self._what, f"{done:,}")
+        names = ("shapes.f32", "alphas.u8")
+        with (
+            (self.folder / names[0]).open("ab") as shapes,
+            (self.folder / names[1]).open("ab") as alphas,
+            tqdm(
+                total=self.count, initial=done, desc=f"Drawing {self._what}", unit="stroke"
+            ) as bar,
+        ):
+            shapes.truncate(done * 4 * self._dim)
+            alphas.truncate(done * self.canvas_size**2)
+            for number, (shape, alpha) in enumerate(self._drawn(chunks), start=1):
+                shapes.write(shape.data)
+                alphas.write(alpha.data)
+                done += len(shape)
+                bar.update(len(shape))
+                if number % _SAVE_EVERY == 0:
+                    self._save_progress(done, shapes, alphas)
+            self._save_progress(done, shapes, alphas)
+
+    def _check_space(self, missing: int) -> None:
+        needed = missing * (4 * self._dim + self.canvas_size**2)
+        free = shutil.disk_usage(self.folder).free
+        if needed > free:
+            raise UserError(
+                f"data.cache: {self._what} need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are "
+                "free",
+                "make room, give another data.cache or fewer task.pairs",
+            )
+
+    def _drawn(self, chunks: range) -> Iterator[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
+        """Chunks of pairs in order, by as many processes as there are cores."""
+        draw = partial(_draw_chunk, self.stroke, self.canvas_size, self.seed)
+        if len(chunks) == 1 or multiprocessing.current_process().daemon:
+            yield from map(draw, chunks)
+            return
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        with multiprocessing.get_context("spawn").Pool(cores, _be_quiet) as pool:
+            yield from pool.imap(draw, chunks)
+
+    def _save_progress(self, done: int, *files: BinaryIO) -> None:
+        for file in files:
+            file.flush()
+            os.fsync(file.fileno())
+        with durable_write(self.folder / "progress.json") as draft:
+            draft.file.write(json.dumps({"done": done}).encode())
+
+
+def _be_quiet() -> None:
+    """Leave Ctrl-C to the first process, and say nothing: libmypaint prints rounding errors."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _draw_chunk(
+    stroke: Stroke, canvas_size: int, seed: int, chunk: int
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """The shapes (256, S) and alphas (256, n, n) of one chunk."""
+    generator = torch.Generator().manual_seed((seed * _APART + chunk) % 2**63)
+    shape = stroke.sample(_CHUNK, generator)
+    alpha = stroke.rasterize(shape, canvas_size, canvas_size)[:, 0]
+    painted: NDArray[Any] = (alpha * 255).round().to(torch.uint8).numpy()
+    return shape.numpy(), painted
+
+
+def kept(
+    cache: str | Path, stroke: Stroke, canvas_size: int, count: int | None, seed: int = 0
+) -> StrokePairs | None:
+    """Pairs as the config asks for them: none where their number is null. See `StrokePairs`."""
+    return None if count is None else StrokePairs(cache, stroke, canvas_size, count, seed)
