@@ -18,6 +18,7 @@ from painting.picture import draw_canvas
 from painting.record import StrokeRecord
 from painting.renderers import Renderer
 from painting.sizes import asked_size
+from painting.strokes import Stroke
 from painting.visualizing import ContentGoal, Descent, Grid, GridCanvas, Views
 from tasks.paint import folder_names
 from tasks.parameterized import Studio
@@ -79,10 +80,7 @@ def stylize(
     rows, columns = asked_size(height, width, size)
     check_drawing(rows, columns)
     target = target_of(picture, (grid.height, grid.width))
-    if isinstance(renderer.stroke.palette, int):
-        palette = find_palette(to_array(target), renderer.stroke.palette)
-        renderer.stroke = renderer.stroke.with_palette(palette)
-    stroke = renderer.stroke
+    renderer.stroke = stroke = _with_colors(renderer.stroke, target)
     canvas = GridCanvas(renderer, grid, strokes, background, device)
     goal = ContentGoal(features.to(device), target.to(device), views)
     red, green, blue = background
@@ -96,16 +94,34 @@ def stylize(
     start = descent.start(stroke, strokes, generator).to(device)
     first = goal.distance(canvas.draw(descent.finished(stroke, start)))
     found = studio.paint(start, goal.loss(generator), path.stem)
-    exact = draw_canvas(
-        stroke, grid.of_picture(stroke, found.cpu()), grid.height, grid.width, background
-    )
+    figures = _measured(goal, canvas, found, record(found).strokes)
+    return {"strokes": strokes, "canvases": len(grid), "content_loss_start": first, **figures}
+
+
+def _with_colors(stroke: Stroke, target: Tensor) -> Stroke:
+    """The stroke kind; with the colours of the picture (3, H, W), where it is to find some."""
+    if not isinstance(stroke.palette, int):
+        return stroke
+    return stroke.with_palette(find_palette(to_array(target), stroke.palette))
+
+
+def _measured(
+    goal: ContentGoal, canvas: GridCanvas, found: Tensor, strokes: Tensor
+) -> dict[str, float]:
+    """How near a painting comes, in content and in pixels.
+
+    Args:
+        goal: What it was painted for.
+        canvas: What it was painted on.
+        found: Its strokes (N, D), of the canvases.
+        strokes: The same, of the picture.
+    """
+    grid, stroke, target = canvas.grid, canvas.renderer.stroke, goal.target.cpu()
+    exact = draw_canvas(stroke, strokes, grid.height, grid.width, canvas.background)
     near = Nearness(exact, target)
     return {
-        "strokes": strokes,
-        "canvases": len(grid),
-        "content_loss": goal.distance(exact.to(device)),
-        "content_loss_renderer": goal.distance(canvas.draw(found).detach()),
-        "content_loss_start": first,
+        "content_loss": goal.distance(exact.to(goal.target)),
+        "content_loss_renderer": goal.distance(canvas.draw(found)),
         "l2": near.l2,
         "psnr": near.psnr,
         "ssim": near.ssim,

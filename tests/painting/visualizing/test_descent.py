@@ -71,6 +71,8 @@ def test_grey_strokes_stay_grey() -> None:
     color = found[:, -3:]
     assert torch.equal(color, color[:, :1].expand(3, 3))
     assert not torch.equal(color[:, 0], start[:, -3:].mean(1))
+    grey = descent.finished(Circle(), start)[:, -1]
+    torch.testing.assert_close(grey, start[:, -3:].mean(1))
 
 
 def test_limits_are_kept_on_the_way_and_once() -> None:
