@@ -86,10 +86,24 @@ class Painting:
         Raises:
             UserError: The folder cannot be written, or an export not be made.
         """
-        write_record(Path(folder) / RECORD, self.record)
-        others = [export for export in exports if not isinstance(export, Png)]
-        for export in (Png(), *others):
-            export.write(Path(folder), self.record)
+        save_record(folder, self.record, exports)
+
+
+def save_record(folder: str | Path, record: StrokeRecord, exports: Iterable[Exporter] = ()) -> None:
+    """Write a record as a painting: `painting.png`, `strokes.json` and further files.
+
+    Args:
+        folder: Where; made if need be.
+        record: The strokes.
+        exports: What else to write.
+
+    Raises:
+        UserError: The folder cannot be written, or an export not be made.
+    """
+    write_record(Path(folder) / RECORD, record)
+    others = [export for export in exports if not isinstance(export, Png)]
+    for export in (Png(), *others):
+        export.write(Path(folder), record)
 
 
 class Unfinished(KeyboardInterrupt):

@@ -80,7 +80,7 @@ def paint(
     order = _Order(painter, size, exports, video or VideoSettings(), device, detail)
     asked_size(1, 1, size)  # an error now, not after the first painting
     files = _find(images, order)
-    names = _folder_names(files)
+    names = folder_names(files)
     done: list[dict[str, float]] = []
     sheet: list[Sequence[Tensor]] = []
     with tqdm(total=len(files) * painter.steps, unit="step", dynamic_ncols=True) as bar:
@@ -170,7 +170,7 @@ def _check_memory(image: NDArray[np.uint8], size: int | None) -> None:
     check_drawing(*asked_size(height, width, size))
 
 
-def _folder_names(pictures: Sequence[Path]) -> list[str]:
+def folder_names(pictures: Sequence[Path]) -> list[str]:
     """A folder name for each picture: its stem, with a number where that is taken."""
     taken = set(_RESERVED)
     names = []

@@ -169,7 +169,7 @@ def test_what_is_escaped_is_not_looked_up_later(trap: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["tasks.ablations.runner._start", "tasks.paint._folder_names", "os.system"]
+    "target", ["tasks.ablations.runner._start", "tasks.paint._read_or_skip", "os.system"]
 )
 def test_a_task_is_a_public_function_of_tasks(target: str) -> None:
     with pytest.raises(UserError, match=r"_target_ names"):

@@ -14,7 +14,7 @@ from painting.images import read_image
 from painting.record import read_record
 from tasks.gallery import gallery
 from tasks.page.uploads import Limits, read_upload
-from tasks.paint import _folder_names
+from tasks.paint import folder_names
 from tests.bad_input_files import RECORD, png
 
 
@@ -86,7 +86,7 @@ def test_names_of_pictures_stay_in_the_run_folder() -> None:
         "../../../x.png", "/etc/passwd.png", "...png", "..", ".", "a/..png", ".hydra",
         "run.log.png",
     ]  # fmt: skip
-    names = _folder_names([Path(one) for one in pictures])
+    names = folder_names([Path(one) for one in pictures])
     assert len(set(names)) == len(names)
     for name in names:
         assert name not in ("", ".", "..", ".hydra", "run.log")

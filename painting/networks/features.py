@@ -24,8 +24,11 @@ class ClassifierFeatures(nn.Module):
     Args:
         model: A classifier of torchvision.
         layers: Names of its nodes, as `torchvision.models.feature_extraction` calls them.
-        weights: ``default``: torchvision's, downloaded once; or a file with a state dict, which
-            needs no more than those layers.
+        weights: ``default``: torchvision's, downloaded once; a file with a state dict, which needs
+            no more than those layers; or ``random``, always the same ones, which need neither
+            network nor file: what such layers keep of a picture is enough to make it again (He,
+            Wang and Hopcroft, "A Powerful Generative Model Using Random Weights for the Deep Image
+            Representation", 2016).
         setting: The key of the command line under which the weights are given, for errors.
 
     Raises:
@@ -37,23 +40,14 @@ class ClassifierFeatures(nn.Module):
         weights: str = "default", setting: str = "reward.weights",
     ) -> None:  # fmt: skip
         super().__init__()
-        network = _untrained(model, layers)
-        path = _downloaded(model, setting) if weights == "default" else Path(weights)
-        state = _read(path, setting)
-        needed = network.state_dict()
-        missing = [name for name in needed if name not in state]
-        if missing:
-            todo = f"give {setting}=FILE with a state dict of torchvision's {model}"
-            raise UserError(f"{path} lacks {missing[0]} of {model}", todo)
-        try:
-            network.load_state_dict({name: state[name] for name in needed}, assign=True)
-        except RuntimeError as error:
-            reason = str(error).splitlines()[-1].strip()
-            todo = f"give {setting}=FILE with a state dict of torchvision's {model}"
-            raise UserError(f"{path} does not fit {model} ({reason})", todo) from error
+        network = _untrained(model, layers, setting.partition(".")[0])
+        if weights == "random":
+            _randomize(network.to_empty(device="cpu"))
+        else:
+            _load(network, model, weights, setting)
         self.layers = list(layers)
         self.fingerprint = _fingerprint(network.state_dict())
-        self.network = _fixed(network.eval())
+        self.network = fixed(network.eval())
         self.register_buffer("mean", torch.tensor(_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(_STD).view(3, 1, 1), persistent=False)
         self.mean: Tensor
@@ -85,17 +79,17 @@ class ClassifierFeatures(nn.Module):
             )
 
 
-def _untrained(model: str, layers: Sequence[str]) -> nn.Module:
+def _untrained(model: str, layers: Sequence[str], group: str) -> nn.Module:
     """The model as far as the layers, without storage for its weights."""
     # Here and not above: importing it takes a second that no other reward need wait.
     from torchvision import models
     from torchvision.models.feature_extraction import create_feature_extractor
 
-    if model not in models.list_models(module=models):
-        todo = "give a classifier of torchvision.models, such as reward.model=vgg16"
+    if not is_model(model):
+        todo = f"give a classifier of torchvision.models, such as {group}.model=vgg16"
         raise UserError(f"torchvision has no classifier {model!r}", todo)
     if not layers or isinstance(layers, str):
-        raise UserError(f"reward.layers is {layers!r}", "give a list such as [features.3]")
+        raise UserError(f"{group}.layers is {layers!r}", "give a list such as [features.3]")
     with torch.device("meta"):
         whole = models.get_model(model, weights=None).eval()
     try:
@@ -107,14 +101,58 @@ def _untrained(model: str, layers: Sequence[str]) -> nn.Module:
     return network
 
 
-def _downloaded(model: str, setting: str) -> Path:
-    """Torchvision's weights in torch.hub's folder, where earlier downloads lie."""
+def _load(network: nn.Module, model: str, weights: str, setting: str) -> None:
+    """Give a network without storage the weights that it needs."""
+    todo = f"get that file in another way and give {setting}=FILE"
+    path = downloaded_weights(model, todo) if weights == "default" else Path(weights)
+    state = read_state(path, setting, f"give {setting}=FILE")
+    needed = network.state_dict()
+    missing = [name for name in needed if name not in state]
+    todo = f"give {setting}=FILE with a state dict of torchvision's {model}"
+    if missing:
+        raise UserError(f"{path} lacks {missing[0]} of {model}", todo)
+    try:
+        network.load_state_dict({name: state[name] for name in needed}, assign=True)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise UserError(f"{path} does not fit {model} ({reason})", todo) from error
+
+
+@torch.no_grad()
+def _randomize(network: nn.Module) -> None:
+    """Weights that keep the spread of what goes through (He et al., 2015), the same every time."""
+    generator = torch.Generator().manual_seed(0)
+    for name, tensor in network.state_dict().items():
+        if name.endswith("num_batches_tracked"):
+            tensor.zero_()
+        elif tensor.ndim > 1:
+            nn.init.kaiming_normal_(tensor, nonlinearity="relu", generator=generator)
+        else:  # of a normalization; a bias, a mean
+            tensor.fill_(float(name.endswith(("weight", "running_var"))))
+
+
+def is_model(name: str) -> bool:
+    """Whether torchvision has a classifier of this name."""
+    from torchvision import models
+
+    return name in models.list_models(module=models)
+
+
+def downloaded_weights(model: str, todo: str) -> Path:
+    """Torchvision's best weights in torch.hub's folder, where earlier downloads lie.
+
+    Args:
+        model: A classifier of torchvision.
+        todo: What to do where it can't be downloaded.
+
+    Raises:
+        UserError: It can't.
+    """
     from torchvision.models import get_model_weights
 
     url = get_model_weights(model).DEFAULT.url
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urllib.parse.urlparse(url).path).name
     if not path.exists():
-        todo = f"get that file in another way and give {setting}=FILE"
         with downloading(f"the weights of {model}", [url], todo):
             path.parent.mkdir(parents=True, exist_ok=True)
             digest = path.stem.rpartition("-")[2]
@@ -122,18 +160,27 @@ def _downloaded(model: str, setting: str) -> Path:
     return path
 
 
-def _read(path: Path, setting: str) -> Mapping[str, Tensor]:
-    """A state dict, read without running code from the file."""
+def read_state(path: Path, setting: str, example: str) -> Mapping[str, Tensor]:
+    """A state dict, read without running code from the file.
+
+    Args:
+        path: The file.
+        setting: The key of the command line that named it, for errors.
+        example: How to give one there.
+
+    Raises:
+        UserError: It is none.
+    """
     try:
         state = read_tensors(path)
     except Unreadable as error:
         if isinstance(error.__cause__, FileNotFoundError):
             raise UserError(f"{path} does not exist", f"correct {setting}") from error
-        todo = f"give {setting}=FILE with a state dict that torch.save wrote"
+        todo = f"{example} with a state dict that torch.save wrote"
         raise UserError(f"{path} can't be read as weights", todo) from error
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        todo = f"give {setting}=FILE with a state dict alone"
-        raise UserError(f"{path} holds something else than tensors by name", todo)
+        what = f"{path} holds something else than tensors by name"
+        raise UserError(what, f"{example} with a state dict alone")
     return state
 
 
@@ -146,7 +193,7 @@ def _fingerprint(state: Mapping[str, Tensor]) -> Tensor:
     return torch.tensor(list(digest.digest()), dtype=torch.uint8)
 
 
-def _fixed(network: nn.Module) -> nn.Module:
+def fixed(network: nn.Module) -> nn.Module:
     """Make buffers that are not saved of all weights, and nothing write over a layer's output."""
     for module in network.modules():
         if hasattr(module, "inplace"):

@@ -68,18 +68,37 @@ def tile_strokes(outlines: Outlines, tile: int) -> Tiling:
     y = first_y[index] + nth // columns[index]
     corner = torch.stack([x, y], dim=1) * tile
     touched = outlines.touched(Windows(tile, tile, index, corner))
-    index, x, y, corner = (each[touched] for each in (index, x, y, corner))
+    index, x, y = index[touched], x[touched], y[touched]
+    return lay_out(index, x, y, across, count, tile)[0]
 
+
+def lay_out(
+    index: Tensor, x: Tensor, y: Tensor, across: int, count: int, tile: int
+) -> tuple[Tiling, Tensor]:
+    """The layers of strokes on tiles.
+
+    Args:
+        index: (R,) int64, the stroke of each row, ascending.
+        x: (R,) int64, its tile's column.
+        y: (R,) int64, its tile's row.
+        across: Tiles in a row of the canvas.
+        count: Tiles on the canvas, K.
+        tile: Pixels on a tile's side.
+
+    Returns:
+        The tiling, and which of the given rows each of its rows is, (R,).
+    """
     depth = torch.bincount(y * across + x, minlength=count)  # (K,) layers of a tile
     order = depth.argsort(descending=True, stable=True)
     rank = order.argsort()
     place, by_tile = rank[y * across + x].sort(stable=True)  # strokes still ascend in each tile
     start = depth[order].cumsum(0) - depth[order]
-    layer = torch.arange(len(place), device=device) - start[place]
+    layer = torch.arange(len(place), device=place.device) - start[place]
     by_layer = (layer * count + place).argsort()
     rows = by_tile[by_layer]
     layers = torch.bincount(layer).tolist() if len(rows) else []
-    return Tiling(index[rows], place[by_layer], corner[rows], order, tuple(layers))
+    corner = torch.stack([x, y], dim=1)[rows] * tile
+    return Tiling(index[rows], place[by_layer], corner, order, tuple(layers)), rows
 
 
 def to_tiles(image: Tensor, tile: int) -> Tensor:

@@ -1,0 +1,65 @@
+"""What a network sees in a picture, as all that a painting has to keep."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from painting.errors import UserError
+from painting.networks.features import ClassifierFeatures
+from painting.visualizing.views import Views, seen
+
+_FLOOR = 1e-12  # under the mean square of features
+
+
+class ContentGoal:
+    """The content loss of Gatys et al., 2015, alone: what is left to chance is the strokes' style.
+
+    The mean over layers of the mean squared error of their features, in shares of the mean square
+    of the picture's own, so that layers count alike.
+
+    Args:
+        features: Of the layers.
+        target: The picture, (3, H, W) in [0, 1].
+        views: From where both are looked at; the picture as it is if they are all the `same`.
+
+    Raises:
+        UserError: The network can't look at a picture of this size.
+    """
+
+    def __init__(self, features: ClassifierFeatures, target: Tensor, views: Views) -> None:
+        self.features = features
+        self.target = target
+        self.views = views
+        try:
+            with torch.no_grad():
+                self._wanted = features(target[None])
+        except (RuntimeError, ValueError, AssertionError) as error:
+            size = f"{target.shape[2]} x {target.shape[1]}"
+            todo = "give more canvases, or layers nearer to the picture in features.layers"
+            raise UserError(f"the network can't look at a picture of {size} px", todo) from error
+
+    def loss(self, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+        """What to minimize of a painting (3, H, W)."""
+        if self.views.same:
+            return lambda painting: self._distance(painting[None], self._wanted)
+
+        def of(painting: Tensor) -> Tensor:
+            maps = self.views.draw(generator, painting.device)
+            # Beside the picture both are black.
+            pair = [seen(one, maps, (0.0, 0.0, 0.0)) for one in (painting, self.target)]
+            with torch.no_grad():
+                wanted = self.features(pair[1])
+            return self._distance(pair[0], wanted)
+
+        return of
+
+    @torch.no_grad()
+    def distance(self, painting: Tensor) -> float:
+        """The loss of a painting (3, H, W) as it is: 0 is the picture's own content."""
+        return self._distance(painting[None], self._wanted).item()
+
+    def _distance(self, pictures: Tensor, wanted: list[Tensor]) -> Tensor:
+        pairs = zip(self.features(pictures), wanted, strict=True)
+        losses = [(a - b).square().mean() / (b.square().mean() + _FLOOR) for a, b in pairs]
+        return torch.stack(losses).mean()

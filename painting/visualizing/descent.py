@@ -1,0 +1,96 @@
+"""Gradient descent on strokes by any loss of the picture that they paint."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from painting.errors import UserError
+from painting.painters.schedule import cooling
+from painting.strokes import COLOR_DIM, Stroke
+from painting.visualizing.grid import GridCanvas
+
+Told = Callable[[float, Tensor], None]
+"""Told of the loss and the free strokes after every step."""
+
+
+@dataclass(frozen=True)
+class Descent:
+    """How strokes are moved.
+
+    Attributes:
+        steps: Gradient steps.
+        learning_rate: Adam's for coordinates, in canvas sides a step; twice that for all else.
+        size: Half the width of the first strokes, roughly, as a share of a canvas's side.
+        spread: The share of a canvas's sides, around its middle, where the first strokes lie.
+        grayscale: Whether every stroke is grey.
+
+    Raises:
+        UserError: A number makes no sense.
+    """
+
+    steps: int = 300
+    learning_rate: float = 0.02
+    size: float = 0.06
+    spread: float = 1.0
+    grayscale: bool = False
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise UserError(f"steps={self.steps} makes no sense", "give 1 or more")
+        for key in ("learning_rate", "size", "spread"):
+            if not getattr(self, key) > 0:
+                raise UserError(f"{key}={getattr(self, key)} makes no sense", "give more than 0")
+
+    def start(self, stroke: Stroke, count: int, generator: torch.Generator) -> Tensor:
+        """Random strokes of full paint and any colour, (count, D), before `limit`."""
+        center = 0.5 + self.spread * (torch.rand(count, 2, generator=generator) - 0.5)
+        shape = stroke.place(center, self.size, generator)
+        return torch.cat([shape, torch.rand(count, COLOR_DIM, generator=generator)], dim=1)
+
+    def run(
+        self, canvas: GridCanvas, strokes: Tensor, loss: Callable[[Tensor], Tensor],
+        told: Told | None = None,
+    ) -> Tensor:  # fmt: skip
+        """Move strokes to where the loss is low.
+
+        Args:
+            canvas: What they are painted on.
+            strokes: (N, D) in [0, 1], before `limit`.
+            loss: Of the picture (3, H, W), a scalar.
+            told: See `Told`.
+
+        Returns:
+            (N, D) in [0, 1], within the limits of their kind.
+        """
+        stroke = canvas.renderer.stroke
+        rates = self._rates(stroke, strokes)
+        # In units of each number's rate: so one Adam has them all.
+        free = (strokes / rates).requires_grad_()
+        adam = torch.optim.Adam([free], betas=(0.9, 0.99))
+        for step in range(self.steps):
+            adam.param_groups[0]["lr"] = cooling(step, self.steps)
+            value = loss(canvas.draw(self.finished(stroke, free * rates)))
+            (free.grad,) = torch.autograd.grad(value, free)
+            adam.step()
+            with torch.no_grad():
+                free.copy_(stroke.into_range(free * rates) / rates)
+            if told is not None:
+                told(value.item(), self.finished(stroke, free.detach() * rates))
+        return self.finished(stroke, free.detach() * rates)
+
+    def finished(self, stroke: Stroke, strokes: Tensor) -> Tensor:
+        """Strokes (N, D) as they are painted: grey if asked for, within the limits."""
+        return stroke.limit(self._shaded(strokes))
+
+    def _shaded(self, strokes: Tensor) -> Tensor:
+        if not self.grayscale:
+            return strokes
+        shape, color = strokes[:, :-COLOR_DIM], strokes[:, -COLOR_DIM:]
+        return torch.cat([shape, color.mean(1, keepdim=True).expand_as(color)], dim=1)
+
+    def _rates(self, stroke: Stroke, like: Tensor) -> Tensor:
+        """Learning rate of each number of a stroke, (D,)."""
+        paces = [stroke.pace if name[0] in "xy" else 2.0 for name in stroke.parameters]
+        return like.new_tensor(paces + [2.0] * COLOR_DIM) * self.learning_rate

@@ -1,0 +1,139 @@
+"""The task `stylize`: a picture painted by its content alone, so that strokes give the style."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from painting.canvas import to_array
+from painting.errors import UserError
+from painting.exporters import Exporter
+from painting.images import find_images, read_image
+from painting.measuring import Nearness, target_of
+from painting.memory import check_drawing
+from painting.networks.features import ClassifierFeatures
+from painting.palette import find_palette
+from painting.picture import draw_canvas
+from painting.record import StrokeRecord
+from painting.renderers import Renderer
+from painting.sizes import asked_size
+from painting.strokes import Stroke
+from painting.visualizing import ContentGoal, Descent, Grid, GridCanvas, Views
+from tasks.paint import folder_names
+from tasks.parameterized import Studio
+
+
+def stylize(
+    renderer: Renderer,
+    image: str | Path | Sequence[str | Path] | None,
+    features: ClassifierFeatures,
+    folder: str | Path,
+    strokes: int,
+    canvases: int = 3,
+    overlap: float = 0.25,
+    background: Sequence[float] = (0.0, 0.0, 0.0),
+    size: int | None = None,
+    descent: Descent | None = None,
+    views: Views | None = None,
+    export: Mapping[str, Exporter] | None = None,
+    device: torch.device | str = "cpu",
+    seed: int = 0,
+) -> dict[str, object]:
+    """Paint a picture so that a network sees the same in it (intrinsic style transfer).
+
+    Written in a folder of the picture's name: `painting.png`, `strokes.json` and exports.
+
+    Args:
+        renderer: Draws strokes; several of its canvases cover the picture.
+        image: The picture's file.
+        features: What is compared.
+        folder: The run folder.
+        strokes: How many, shared out among the canvases.
+        canvases: How many lie along the picture's shorter side.
+        overlap: Least share of its side that a canvas shares with its neighbour.
+        background: RGB in [0, 1] of the blank picture.
+        size: Longer side of the painting in pixels; the picture's own by default.
+        descent: How strokes are moved.
+        views: From where painting and picture are compared.
+        export: What else to write, by name.
+        device: Where to paint.
+        seed: Fixes the painting.
+
+    Returns:
+        `strokes`, `canvases` (of the whole grid), `content_loss` of the painting drawn exactly at
+        the grid's size, `content_loss_renderer` of the renderer's own picture, `content_loss_start`
+        of the random strokes at the start; and `l2`, `psnr` (dB) and `ssim` of the painting.
+
+    Raises:
+        UserError: There is no such picture, or several; canvases don't overlap; the renderer has no
+            gradient; a number makes no sense.
+    """
+    descent, views = descent or Descent(), views or Views(1, 0, 0, 0)
+    exports = list((export or {}).values())
+    for one in exports:
+        one.check(renderer.stroke)
+    path = _only(image)
+    picture = read_image(path)
+    height, width = picture.shape[:2]
+    grid = Grid.over(height, width, renderer.canvas_size, canvases, overlap)
+    rows, columns = asked_size(height, width, size)
+    check_drawing(rows, columns)
+    target = target_of(picture, (grid.height, grid.width))
+    renderer.stroke = stroke = _with_colors(renderer.stroke, target)
+    canvas = GridCanvas(renderer, grid, strokes, background, device)
+    goal = ContentGoal(features.to(device), target.to(device), views)
+    red, green, blue = background
+
+    def record(found: Tensor) -> StrokeRecord:
+        placed = grid.of_picture(stroke, found.cpu())
+        return StrokeRecord(stroke, placed, columns, rows, (red, green, blue))
+
+    studio = Studio(canvas, descent, record, Path(folder) / folder_names([path])[0], exports)
+    generator = torch.Generator().manual_seed(seed)
+    start = descent.start(stroke, strokes, generator).to(device)
+    first = goal.distance(canvas.draw(descent.finished(stroke, start)))
+    found = studio.paint(start, goal.loss(generator), path.stem)
+    figures = _measured(goal, canvas, found, record(found).strokes)
+    return {"strokes": strokes, "canvases": len(grid), "content_loss_start": first, **figures}
+
+
+def _with_colors(stroke: Stroke, target: Tensor) -> Stroke:
+    """The stroke kind; with the colours of the picture (3, H, W), where it is to find some."""
+    if not isinstance(stroke.palette, int):
+        return stroke
+    return stroke.with_palette(find_palette(to_array(target), stroke.palette))
+
+
+def _measured(
+    goal: ContentGoal, canvas: GridCanvas, found: Tensor, strokes: Tensor
+) -> dict[str, float]:
+    """How near a painting comes, in content and in pixels.
+
+    Args:
+        goal: What it was painted for.
+        canvas: What it was painted on.
+        found: Its strokes (N, D), of the canvases.
+        strokes: The same, of the picture.
+    """
+    grid, stroke, target = canvas.grid, canvas.renderer.stroke, goal.target.cpu()
+    exact = draw_canvas(stroke, strokes, grid.height, grid.width, canvas.background)
+    near = Nearness(exact, target)
+    return {
+        "content_loss": goal.distance(exact.to(goal.target)),
+        "content_loss_renderer": goal.distance(canvas.draw(found)),
+        "l2": near.l2,
+        "psnr": near.psnr,
+        "ssim": near.ssim,
+    }
+
+
+def _only(image: str | Path | Sequence[str | Path] | None) -> Path:
+    """The one picture that is meant."""
+    if image is None:
+        raise UserError("image is not set", "give image=FILE")
+    sources = [image] if isinstance(image, (str, Path)) else list(image)
+    files = find_images(sources)
+    if len(files) != 1:
+        raise UserError(f"image names {len(files)} pictures", "give one; -m image=A,B runs several")
+    return files[0]

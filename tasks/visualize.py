@@ -1,0 +1,123 @@
+"""The task `visualize`: strokes that convince classifiers of a class."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from painting.errors import UserError
+from painting.exporters import Exporter
+from painting.memory import check_drawing
+from painting.networks.classifiers import Classifier, load_classifier
+from painting.picture import draw_canvas
+from painting.record import StrokeRecord
+from painting.renderers import Renderer
+from painting.visualizing import ClassGoal, Descent, Grid, GridCanvas, Views
+from tasks.parameterized import Studio
+
+log = logging.getLogger(__name__)
+
+
+def visualize(
+    renderer: Renderer,
+    classifiers: Sequence[str] | str,
+    label: str | int | None,
+    folder: str | Path,
+    strokes: int,
+    background: Sequence[float] = (0.0, 0.0, 0.0),
+    size: int | None = None,
+    descent: Descent | None = None,
+    views: Views | None = None,
+    goal: str = "log_probability",
+    export: Mapping[str, Exporter] | None = None,
+    device: torch.device | str = "cpu",
+    seed: int = 0,
+) -> dict[str, object]:
+    """Paint what one or several classifiers take most for a class.
+
+    Written in the run folder: `painting.png`, `strokes.json` and exports.
+
+    Args:
+        renderer: Draws strokes; its canvas size is that of the search.
+        classifiers: See `painting.networks.classifiers.load_classifier`.
+        label: A class's name, or its number in the first classifier.
+        folder: The run folder.
+        strokes: How many strokes.
+        background: RGB in [0, 1].
+        size: Pixels on a side of the painting.
+        descent: How strokes are moved.
+        views: From where the classifiers look at a step.
+        goal: `log_probability` or `logit`.
+        export: What else to write, by name.
+        device: Where to paint.
+        seed: Fixes the painting.
+
+    Returns:
+        `strokes`, `class`, `index` (in the first classifier), `probability` (the mean of what the
+        classifiers give the painting, drawn exactly at canvas size, as a whole and not from other
+        views), `probability_<classifier>` of each, and `probability_renderer` (the mean on the
+        renderer's own canvas).
+
+    Raises:
+        UserError: A classifier can't be had, or lacks the class; the renderer has no gradient; a
+            number makes no sense.
+    """
+    descent, views = descent or Descent(), views or Views()
+    exports = list((export or {}).values())
+    stroke = renderer.stroke
+    for one in exports:
+        one.check(stroke)
+    if isinstance(stroke.palette, int):
+        what = f"stroke.palette={stroke.palette} finds colours in a picture, and there is none"
+        raise UserError(what, "give the colours, such as stroke.palette=[[0,0,0],[1,1,1]]")
+    side = size or renderer.canvas_size
+    check_drawing(side, side)
+    red, green, blue = background
+    canvas = GridCanvas(renderer, Grid(renderer.canvas_size), strokes, background, device)
+    found_classifiers = _load(classifiers, device)
+    aim = ClassGoal.of(found_classifiers, str(label), goal, views, background)
+
+    def record(found: Tensor) -> StrokeRecord:
+        return StrokeRecord(stroke, found.cpu(), side, side, (red, green, blue))
+
+    studio = Studio(canvas, descent, record, Path(folder), exports)
+    generator = torch.Generator().manual_seed(seed)
+    start = descent.start(stroke, strokes, generator).to(device)
+    found = studio.paint(start, aim.loss(generator), aim.name)
+    return {"strokes": strokes, **_read(aim, canvas, found)}
+
+
+def _load(names: Sequence[str] | str, device: torch.device | str) -> list[Classifier]:
+    names = [names] if isinstance(names, str) else list(names)
+    if not names:
+        raise UserError("classifiers is empty", "give some, such as classifiers=[digits]")
+    return [load_classifier(str(name)).to(device) for name in names]
+
+
+@torch.no_grad()
+def _read(aim: ClassGoal, canvas: GridCanvas, strokes: Tensor) -> dict[str, object]:
+    """What the classifiers make of the painting."""
+    size, stroke = canvas.grid.side, canvas.renderer.stroke
+    exact = draw_canvas(stroke, strokes, size, size, canvas.background)
+    each = aim.probabilities(exact)
+    names = _distinct([one.name for one in aim.classifiers])
+    for name, probability in zip(names, each, strict=True):
+        log.info("%s gives %s a probability of %.4f", name, aim.name, probability)
+    seen = aim.probabilities(canvas.draw(strokes))
+    return {
+        "class": aim.name,
+        "index": aim.indices[0],
+        "probability": sum(each) / len(each),
+        **{f"probability_{name}": p for name, p in zip(names, each, strict=True)},
+        "probability_renderer": sum(seen) / len(seen),
+    }
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names with a number where one is there twice."""
+    return [
+        name if name not in names[:number] else f"{name}_{names[:number].count(name) + 1}"
+        for number, name in enumerate(names)
+    ]
