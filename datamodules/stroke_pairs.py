@@ -41,14 +41,15 @@ class StrokePairs:
         cache: The folder of all prepared sets.
         stroke: The kind.
         canvas_size: Pixels on a side, n.
-        count: How many, P.
+        count: How many, P; None or 0 keeps none: whoever has them draws fresh ones.
         seed: Of the shapes.
     """
 
     def __init__(
-        self, cache: str | Path, stroke: Stroke, canvas_size: int, count: int, seed: int = 0
+        self, cache: str | Path, stroke: Stroke, canvas_size: int, count: int | None, seed: int = 0
     ) -> None:
-        self.stroke, self.canvas_size, self.count, self.seed = stroke, canvas_size, count, seed
+        self.stroke, self.canvas_size, self.seed = stroke, canvas_size, seed
+        self.count = count or 0
         what = {"version": _VERSION, "seed": seed, "config": stroke.config()}
         digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
         name = f"{stroke.name}-{canvas_size}px-{digest}"
@@ -195,10 +196,3 @@ def _draw_chunk(
     alpha = stroke.rasterize(shape, canvas_size, canvas_size)[:, 0]
     painted: NDArray[Any] = (alpha * 255).round().to(torch.uint8).numpy()
     return shape.numpy(), painted
-
-
-def kept(
-    cache: str | Path, stroke: Stroke, canvas_size: int, count: int | None, seed: int = 0
-) -> StrokePairs | None:
-    """Pairs as the config asks for them: none where their number is null. See `StrokePairs`."""
-    return None if count is None else StrokePairs(cache, stroke, canvas_size, count, seed)

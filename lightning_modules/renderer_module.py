@@ -29,7 +29,13 @@ class Ticks:
 
 
 class Pairs(Protocol):
-    """Shapes with their alpha, drawn beforehand: `datamodules.stroke_pairs.StrokePairs`."""
+    """Shapes with their alpha, drawn beforehand: `datamodules.stroke_pairs.StrokePairs`.
+
+    Attributes:
+        count: How many; 0 where none are.
+    """
+
+    count: int
 
     def prepare(self) -> None:
         """Draw what is missing."""
@@ -52,7 +58,7 @@ class RendererModule(UpdateModule):
         batch_size: Strokes in an update.
         seed: Of the strokes.
         judged_strokes: Fresh strokes on which the renderer is measured.
-        pairs: Strokes that were drawn beforehand; None draws fresh ones in every update.
+        pairs: Strokes that are drawn beforehand; without any, each update draws fresh ones.
     """
 
     def __init__(
@@ -66,7 +72,7 @@ class RendererModule(UpdateModule):
         self.renderer = renderer
         self.batch_size = batch_size
         self.judged_strokes = judged_strokes
-        self.pairs = pairs
+        self.pairs = pairs if pairs is not None and pairs.count else None
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from datamodules import stroke_pairs
-from datamodules.stroke_pairs import StrokePairs, kept
+from datamodules.stroke_pairs import StrokePairs
 from painting.errors import UserError
 from painting.strokes import Circle, Line
 
@@ -97,7 +97,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_none_are_kept_unless_asked_for(tmp_path: Path) -> None:
-    assert kept(tmp_path, Circle(), SIZE, None) is None
-    asked = kept(tmp_path, Circle(), SIZE, 5)
-    assert asked is not None
-    assert asked.count == 5
+    none = StrokePairs(tmp_path, Circle(), SIZE, None)
+    assert none.count == 0
+    none.prepare()
+    assert not any(tmp_path.iterdir())
