@@ -3,6 +3,7 @@
 from lightning_modules.actor_critic import ActorCritic
 from lightning_modules.checkpoint_io import AtomicCheckpointIO
 from lightning_modules.ddpg import DDPG
+from lightning_modules.lstm_adversarial import LstmAdversarial
 from lightning_modules.model_based_ddpg import ModelBasedDDPG
 from lightning_modules.painting_agent import PaintingAgent
 from lightning_modules.patch_q import PatchQ
@@ -13,6 +14,6 @@ from lightning_modules.td3 import TD3
 from lightning_modules.updates import UpdateModule
 
 __all__ = [
-    "DDPG", "TD3", "ActorCritic", "AtomicCheckpointIO", "ModelBasedDDPG", "PaintingAgent",
-    "PatchQ", "RankStrategy", "RendererModule", "ShortHorizon", "UpdateModule",
+    "DDPG", "TD3", "ActorCritic", "AtomicCheckpointIO", "LstmAdversarial", "ModelBasedDDPG",
+    "PaintingAgent", "PatchQ", "RankStrategy", "RendererModule", "ShortHorizon", "UpdateModule",
 ]  # fmt: skip

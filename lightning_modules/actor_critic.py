@@ -144,10 +144,13 @@ class ActorCritic(PaintingAgent):
 
     def update_discriminator(self, transition: Transition) -> Figures:
         """One step of a learned reward's network on the newest canvases, then of its slow copy."""
+        return self.teach_reward(transition.next_state)
+
+    def teach_reward(self, state: State) -> Figures:
+        """The same on the canvases of any state."""
         if "reward" not in self.networks_that_learn:
             return {}
         assert isinstance(self.reward, LearnedReward)
-        state = transition.next_state
         with full_precision(state.canvas):  # a slope is differentiated, and held at 1
             loss, figures = self.reward.loss(state.canvas, state.target, self.generator)
         self.descend("reward", loss)

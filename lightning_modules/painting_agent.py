@@ -19,7 +19,6 @@ from painting.environment import PaintingEnvironment
 from painting.errors import UserError
 from painting.exploration import Exploration, NoExploration
 from painting.memory import check_replay
-from painting.networks import ResNet
 from painting.observation import OBSERVATION_CHANNELS
 from painting.policy import PaintingPolicy
 from painting.replay import ReplayBuffer, Transition
@@ -29,7 +28,7 @@ from painting.starts import ContinuedStart
 
 log = logging.getLogger(__name__)
 
-ActorFactory = Callable[[int, int], ResNet]
+ActorFactory = Callable[[int, int], nn.Module]
 
 _ONE_PIXEL = 32  # size of a canvas of which the last stage of the actor sees one pixel
 
@@ -164,11 +163,15 @@ class PaintingAgent(UpdateModule, ABC):
         for _ in range(due):
             if self.agreement.stops(self.stop_requested):
                 break
-            transition = self.replay.sample(
-                self.batch_size, self.generator, self.device, self.update_count
-            )
-            self.count_update(self.update(transition))
+            self.count_update(self.make_update())
         self.stop_if_due()
+
+    def make_update(self) -> Figures:
+        """One update, of what the replay gives; an agent that keeps no replay overrides this."""
+        transition = self.replay.sample(
+            self.batch_size, self.generator, self.device, self.update_count
+        )
+        return self.update(transition)
 
     # ---- measuring
 

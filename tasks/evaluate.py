@@ -22,6 +22,7 @@ from painting.figures import save_curves, save_sheet
 from painting.images import atomic_write
 from painting.policy import PaintingPolicy
 from painting.rewards import l2_distance
+from tasks.ordering import order_count
 from tasks.reading import share_read
 
 _SHOWN = 24
@@ -94,6 +95,7 @@ def evaluate(
     policy = policy.to(device)
     curve = Curve()
     seen_by_agent: list[Tensor] = []
+    order = order_count(datamodule, policy)
     shown: list[Tensor] = []
     painted: list[Tensor] = []
     loader = datamodule.test_dataloader()
@@ -105,6 +107,8 @@ def evaluate(
         height, width = target.shape[2:]
         canvases = draw_each(policy.stroke, strokes, height, width, background)
         painted.append(to_uint8(curve.add(canvases, target)).cpu())
+        if order is not None:
+            order.add(strokes, batch["label"])
         if sum(len(targets) for targets in shown) < _SHOWN:
             shown.append(target.cpu())
     rows = curve.rows()
@@ -123,6 +127,7 @@ def evaluate(
             f"readable: {shares[0]:.1%} of the painted digits are taken for what they are "
             f"({shares[1]:.1%} of the real ones)"
         )
+    shares_in_order = {} if order is None else order.shares()
     figures = {
         "strokes": policy.environment.strokes,
         "images": sum(len(part) for part in curve.l2),
@@ -131,6 +136,7 @@ def evaluate(
         "ssim": final["ssim_mean"],
         "l2_renderer": torch.cat(seen_by_agent).mean().item(),
         "readable": shares[0] if shares else None,
+        **shares_in_order,
     }
     return {name: value for name, value in figures.items() if value is not None}
 

@@ -16,7 +16,13 @@ from tests.conftest import CONF, Compose, RunMain
 GROUPS = ("agent", "reward", "replay", "exploration")
 CHOICES = [(group, choice) for group in GROUPS for choice in choices(CONF, group)]
 PAIRS = list(itertools.combinations(GROUPS, 2))
-REFUSED = {("greedy", "prioritized")}
+REFUSED = {
+    ("greedy", "prioritized"): "replay=uniform",
+    ("lstm_adversarial", "prioritized"): "replay=uniform",
+    ("lstm_adversarial", "action_noise"): "exploration=none",
+    ("lstm_adversarial", "ornstein_uhlenbeck"): "exploration=none",
+    ("lstm_adversarial", "parameter_noise"): "exploration=none",
+}
 SMALL = (
     "task=train", "experiment=quickstart", "trainer=cpu", "logger=none", "canvas.size=16",
     "strokes=4", "bundle=2", "updates=2", "batch_size=3", "replay.episodes=4",
@@ -60,7 +66,8 @@ def test_every_pair_composes_or_is_refused(compose_config: Compose, one: str, ot
             "task=train", "experiment=quickstart", f"{one}={first}", f"{other}={second}"
         )
         if (first, second) in REFUSED:
-            wanted = rf"{other}={second} doesn't go with {one}={first}.*choose replay=uniform"
+            todo = REFUSED[first, second]
+            wanted = rf"{other}={second} doesn't go with {one}={first}.*choose {todo}"
             with pytest.raises(UserError, match=wanted):
                 check(cfg)
         else:

@@ -17,7 +17,8 @@ ALL_CHOICES = [(group, choice) for group in groups(CONF) for choice in choices(C
 
 def test_groups_are_those_of_the_design() -> None:
     expected = "task data stroke renderer agent reward replay exploration painter trainer logger"
-    assert set(groups(CONF)) == {*expected.split(), "callbacks", "experiment", "schedule", "export"}
+    more = {"callbacks", "experiment", "schedule", "export", "preconditioning"}
+    assert set(groups(CONF)) == {*expected.split(), *more}
 
 
 def test_default_choices(compose_config: Compose) -> None:
@@ -31,6 +32,7 @@ def test_default_choices(compose_config: Compose) -> None:
         "reward": "wgan_gp",
         "replay": "uniform",
         "exploration": "none",
+        "preconditioning": "none",
         "painter": "optimize",
         "trainer": "auto",
         "logger": "tensorboard",

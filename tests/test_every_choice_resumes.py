@@ -51,8 +51,16 @@ class Case:
     @property
     def refused(self) -> bool:
         """Whether the project says that these don't go together."""
-        replay = OmegaConf.load(CONF / "replay" / f"{self.replay}.yaml")
-        return f"agent={self.agent}" in (replay.get("refuses") or {})
+        made = {f"{group}={choice}" for group, choice in vars(self).items()}
+        return any(made & refuses(group, choice) for group, choice in vars(self).items())
+
+
+def refuses(group: str, choice: str) -> set[str]:
+    """What a choice's file says that it doesn't go with, or one that it inherits from."""
+    config = OmegaConf.load(CONF / group / f"{choice}.yaml")
+    above = [name for name in config.get("defaults", []) if name != "_self_"]
+    inherited = [refuses(group, name) for name in above if isinstance(name, str)]
+    return set(config.get("refuses") or {}).union(*inherited)
 
 
 def product() -> list[Case]:

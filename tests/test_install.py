@@ -66,7 +66,7 @@ def test_the_wheel_holds_all_that_runs(wheel: zipfile.ZipFile, tmp_path: Path) -
     expected = {"run.py", "painting/exporters/player.html"}
     for folder in FOLDERS:
         for path in (ROOT / folder).rglob("*"):
-            if path.suffix in (".py", ".yaml", ".html"):
+            if path.suffix in (".py", ".yaml", ".html", ".json"):
                 expected.add(str(path.relative_to(ROOT)))
     assert expected <= names
     assert not [name for name in names if name.startswith("tests/")]

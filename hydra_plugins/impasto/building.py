@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from hydra_plugins.impasto.checks import first_line
+from hydra_plugins.impasto.checks import RULES, first_line
 from hydra_plugins.impasto.offering import is_spec, make_offers
 from hydra_plugins.impasto.trust import check_targets
 from painting.errors import UserError
@@ -103,7 +103,8 @@ def _prepare(node: Any, cfg: DictConfig) -> Any:
     target = node.get("_target_")
     if target is None:
         return node
-    node.pop("refuses", None)
+    for rule in RULES:
+        node.pop(rule, None)
     if target == OmegaConf.select(cfg, "data._target_"):
         node.pop("strokes", None)
     if target == OmegaConf.select(cfg, "agent._target_"):

@@ -21,6 +21,7 @@ _WHOLE_NUMBERS = {
 }
 _NEEDED = ("task", "task.call", "run")
 _MAY_BE_NULL = ("strokes", "updates", "size")
+RULES = ("refuses", "needs")  # sections of a choice's file that are for this module alone
 _LARGEST_SEED = 2**32 - 1
 CANVAS_MULTIPLE = 16
 
@@ -62,17 +63,18 @@ def check(cfg: DictConfig) -> None:
 
 
 def _check_combinations(cfg: DictConfig) -> None:
-    """Refuse what a choice's file says under `refuses`: ``group=choice`` to the reason.
+    """Refuse what a choice's file says under `refuses` and `needs`: ``group=choice`` to the reason.
 
     Which choices were made stands in Hydra's own section, in configs that were composed with it.
     """
     made = OmegaConf.select(cfg, "hydra.runtime.choices")
     for group, choice in (made or {}).items():
-        refused = OmegaConf.select(cfg, f"{group}.refuses") if group in cfg else None
-        for other, why in (refused or {}).items():
-            key, _, value = other.partition("=")
-            if made.get(key) == value:
-                raise UserError(f"{group}={choice} doesn't go with {other}: {why.what}", why.todo)
+        for rule in RULES if group in cfg else ():
+            for other, why in (OmegaConf.select(cfg, f"{group}.{rule}") or {}).items():
+                key, _, value = other.partition("=")
+                if (made.get(key) == value) == (rule == "refuses"):
+                    goes = "doesn't go with" if rule == "refuses" else "goes with nothing but"
+                    raise UserError(f"{group}={choice} {goes} {other}: {why.what}", why.todo)
 
 
 def select(cfg: DictConfig, key: str) -> object:

@@ -28,8 +28,10 @@ CONFIG_NAME = "config"
 
 
 def choices(conf: Path, group: str) -> list[str]:
-    """The choices of a group, in alphabetical order."""
-    return sorted(path.stem for path in (conf / group).glob("*.yaml"))
+    """The choices of a group, in alphabetical order; experiments may lie in folders of theirs."""
+    pattern = "**/*.yaml" if group == "experiment" else "*.yaml"
+    paths = [path.relative_to(conf / group) for path in (conf / group).glob(pattern)]
+    return sorted(path.with_suffix("").as_posix() for path in paths)
 
 
 def groups(conf: Path) -> list[str]:
@@ -104,7 +106,9 @@ def explain(error: Exception, conf: Path, overrides: Sequence[str]) -> UserError
         example = "write key=value, and quote what is special: \"key='a, b'\""
         return UserError(f"{error.override!r} can't be read as an override", example)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, choice = error.missing_cfg_file.rpartition("/")
+        group, _, choice = error.missing_cfg_file.partition("/")
+        if group not in groups(conf):  # hydra/launcher, say
+            group, _, choice = error.missing_cfg_file.rpartition("/")
         known = _named(conf, group) if group in groups(conf) else ", ".join(error.options or ())
         return UserError(f"{group} has no choice {choice!r}", f"choose from {known}")
     message = str(error)

@@ -2,10 +2,11 @@
 
 from painting.networks.actor_critic import ActionCritic, Actor, Critic, TwinCritic, ZeroCritic
 from painting.networks.discriminator import Discriminator, PairEmbedding
+from painting.networks.lstm_actor import LstmActor
 from painting.networks.polyak import frozen_copy, make_plain, polyak_update
 from painting.networks.resnet import ResNet
 
 __all__ = [
-    "ActionCritic", "Actor", "Critic", "Discriminator", "PairEmbedding", "ResNet", "TwinCritic",
-    "ZeroCritic", "frozen_copy", "make_plain", "polyak_update",
+    "ActionCritic", "Actor", "Critic", "Discriminator", "LstmActor", "PairEmbedding", "ResNet",
+    "TwinCritic", "ZeroCritic", "frozen_copy", "make_plain", "polyak_update",
 ]  # fmt: skip

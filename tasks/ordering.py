@@ -1,0 +1,60 @@
+"""Whether painted digits are written as a person writes them: order and direction of strokes."""
+
+import torch
+from torch import Tensor
+
+from datamodules.base import ImageDataModule
+from painting.human_strokes import HumanStrokes
+from painting.policy import PaintingPolicy
+from painting.stroke_order import center_lines, follows
+from painting.strokes.curves import PenStroke
+
+
+class OrderCount:
+    """Counts paintings that follow the example of their class.
+
+    Args:
+        stroke: The stroke kind.
+        examples: (C, N, D), by class.
+    """
+
+    def __init__(self, stroke: PenStroke, examples: Tensor) -> None:
+        self.stroke = stroke
+        self.examples = examples
+        self._following: list[Tensor] = []
+
+    def add(self, strokes: Tensor, label: Tensor) -> None:
+        """Count a batch: strokes (B, N, D) of pictures of classes (B,)."""
+        example = self.examples.to(strokes)[label.to(strokes.device)]
+        lines = (center_lines(self.stroke, part) for part in (strokes, example))
+        self._following.append(follows(*lines).cpu())
+
+    def shares(self) -> dict[str, float]:
+        """For the summary, in [0, 1]: see `painting.stroke_order.follows`.
+
+        ``in_order`` is the share of paintings of which all strokes follow the example,
+        ``strokes_in_order`` that of single strokes. By chance a stroke does one time in 2 N.
+        """
+        following = torch.cat(self._following).double()  # (images, N)
+        return {
+            "in_order": following.prod(1).mean().item(),
+            "strokes_in_order": following.mean().item(),
+        }
+
+
+def order_count(datamodule: ImageDataModule, policy: PaintingPolicy) -> OrderCount | None:
+    """What counts them for a set of digits, painted in strokes of the project's own examples.
+
+    Args:
+        datamodule: The set, set up.
+        policy: Who paints.
+
+    Returns:
+        None where it can't be asked: another set, stroke kind or number of strokes.
+    """
+    human, stroke = HumanStrokes("digits"), policy.stroke
+    if datamodule.classes != list(human.records) or not isinstance(stroke, PenStroke):
+        return None
+    if not human.fit(stroke, policy.environment.strokes):
+        return None
+    return OrderCount(stroke, human.of(datamodule.classes))
