@@ -193,13 +193,16 @@ def test_what_is_no_group(
     assert_resumes(config_of(PLAIN, compose_config, cache, *more), tmp_path)
 
 
-def test_a_renderers_pretraining(compose_config: Compose, tmp_path: Path) -> None:
+@pytest.mark.parametrize("pairs", ["null", 200])
+def test_a_renderers_pretraining(compose_config: Compose, tmp_path: Path, pairs: str | int) -> None:
     cfg = compose_config(
         "task=pretrain", "renderer.hidden=[8,16]", "renderer.channels=4", "stroke=circle",
         "canvas.size=16", "batch_size=4", "trainer=cpu", "logger=none", "task.judged_strokes=8",
         "~callbacks.progress", "~callbacks.pictures", "task.scheduler.milestones=[2,5]",
+        f"task.pairs={pairs}", f"data.cache={tmp_path / 'cache'}",
     )  # fmt: skip
     whole = content(train(cfg, tmp_path / "whole", END))
+    assert (tmp_path / "cache").exists() == (pairs == 200)
     stopped = train(cfg, tmp_path / "stopped", END, stop=STOP)
     assert content(stopped)["impasto"]["update_count"] == STOP
     assert assert_equal(content(train(cfg, tmp_path / "resumed", END, stopped)), whole) > 20

@@ -76,6 +76,46 @@ def test_strokes_that_judge_are_never_trained_on(
     assert torch.equal(drawn[-1], judging)  # always the same, so that verdicts can be compared
 
 
+class FewPairs:
+    """Three shapes, and a picture for each that no rasterizer draws."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.prepared = 0
+        self.shape = make_renderer_module().renderer.stroke.sample(3)
+
+    def prepare(self) -> None:
+        self.prepared += 1
+
+    def sample(self, count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        rows = torch.randint(3, (count,), generator=generator)
+        return self.shape[rows], rows.float().view(-1, 1, 1, 1).expand(-1, 1, SIZE, SIZE) / 2
+
+
+def test_strokes_drawn_beforehand_are_learned_from(tmp_path: Path) -> None:
+    pairs = FewPairs(3)
+    module = make_renderer_module(pairs=pairs)
+    shape, exact = module.pairs_of(4)
+    assert shape.shape == (8, 4)
+    for one, picture in zip(shape, exact, strict=True):
+        row = (pairs.shape == one).all(1).nonzero().item()
+        assert (picture == row / 2).all()
+    assert torch.equal(module.pairs_of(4)[0], shape)
+    assert not torch.equal(module.pairs_of(5)[0], shape)
+    of_update_0, painted = module.pairs_of(0)
+    expected = (module.renderer(of_update_0) - painted).square().mean()
+    torch.testing.assert_close(module.training_step(0, 0), expected)
+    run(module, tmp_path)
+    assert pairs.prepared == 1
+
+
+def test_without_any_strokes_are_fresh() -> None:
+    module = make_renderer_module(pairs=FewPairs(0))
+    shape, exact = module.pairs_of(2)
+    assert torch.equal(shape, module.strokes_of(2))
+    assert torch.equal(exact, module.renderer.stroke.rasterize(shape, SIZE, SIZE))
+
+
 def test_each_update_trains_on_its_own_strokes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
