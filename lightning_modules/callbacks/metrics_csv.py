@@ -16,7 +16,8 @@ _FIRST = ["update", "seconds", "val_l2"]
 class MetricsCsv(pl.Callback):
     """Writes a row per logging point, and sends the same figures to the loggers.
 
-    A row of training figures holds their means since the one before. A validation shares the row of
+    A row of training figures holds their means since the one before, each over the updates that had
+    it: a network that learns at every second one has a loss at these. A validation shares the row of
     its update. A resumed run appends: rows of updates that it makes again are dropped.
 
     Args:
@@ -29,7 +30,7 @@ class MetricsCsv(pl.Callback):
         self.every = every
         self.rows: list[dict[str, float]] = []
         self._sums: dict[str, Any] = {}
-        self._count = 0
+        self._counts: dict[str, int] = {}
         self._seconds_before = 0.0
         self._started = time.monotonic()
 
@@ -44,14 +45,14 @@ class MetricsCsv(pl.Callback):
             "rows": [dict(row) for row in self.rows],
             "seconds": self.seconds,
             "sums": dict(self._sums),
-            "count": self._count,
+            "counts": dict(self._counts),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take everything back."""
         self.rows = [dict(row) for row in state_dict["rows"]]
         self._seconds_before = state_dict["seconds"]
-        self._sums, self._count = dict(state_dict["sums"]), state_dict["count"]
+        self._sums, self._counts = dict(state_dict["sums"]), dict(state_dict["counts"])
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Listen to the module's updates."""
@@ -62,10 +63,12 @@ class MetricsCsv(pl.Callback):
     def _note(self, trainer: pl.Trainer, update: int, figures: Figures) -> None:
         for name, value in figures.items():
             self._sums[name] = self._sums.get(name, 0) + value
-        self._count += 1
+            self._counts[name] = self._counts.get(name, 0) + 1
         if update % self.every == 0:
-            means = {name: (total / self._count).item() for name, total in self._sums.items()}
-            self._sums, self._count = {}, 0
+            means = {
+                name: (total / self._counts[name]).item() for name, total in self._sums.items()
+            }
+            self._sums, self._counts = {}, {}
             self._add(trainer, update, means)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

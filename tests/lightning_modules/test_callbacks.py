@@ -40,6 +40,22 @@ def test_metrics_hold_means_and_validation_by_update(tmp_path: Path) -> None:
         assert abs(float(row["actor_loss"]) - sum(part) / 4) < 1e-6
 
 
+def test_a_mean_is_over_the_updates_that_had_the_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = make_agent("l2", updates=8)
+    make_update = agent.make_update
+
+    def at_every_second() -> dict[str, torch.Tensor]:
+        rare = {} if agent.update_count % 2 else {"rare": torch.tensor(3.0 + agent.update_count)}
+        return make_update() | rare
+
+    monkeypatch.setattr(agent, "make_update", at_every_second)
+    metrics = MetricsCsv(tmp_path / "metrics.csv", every=4)
+    make_trainer(tmp_path, [metrics]).fit(agent, MemoryData())
+    assert [row["rare"] for row in metrics.rows] == [4.0, 8.0]  # of 3 and 5, 7 and 9
+
+
 def test_resuming_appends_and_no_update_stands_twice(tmp_path: Path) -> None:
     last = None
     for updates in (6, 12):
