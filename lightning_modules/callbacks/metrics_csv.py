@@ -16,9 +16,9 @@ _FIRST = ["update", "seconds", "val_l2"]
 class MetricsCsv(pl.Callback):
     """Writes a row per logging point, and sends the same figures to the loggers.
 
-    A row of training figures holds their means since the one before, each over the updates that had
-    it: a network that learns at every second one has a loss at these. A validation shares the row of
-    its update. A resumed run appends: rows of updates that it makes again are dropped.
+    A row of training figures holds their means since the one before, each over the updates that
+    had it: a network that learns at every second one has a loss at these. A validation shares the
+    row of its update. A resumed run appends: rows of updates that it makes again are dropped.
 
     Args:
         path: The file.
