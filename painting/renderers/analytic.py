@@ -11,7 +11,7 @@ class AnalyticRenderer(Renderer):
 
     def __init__(self, stroke: Stroke, canvas_size: int) -> None:
         super().__init__(stroke, canvas_size)
-        self.differentiable = stroke.differentiable
+        self.differentiable = type(self).differentiable and stroke.differentiable
 
     def forward(self, shape: Tensor) -> Tensor:
         """Draw shapes (N, S) in [0, 1] as alpha (N, 1, n, n) in [0, 1]."""
