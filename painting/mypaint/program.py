@@ -127,7 +127,6 @@ class MyPaintBrush:
         self._library = library()
         self._text = json.dumps({"version": _VERSION, "settings": _within_bounds(settings)})
         self._brush: Any = None
-        self._strokes = 0
 
     def close(self) -> None:
         """Give the memory back."""

@@ -66,7 +66,8 @@ class MyPaint(Stroke):
         Raises:
             UserError: Its brush is not in it: no file is opened because a file says so.
         """
-        if not isinstance(options.get("settings"), dict) or not isinstance(options["brush"], str):
+        settings, brush = options.get("settings"), options.get("brush")
+        if not isinstance(settings, dict) or not isinstance(brush, str):
             raise UserError("a MyPaint brush without its settings in the file", "write it again")
         return cls(**options)
 
@@ -84,9 +85,12 @@ class MyPaint(Stroke):
         alpha = self._paint(shape.detach().cpu().numpy(), height, width, SEEDS // 2)
         return torch.from_numpy(alpha.astype(np.float32) / FULL).to(shape)[:, None]
 
-    def place(self, *where: Any, **more: Any) -> Tensor:
-        """See `Stroke.place`; pressed hard, and bent no more than a stroke's size."""
-        shape = super().place(*where, **more)
+    def place(
+        self, center: Tensor, scale: float, generator: torch.Generator | None = None,
+        sides: tuple[float, float] = (1.0, 1.0),
+    ) -> Tensor:  # fmt: skip
+        """See `Stroke.place`; pressed so hard that it can be seen."""
+        shape = super().place(center, scale, generator, sides)
         columns = self.columns(("pressure0", "pressure1"))
         shape[:, columns] = 0.5 + 0.5 * shape[:, columns]
         return shape

@@ -97,8 +97,12 @@ def test_a_record_holds_the_brush_itself(
     assert torch.equal(record.strokes, strokes)  # to the last bit, as random numbers follow from it
     again = record.stroke.rasterize(record.strokes[:, :9], 64, 64)
     assert torch.equal(again, kind.rasterize(strokes[:, :9], 64, 64))
+    whole = kind.options()
+    for key, value in (("settings", None), ("settings", "x"), ("brush", None), ("brush", 3)):
+        with pytest.raises(UserError, match="without its settings"):
+            MyPaint.from_options(**whole | {key: value})
     with pytest.raises(UserError, match="without its settings"):
-        MyPaint.from_options(brush="classic/dry_brush")
+        MyPaint.from_options()
 
 
 def test_its_mark_is_a_picture_of_its_paint(kind: MyPaint) -> None:
