@@ -107,8 +107,8 @@ class ActorCritic(PaintingAgent):
             raise UserError(
                 f"agent={name} learns through the renderer, and renderer="
                 f"{type(self.renderer).__name__} has no gradient",
-                "choose renderer=analytic or renderer=neural, or an agent without a model: "
-                "agent=ddpg or agent=patch_q",
+                f"{self.renderer.advice}, or choose an agent without a model: agent=ddpg or "
+                "agent=patch_q",
             )
         if isinstance(self.replay, PrioritizedReplay) and "critic" not in self.networks_that_learn:
             steps = self.environment.max_steps

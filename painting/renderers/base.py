@@ -39,6 +39,16 @@ class Renderer(nn.Module, ABC):
         self.stroke = stroke
         self.canvas_size = canvas_size
 
+    @property
+    def advice(self) -> str:
+        """What to choose where this one has no gradient and one is needed."""
+        if self.stroke.differentiable:
+            return "choose renderer=analytic or renderer=neural"
+        name = self.stroke.name
+        return (
+            f"let task=pretrain stroke={name} learn it, and give renderer=neural renderer.weights=…"
+        )
+
     def config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {"stroke": self.stroke, "canvas_size": self.canvas_size}

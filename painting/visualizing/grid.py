@@ -152,7 +152,7 @@ class GridCanvas:
         if not renderer.differentiable:
             raise UserError(
                 f"{type(renderer).__name__} has no gradient for strokes to follow",
-                "choose renderer=analytic, or another one that learned to draw",
+                renderer.advice,
             )
         if strokes < len(grid):
             what = f"strokes={strokes} is less than one for each of the grid's {len(grid)} canvases"

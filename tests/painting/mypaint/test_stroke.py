@@ -14,6 +14,7 @@ from painting.painters import OptimizePainter
 from painting.record import StrokeRecord, read_record, write_record
 from painting.renderers import AnalyticRenderer, NeuralRenderer, Verdict, judge
 from painting.strokes import MyPaint
+from painting.visualizing import Grid, GridCanvas
 
 
 @pytest.fixture
@@ -60,7 +61,11 @@ def test_it_has_no_gradient_and_says_so(kind: MyPaint) -> None:
         kind.rasterize(shape, 16, 16)
     with torch.no_grad():
         kind.rasterize(shape, 16, 16)
-    assert not AnalyticRenderer(kind, 64).differentiable
+    exact = AnalyticRenderer(kind, 64)
+    assert not exact.differentiable
+    with pytest.raises(UserError, match="no gradient") as caught:
+        GridCanvas(exact, Grid(64), 1, (0, 0, 0))
+    assert "task=pretrain stroke=mypaint" in caught.value.todo
     assert NeuralRenderer(kind, 64, [8], 4).differentiable
     with pytest.raises(UserError, match="painter=optimize with stroke=mypaint"):
         OptimizePainter(kind, 5)
