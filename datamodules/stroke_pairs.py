@@ -10,7 +10,7 @@ import signal
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from datamodules.locking import locked
+from painting.canvas import to_float, to_uint8
 from painting.durable import durable_write
 from painting.errors import UserError
 from painting.strokes import Stroke
@@ -71,7 +72,7 @@ class StrokePairs:
         """
         shapes, alphas = self._opened()
         rows = torch.randint(self.count, (count,), generator=generator).numpy()
-        alpha = torch.from_numpy(alphas[rows]).float() / 255
+        alpha = to_float(torch.from_numpy(alphas[rows]))
         return torch.from_numpy(shapes[rows]), alpha[:, None]
 
     def prepare(self) -> None:
@@ -114,14 +115,18 @@ class StrokePairs:
     def _dim(self) -> int:
         return self.stroke.shape_dim
 
+    @property
+    def _bytes_of(self) -> dict[str, int]:
+        """Each file's bytes for one stroke."""
+        return {"shapes.f32": 4 * self._dim, "alphas.u8": self.canvas_size**2}
+
     def _progress(self) -> int:
         """How many strokes are on the disk for good."""
         try:
             done = int(json.loads((self.folder / "progress.json").read_text())["done"])
-            bytes_of = {"shapes.f32": 4 * self._dim, "alphas.u8": self.canvas_size**2}
             whole = all(
                 (self.folder / name).stat().st_size >= done * each
-                for name, each in bytes_of.items()
+                for name, each in self._bytes_of.items()
             )
         except (OSError, ValueError, KeyError, TypeError):
             return 0
@@ -134,16 +139,15 @@ class StrokePairs:
         self._check_space(len(chunks) * _CHUNK)
         if done:
             _log.info("drawing %s goes on after %s of them", self._what, f"{done:,}")
-        names = ("shapes.f32", "alphas.u8")
         with (
-            (self.folder / names[0]).open("ab") as shapes,
-            (self.folder / names[1]).open("ab") as alphas,
+            (self.folder / "shapes.f32").open("ab") as shapes,
+            (self.folder / "alphas.u8").open("ab") as alphas,
             tqdm(
                 total=self.count, initial=done, desc=f"Drawing {self._what}", unit="stroke"
             ) as bar,
         ):
-            shapes.truncate(done * 4 * self._dim)
-            alphas.truncate(done * self.canvas_size**2)
+            for file, each in zip((shapes, alphas), self._bytes_of.values(), strict=True):
+                file.truncate(done * each)
             for number, (shape, alpha) in enumerate(self._drawn(chunks), start=1):
                 shapes.write(shape.data)
                 alphas.write(alpha.data)
@@ -154,7 +158,7 @@ class StrokePairs:
             self._save_progress(done, shapes, alphas)
 
     def _check_space(self, missing: int) -> None:
-        needed = missing * (4 * self._dim + self.canvas_size**2)
+        needed = missing * sum(self._bytes_of.values())
         free = shutil.disk_usage(self.folder).free
         if needed > free:
             raise UserError(
@@ -194,5 +198,4 @@ def _draw_chunk(
     generator = torch.Generator().manual_seed((seed * _APART + chunk) % 2**63)
     shape = stroke.sample(_CHUNK, generator)
     alpha = stroke.rasterize(shape, canvas_size, canvas_size)[:, 0]
-    painted: NDArray[Any] = (alpha * 255).round().to(torch.uint8).numpy()
-    return shape.numpy(), painted
+    return shape.numpy(), to_uint8(alpha).numpy()

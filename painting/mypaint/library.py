@@ -95,4 +95,4 @@ def library() -> Any:
 def setting_number(name: str) -> int:
     """The number of a brush setting, such as ``radius_logarithmic``; -1 if there is none."""
     number: int = library().mypaint_brush_setting_from_cname(name.encode())
-    return number if 0 <= number < 1000 else -1  # an unknown one is -1, as unsigned in some builds
+    return number

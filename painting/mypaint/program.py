@@ -4,6 +4,7 @@ import colorsys
 import ctypes
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -31,7 +32,24 @@ _VERSION = 3  # of brush files
 Pixels = NDArray[np.uint16]
 
 
-class MyPaintCanvas:
+class _Held(ABC):
+    """Memory of the library's, which a ``with`` gives back."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the memory back."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        self.close()
+
+
+class MyPaintCanvas(_Held):
     """What MyPaint paints on: transparent at first.
 
     Args:
@@ -58,15 +76,6 @@ class MyPaintCanvas:
             self._tiles = []
             self._library.mypaint_surface_unref(self.surface)
             self.surface = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:  # fmt: skip
-        self.close()
 
     def pixels(self) -> Pixels:
         """A copy, (H, W, 4) uint16: red, green, blue, each times alpha, and alpha; 2^15 is 1."""
@@ -110,7 +119,7 @@ class MyPaintCanvas:
         return np.ctypeslib.as_array(memory, (TILE, TILE, 4))
 
 
-class MyPaintBrush:
+class MyPaintBrush(_Held):
     """A brush, for one stroke after the other.
 
     Its randomness goes on from stroke to stroke, as in the program; `seed` makes a stroke the same
@@ -133,15 +142,6 @@ class MyPaintBrush:
         if self._brush is not None:
             self._library.mypaint_brush_unref(self._brush)
             self._brush = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:  # fmt: skip
-        self.close()
 
     def stroke(
         self, canvas: MyPaintCanvas, points: NDArray[np.float64], pressure: Sequence[float],
@@ -223,5 +223,5 @@ def _within_bounds(settings: Settings) -> Settings:
 
 
 def _known_inputs(inputs: Settings) -> Settings:
-    known = library().mypaint_brush_input_from_cname
-    return {name: points for name, points in inputs.items() if 0 <= known(name.encode()) < 1000}
+    number_of = library().mypaint_brush_input_from_cname
+    return {name: points for name, points in inputs.items() if number_of(name.encode()) >= 0}

@@ -82,8 +82,7 @@ class MyPaint(Stroke):
 
     def redrawn(self, shape: Tensor, height: int, width: int) -> Tensor:
         """See `Stroke.redrawn`."""
-        alpha = self._paint(shape.detach().cpu().numpy(), height, width, SEEDS // 2)
-        return torch.from_numpy(alpha.astype(np.float32) / FULL).to(shape)[:, None]
+        return self._painted(shape.detach(), height, width, SEEDS // 2)[:, None]
 
     def place(
         self, center: Tensor, scale: float, generator: torch.Generator | None = None,
@@ -109,9 +108,8 @@ class MyPaint(Stroke):
         if shape.requires_grad and torch.is_grad_enabled():
             self._refuse_gradient()
         broken = ~shape.isfinite().all(1)
-        whole = shape.detach().masked_fill(broken[:, None], 0).cpu().numpy()
-        painted = self._paint(whole, frame.height, frame.width)
-        alpha = torch.from_numpy(painted.astype(np.float32) / FULL).to(shape)
+        whole = shape.detach().masked_fill(broken[:, None], 0)
+        alpha = self._painted(whole, frame.height, frame.width)
         alpha[broken] = torch.nan  # a network that diverges must not go unseen
         if frame.corner is None:
             return alpha
@@ -121,6 +119,11 @@ class MyPaint(Stroke):
         y = corners[:, 1, None] + torch.arange(frame.rows, device=shape.device)
         every = torch.arange(len(shape), device=shape.device)[:, None, None]
         return padded[every, y[:, :, None], x[:, None, :]]
+
+    def _painted(self, shape: Tensor, height: int, width: int, later: int = 0) -> Tensor:
+        """`_paint` of shapes (N, S) that need no gradient, in [0, 1], where they lie: (N, H, W)."""
+        alpha = self._paint(shape.cpu().numpy(), height, width, later)
+        return torch.from_numpy(alpha.astype(np.float32) / FULL).to(shape)
 
     def _paint(
         self, shapes: NDArray[Any], height: int, width: int, later: int = 0
