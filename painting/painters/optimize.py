@@ -72,11 +72,15 @@ class OptimizePainter(Painter):
     refines = True
 
     def __post_init__(self) -> None:
-        _require(
-            self.stroke.differentiable,
-            f"painter=optimize with stroke={self.stroke.name}",
-            "another stroke: a program draws this one, and what it draws has no gradient",
-        )
+        if not self.stroke.differentiable:
+            name = self.stroke.name
+            raise UserError(
+                f"painter=optimize with stroke={name}: it follows the gradient of the exact "
+                "drawing, and what a program draws has none",
+                f"pretrain a renderer of it, and paint through that: by task=stylize stroke={name} "
+                "renderer=neural renderer.weights=..., or by an agent that learned with it, "
+                "painter=agent agent.weights=...",
+            )
         counts = {"strokes": self.strokes, "painter.steps": self.steps}
         counts |= {"painter.tries": self.tries, "painter.fit_every": self.fit_every}
         for key, value in counts.items():

@@ -48,8 +48,9 @@ class Events:
             self.dropped, controls.photo, [controls.photo, stage.canvas, controls.status], **QUIET
         )
         controls.painter.change(
-            self.painter_chosen, controls.painter, [controls.kind, controls.opaque], **QUIET
-        )
+            self.painter_chosen, [controls.painter, controls.kind],
+            [controls.kind, controls.opaque], **QUIET,
+        )  # fmt: skip
         order = [
             controls.photo, controls.painter, controls.kind, controls.opaque, controls.strokes
         ]  # fmt: skip
@@ -79,10 +80,14 @@ class Events:
         small = resize_image(picture, *fit_size(height, width, _PREVIEW))
         return gr.skip(), small, status(Scene(f"{width} × {height} pixels."))
 
-    def painter_chosen(self, name: str) -> tuple[Any, Any]:
-        """Some painters have strokes of their own."""
-        free = self._studio.own[name] is None
-        return gr.Dropdown(interactive=free), gr.Checkbox(interactive=free)
+    def painter_chosen(self, name: str, kind: str) -> tuple[Any, Any]:
+        """Some painters have strokes of their own, others can't paint with every kind."""
+        if self._studio.own[name] is not None:
+            return gr.Dropdown(interactive=False), gr.Checkbox(interactive=False)
+        taken = self._studio.takes[name]
+        value = kind if kind in taken else next(iter(taken), None)
+        kinds = gr.Dropdown(list(taken), value=value, interactive=True)
+        return kinds, gr.Checkbox(interactive=True)
 
     def paint(
         self, path: str | None, painter: str, stroke: str, opaque: bool, strokes: float,

@@ -1,6 +1,6 @@
 """What the page looks like, in Gradio."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -64,7 +64,8 @@ class Controls:
         )  # fmt: skip
         self.painter = _choice("Painter", studio.painters, painter, "painter")
         free = studio.own[str(self.painter.value)] is None
-        self.kind = _choice("Stroke", studio.kinds, kind, "kind", free)
+        names = studio.takes[str(self.painter.value)]
+        self.kind = _choice("Stroke", studio.kinds, kind, "kind", free, names)
         self.opaque = gr.Checkbox(
             label="Opaque strokes", info="as a pen's or a thick brush's; G-code needs it",
             interactive=free,
@@ -119,10 +120,10 @@ class Stage:
 
 def _choice(
     label: str, offers: Mapping[str, Offer[Any]], wanted: str | None, elem_id: str,
-    interactive: bool = True,
+    interactive: bool = True, among: Sequence[str] = (),
 ) -> gr.Dropdown:  # fmt: skip
-    """One of the offers by name, with what it is."""
-    names = list(offers)
+    """One of the offers, or at first of some of them, by name, with what it is."""
+    names = list(among or offers)
     value = find(names, wanted) or names[0]
     about = {name: offer.about for name, offer in offers.items()}
     choice = gr.Dropdown(

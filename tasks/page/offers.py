@@ -1,7 +1,7 @@
 """What a page lets one choose from."""
 
 import logging
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -65,13 +65,16 @@ def find(names: Iterable[str], wanted: str | None) -> str | None:
 
 
 def insist(
-    offers: Mapping[str, Offer[T]], kept: Container[str], wanted: str | None, **arguments: object
+    offers: Mapping[str, Offer[T]],
+    kept: Mapping[str, object],
+    wanted: str | None,
+    **arguments: object,
 ) -> None:
     """Check that what the command line chose is offered.
 
     Args:
         offers: The choices, by name.
-        kept: Those that can be built.
+        kept: Those that can be built, and that something can be done with.
         wanted: The choice, if there is one.
         arguments: What `build` is given.
 
@@ -83,4 +86,4 @@ def insist(
         return
     if name is not None:
         offers[name].build(**arguments)
-    raise UserError(f"{wanted} is not to be had", f"choose from {', '.join(offers)}")
+    raise UserError(f"{wanted} is not to be had here", f"choose from {', '.join(kept)}")

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -51,14 +51,16 @@ class Studio:
         painters: Painters by name; built with `stroke` and `strokes`. Those that cannot be built,
             such as an agent without weights, are left out.
         kinds: Stroke kinds by name; built with `opaque=True`, or without to be as they are. Those
-            that cannot be built, such as a brush without its picture, are left out.
+            that cannot be built, such as a brush without its picture, or that none of the painters
+            can paint with, are left out.
         exports: Exporters by name; those that lack something are left out. `json` is added.
         limits: What is too much.
         folder: Where files may go: a temporary one.
         size: Pixels on the longer side of what is exported; the picture's by default.
         device: Where to paint.
         exporters: The exporters that are left, by name.
-        own: Of each painter that has learned a stroke kind, that kind; None if it takes any.
+        own: Of each painter that has learned a stroke kind, that kind; None if it is given one.
+        takes: The names of the kinds that each painter can be given; none where it has its own.
     """
 
     painters: Mapping[str, Offer[Painter]]
@@ -70,6 +72,7 @@ class Studio:
     device: torch.device | str = "cpu"
     exporters: Mapping[str, Exporter] = field(init=False)
     own: Mapping[str, Stroke | None] = field(init=False)
+    takes: Mapping[str, Sequence[str]] = field(init=False)
 
     def __post_init__(self) -> None:
         built = working(self.painters, stroke=Circle(), strokes=1)
@@ -77,10 +80,22 @@ class Studio:
         again = working(self.painters, stroke=Line(), strokes=1)
         # Who paints with the same kind whether given circles or lines has learned it.
         self.own = {
-            name: painter.stroke if again[name].stroke.name == painter.stroke.name else None
-            for name, painter in built.items()
+            name: one.stroke
+            if name in again and again[name].stroke.name == one.stroke.name
+            else None
+            for name, one in built.items()
         }
-        self.kinds = {name: self.kinds[name] for name in working(self.kinds)}
+        strokes = working(self.kinds)
+        self.takes = {
+            name: [] if own is not None else _taken(self.painters[name], strokes)
+            for name, own in self.own.items()
+        }
+        taken = {kind for kinds in self.takes.values() for kind in kinds}
+        if None not in self.own.values():  # nothing to choose, and so nothing to leave out
+            taken = set(strokes)
+        self.kinds = {name: self.kinds[name] for name in strokes if name in taken}
+        for name in strokes.keys() - taken:
+            log.info("not offered: %s (none of the painters can be given it)", name)
         self.exporters = {
             **working(self.exports, check=lambda one: one.check()),
             "json": RecordFile(),
@@ -170,6 +185,18 @@ class Studio:
             UserError: There is none, or it cannot be written so.
         """
         return visit.export(self.exporters[name], self.size)
+
+
+def _taken(painter: Offer[Painter], strokes: Mapping[str, Stroke]) -> list[str]:
+    """The names of the kinds that a painter can paint with."""
+    taken = []
+    for name, stroke in strokes.items():
+        try:
+            painter.build(stroke=stroke, strokes=1)
+        except UserError:
+            continue
+        taken.append(name)
+    return taken
 
 
 def play(visit: Visit, seconds: float | None = None) -> Iterator[int]:

@@ -243,7 +243,7 @@ def test_a_port_that_is_taken_or_none(taken: int, monkeypatch: pytest.MonkeyPatc
 def test_what_the_command_line_chose_must_be_there() -> None:
     for wanted, said in {
         "brush": "stroke.image is not set",
-        "ring": "ring is not to be had — choose from circle, brush",
+        "ring": "ring is not to be had here — choose from circle$",
     }.items():
         with pytest.raises(UserError, match=said):
             open_page(stroke=wanted)

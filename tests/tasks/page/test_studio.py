@@ -11,11 +11,11 @@ from PIL import Image
 
 from painting.errors import UserError
 from painting.exporters import Csv, Gcode, Mp4, Svg
-from painting.painters import Painter
+from painting.painters import OptimizePainter, Painter
 from painting.picture import draw_picture
 from painting.record import read_record
-from painting.strokes import Bezier, Brush, Circle, Line, Stroke
-from tasks.page.offers import Offer
+from painting.strokes import Bezier, Brush, Circle, Line, MyPaint, Stroke
+from tasks.page.offers import Offer, insist
 from tasks.page.scene import Order, Scene
 from tasks.page.studio import Studio, play
 from tasks.page.uploads import Limits
@@ -77,6 +77,58 @@ def test_only_what_works_is_offered(studio: Studio) -> None:
     assert own is not None
     assert own.name == "bezier"
     assert studio.own["free"] is None
+
+
+def picky(stroke: Stroke, strokes: int) -> Painter:
+    if stroke.name == "line":
+        raise UserError("no lines", "give something round")
+    return GrowingPainter(stroke, strokes)
+
+
+def test_only_kinds_that_a_painter_can_paint_with_are_offered(tmp_path: Path) -> None:
+    def offered(**painters: object) -> Studio:
+        every = {name: Offer(build) for name, build in painters.items()}
+        return Studio(every, KINDS, {}, LIMITS, tmp_path)  # type: ignore[arg-type]
+
+    one = offered(picky=picky, agent=agent)
+    assert list(one.kinds) == one.takes["picky"] == ["circle"]
+    both = offered(picky=picky, free=GrowingPainter)
+    assert list(both.kinds) == both.takes["free"] == ["circle", "line"]
+    assert both.takes["picky"] == ["circle"]
+    alone = offered(agent=agent)
+    assert list(alone.kinds) == ["circle", "line"]
+    assert alone.takes["agent"] == []
+
+
+def test_what_a_program_draws_is_not_offered_to_who_needs_a_gradient(tmp_path: Path) -> None:
+    settings = {"opaque": {"base_value": 1.0, "inputs": {}}}
+    kinds = {"circle": Offer(Circle), "mypaint": Offer(lambda: MyPaint("a", settings))}
+    studio = Studio({"optimize": Offer(OptimizePainter)}, kinds, {}, LIMITS, tmp_path)
+    assert list(studio.kinds) == ["circle"]
+    with pytest.raises(UserError, match="mypaint is not to be had here — choose from circle"):
+        insist(kinds, studio.kinds, "mypaint")
+
+
+def test_the_page_shows_the_kinds_of_the_painter_that_is_chosen(tmp_path: Path) -> None:
+    gradio = pytest.importorskip("gradio")
+    from tasks.page.events import Events
+    from tasks.page.layout import Controls
+
+    painters = {"agent": Offer(agent), "free": Offer(GrowingPainter), "picky": Offer(picky)}
+    studio = Studio(painters, KINDS, {}, LIMITS, tmp_path)
+    with gradio.Blocks():
+        controls = Controls(studio, 5, "picky", "line")  # which it can't paint with
+    assert [name for name, _ in controls.kind.choices] == ["circle"]
+    assert controls.kind.value == "circle"
+    events = Events(studio, controls, None)  # type: ignore[arg-type]
+    for painter, kind, choices, value in (
+        ("picky", "line", ["circle"], "circle"), ("free", "line", ["circle", "line"], "line")
+    ):  # fmt: skip
+        shown, opaque = events.painter_chosen(painter, kind)
+        assert [name for name, _ in shown.choices] == choices
+        assert (shown.value, shown.interactive, opaque.interactive) == (value, True, True)
+    shown, opaque = events.painter_chosen("agent", "line")
+    assert (shown.interactive, opaque.interactive) == (False, False)
 
 
 def test_a_painting_and_its_files(studio: Studio, photo: Path) -> None:
