@@ -75,7 +75,7 @@ def _show(module: RendererModule, trainer: pl.Trainer, folder: Path) -> None:
         columns=_SAMPLES,
     )  # fmt: skip
     rows = find_callback(trainer, MetricsCsv).rows
-    names = ["renderer_loss", "val_mse", "mean_image_mse"]
+    names = [*module.curves, "val_mse", "mean_image_mse"]
     nan = float("nan")
     curves = {name: [row.get(name, nan) for row in rows] for name in names}
     save_curves(
