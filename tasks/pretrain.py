@@ -46,6 +46,8 @@ def pretrain(
         "updates": module.update_count,
         "renderer_mse": verdict.mse,
         "mean_image_mse": verdict.mean_image,
+        "renderer_ssim": verdict.ssim,
+        "spectral_distance": verdict.spectral,
     }
     found = f"error {verdict.mse:.5f}, {verdict.ratio:.3f} of the mean image's"
     if verdict.noise:
