@@ -104,7 +104,8 @@ def _prepare(node: Any, cfg: DictConfig) -> Any:
         return [_prepare(child, cfg) for child in node]
     if not isinstance(node, dict):
         return node
-    node = _with_over(node)
+    over = node.get(_WITH) or {}
+    node = _laid_over({key: child for key, child in node.items() if key != _WITH}, over)
     node = {key: _prepare(child, cfg) for key, child in node.items()}
     target = node.get("_target_")
     if target is None:
@@ -124,11 +125,16 @@ def _prepare(node: Any, cfg: DictConfig) -> Any:
     return node
 
 
-def _with_over(node: dict[str, Any]) -> dict[str, Any]:
-    """The node with what stands under its `_with_` laid over it, section by section."""
-    over = node.get(_WITH)
-    node = {key: child for key, child in node.items() if key != _WITH}
-    return OmegaConf.to_container(OmegaConf.merge(node, over or {}))  # type: ignore[return-value]
+def _laid_over(node: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """The node with other values over its own, section by section."""
+    merged = dict(node)
+    for key, value in over.items():
+        mine = node.get(key)
+        if isinstance(mine, dict) and isinstance(value, dict):
+            merged[key] = _laid_over(mine, value)
+        else:
+            merged[key] = value
+    return merged
 
 
 def _prepare_renderer(node: dict[str, Any], task_allows: bool) -> dict[str, Any]:
