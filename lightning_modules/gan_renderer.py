@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from lightning_modules.learners import Learner, SchedulerFactory
 from lightning_modules.quickening import OptimizerFactory
@@ -23,7 +24,7 @@ class GanRendererModule(RendererModule):
     (Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, Eq. 3):
 
         D minimizes  E D(s, G(s)) - E D(s, x) + weight E (||grad_y D(s, y)|| - 1)^2
-        G minimizes  -E D(s, G(s))
+        G minimizes  -E D(s, G(s)) + pixel_weight E (G(s) - x)^2
 
     y lies between G(s) and x, at one factor per stroke. No noise goes in. An update is
     `critic_updates` steps of D, each on strokes of its own, and one of G.
@@ -31,7 +32,9 @@ class GanRendererModule(RendererModule):
     The first `pixel_updates` regress pixels, as `RendererModule` does: a renderer that draws each
     stroke's mean in its place needs nothing from the critic but texture. Then the critic learns
     alone for `critic_alone` updates: one that knows nothing would first lead the renderer astray.
-    With both at 0 the loss is the paper's from the start.
+    With both at 0 the loss is the paper's from the start, if `pixel_weight` is 0, too; above, it
+    holds strokes in their places while few updates are made (Isola et al., "Image-to-Image
+    Translation with Conditional Adversarial Networks", 2017, Eq. 4; of squares here).
 
     Args:
         renderer: G.
@@ -39,6 +42,7 @@ class GanRendererModule(RendererModule):
         critic_updates: Steps of D in an update.
         pixel_updates: The first updates, by pixels.
         critic_alone: Updates after these in which D learns alone.
+        pixel_weight: Of the mean squared error in what G minimizes later.
         gradient_penalty: The penalty's weight.
         optimizer: Makes the optimizers.
         critic_optimizer: Makes D's, if it is another.
@@ -51,7 +55,7 @@ class GanRendererModule(RendererModule):
     def __init__(
         self, renderer: Renderer, *, critic: CriticFactory, optimizer: OptimizerFactory,
         critic_updates: int = 3, pixel_updates: int = 0, critic_alone: int = 0,
-        gradient_penalty: float = 10.0, critic_optimizer: OptimizerFactory | None = None,
+        pixel_weight: float = 0.0, gradient_penalty: float = 10.0, critic_optimizer: OptimizerFactory | None = None,
         scheduler: SchedulerFactory | None = None, **shared: Any,
     ) -> None:  # fmt: skip
         super().__init__(renderer, optimizer=optimizer, scheduler=scheduler, **shared)
@@ -59,6 +63,7 @@ class GanRendererModule(RendererModule):
         self.critic_updates = critic_updates
         self.pixel_updates = pixel_updates
         self.critic_alone = critic_alone
+        self.pixel_weight = pixel_weight
         self.gradient_penalty = gradient_penalty
         ours = Learner(self.critic, critic_optimizer or optimizer, None)
         self.let_learn({**self.networks_that_learn, "critic": ours})
@@ -111,12 +116,15 @@ class GanRendererModule(RendererModule):
         return self.gradient_penalty * penalty - distance, figures
 
     def update_renderer(self, draw: int) -> Figures:
-        """One step of G, which needs no program's strokes, on the shapes of a draw."""
-        shape = self.strokes_of(draw)
-        with (
-            full_precision(shape),
-            self.toggled_optimizer(self.optimizer_of("renderer")),
-        ):
-            loss = -self.critic(shape, self.renderer(shape)).mean()
+        """One step of G on the strokes of a draw; only pixels need those of the program."""
+        shape, exact = self.pairs_of(draw) if self.pixel_weight else (self.strokes_of(draw), None)
+        figures: Figures = {}
+        with full_precision(shape), self.toggled_optimizer(self.optimizer_of("renderer")):
+            drawn = self.renderer(shape)
+            loss = -self.critic(shape, drawn).mean()
+            if exact is not None:
+                error = F.mse_loss(drawn, exact)
+                figures["renderer_loss"] = error.detach()
+                loss = loss + self.pixel_weight * error
             self.descend("renderer", loss)
-        return {"generator_loss": loss.detach()}
+        return {"generator_loss": loss.detach(), **figures}

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-_DOUBLINGS = 3
+_FOLD = 8  # of canvas to the first maps, on a side
 _BLANK = -2.0  # the last bias at the start: most of a stroke's canvas is blank
 _FAINT = 0.1  # how strongly grain shows at the start
 
@@ -11,15 +11,15 @@ _FAINT = 0.1  # how strongly grain shows at the start
 class Upsampling(nn.Sequential):
     """Numbers (N, F) to logits of alpha (N, 1, n, n): a dense layer, then three doublings.
 
-    It begins from 4 C maps on an eighth of the side; each doubling is a convolution and a pixel
-    shuffle, and halves the maps.
+    It begins from 4 C maps on an eighth of the side. A doubling is a convolution and a pixel
+    shuffle, and halves the maps; the last one leaves one, so that no convolution runs at full size.
 
     Args:
         features: How many numbers, F.
         canvas_size: Pixels on a side, n, a multiple of 16.
         channels: C, an even number.
-        grain: Whether every doubling adds a picture to its maps that is learned, and the same for
-            all numbers: see `Grain`.
+        grain: Whether pictures are added to the maps that are learned, and the same for all
+            numbers: see `Grain`.
 
     Raises:
         ValueError: `channels` is not even.
@@ -28,20 +28,24 @@ class Upsampling(nn.Sequential):
     def __init__(self, features: int, canvas_size: int, channels: int, grain: bool) -> None:
         if channels <= 0 or channels % 2:
             raise ValueError(f"channels is {channels}, not an even number")
-        side = canvas_size // 2**_DOUBLINGS
-        maps = 4 * channels
-        layers: list[nn.Module] = [
-            nn.Linear(features, maps * side * side), nn.ReLU(), nn.Unflatten(1, (maps, side, side)),
-        ]  # fmt: skip
-        for _ in range(_DOUBLINGS):
-            side, maps = 2 * side, maps // 2
-            layers += [nn.Conv2d(2 * maps, 4 * maps, 3, padding=1), nn.PixelShuffle(2)]
-            layers += [Grain(maps, side)] if grain else []
-            layers.append(nn.ReLU())
-        last = nn.Conv2d(maps, 1, 3, padding=1)
+        side = canvas_size // _FOLD
+
+        def grained(maps: int, side: int) -> list[nn.Module]:
+            return [*([Grain(maps, side)] if grain else []), nn.ReLU()]
+
+        last = nn.Conv2d(channels, 4, 3, padding=1)
         assert last.bias is not None
         nn.init.constant_(last.bias, _BLANK)
-        super().__init__(*layers, last)
+        super().__init__(
+            nn.Linear(features, 4 * channels * side * side), nn.ReLU(),
+            nn.Unflatten(1, (4 * channels, side, side)),
+            nn.Conv2d(4 * channels, 8 * channels, 3, padding=1), nn.PixelShuffle(2),
+            *grained(2 * channels, 2 * side),
+            nn.Conv2d(2 * channels, 4 * channels, 3, padding=1), nn.PixelShuffle(2),
+            *grained(channels, 4 * side),
+            nn.Conv2d(channels, channels, 3, padding=1), *grained(channels, 4 * side),
+            last, nn.PixelShuffle(2),
+        )  # fmt: skip
 
 
 class Grain(nn.Module):
