@@ -44,8 +44,8 @@ class GanRendererModule(RendererModule):
         critic_alone: Updates after these in which D learns alone.
         pixel_weight: Of the mean squared error in what G minimizes later.
         gradient_penalty: The penalty's weight.
-        optimizer: Makes the optimizers.
-        critic_optimizer: Makes D's, if it is another.
+        optimizer: Makes G's optimizer.
+        critic_optimizer: Makes D's, if it is not the same.
         scheduler: Makes the schedule of G's rate in its steps; D's stays.
         shared: Arguments of `RendererModule`.
     """
@@ -55,7 +55,8 @@ class GanRendererModule(RendererModule):
     def __init__(
         self, renderer: Renderer, *, critic: CriticFactory, optimizer: OptimizerFactory,
         critic_updates: int = 3, pixel_updates: int = 0, critic_alone: int = 0,
-        pixel_weight: float = 0.0, gradient_penalty: float = 10.0, critic_optimizer: OptimizerFactory | None = None,
+        pixel_weight: float = 0.0, gradient_penalty: float = 10.0,
+        critic_optimizer: OptimizerFactory | None = None,
         scheduler: SchedulerFactory | None = None, **shared: Any,
     ) -> None:  # fmt: skip
         super().__init__(renderer, optimizer=optimizer, scheduler=scheduler, **shared)
