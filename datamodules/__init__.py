@@ -6,7 +6,7 @@ from datamodules.digits import Digits
 from datamodules.imagenet import ImageNet
 from datamodules.images import Images
 from datamodules.leaves import Leaves
-from datamodules.mnist import Mnist
+from datamodules.mnist import Kmnist, Mnist
 from datamodules.photos import Photos
 from datamodules.svhn import Svhn
 
@@ -16,6 +16,7 @@ __all__ = [
     "ImageDataModule",
     "ImageNet",
     "Images",
+    "Kmnist",
     "Leaves",
     "Mnist",
     "Photos",

@@ -1,9 +1,10 @@
-"""MNIST, read from its idx files."""
+"""MNIST and KMNIST, read from their idx files."""
 
 import gzip
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,9 +33,15 @@ class Mnist(ImageDataModule):
     The idx files are read as they lie, packed or not, in ``root``, ``root/raw`` or
     ``root/MNIST/raw``. Without a root they are downloaded. The official 10,000 are the test split.
     Arguments as in the base class.
+
+    Attributes:
+        title: What the set is called, by torchvision, its folder and people.
+        class_names: By label.
     """
 
     name = "mnist"
+    title: ClassVar[str] = "MNIST"
+    class_names: ClassVar[tuple[str, ...]] = tuple(str(digit) for digit in range(10))
     layout = "train-images-idx3-ubyte.gz, train-labels-…, t10k-images-… and t10k-labels-…"
     flips = False
 
@@ -59,42 +66,59 @@ class Mnist(ImageDataModule):
         if len(train) != len(train_labels) or len(test) != len(test_labels):
             raise UserError(
                 f"data.root={self.root}: the label files do not belong to the image files",
-                "get the four files of MNIST anew",
+                f"get the four files of {self.title} anew",
             )
         return Items(
-            names=[f"digit {number}" for number in range(len(images))],
+            names=[f"picture {number}" for number in range(len(images))],
             read=lambda number: np.repeat(images[number][:, :, None], 3, axis=2),
             parts=np.repeat(np.array([TRAIN, TEST], np.int8), [len(train), len(test)]),
             labels=labels,
-            classes=[str(digit) for digit in range(10)],
+            classes=list(self.class_names),
         )
 
     def _files(self) -> list[Path]:
         """Find the files, or download them where there is no root."""
         if self.root is not None:
-            if files := _find(self.root):
+            downloads = f"{self.title}/raw"
+            if files := _find(*(self.root / folder for folder in (".", "raw", downloads))):
                 return files
             raise UserError(
-                f"data.root={self.root}: no MNIST in it; looked for {', '.join(_FILES)}, each "
-                "plain or .gz, there, in raw/ and in MNIST/raw/",
+                f"data.root={self.root}: no {self.title} in it; looked for {', '.join(_FILES)}, "
+                f"each plain or .gz, there, in raw/ and in {downloads}/",
                 "put the four files there, or leave data.root out to download them",
             )
-        if not (files := _find(self.cache)):
+        # Nowhere else in the cache: the files of these sets have the same names.
+        downloaded = self.cache / self.title / "raw"
+        if not (files := _find(downloaded)):
             self._download()
-            files = _find(self.cache)
+            files = _find(downloaded)
         return files
 
     def _download(self) -> None:
-        from torchvision.datasets import MNIST
+        from torchvision import datasets
 
+        kind: type[datasets.MNIST] = getattr(datasets, self.title)
         todo = f"put {self.layout} into a folder and give it as data.root"
-        with downloading("MNIST", MNIST.mirrors, todo):
-            MNIST(str(self.cache), download=True)
+        with downloading(self.title, kind.mirrors, todo):
+            kind(str(self.cache), download=True)
 
 
-def _find(root: Path) -> list[Path]:
+class Kmnist(Mnist):
+    """70,000 handwritten characters of 28 x 28 pixels, white on black: Kuzushiji-MNIST.
+
+    Ten hiragana as they are written in Japanese books of the 18th century (Clanuwat et al., "Deep
+    Learning for Classical Japanese Literature", 2018), in files like MNIST's: ``root``,
+    ``root/raw`` or ``root/KMNIST/raw``. Arguments as in the base class.
+    """
+
+    name = "kmnist"
+    title = "KMNIST"
+    class_names = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+
+
+def _find(*folders: Path) -> list[Path]:
     """Find all four files in one folder; the packed one is taken where both lie there."""
-    for folder in (root, root / "raw", root / "MNIST" / "raw"):
+    for folder in folders:
         candidates = [(folder / f"{name}.gz", folder / name) for name in _FILES]
         files = [path for pair in candidates for path in pair if path.is_file()]
         if all(any(path.is_file() for path in pair) for pair in candidates):

@@ -2,8 +2,10 @@
 
 import contextlib
 import http.client
+import queue
 import socket
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -26,21 +28,26 @@ def reachable(urls: Sequence[str], seconds: float = _PROBE_SECONDS) -> bool:
         urls: Where to look, all at the same time.
         seconds: How long to wait.
     """
-    answered = threading.Event()
+    answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
     for url in urls:
-        threading.Thread(target=_probe, args=(url, seconds, answered), daemon=True).start()
-    return answered.wait(seconds)
+        threading.Thread(target=_probe, args=(url, seconds, answers), daemon=True).start()
+    end = time.monotonic() + seconds
+    try:
+        return any(answers.get(timeout=max(0, end - time.monotonic())) for _ in urls)
+    except queue.Empty:
+        return False
 
 
-def _probe(url: str, seconds: float, answered: threading.Event) -> None:
+def _probe(url: str, seconds: float, answers: "queue.SimpleQueue[bool]") -> None:
+    """Put down whether a server answers."""
     try:
         urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=seconds).close()
     except urllib.error.HTTPError as error:
-        if error.code >= 500:  # from a proxy or a server in trouble
-            return
+        answers.put(error.code < 500)  # else from a proxy or a server in trouble
     except (OSError, ValueError, http.client.HTTPException):
-        return
-    answered.set()
+        answers.put(False)
+    else:
+        answers.put(True)
 
 
 @contextlib.contextmanager

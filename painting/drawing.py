@@ -1,6 +1,6 @@
 """Drawing finished strokes exactly: what every picture and every reported figure is made of."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -33,7 +33,7 @@ def draw_each(
     """
     canvas = blank_canvas(strokes.shape[0], height, width, background, strokes.device)
     yield canvas
-    for alpha, color in _rasterized(stroke, strokes, height, width):
+    for alpha, color in _rasterized(stroke, strokes, height, width, stroke.rasterize):
         canvas = composite(canvas, alpha, color)
         yield canvas
 
@@ -41,25 +41,30 @@ def draw_each(
 @torch.no_grad()
 def draw(
     stroke: Stroke, strokes: Tensor, height: int, width: int,
-    background: Sequence[float] = (0.0, 0.0, 0.0),
+    background: Sequence[float] = (0.0, 0.0, 0.0), redrawn: bool = False,
 ) -> Tensor:  # fmt: skip
-    """The finished paintings of strokes (B, N, D): (B, 3, H, W)."""
+    """The finished paintings of strokes (B, N, D): (B, 3, H, W).
+
+    With `redrawn` a kind that draws with random numbers takes others: see `Stroke.redrawn`.
+    """
     canvas = blank_canvas(strokes.shape[0], height, width, background, strokes.device)
     canvas = canvas.to(torch.promote_types(canvas.dtype, strokes.dtype))
     change = torch.empty_like(canvas)
-    for alpha, color in _rasterized(stroke, strokes, height, width):
+    rasterize = stroke.redrawn if redrawn else stroke.rasterize
+    for alpha, color in _rasterized(stroke, strokes, height, width, rasterize):
         torch.sub(color[:, :, None, None], canvas, out=change)
         canvas.addcmul_(alpha, change)
     return canvas
 
 
 def _rasterized(
-    stroke: Stroke, strokes: Tensor, height: int, width: int
-) -> Iterator[tuple[Tensor, Tensor]]:
+    stroke: Stroke, strokes: Tensor, height: int, width: int,
+    rasterize: Callable[[Tensor, int, int], Tensor],
+) -> Iterator[tuple[Tensor, Tensor]]:  # fmt: skip
     """Of one stroke of each painting after the other alpha (B, 1, H, W) and colour (B, 3)."""
     pixels = _PIXELS if strokes.device.type == "cpu" else _DEVICE_PIXELS
     together = max(1, pixels // max(1, strokes.shape[0] * height * width))
     for piece in strokes.split(together, dim=1):
         shape, color = piece.transpose(0, 1).split([stroke.shape_dim, 3], dim=2)  # (n, B, ...)
-        alpha = stroke.rasterize(shape.flatten(0, 1), height, width)
+        alpha = rasterize(shape.flatten(0, 1), height, width)
         yield from zip(alpha.unflatten(0, shape.shape[:2]), color, strict=True)

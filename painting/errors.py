@@ -1,5 +1,6 @@
 """What a user can get wrong, as exceptions that say what to do; and being interrupted."""
 
+import json
 import re
 from pathlib import Path
 
@@ -64,3 +65,8 @@ class Pruned(RuntimeError):
     def __reduce__(self) -> tuple[type["Pruned"], tuple[int, float]]:
         """Pickle by both arguments, so that a worker process can hand it on."""
         return type(self), (self.updates, self.value)
+
+
+def as_typed(value: object) -> str:
+    """A value as it is written on the command line."""
+    return value if isinstance(value, str) else json.dumps(value)

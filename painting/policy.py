@@ -1,7 +1,6 @@
 """Everything that painting with an agent needs: its actor, and the environment it learned in."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from painting.environment import PaintingEnvironment
-from painting.errors import UserError
+from painting.errors import UserError, as_typed
 from painting.exports import (
     Describable,
     build,
@@ -129,7 +128,8 @@ class PaintingPolicy(nn.Module):
         asked = stroke.geometry() if stroke else {}
         asked |= {"bundle": bundle, "canvas.size": canvas_size}
         has = {"bundle": config["bundle"], "canvas.size": renderer.canvas_size}
-        check_agreement(folder, asked, renderer.stroke.geometry() | has)
+        has |= renderer.stroke.geometry()
+        check_agreement(folder, asked, has, renderer.stroke.fingerprints)
         environment = PaintingEnvironment(
             renderer, config["strokes"], config["bundle"], config["background"]
         )
@@ -138,21 +138,25 @@ class PaintingPolicy(nn.Module):
         return policy.requires_grad_(False).eval()
 
 
-def check_agreement(folder: Path | str, asked: Mapping[str, Any], has: Mapping[str, Any]) -> None:
+def check_agreement(
+    folder: Path | str, asked: Mapping[str, Any], has: Mapping[str, Any],
+    fingerprints: Sequence[str] = (),
+) -> None:  # fmt: skip
     """Check that an agent is what was asked for: every key that is not None.
+
+    Args:
+        folder: Where it lies, for the error.
+        asked: By key of the command line.
+        has: What it has.
+        fingerprints: Keys whose values stand for what is in a file.
 
     Raises:
         UserError: It differs in one.
     """
     for key, value in asked.items():
         if value is not None and value != has.get(key):
-            there, wanted = _shown(has.get(key)), _shown(value)
-            raise UserError(
-                f"the agent in {folder} has {key} {there}, not {wanted}",
-                f"set {key}={there}, or train one with {key}={wanted}",
-            )
-
-
-def _shown(value: object) -> str:
-    """A value as it is written on the command line."""
-    return value if isinstance(value, str) else json.dumps(value)
+            there, wanted = as_typed(has.get(key)), as_typed(value)
+            todo = f"set {key}={there}, or train one with {key}={wanted}"
+            if key in fingerprints:
+                todo = "give the file that it has learned with, or train one with this"
+            raise UserError(f"the agent in {folder} has {key} {there}, not {wanted}", todo)

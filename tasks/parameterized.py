@@ -1,20 +1,40 @@
 """What the tasks `visualize` and `stylize` share: strokes that follow a loss, and files."""
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from painting.exporters import Exporter
+from painting.figures import contact_sheet
+from painting.images import write_png
 from painting.painting import PICTURE, save_record
 from painting.record import StrokeRecord
 from painting.visualizing import Descent, GridCanvas
 from tasks.run_folder import shown
 
+TRANSFER = "transfer.png"
+_SHOWN_SIDE = 256  # pixels: smaller pictures are enlarged
+
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which strokes a descent ends with.
+
+    Attributes:
+        score: How good finished strokes (N, D) are, really drawn; the best ones are taken.
+        candidates: From so many of the last steps.
+    """
+
+    score: Callable[[Tensor], float]
+    candidates: int
 
 
 @dataclass(frozen=True)
@@ -27,6 +47,7 @@ class Studio:
         record: What is written of free strokes (N, D).
         folder: Where.
         exports: What else is written.
+        choice: Which strokes are taken; those after the last step by default.
     """
 
     canvas: GridCanvas
@@ -34,6 +55,7 @@ class Studio:
     record: Callable[[Tensor], StrokeRecord]
     folder: Path
     exports: Sequence[Exporter]
+    choice: Choice | None = None
 
     def paint(self, start: Tensor, loss: Callable[[Tensor], Tensor], title: str) -> Tensor:
         """Move strokes to where the loss is low, with a bar, and write the painting.
@@ -48,13 +70,17 @@ class Studio:
         Returns:
             The strokes of the canvases (N, D), within limits.
         """
-        last = [start]
+        last, best, worth = [start], [start], [-math.inf]
         with tqdm(total=self.descent.steps, unit="step", desc=title, dynamic_ncols=True) as bar:
 
             def told(value: float, strokes: Tensor) -> None:
                 last[:] = [strokes]
                 bar.set_postfix(loss=f"{value:.4f}", refresh=False)
                 bar.update()
+                if self.choice and bar.n > self.descent.steps - self.choice.candidates:
+                    score = self.choice.score(strokes)
+                    if score > worth[0]:
+                        best[:], worth[:] = [strokes], [score]
 
             try:
                 found = self.descent.run(self.canvas, start, loss, told)
@@ -62,6 +88,25 @@ class Studio:
                 save_record(self.folder, self.record(last[0]))
                 log.warning("painted so far: %s", shown(self.folder / PICTURE))
                 raise
+        if self.choice:
+            found = best[0]
         save_record(self.folder, self.record(found), self.exports)
         log.info("%s", shown(self.folder / PICTURE))
         return found
+
+
+def save_transfer(folder: Path, seen: Tensor, drawn: Tensor) -> float:
+    """Show what a learned renderer made of strokes beside the strokes themselves.
+
+    Args:
+        folder: Where `transfer.png` is written.
+        seen: The renderer's picture (3, H, W) in [0, 1].
+        drawn: The strokes drawn exactly, likewise.
+
+    Returns:
+        Their L2.
+    """
+    scale = max(1, _SHOWN_SIDE // max(seen.shape[1:]))
+    pair = torch.stack([seen.cpu(), drawn.cpu()])
+    write_png(folder / TRANSFER, contact_sheet(pair, scale=scale))
+    return float((pair[0] - pair[1]).square().mean())

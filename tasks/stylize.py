@@ -1,5 +1,6 @@
 """The task `stylize`: a picture painted by its content alone, so that strokes give the style."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,7 +22,10 @@ from painting.sizes import asked_size
 from painting.strokes import Stroke
 from painting.visualizing import ContentGoal, Descent, Grid, GridCanvas, Views
 from tasks.paint import folder_names
-from tasks.parameterized import Studio
+from tasks.parameterized import TRANSFER, Studio, save_transfer
+from tasks.run_folder import shown
+
+log = logging.getLogger(__name__)
 
 
 def stylize(
@@ -42,7 +46,9 @@ def stylize(
 ) -> dict[str, object]:
     """Paint a picture so that a network sees the same in it (intrinsic style transfer).
 
-    Written in a folder of the picture's name: `painting.png`, `strokes.json` and exports.
+    Written in a folder of the picture's name: `painting.png`, `strokes.json` and exports; and,
+    where the renderer is a learned one, `transfer.png`: its picture, beside the strokes drawn
+    exactly.
 
     Args:
         renderer: Draws strokes; several of its canvases cover the picture.
@@ -63,7 +69,8 @@ def stylize(
     Returns:
         `strokes`, `canvases` (of the whole grid), `content_loss` of the painting drawn exactly at
         the grid's size, `content_loss_renderer` of the renderer's own picture, `content_loss_start`
-        of the random strokes at the start; and `l2`, `psnr` (dB) and `ssim` of the painting.
+        of the random strokes at the start; and `l2`, `psnr` (dB) and `ssim` of the painting. With a
+        learned renderer also `l2_transfer`, of its picture and the painting.
 
     Raises:
         UserError: There is no such picture, or several; canvases don't overlap; the renderer has no
@@ -94,7 +101,7 @@ def stylize(
     start = descent.start(stroke, strokes, generator).to(device)
     first = goal.distance(canvas.draw(descent.finished(stroke, start)))
     found = studio.paint(start, goal.loss(generator), path.stem)
-    figures = _measured(goal, canvas, found, record(found).strokes)
+    figures = _measured(goal, canvas, found, record(found).strokes, studio.folder)
     return {"strokes": strokes, "canvases": len(grid), "content_loss_start": first, **figures}
 
 
@@ -106,26 +113,37 @@ def _with_colors(stroke: Stroke, target: Tensor) -> Stroke:
 
 
 def _measured(
-    goal: ContentGoal, canvas: GridCanvas, found: Tensor, strokes: Tensor
+    goal: ContentGoal, canvas: GridCanvas, found: Tensor, strokes: Tensor, folder: Path
 ) -> dict[str, float]:
-    """How near a painting comes, in content and in pixels.
+    """How near a painting comes, in content and in pixels; see `stylize`.
 
     Args:
         goal: What it was painted for.
         canvas: What it was painted on.
         found: Its strokes (N, D), of the canvases.
         strokes: The same, of the picture.
+        folder: Where `transfer.png` goes.
     """
     grid, stroke, target = canvas.grid, canvas.renderer.stroke, goal.target.cpu()
     exact = draw_canvas(stroke, strokes, grid.height, grid.width, canvas.background)
     near = Nearness(exact, target)
-    return {
+    with torch.no_grad():
+        seen = canvas.draw(found)
+    figures = {
         "content_loss": goal.distance(exact.to(goal.target)),
-        "content_loss_renderer": goal.distance(canvas.draw(found)),
+        "content_loss_renderer": goal.distance(seen),
         "l2": near.l2,
         "psnr": near.psnr,
         "ssim": near.ssim,
     }
+    if canvas.renderer.learned:
+        figures["l2_transfer"] = l2 = save_transfer(folder, seen, exact)
+        log.info(
+            "transfer: a content loss of %.4f on the learned renderer's canvases, %.4f as the "
+            "strokes are really drawn (L2 between them %.4f): %s",
+            figures["content_loss_renderer"], figures["content_loss"], l2, shown(folder / TRANSFER),
+        )  # fmt: skip
+    return figures
 
 
 def _only(image: str | Path | Sequence[str | Path] | None) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from painting.drawing import draw
 from painting.errors import UserError
 from painting.exporters import Exporter
 from painting.memory import check_drawing
@@ -15,7 +16,8 @@ from painting.picture import draw_canvas
 from painting.record import StrokeRecord
 from painting.renderers import Renderer
 from painting.visualizing import ClassGoal, Descent, Grid, GridCanvas, Views
-from tasks.parameterized import Studio
+from tasks.parameterized import TRANSFER, Choice, Studio, save_transfer
+from tasks.run_folder import shown
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +33,19 @@ def visualize(
     descent: Descent | None = None,
     views: Views | None = None,
     goal: str = "log_probability",
+    candidates: int = 20,
     export: Mapping[str, Exporter] | None = None,
     device: torch.device | str = "cpu",
     seed: int = 0,
 ) -> dict[str, object]:
     """Paint what one or several classifiers take most for a class.
 
-    Written in the run folder: `painting.png`, `strokes.json` and exports.
+    Written in the run folder: `painting.png`, `strokes.json` and exports; and, where the renderer
+    is a learned one, `transfer.png`: its canvas, beside the strokes drawn exactly.
+
+    A learned renderer is not what draws in the end. So of the last steps' strokes those are taken
+    that the classifiers read best when they are drawn exactly; if their kind draws with random
+    numbers, when drawn twice with other ones.
 
     Args:
         renderer: Draws strokes; its canvas size is that of the search.
@@ -50,6 +58,7 @@ def visualize(
         descent: How strokes are moved.
         views: From where the classifiers look at a step.
         goal: `log_probability` or `logit`.
+        candidates: Of how many last steps, with a learned renderer.
         export: What else to write, by name.
         device: Where to paint.
         seed: Fixes the painting.
@@ -58,7 +67,9 @@ def visualize(
         `strokes`, `class`, `index` (in the first classifier), `probability` (the mean of what the
         classifiers give the painting, drawn exactly at canvas size, as a whole and not from other
         views), `probability_<classifier>` of each, and `probability_renderer` (the mean on the
-        renderer's own canvas).
+        renderer's own canvas). With a learned renderer also `l2_transfer`, of its canvas and the
+        painting; of a kind that draws with random numbers `probability_redrawn`, the mean of what
+        they give the same strokes drawn with other ones.
 
     Raises:
         UserError: A classifier can't be had, or lacks the class; the renderer has no gradient; a
@@ -82,11 +93,14 @@ def visualize(
     def record(found: Tensor) -> StrokeRecord:
         return StrokeRecord(stroke, found.cpu(), side, side, (red, green, blue))
 
-    studio = Studio(canvas, descent, record, Path(folder), exports)
+    choice = Choice(lambda found: _worth(aim, canvas, found), candidates)
+    studio = Studio(
+        canvas, descent, record, Path(folder), exports, choice if renderer.learned else None
+    )
     generator = torch.Generator().manual_seed(seed)
     start = descent.start(stroke, strokes, generator).to(device)
     found = studio.paint(start, aim.loss(generator), aim.name)
-    return {"strokes": strokes, **_read(aim, canvas, found)}
+    return {"strokes": strokes, **_read(aim, canvas, found, Path(folder))}
 
 
 def _load(names: Sequence[str] | str, device: torch.device | str) -> list[Classifier]:
@@ -96,23 +110,50 @@ def _load(names: Sequence[str] | str, device: torch.device | str) -> list[Classi
     return [load_classifier(str(name)).to(device) for name in names]
 
 
-@torch.no_grad()
-def _read(aim: ClassGoal, canvas: GridCanvas, strokes: Tensor) -> dict[str, object]:
-    """What the classifiers make of the painting."""
+def _worth(aim: ClassGoal, canvas: GridCanvas, strokes: Tensor) -> float:
+    """What the classifiers give strokes (N, D) at least, however they are drawn: the mean."""
+    return min(_mean(aim.probabilities(picture)) for picture in _drawings(canvas, strokes))
+
+
+def _drawings(canvas: GridCanvas, strokes: Tensor) -> list[Tensor]:
+    """The exact drawing (3, n, n) of strokes; where it has random numbers, also with others."""
     size, stroke = canvas.grid.side, canvas.renderer.stroke
     exact = draw_canvas(stroke, strokes, size, size, canvas.background)
-    each = aim.probabilities(exact)
+    if not stroke.random:
+        return [exact]
+    return [exact, draw(stroke, strokes[None], size, size, canvas.background, redrawn=True)[0]]
+
+
+@torch.no_grad()
+def _read(aim: ClassGoal, canvas: GridCanvas, strokes: Tensor, folder: Path) -> dict[str, object]:
+    """What the classifiers make of the painting."""
+    drawn, *redrawn = _drawings(canvas, strokes)
+    each = aim.probabilities(drawn)
     names = _distinct([one.name for one in aim.classifiers])
     for name, probability in zip(names, each, strict=True):
         log.info("%s gives %s a probability of %.4f", name, aim.name, probability)
-    seen = aim.probabilities(canvas.draw(strokes))
-    return {
+    canvas_seen = canvas.draw(strokes)
+    figures: dict[str, object] = {
         "class": aim.name,
         "index": aim.indices[0],
-        "probability": sum(each) / len(each),
+        "probability": _mean(each),
         **{f"probability_{name}": p for name, p in zip(names, each, strict=True)},
-        "probability_renderer": sum(seen) / len(seen),
+        "probability_renderer": (seen := _mean(aim.probabilities(canvas_seen))),
     }
+    for picture in redrawn:
+        figures["probability_redrawn"] = _mean(aim.probabilities(picture))
+    if canvas.renderer.learned:
+        figures["l2_transfer"] = l2 = save_transfer(folder, canvas_seen, drawn)
+        log.info(
+            "transfer: %s has a probability of %.4f on the learned renderer's canvas, %.4f as the "
+            "strokes are really drawn (L2 between them %.4f): %s",
+            aim.name, seen, _mean(each), l2, shown(folder / TRANSFER),
+        )  # fmt: skip
+    return figures
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

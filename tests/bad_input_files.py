@@ -13,9 +13,11 @@ import torch
 from PIL import Image
 
 from painting.exports import CONFIG
+from painting.networks.classifiers import save_classifier
+from painting.networks.small_classifier import SmallClassifier
 from painting.renderers import NeuralRenderer
 from painting.renderers.exported import Verdict, save_renderer
-from painting.strokes import Circle
+from painting.strokes import Circle, MyPaint
 from painting.weights import FOLDER as SHELF
 
 RECORD = {
@@ -68,6 +70,8 @@ def make_files(folder: Path) -> None:
     _checkpoints(folder)
     _data(folder)
     _runs(folder)
+    _brushes(folder)
+    _classifiers(folder)
 
 
 def _pictures(folder: Path) -> None:
@@ -185,3 +189,45 @@ def _runs(folder: Path) -> None:
     for name, summary in (("run_list", "[]"), ("run_cut", '{"task": "tr'), ("run_bare", "{}")):
         (folder / name).mkdir()
         (folder / name / "summary.json").write_text(summary)
+
+
+def _brushes(folder: Path) -> None:
+    """Brushes of MyPaint, renderers of such, and data folders with one brush and with none."""
+
+    def settings(opaque: float) -> dict[str, object]:
+        return {"opaque": {"base_value": opaque, "inputs": {}}}
+
+    plain = {"version": 3, "settings": settings(1.0)}
+    texts = {
+        "plain": json.dumps(plain),
+        "other": json.dumps(plain | {"settings": settings(0.5)}),
+        "older": json.dumps(plain | {"version": 2}),
+        "bare": json.dumps({"version": 3}),
+        "crooked": json.dumps(
+            plain | {"settings": {"opaque": {"base_value": 1, "inputs": {"pressure": [[0, 0]]}}}}
+        ),
+        "text": "not a brush",
+    }
+    own = folder / "programs" / "mypaint-data" / "2.0" / "brushes" / "own"
+    own.mkdir(parents=True)
+    for name, text in texts.items():
+        (folder / f"{name}.myb").write_text(text)
+    (own / "plain.myb").write_text(texts["plain"])
+    (folder / "changed").mkdir()
+    (folder / "changed" / "plain.myb").write_text(texts["other"])
+    verdict = Verdict(mse=0.01, mean_image=1.0)
+    for name, limits in (("renderer_plain", {}), ("renderer_narrow", {"max_width": 0.2})):
+        stroke = MyPaint("plain.myb", settings(1.0), **limits)
+        save_renderer(folder / name, NeuralRenderer(stroke, 64, (8,), 4), verdict)
+    shape = dict.fromkeys(MyPaint.parameters, 0.5)
+    record = {**RECORD, "stroke": "mypaint", "strokes": [{"shape": shape, "color": [1, 0, 0]}]}
+    record["options"] = {"brush": "plain.myb", "settings": settings(1.0)}
+    (folder / "mypaint.json").write_text(json.dumps(record))
+
+
+def _classifiers(folder: Path) -> None:
+    for name, classes in (
+        ("animals", ["giant panda", "red panda", "teddy"]), ("letters", ["a", "b"])
+    ):  # fmt: skip
+        network = SmallClassifier(len(classes), 4)
+        save_classifier(folder / name, network, classes, 16, "of no use")

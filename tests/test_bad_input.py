@@ -6,7 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ import torch
 import yaml
 
 from datamodules import Digits
+from painting.errors import UserError
+from painting.mypaint.library import library
 from tests.bad_input_files import make_files
 from tests.conftest import Finished, RunMain, command_line, environment
 
@@ -32,6 +34,7 @@ class Row:
         late: Whether it is found when work has begun.
         process: Whether it is run as a program, too.
         unless: A module, or `gpu`: where there is one, it is no mistake.
+        libmypaint: Whether it needs the library, or has to do without it; None: neither.
         env: Variables of the environment.
     """
 
@@ -40,6 +43,7 @@ class Row:
     late: bool = False
     process: bool = False
     unless: str = ""
+    libmypaint: bool | None = None
     env: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -106,6 +110,28 @@ def assert_refused(row: Row, done: Finished) -> None:
     assert row.fits(lines[-1]), lines[-1]
 
 
+def _has_libmypaint() -> bool:
+    try:
+        library()
+    except UserError:
+        return False
+    return True
+
+
+@pytest.fixture
+def hide_libmypaint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Make it look as if the library were not installed."""
+
+    def hide() -> None:
+        monkeypatch.setattr("painting.mypaint.library._FILES", ())
+        monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
+        library.cache_clear()
+
+    yield hide
+    monkeypatch.undo()
+    library.cache_clear()
+
+
 def _is_installed(module: str) -> bool:
     return bool(module) and importlib.util.find_spec(module) is not None
 
@@ -118,9 +144,14 @@ def _is_installed(module: str) -> bool:
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(
-    row: Row, unchanged: Path, run_main: RunMain, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    row: Row, unchanged: Path, run_main: RunMain, monkeypatch: pytest.MonkeyPatch,
+    hide_libmypaint: Callable[[], None],
+) -> None:  # fmt: skip
     monkeypatch.chdir(unchanged)
+    if row.libmypaint and not _has_libmypaint():
+        pytest.skip("libmypaint is not installed")
+    if row.libmypaint is False:
+        hide_libmypaint()
     there = torch.cuda.is_available() if row.unless == "gpu" else _is_installed(row.unless)
     if row.unless and there:
         pytest.skip(f"here it is no mistake: there is {row.unless}")

@@ -64,7 +64,7 @@ def test_default_knobs(compose_config: Compose) -> None:
 
 @pytest.mark.parametrize(
     ("data", "strokes"),
-    [("mnist", 5), ("digits", 5), ("svhn", 40), ("celeba", 200), ("imagenet", 400)],
+    [("mnist", 5), ("kmnist", 5), ("digits", 5), ("svhn", 40), ("celeba", 200), ("imagenet", 400)],
 )
 def test_strokes_are_the_data_sets(compose_config: Compose, data: str, strokes: int) -> None:
     assert compose_config("task=train", f"data={data}").strokes == strokes

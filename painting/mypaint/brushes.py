@@ -29,7 +29,7 @@ def find_brush(name: str | Path) -> tuple[str, Settings]:
             ``.myb``.
 
     Returns:
-        What to call it, and its settings: see `check_settings`.
+        What to call it (a file by its own name), and its settings: see `check_settings`.
 
     Raises:
         UserError: There is none of this name, or the file is no brush.
@@ -37,7 +37,7 @@ def find_brush(name: str | Path) -> tuple[str, Settings]:
     asked = str(name)
     if asked.endswith(_SUFFIX):
         path = Path(asked).expanduser()
-        return path.stem, _read(path)
+        return path.name, _read(path)
     brushes = installed_brushes()
     if asked in brushes:
         return asked, _read(brushes[asked])

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from painting.errors import UserError
+from painting.errors import UserError, as_typed
 from painting.exports import build, check_keys, describe, load_weights, read_export, write_export
 from painting.renderers.base import Renderer
 from painting.renderers.verdict import Verdict
@@ -77,16 +77,17 @@ def _check_limits(drawn: Stroke, wanted: Stroke, folder: Path) -> None:
         UserError: It is of the kind with other options, or of narrower limits.
     """
     here, there = wanted.geometry(), drawn.geometry()
-    keys = [
-        f"stroke.{key}"
-        for key in wanted.options()
-        if here.get(f"stroke.{key}") != there.get(f"stroke.{key}")
-    ]
+    limits = {f"stroke.{key}" for key in wanted.limits() | drawn.limits()}
+    keys = [key for key in there | here if key not in limits and here.get(key) != there.get(key)]
     if looser := wanted.looser_than(drawn):
         keys.append(f"stroke.{looser}")
     for key in keys:
+        other = "without" if here.get(key) is None else f"with {key}={as_typed(here[key])}"
+        todo = f"set {key}={as_typed(there.get(key))}, or pretrain one {other}"
+        if key in wanted.fingerprints:
+            todo = "give the file that it has learned, or pretrain one with this"
         raise UserError(
-            f"the renderer in {folder} has learned {key}={there.get(key)} only, not "
-            f"{here.get(key)}",
-            f"set {key}={there.get(key)}, or pretrain one without",
+            f"the renderer in {folder} has learned {key}={as_typed(there.get(key))} only, not "
+            f"{as_typed(here.get(key))}",
+            todo,
         )

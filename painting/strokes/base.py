@@ -37,11 +37,13 @@ class Stroke(Limited, Recorded, ABC):
         differentiable: Whether what is drawn has a gradient. A kind that says no can be learned by
             a renderer, and painted with through that.
         random: Whether it draws with random numbers: see `redrawn`.
+        fingerprints: Keys of `geometry` whose values stand for what is in a file.
     """
 
     pace: ClassVar[float] = 1.0
     differentiable: ClassVar[bool] = True
     random: ClassVar[bool] = False
+    fingerprints: ClassVar[tuple[str, ...]] = ()
 
     @property
     def shape_dim(self) -> int:

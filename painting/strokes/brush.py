@@ -40,6 +40,7 @@ class Brush(Stroke):
     parameters = ("x", "y", "size", "angle", "opacity")
     across = ("size",)
     along = ("size",)
+    fingerprints = ("stroke.image",)
 
     def __init__(
         self, image: str | Path | None = None, invert: bool = False, **limits: Any

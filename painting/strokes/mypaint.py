@@ -1,5 +1,7 @@
 """Strokes of MyPaint, a real paint program: by any of its brushes, with their texture."""
 
+import hashlib
+import json
 import zlib
 from typing import Any, NoReturn
 
@@ -10,11 +12,12 @@ from torch import Tensor
 
 from painting.errors import UserError
 from painting.mypaint import MyPaintBrush, MyPaintCanvas, check_settings, find_brush
-from painting.mypaint.library import FULL
+from painting.mypaint.library import FULL, library
 from painting.mypaint.program import SEEDS
 from painting.strokes.base import Frame, Stroke
 from painting.strokes.marks import Stamp
 
+_SETTINGS = "the settings of stroke.brush"
 _REACH = (-1.0, 2.0)  # canvases: of a point farther away, a brush would not come back for hours
 
 
@@ -40,7 +43,8 @@ class MyPaint(Stroke):
         limits: As for any kind.
 
     Raises:
-        UserError: There is no such brush, or it is none.
+        UserError: There is no such brush, or it is none; or libmypaint is not installed, although a
+            brush is asked for and not read from a record or an export.
     """
 
     name = "mypaint"
@@ -48,6 +52,7 @@ class MyPaint(Stroke):
     across = ("size",)
     differentiable = False
     random = True
+    fingerprints = (_SETTINGS,)
 
     def __init__(
         self, brush: str = "classic/dry_brush", settings: dict[str, Any] | None = None,
@@ -56,6 +61,7 @@ class MyPaint(Stroke):
         super().__init__(**limits)
         if settings is None:
             self.brush, self._settings = find_brush(brush)
+            library()  # who asks for a brush is told at once, and not when something is drawn
         else:
             self.brush, self._settings = brush, check_settings(settings, brush)
 
@@ -76,9 +82,12 @@ class MyPaint(Stroke):
         return {"brush": self.brush, "settings": self._settings}
 
     def geometry(self) -> dict[str, Any]:
-        """As for any kind; the brush by its name."""
+        """As for any kind; the brush by its name, and a fingerprint of what that means."""
         limits = {f"stroke.{key}": value for key, value in self.limits().items()}
-        return {"stroke": self.name, "stroke.brush": self.brush, **limits}
+        text = json.dumps(self._settings, sort_keys=True)
+        fingerprint = hashlib.sha256(text.encode()).hexdigest()[:12]
+        brush = {"stroke.brush": self.brush, _SETTINGS: fingerprint}
+        return {"stroke": self.name, **brush, **limits}
 
     def redrawn(self, shape: Tensor, height: int, width: int) -> Tensor:
         """See `Stroke.redrawn`."""

@@ -15,6 +15,7 @@ from datamodules import (
     ImageDataModule,
     ImageNet,
     Images,
+    Kmnist,
     Leaves,
     Mnist,
     Photos,
@@ -44,17 +45,27 @@ def picture() -> Callable[..., Path]:
     return save_picture
 
 
-@pytest.fixture
-def mnist_root(tmp_path: Path) -> Path:
-    folder = tmp_path / "mnist" / "MNIST" / "raw"
+def write_idx_files(root: Path, title: str, seed: int = 0) -> Path:
+    """What torchvision downloads of MNIST or KMNIST."""
+    folder = root / title / "raw"
     folder.mkdir(parents=True)
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(seed)
     for part, count in (("train", 40), ("t10k", 12)):
         images = generator.integers(0, 256, (count, 28, 28), np.uint8)
         labels = np.arange(count) % 10
         for name, array in (("images-idx3", images), ("labels-idx1", labels)):
             (folder / f"{part}-{name}-ubyte.gz").write_bytes(gzip.compress(idx_bytes(array)))
-    return tmp_path / "mnist"
+    return root
+
+
+@pytest.fixture
+def mnist_root(tmp_path: Path) -> Path:
+    return write_idx_files(tmp_path / "mnist", "MNIST")
+
+
+@pytest.fixture
+def kmnist_root(tmp_path: Path) -> Path:
+    return write_idx_files(tmp_path / "kmnist", "KMNIST", seed=1)
 
 
 @pytest.fixture
@@ -134,6 +145,7 @@ SETS = {
     "photos": Photos,
     "leaves": Leaves,
     "mnist": Mnist,
+    "kmnist": Kmnist,
     "svhn": Svhn,
     "celeba": CelebA,
     "imagenet": ImageNet,
@@ -151,7 +163,7 @@ def any_set(request: pytest.FixtureRequest, build: Callable[..., ImageDataModule
     return build(SETS[name], root, **options), root
 
 
-@pytest.fixture(params=["mnist", "svhn", "celeba", "imagenet", "images"])
+@pytest.fixture(params=["mnist", "kmnist", "svhn", "celeba", "imagenet", "images"])
 def rooted_kind(request: pytest.FixtureRequest) -> type[ImageDataModule]:
     return SETS[request.param]
 

@@ -33,7 +33,7 @@ def test_batches_are_what_the_contract_says(any_set: AnySet) -> None:
     assert batch["target"].dtype == torch.uint8
     assert batch["index"].shape == (4,)
     assert batch["index"].dtype == torch.int64
-    labelled = data.name in ("digits", "mnist", "svhn", "imagenet")
+    labelled = data.name in ("digits", "mnist", "kmnist", "svhn", "imagenet")
     assert set(batch) == {"target", "index"} | ({"label"} if labelled else set())
     if labelled:
         assert batch["label"].dtype == torch.int64
@@ -53,7 +53,7 @@ def test_the_root_is_only_read(any_set: AnySet, snapshot: Callable[[Path], objec
 
 def test_only_what_a_mirrored_digit_survives_is_flipped(any_set: AnySet) -> None:
     data, _ = any_set
-    assert data.flip == (data.name not in ("digits", "mnist", "svhn"))
+    assert data.flip == (data.name not in ("digits", "mnist", "kmnist", "svhn"))
 
 
 def test_evaluation_covers_the_whole_split_in_order(build: Build) -> None:
@@ -104,7 +104,8 @@ def test_a_root_with_something_else_says_what_was_looked_for(
     (tmp_path / "other" / "notes.txt").write_text("not a picture")
     data = build(rooted_kind, tmp_path / "other")
     looked_for = {
-        "mnist": "train-images-idx3-ubyte",
+        "mnist": "no MNIST in it; looked for train-images-idx3-ubyte",
+        "kmnist": "no KMNIST in it; looked for train-images-idx3-ubyte",
         "svhn": "train_32x32.mat",
         "celeba": "img_align_celeba/000001.jpg",
         "imagenet": "train/<class>",

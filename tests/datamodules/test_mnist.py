@@ -4,18 +4,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torchvision
 
-from datamodules import ImageDataModule, Mnist
+from datamodules import ImageDataModule, Kmnist, Mnist
 from painting.errors import UserError
+from tests.datamodules.conftest import write_idx_files
 
 Build = Callable[..., ImageDataModule]
 
 # The real set, where it lies beside the project.
+HIRAGANA = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]
 _REAL = Path(__file__).parents[3] / "shared" / "data" / "mnist"
 
 
-def raw(root: Path, part: str) -> np.ndarray:
-    data = (root / "MNIST" / "raw" / f"{part}-images-idx3-ubyte.gz").read_bytes()
+def raw(root: Path, part: str, title: str = "MNIST") -> np.ndarray:
+    data = (root / title / "raw" / f"{part}-images-idx3-ubyte.gz").read_bytes()
     return np.frombuffer(gzip.decompress(data), np.uint8, offset=16).reshape(-1, 28, 28)
 
 
@@ -59,15 +62,71 @@ def test_a_damaged_file_is_named(build: Build, mnist_root: Path, content: bytes)
         build(Mnist, mnist_root).setup()
 
 
+@pytest.mark.parametrize("kind", [Mnist, Kmnist])
 def test_without_a_network_the_error_says_what_to_put_where(
-    build: Build, monkeypatch: pytest.MonkeyPatch
+    kind: type[Mnist], build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("painting.download.reachable", lambda urls: False)
+    asked: list[str] = []
+    monkeypatch.setattr("painting.download.reachable", lambda urls: bool(asked.extend(urls)))
     with pytest.raises(UserError) as caught:
-        build(Mnist).setup()
-    assert "MNIST cannot be downloaded" in caught.value.what
+        build(kind).setup()
+    assert caught.value.what.startswith(f"{kind.title} cannot be downloaded")
     assert "train-images-idx3-ubyte.gz" in caught.value.todo
     assert "data.root" in caught.value.todo
+    assert all(("kmnist" in url) == (kind is Kmnist) for url in asked)
+    assert asked
+
+
+def test_kmnist_is_its_own_files_and_classes(
+    build: Build, mnist_root: Path, kmnist_root: Path
+) -> None:
+    digits, characters = build(Mnist, mnist_root), build(Kmnist, kmnist_root, canvas_size=28)
+    digits.setup()
+    batch = next(iter(characters.test_dataloader()))
+    assert np.array_equal(batch["target"][:, 0].numpy(), raw(kmnist_root, "t10k", "KMNIST"))
+    assert characters.classes == HIRAGANA
+    assert digits.classes == [str(digit) for digit in range(10)]
+
+
+def test_sets_with_files_of_the_same_names_are_told_apart_by_their_folders(
+    build: Build, tmp_path: Path
+) -> None:
+    root = write_idx_files(write_idx_files(tmp_path / "both", "MNIST"), "KMNIST", seed=1)
+    for kind in (Mnist, Kmnist):
+        batch = next(iter(build(kind, root, canvas_size=28).test_dataloader()))
+        assert np.array_equal(batch["target"][:, 0].numpy(), raw(root, "t10k", kind.title))
+    with pytest.raises(UserError, match=r"no KMNIST in it; .* in raw/ and in KMNIST/raw/ — put"):
+        build(Kmnist, write_idx_files(tmp_path / "one", "MNIST")).setup()
+
+
+@pytest.mark.parametrize("title", ["MNIST", "KMNIST"])
+def test_the_fakes_are_laid_out_as_torchvision_has_them(tmp_path: Path, title: str) -> None:
+    root = write_idx_files(tmp_path, title)
+    for path in list(root.rglob("*.gz")):
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+    theirs = getattr(torchvision.datasets, title)(str(root), train=False)
+    assert np.array_equal(theirs.data.numpy(), raw(root, "t10k", title))
+
+
+def test_a_download_goes_where_torchvision_puts_it_and_is_made_once(
+    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def download(self: object, root: str, download: bool) -> None:
+        assert download
+        made.append(root)
+        write_idx_files(Path(root), "KMNIST", seed=1)
+
+    monkeypatch.setattr("painting.download.reachable", lambda urls: True)
+    monkeypatch.setattr(torchvision.datasets.KMNIST, "__init__", download)
+    write_idx_files(tmp_path / "cache", "MNIST")  # downloaded before: of the same names
+    for size in (28, 16):
+        build(Kmnist, canvas_size=size).setup()
+    assert made == [str(tmp_path / "cache")]
+    batch = next(iter(build(Kmnist, canvas_size=28).test_dataloader()))
+    expected = raw(tmp_path / "cache", "t10k", "KMNIST")
+    assert np.array_equal(batch["target"][:, 0].numpy(), expected)
 
 
 @pytest.mark.skipif(not _REAL.is_dir(), reason="the real MNIST does not lie beside the project")

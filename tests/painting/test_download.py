@@ -52,6 +52,14 @@ def test_a_silent_server_is_given_up_in_time(silent_server: str) -> None:
     assert time.monotonic() - start < 2
 
 
+def test_a_server_that_refuses_is_not_waited_for() -> None:
+    with socket.socket() as server:  # bound and not listening
+        server.bind(("127.0.0.1", 0))
+        start = time.monotonic()
+        assert not reachable([f"http://127.0.0.1:{server.getsockname()[1]}/"], seconds=60)
+        assert time.monotonic() - start < 30
+
+
 @pytest.mark.parametrize(("status", "expected"), [(200, True), (404, True), (503, False)])
 def test_a_page_that_is_not_there_is_an_answer_and_a_server_in_trouble_is_none(
     serve: Callable[[int], str], silent_server: str, status: int, expected: bool

@@ -15,7 +15,7 @@ from painting.networks import Actor
 from painting.painters import AgentPainter
 from painting.policy import PaintingPolicy
 from painting.renderers import AnalyticRenderer, NeuralRenderer, Renderer
-from painting.strokes import Bezier, Line, Pixel
+from painting.strokes import Bezier, Line, MyPaint, Pixel
 
 SIZE, B = 16, 3
 BACKGROUND = (0.2, 0.1, 0.0)
@@ -172,6 +172,17 @@ def test_an_export_keeps_its_limits_and_refuses_others(tmp_path: Path) -> None:
     policy(renderer=AnalyticRenderer(Pixel(grid=8), SIZE)).save(tmp_path / "agent")
     with pytest.raises(UserError, match=r"has stroke\.grid 8, not 16"):
         PaintingPolicy.load(tmp_path, stroke=Pixel())
+
+
+def test_an_agent_of_a_changed_brush_says_what_to_give(tmp_path: Path) -> None:
+    def brush(opaque: float) -> MyPaint:
+        return MyPaint("a.myb", {"opaque": {"base_value": opaque, "inputs": {}}})
+
+    policy(renderer=AnalyticRenderer(brush(1.0), SIZE)).save(tmp_path / "agent")
+    assert PaintingPolicy.load(tmp_path, stroke=brush(1.0)).stroke.name == "mypaint"
+    with pytest.raises(UserError, match=r"has the settings of stroke\.brush ") as caught:
+        PaintingPolicy.load(tmp_path, stroke=brush(0.5))
+    assert caught.value.todo == "give the file that it has learned with, or train one with this"
 
 
 def test_an_agents_painter_takes_limits_that_are_its_own(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from painting.renderers import (
     load_renderer,
     save_renderer,
 )
-from painting.strokes import Bezier, Circle, Line, Pixel, Stroke
+from painting.strokes import Bezier, Circle, Line, MyPaint, Pixel, Stroke
 from tests.painting.strokes.kinds import KINDS
 
 GOOD = Verdict(mse=0.001, mean_image=0.05, ssim=0.9, spectral=0.25)
@@ -186,6 +186,20 @@ def test_a_renderer_serves_the_strokes_that_it_has_learned(tmp_path: Path) -> No
     save_renderer(tmp_path / "renderer", small(Pixel(grid=8)), GOOD)
     with pytest.raises(UserError, match=r"has learned stroke\.grid=8 only, not 16"):
         load_renderer(tmp_path, Pixel(grid=16))
+
+
+def test_a_brush_is_told_from_another_one_of_its_name(tmp_path: Path) -> None:
+    def brush(name: str, opaque: float) -> MyPaint:
+        return MyPaint(name, {"opaque": {"base_value": opaque, "inputs": {}}})
+
+    save_renderer(tmp_path / "renderer", small(brush("a.myb", 1.0)), GOOD)
+    assert load_renderer(tmp_path, brush("a.myb", 1.0)).stroke.name == "mypaint"
+    with pytest.raises(UserError, match=r"has learned stroke\.brush=a\.myb only, not b") as caught:
+        load_renderer(tmp_path, brush("b.myb", 1.0))
+    assert caught.value.todo == "set stroke.brush=a.myb, or pretrain one with stroke.brush=b.myb"
+    with pytest.raises(UserError, match=r"has learned the settings of stroke\.brush=") as caught:
+        load_renderer(tmp_path, brush("a.myb", 0.5))
+    assert caught.value.todo == "give the file that it has learned, or pretrain one with this"
 
 
 def test_what_is_no_renderer_is_refused(tmp_path: Path) -> None:

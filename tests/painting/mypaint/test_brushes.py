@@ -34,7 +34,7 @@ def test_one_of_the_users_is_found_in_the_data_folders(
     folder.mkdir(parents=True)
     brush_file(folder, {"version": 3, "settings": ONE, "comment": "x"})
     assert find_brush("own/mine") == ("own/mine", ONE)
-    assert find_brush(folder / "mine.myb") == ("mine", ONE)
+    assert find_brush(folder / "mine.myb") == ("mine.myb", ONE)
 
 
 def test_a_name_that_is_unknown_gets_the_nearest() -> None:

@@ -98,7 +98,8 @@ def test_a_record_holds_the_brush_itself(
     write_record(tmp_path / "strokes.json", StrokeRecord(kind, strokes, 40, 30, None))
     monkeypatch.setattr("painting.mypaint.brushes.installed_brushes", dict)
     record = read_record(tmp_path / "strokes.json")
-    assert record.stroke.geometry() == {"stroke": "mypaint", "stroke.brush": "classic/dry_brush"}
+    assert record.stroke.geometry() == kind.geometry()
+    assert kind.geometry()["stroke.brush"] == "classic/dry_brush"
     assert torch.equal(record.strokes, strokes)  # to the last bit, as random numbers follow from it
     again = record.stroke.rasterize(record.strokes[:, :9], 64, 64)
     assert torch.equal(again, kind.rasterize(strokes[:, :9], 64, 64))

@@ -61,7 +61,7 @@ def test_canvases_that_do_not_overlap_are_refused(overlap: float) -> None:
 
 
 def test_canvases_on_each_other_are_refused() -> None:
-    with pytest.raises(UserError, match=r"^overlap=1: they would never end"):
+    with pytest.raises(UserError, match=r"^grid\.overlap=1: they would never end"):
         Grid.over(100, 100, 64, 2, 1.0)
 
 
