@@ -40,6 +40,11 @@ class Renderer(nn.Module, ABC):
         self.canvas_size = canvas_size
 
     @property
+    def learned(self) -> bool:
+        """Whether it has learned to draw, so that the strokes themselves may look otherwise."""
+        return any(True for _ in self.parameters())
+
+    @property
     def advice(self) -> str:
         """What to choose where this one has no gradient and one is needed."""
         if self.stroke.differentiable:
