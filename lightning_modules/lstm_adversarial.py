@@ -188,7 +188,8 @@ class LstmAdversarial(ActorCritic):
                     "a preconditioning needs every picture's class, and the data set has none",
                     "choose data=digits or data=mnist, or preconditioning=none",
                 )
-            self._examples = self.preconditioning.examples.of(classes).to(self.device)
+            examples = self.preconditioning.examples.of(classes, self.renderer.stroke)
+            self._examples = examples.to(self.device)
         super().on_train_start()
 
     def training_state(self) -> dict[str, Any]:

@@ -14,8 +14,12 @@ from painting.mypaint.library import FULL
 from painting.mypaint.program import SEEDS
 from painting.strokes.base import Frame, Stroke
 from painting.strokes.marks import Stamp
+from painting.strokes.trace import Trace
 
 _REACH = (-1.0, 2.0)  # canvases: of a point farther away, a brush would not come back for hours
+# Of a pen at full opacity: there a brush paints about as wide as its own radius says
+# (classic/dry_brush and classic/pen: to a tenth), pressed fully twice as wide.
+_USUAL = 0.5  # pressure
 
 
 class MyPaint(Stroke):
@@ -93,6 +97,16 @@ class MyPaint(Stroke):
         columns = self.columns(("pressure0", "pressure1"))
         shape[:, columns] = 0.5 + 0.5 * shape[:, columns]
         return shape
+
+    def trace(self, shape: Tensor) -> Trace:
+        """See `Stroke.trace`."""
+        size = shape[:, 2:3].expand(-1, 2)  # twice the brush's own radius
+        return Trace(shape[:, 3:9].unflatten(1, (3, 2)), size, shape[:, 0:2] / _USUAL)
+
+    def from_trace(self, trace: Trace) -> Tensor:
+        """See `Stroke.from_trace`; the brush's own radius is the mean of those at the two ends."""
+        size = trace.radius.mean(1, keepdim=True)
+        return torch.cat([_USUAL * trace.pressure, size, trace.points.flatten(1)], dim=1)
 
     def mark(self, shape: Tensor, height: int, width: int) -> Stamp:
         """See `Stroke.mark`: a picture of the paint, as texture is no geometry."""
