@@ -115,7 +115,7 @@ def evaluate(
     """
     datamodule.setup("test")
     order = order_count(datamodule, policy)
-    curve, sheet, paintings, l2_renderer = _paint(policy.to(device), datamodule, device, order)
+    curve, sheet, paintings, seen = _paint(policy.to(device), datamodule, device, order)
     rows = curve.rows()
     blank, final = rows[0]["l2_mean"], rows[-1]
     sheet.save(folder / "paintings.png", "target", "painted")
@@ -127,7 +127,7 @@ def evaluate(
     if policy.renderer.learned:
         sheet.save(folder / "transfer.png", "target", "seen", "painted")
         print(
-            f"transfer: L2 {l2_renderer:.5f} on the learned renderer's canvas, "
+            f"transfer: L2 {seen['l2_renderer']:.5f} on the learned renderer's canvas, "
             f"{final['l2_mean']:.5f} by the strokes themselves: {folder / 'transfer.png'}"
         )
     shares = share_read(datamodule, paintings)
@@ -142,7 +142,7 @@ def evaluate(
         "l2": final["l2_mean"],
         "psnr": final["psnr_mean"],
         "ssim": final["ssim_mean"],
-        "l2_renderer": l2_renderer,
+        **seen,
         "readable": shares[0] if shares else None,
         **({} if order is None else order.shares()),
     }
@@ -151,21 +151,23 @@ def evaluate(
 
 def _paint(
     policy: PaintingPolicy, datamodule: ImageDataModule, device: str, order: OrderCount | None
-) -> tuple[Curve, Sheet, Tensor, float]:
+) -> tuple[Curve, Sheet, Tensor, dict[str, float]]:
     """Paint the test split.
 
     Returns:
-        The curve, the first pictures, all paintings (N, 3, H, W) in [0, 1] of 256 levels, and the
-        L2 of what the agent saw at last.
+        The curve, the first pictures, all paintings (N, 3, H, W) in [0, 1] of 256 levels, and
+        means: ``l2_renderer``, of what the agent saw at last, and what its stroke kind watches.
     """
     curve, sheet = Curve(), Sheet()
     painted: list[Tensor] = []
-    seen_by_agent: list[Tensor] = []
+    figures: dict[str, list[Tensor]] = {}
     loader = datamodule.test_dataloader()
     for batch in tqdm(loader, desc="painting the test split", file=sys.stderr, leave=False):
         target = to_float(batch["target"].to(device))
         strokes, seen = policy.paint(target)
-        seen_by_agent.append(l2_distance(seen, target).cpu())
+        of_batch = {"l2_renderer": l2_distance(seen, target), **policy.stroke.watched(strokes)}
+        for name, value in of_batch.items():
+            figures.setdefault(name, []).append(value.cpu().expand(len(target)))
         background = policy.environment.background
         height, width = target.shape[2:]
         canvases = draw_each(policy.stroke, strokes, height, width, background)
@@ -173,7 +175,8 @@ def _paint(
         if order is not None:
             order.add(strokes, batch["label"])
         sheet.add(target, seen, painted[-1])
-    return curve, sheet, to_float(torch.cat(painted)), torch.cat(seen_by_agent).mean().item()
+    means = {name: torch.cat(values).mean().item() for name, values in figures.items()}
+    return curve, sheet, to_float(torch.cat(painted)), means
 
 
 def _save_curve(folder: Path, rows: list[dict[str, float]]) -> None:

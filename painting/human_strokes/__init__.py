@@ -1,7 +1,7 @@
 """How a person paints the pictures of a class: one stroke record for each class, drawn by hand.
 
 ``digits`` comes with the project: ``0.json`` to ``9.json``, six Bézier strokes each on black.
-Another kind whose strokes go along curves takes them as its own along the same ones (`Stroke.trace`).
+A painter of another kind whose strokes go along curves takes them along the same (`Stroke.trace`).
 """
 
 from collections.abc import Sequence

@@ -140,7 +140,7 @@ def _check_limits(drawn: Stroke, wanted: Stroke, folder: Path) -> None:
     here, there = wanted.geometry(), drawn.geometry()
     keys = [
         f"stroke.{key}"
-        for key in wanted.options()
+        for key in {**drawn.options(), **wanted.options()}
         if here.get(f"stroke.{key}") != there.get(f"stroke.{key}")
     ]
     if looser := wanted.looser_than(drawn):

@@ -19,10 +19,15 @@ class Recorded:
         turn: By which angle, in radians, a shape can be turned to look the same again: what an
             angle of 1 in the vector stands for.
         relative: Parameters that are called x or y and are no places of their own.
+        optional: Those that only some strokes of the kind have, behind all others.
+        levels: For each parameter how many values it can have, evenly from 0 to 1; 0 is any value.
+            Empty is any value for all of them.
     """
 
     name: ClassVar[str]
-    parameters: ClassVar[tuple[str, ...]]
+    parameters: tuple[str, ...]
+    optional: ClassVar[tuple[str, ...]] = ()
+    levels: tuple[int, ...] = ()
     turn: ClassVar[float] = 2 * math.pi
     relative: ClassVar[tuple[str, ...]] = ()
 
