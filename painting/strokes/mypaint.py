@@ -57,13 +57,9 @@ class MyPaint(Stroke):
         limits: As for any kind.
 
     Raises:
-<<<<<<< HEAD
         UserError: There is no such brush, or it is none; or libmypaint is not installed, although a
-            brush is asked for and not read from a record or an export.
-=======
-        UserError: There is no such brush, or it is none; levels that make no sense, or there is
-            nothing to be rounded.
->>>>>>> 39b6d6b539917b0bd9d6822cec7b3bdebd1d7ad2
+            brush is asked for and not read from a record or an export; levels make no sense, or
+            there is nothing to be rounded.
     """
 
     name = "mypaint"
@@ -137,17 +133,12 @@ class MyPaint(Stroke):
         return {**super().limits(), **({} if self.rounded else {"rounded": False})}
 
     def geometry(self) -> dict[str, Any]:
-<<<<<<< HEAD
         """As for any kind; the brush by its name, and a fingerprint of what that means."""
-        limits = {f"stroke.{key}": value for key, value in self.limits().items()}
         text = json.dumps(self._settings, sort_keys=True)
         fingerprint = hashlib.sha256(text.encode()).hexdigest()[:12]
-        brush = {"stroke.brush": self.brush, _SETTINGS: fingerprint}
-        return {"stroke": self.name, **brush, **limits}
-=======
-        """As for any kind; the brush by its name."""
         numbers = {key: value for key, value in self.config().items() if key != "settings"}
-        return {"stroke": self.name, **{f"stroke.{key}": v for key, v in numbers.items()}}
+        named = {f"stroke.{key}": value for key, value in numbers.items()}
+        return {"stroke": self.name, _SETTINGS: fingerprint, **named}
 
     def sample(
         self, count: int, generator: torch.Generator | None = None,
@@ -176,7 +167,6 @@ class MyPaint(Stroke):
     def _nearest(self, shape: Tensor) -> Tensor:
         """Shapes (..., S) as the program takes them."""
         return to_levels(shape, self.levels) if self.levels else shape
->>>>>>> 39b6d6b539917b0bd9d6822cec7b3bdebd1d7ad2
 
     def redrawn(self, shape: Tensor, height: int, width: int) -> Tensor:
         """See `Stroke.redrawn`."""
