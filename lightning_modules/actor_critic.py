@@ -2,16 +2,15 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
+from lightning_modules.learners import Learner, SchedulerFactory
 from lightning_modules.painting_agent import PaintingAgent
-from lightning_modules.quickening import OptimizerFactory, fused
-from lightning_modules.updates import Figures, Pair
+from lightning_modules.quickening import OptimizerFactory
+from lightning_modules.updates import Figures
 from painting.environment import State
 from painting.errors import UserError
 from painting.networks import frozen_copy, polyak_update
@@ -21,15 +20,6 @@ from painting.replay import PrioritizedReplay, Transition
 from painting.rewards import LearnedReward, Reward
 
 CriticFactory = Callable[..., nn.Module]
-SchedulerFactory = Callable[[Optimizer], LRScheduler]
-
-
-class Learner(NamedTuple):
-    """A network that learns, and by what."""
-
-    network: nn.Module
-    optimizer: OptimizerFactory
-    scheduler: SchedulerFactory | None
 
 
 class ActorCritic(PaintingAgent):
@@ -93,12 +83,7 @@ class ActorCritic(PaintingAgent):
             learners["reward"] = Learner(reward.trained, reward_optimizer, reward_scheduler)
         if not self.needs_critic:
             del learners["critic"]
-        # A critic that is zero by design, say, has nothing to optimize.
-        self.networks_that_learn = {
-            name: learner
-            for name, learner in learners.items()
-            if any(parameter.requires_grad for parameter in learner.network.parameters())
-        }
+        self.let_learn(learners)
         self._check_combination()
 
     def _check_combination(self) -> None:
@@ -203,15 +188,6 @@ class ActorCritic(PaintingAgent):
 
     # ---- optimizers
 
-    def configure_optimizers(self) -> Any:
-        """One optimizer per network that learns, each with a schedule in updates."""
-        pairs: list[Pair] = []
-        for learner in self.networks_that_learn.values():
-            optimizer = fused(learner.optimizer)(learner.network.parameters())
-            scheduler = None if learner.scheduler is None else learner.scheduler(optimizer)
-            pairs.append((optimizer, scheduler))
-        return self.schedule(pairs)
-
     @property
     def compilable(self) -> list[nn.Module]:
         """Actor, critic, and slow copies; not the discriminator, differentiated twice."""
@@ -222,23 +198,6 @@ class ActorCritic(PaintingAgent):
     def rate_keys(self) -> list[str]:
         """Of every network that learns."""
         return [f"agent.{name}_optimizer.lr" for name in self.networks_that_learn]
-
-    def optimizer_of(self, name: str) -> Any:
-        """Lightning's wrapper of one network's optimizer, which counts and scales its steps."""
-        return _as_list(self.optimizers())[list(self.networks_that_learn).index(name)]
-
-    def descend(self, name: str, loss: Tensor) -> None:
-        """One step of one network's optimizer and of its schedule."""
-        optimizer = self.optimizer_of(name)
-        optimizer.zero_grad()
-        with full_precision(loss):  # each gradient in the type that its value had
-            self.manual_backward(loss)
-        optimizer.step()
-        # A training step is one context of autocast, which would go on with the weights of before.
-        torch.clear_autocast_cache()
-        scheduled = [key for key, learner in self.networks_that_learn.items() if learner.scheduler]
-        if name in scheduled:
-            _as_list(self.lr_schedulers())[scheduled.index(name)].step()
 
     def train(self, mode: bool = True) -> "ActorCritic":
         """Slow copies and renderer stay in evaluation mode, whatever the rest does."""
@@ -251,8 +210,3 @@ class ActorCritic(PaintingAgent):
             self.reward.eval()
             self.reward.trained.train(mode)
         return self
-
-
-def _as_list(one_or_more: Any) -> list[Any]:
-    """Lightning hands out one thing bare, and several as a list."""
-    return one_or_more if isinstance(one_or_more, list) else [one_or_more]

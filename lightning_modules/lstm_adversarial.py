@@ -15,6 +15,8 @@ from painting.errors import UserError
 from painting.exploration import NoExploration
 from painting.preconditioning import NoPreconditioning, Preconditioning
 from painting.replay import Transition
+from painting.strokes import COLOR_DIM
+from painting.strokes.levels import gumbel_levels
 
 
 class LstmAdversarial(ActorCritic):
@@ -41,19 +43,28 @@ class LstmAdversarial(ActorCritic):
         preconditioning: Strokes to learn first; none by default.
         actor_every: The actor learns at every so many updates, D at all of them; while strokes are
             learned alone, it learns at all of them.
+        gumbel: Of a stroke kind with levels: the temperature at which those of an action are drawn
+            by chance while learning (`gumbel_levels`); by default they are the nearest ones.
         shared: Arguments of `ActorCritic`.
 
     Raises:
         UserError: An exploration or a start of rollouts is given: there are none. The examples are
-            no paintings of so many strokes of the kind.
+            no paintings of so many strokes of the kind. The stroke kind has no levels to be drawn.
     """
 
     slow_copies = ()
 
     def __init__(
-        self, *, preconditioning: Preconditioning | None = None, actor_every: int = 1, **shared: Any
-    ) -> None:
+        self, *, preconditioning: Preconditioning | None = None, actor_every: int = 1,
+        gumbel: float | None = None, **shared: Any,
+    ) -> None:  # fmt: skip
         super().__init__(**shared)
+        self.gumbel = gumbel
+        if gumbel is not None and not self.renderer.stroke.levels:
+            raise UserError(
+                f"agent.gumbel={gumbel}: a {self.renderer.stroke.name} stroke has no levels here",
+                "leave it null, or choose stroke=mypaint with stroke.levels or stroke.lift",
+            )
         self.preconditioning = preconditioning or NoPreconditioning()
         if self.preconditioning.examples is not None:
             self.preconditioning.examples.check(self.renderer.stroke, self.environment.strokes)
@@ -129,6 +140,7 @@ class LstmAdversarial(ActorCritic):
         figures: Figures = {}
         with self.toggled_optimizer(self.optimizer_of("actor")):
             painted, strokes = self.paint(state, finish=judged)
+            figures |= self.renderer.stroke.watched(strokes)
             loss = strokes.new_zeros(())
             if judged:
                 reward = self.reward(state.canvas, painted.canvas, state.target)  # (B,)
@@ -166,12 +178,23 @@ class LstmAdversarial(ActorCritic):
         environment, stroke = self.environment, self.renderer.stroke
         actions = []
         for number in range(environment.max_steps):
-            action = self.act(self.actor, state)
+            action = self._decided(self.act(self.actor, state))
             actions.append(action)
             if finish or number + 1 < environment.max_steps:
                 state = environment.step(state, action)
         strokes = stroke.limit(torch.cat(actions, dim=1).unflatten(1, (-1, stroke.dim)))
         return state, strokes[:, : environment.strokes]
+
+    def _decided(self, action: Tensor) -> Tensor:
+        """Actions (B, K * D) with the levels that the painter is to see, if chance has a say."""
+        if self.gumbel is None:
+            return action
+        shape, color = action.unflatten(1, (-1, self.renderer.stroke.dim)).split(
+            [self.renderer.stroke.shape_dim, COLOR_DIM], dim=2
+        )
+        levels = self.renderer.stroke.levels
+        drawn = gumbel_levels(shape, levels, self.gumbel, self.generator)
+        return torch.cat([drawn, color], dim=2).flatten(1)
 
     # ---- resume
 
@@ -188,7 +211,8 @@ class LstmAdversarial(ActorCritic):
                     "a preconditioning needs every picture's class, and the data set has none",
                     "choose data=digits or data=mnist, or preconditioning=none",
                 )
-            self._examples = self.preconditioning.examples.of(classes).to(self.device)
+            examples = self.preconditioning.examples.of(classes, self.renderer.stroke)
+            self._examples = examples.to(self.device)
         super().on_train_start()
 
     def training_state(self) -> dict[str, Any]:

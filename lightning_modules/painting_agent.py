@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
+from lightning_modules.learners import SteppingModule
 from lightning_modules.ranks import seed_of_rank
-from lightning_modules.updates import Figures, UpdateModule
+from lightning_modules.updates import Figures
 from painting.canvas import to_float, to_uint8
 from painting.drawing import draw
 from painting.environment import PaintingEnvironment
@@ -33,7 +34,7 @@ ActorFactory = Callable[[int, int], nn.Module]
 _ONE_PIXEL = 32  # size of a canvas of which the last stage of the actor sees one pixel
 
 
-class PaintingAgent(UpdateModule, ABC):
+class PaintingAgent(SteppingModule, ABC):
     """Learns to paint: one `training_step` is one rollout of the batch's targets, then N updates.
 
     An *update* is one mini-batch through every network that learns. The run stops after exactly
@@ -63,7 +64,6 @@ class PaintingAgent(UpdateModule, ABC):
         if start is not None and not callable(start):
             todo = "add +agent.start._target_=painting.starts.ContinuedStart"
             raise UserError(f"agent.start is {start}, which begins no rollout", todo)
-        self.automatic_optimization = False
         self.environment = environment
         self.renderer = environment.renderer.requires_grad_(False).eval()
         self.actor = actor(OBSERVATION_CHANNELS, environment.action_dim)

@@ -1,17 +1,16 @@
 """Pretraining of a neural renderer."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
-from lightning_modules.quickening import fused
+from lightning_modules.learners import Learner, SchedulerFactory, SteppingModule
+from lightning_modules.quickening import OptimizerFactory
 from lightning_modules.ranks import APART, rank_count
-from lightning_modules.updates import UpdateModule
+from lightning_modules.updates import Figures
 from painting.precision import full_precision
 from painting.renderers import Renderer, Verdict, judge
 
@@ -44,11 +43,12 @@ class Pairs(Protocol):
         """Shapes (N, S) and alpha (N, 1, n, n)."""
 
 
-class RendererModule(UpdateModule):
+class RendererModule(SteppingModule):
     """Trains a renderer on random strokes against the exact rasterizer (ICCV 2019, section 3.4).
 
     The strokes of an update are a function of the seed, of its number and of the rank, so that a
-    resumed run goes on exactly.
+    resumed run goes on exactly. A renderer that is learned otherwise has a subclass, which says
+    what learns (`let_learn`), and what an update is (`update`).
 
     Args:
         renderer: The network.
@@ -61,10 +61,12 @@ class RendererModule(UpdateModule):
         pairs: Strokes that are drawn beforehand; without any, each update draws fresh ones.
     """
 
+    curves: ClassVar[tuple[str, ...]] = ("renderer_loss",)
+    """Figures of an update that belong into one picture with the renderer's error."""
+
     def __init__(
-        self, renderer: Renderer, updates: int,
-        optimizer: Callable[[Iterator[nn.Parameter]], Optimizer],
-        scheduler: Callable[[Optimizer], LRScheduler] | None = None,
+        self, renderer: Renderer, updates: int, optimizer: OptimizerFactory,
+        scheduler: SchedulerFactory | None = None,
         batch_size: int = 64, seed: int = 0, judged_strokes: int = 2048,
         pairs: Pairs | None = None,
     ) -> None:  # fmt: skip
@@ -73,8 +75,7 @@ class RendererModule(UpdateModule):
         self.batch_size = batch_size
         self.judged_strokes = judged_strokes
         self.pairs = pairs if pairs is not None and pairs.count else None
-        self._make_optimizer = optimizer
-        self._make_scheduler = scheduler
+        self.let_learn({"renderer": Learner(renderer, optimizer, scheduler)})
 
     def train_dataloader(self) -> Ticks:
         """One tick per update."""
@@ -84,12 +85,6 @@ class RendererModule(UpdateModule):
         """One tick per validation."""
         return [0]
 
-    def configure_optimizers(self) -> Any:
-        """One optimizer, scheduled in updates."""
-        optimizer = fused(self._make_optimizer)(self.renderer.parameters())
-        scheduler = None if self._make_scheduler is None else self._make_scheduler(optimizer)
-        return self.schedule([(optimizer, scheduler)], interval="step")[0]
-
     @property
     def compilable(self) -> list[nn.Module]:
         """The renderer."""
@@ -97,7 +92,7 @@ class RendererModule(UpdateModule):
 
     @property
     def rate_keys(self) -> list[str]:
-        """Of its one optimizer."""
+        """Of all its optimizers."""
         return ["task.optimizer.lr"]
 
     def setup(self, stage: str) -> None:
@@ -106,45 +101,49 @@ class RendererModule(UpdateModule):
         if self.pairs is not None:
             self.pairs.prepare()
 
-    def strokes_of(self, update: int) -> Tensor:
-        """Fresh shapes (N, S) of one update; each rank has others."""
-        generator = torch.Generator(self.device).manual_seed(self._seed_at(update))
+    def strokes_of(self, draw: int) -> Tensor:
+        """Fresh shapes (N, S) of one draw, of which an update makes one; each rank has others."""
+        generator = torch.Generator(self.device).manual_seed(self._seed_at(draw))
         return self.renderer.stroke.sample(self.batch_size, generator, self.device)
 
-    def pairs_of(self, update: int) -> tuple[Tensor, Tensor]:
-        """Shapes (N, S) of one update, and their alpha (N, 1, n, n)."""
+    def pairs_of(self, draw: int) -> tuple[Tensor, Tensor]:
+        """Shapes (N, S) of one draw, and their alpha (N, 1, n, n)."""
         if self.pairs is not None:
-            generator = torch.Generator().manual_seed(self._seed_at(update))
+            generator = torch.Generator().manual_seed(self._seed_at(draw))
             shape, exact = self.pairs.sample(self.batch_size, generator)
             return shape.to(self.device), exact.to(self.device)
         size = self.renderer.canvas_size
-        shape = self.strokes_of(update)
+        shape = self.strokes_of(draw)
         with torch.no_grad():
             return shape, self.renderer.stroke.rasterize(shape, size, size)
 
-    def _seed_at(self, update: int) -> int:
-        return self._seed_of(update * rank_count() + self.global_rank)
+    def _numbers_of(self, draw: int) -> torch.Generator:
+        """The source of what else one draw needs than its strokes; each rank has another one."""
+        # Below 0, where no strokes are drawn from; -1 is of those that judge.
+        return torch.Generator(self.device).manual_seed(self._seed_at(-2 - draw))
+
+    def _seed_at(self, draw: int) -> int:
+        return self._seed_of(draw * rank_count() + self.global_rank)
 
     def _seed_of(self, number: int) -> int:
         # Torch's generator on the CPU uses the lower 32 bits alone.
         return (self.seed * APART + number) % 2**63
 
-    def training_step(self, batch: int, batch_idx: int) -> Tensor:
-        """Mean squared error of the alpha of fresh strokes."""
+    def training_step(self, batch: int, batch_idx: int) -> None:
+        """One update, counted once its weights are those of it: a checkpoint may follow at once."""
+        self.count_update(self.update())
+
+    def update(self) -> Figures:
+        """One step on the mean squared error of the alpha of fresh strokes.
+
+        Returns:
+            Scalars to log, detached; every loss is among them.
+        """
         shape, exact = self.pairs_of(self.update_count)
         with full_precision(shape):
             loss = F.mse_loss(self.renderer(shape), exact)
-        self._loss = loss.detach()
-        return loss
-
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Step, and count the update.
-
-        Callbacks come before the module's own `on_train_batch_end`: counted there, a checkpoint
-        would hold the weights of one update more than it says, or those of one that diverged.
-        """
-        super().optimizer_step(*args, **kwargs)
-        self.count_update({"renderer_loss": self._loss})
+        self.descend("renderer", loss)
+        return {"renderer_loss": loss.detach()}
 
     def validation_step(self, batch: int, batch_idx: int) -> None:
         """Error on fresh strokes, beside the mean image's."""

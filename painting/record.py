@@ -27,7 +27,7 @@ _SHOWN = 40  # letters of a wrong value
 _RANGES = {
     ("x", "y"): (-2.0, 3.0),
     ("radius", "width", "height", "size"): (0.0, 4.0),
-    ("opacity",): (0.0, 1.0),
+    ("opacity", "lift"): (0.0, 1.0),
     ("angle",): (-1000.0, 1000.0),
 }
 

@@ -50,7 +50,7 @@ def _shape_of(kind: type[Stroke]) -> dict[str, Any]:
         "type": "object",
         "required": list(kind.parameters),
         "additionalProperties": False,
-        "properties": {name: _number(name) for name in kind.parameters},
+        "properties": {name: _number(name) for name in (*kind.parameters, *kind.optional)},
     }
     strokes = {"items": {"properties": {"shape": shape}}}
     return {

@@ -3,16 +3,20 @@
 import torch
 from torch import Tensor
 
-from painting.strokes.curves import PenStroke
+from painting.strokes import Stroke
 
 _POINTS = 5  # along a stroke, from its start to its end
 _LEAST = 1e-6  # canvas sides: what is smaller is a dot, and has no direction
 
 
-def center_lines(stroke: PenStroke, strokes: Tensor) -> Tensor:
-    """Where the pen goes, in its order: strokes (B, N, D) to (B, N, 5, 2), in canvas sides."""
+def center_lines(stroke: Stroke, strokes: Tensor) -> Tensor:
+    """Where the brush goes, in its order: strokes (B, N, D) to (B, N, 5, 2), in canvas sides.
+
+    Raises:
+        UserError: Strokes of the kind go nowhere.
+    """
     t = torch.linspace(0, 1, _POINTS).to(strokes)
-    points = stroke.curve(strokes.flatten(0, 1)[:, : stroke.shape_dim], t)
+    points = stroke.trace(strokes.flatten(0, 1)[:, : stroke.shape_dim]).at(t)
     lines: Tensor = points.unflatten(0, strokes.shape[:2])
     return lines
 

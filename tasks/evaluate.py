@@ -22,7 +22,7 @@ from painting.figures import save_curves, save_sheet
 from painting.images import atomic_write
 from painting.policy import PaintingPolicy
 from painting.rewards import l2_distance
-from tasks.ordering import order_count
+from tasks.ordering import OrderCount, order_count
 from tasks.reading import share_read
 
 _SHOWN = 24
@@ -74,13 +74,35 @@ class Curve:
         ]
 
 
+class Sheet:
+    """The first pictures of a test split, to be shown in rows."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[Tensor]] = {"target": [], "seen": [], "painted": []}
+
+    def add(self, target: Tensor, seen: Tensor, painted: Tensor) -> None:
+        """A batch (B, 3, H, W) of each: targets, what the agent saw at last, and its strokes.
+
+        Floats in [0, 1], or uint8.
+        """
+        if sum(len(part) for part in self._rows["target"]) < _SHOWN:
+            for row, part in zip(self._rows.values(), (target, seen, painted), strict=True):
+                row.append(to_float(part).cpu() if part.dtype == torch.uint8 else part.cpu())
+
+    def save(self, path: Path, *names: str) -> None:
+        """Write these rows as a picture."""
+        save_sheet(path, *(torch.cat(self._rows[name])[:_SHOWN] for name in names))
+
+
 @torch.no_grad()
 def evaluate(
     policy: PaintingPolicy, datamodule: ImageDataModule, folder: Path, device: str = "cpu"
 ) -> dict[str, Any]:
     """Paint the whole test split, draw the strokes exactly, and measure after every stroke.
 
-    Leaves ``curve.csv``, ``curve.png`` and ``paintings.png`` (targets above paintings).
+    Leaves ``curve.csv``, ``curve.png`` and ``paintings.png`` (targets above paintings); where the
+    agent's renderer is a learned one, also ``transfer.png``: targets, above the canvases that the
+    agent saw, above its strokes drawn exactly (Neural Painters, Figures 7 and 9).
 
     Args:
         policy: The agent.
@@ -92,53 +114,69 @@ def evaluate(
         Figures for the summary; ``l2_renderer`` is that of the canvas that the agent saw.
     """
     datamodule.setup("test")
-    policy = policy.to(device)
-    curve = Curve()
-    seen_by_agent: list[Tensor] = []
     order = order_count(datamodule, policy)
-    shown: list[Tensor] = []
-    painted: list[Tensor] = []
-    loader = datamodule.test_dataloader()
-    for batch in tqdm(loader, desc="painting the test split", file=sys.stderr, leave=False):
-        target = to_float(batch["target"].to(device))
-        strokes, seen = policy.paint(target)
-        seen_by_agent.append(l2_distance(seen, target).cpu())
-        background = policy.environment.background
-        height, width = target.shape[2:]
-        canvases = draw_each(policy.stroke, strokes, height, width, background)
-        painted.append(to_uint8(curve.add(canvases, target)).cpu())
-        if order is not None:
-            order.add(strokes, batch["label"])
-        if sum(len(targets) for targets in shown) < _SHOWN:
-            shown.append(target.cpu())
+    curve, sheet, paintings, seen = _paint(policy.to(device), datamodule, device, order)
     rows = curve.rows()
-    paintings = to_float(torch.cat(painted))
-    save_sheet(folder / "paintings.png", torch.cat(shown)[:_SHOWN], paintings[:_SHOWN])
+    blank, final = rows[0]["l2_mean"], rows[-1]
+    sheet.save(folder / "paintings.png", "target", "painted")
     _save_curve(folder, rows)
-    final = rows[-1]
     print(
-        f"test: L2 {final['l2_mean']:.5f} (blank {rows[0]['l2_mean']:.5f}), PSNR "
-        f"{final['psnr_mean']:.2f} dB, SSIM {final['ssim_mean']:.3f}; "
-        f"paintings: {folder / 'paintings.png'}"
+        f"test: L2 {final['l2_mean']:.5f} (blank {blank:.5f}), PSNR {final['psnr_mean']:.2f} dB, "
+        f"SSIM {final['ssim_mean']:.3f}; paintings: {folder / 'paintings.png'}"
     )
+    if policy.renderer.learned:
+        sheet.save(folder / "transfer.png", "target", "seen", "painted")
+        print(
+            f"transfer: L2 {seen['l2_renderer']:.5f} on the learned renderer's canvas, "
+            f"{final['l2_mean']:.5f} by the strokes themselves: {folder / 'transfer.png'}"
+        )
     shares = share_read(datamodule, paintings)
     if shares is not None:
         print(
             f"readable: {shares[0]:.1%} of the painted digits are taken for what they are "
             f"({shares[1]:.1%} of the real ones)"
         )
-    shares_in_order = {} if order is None else order.shares()
     figures = {
         "strokes": policy.environment.strokes,
-        "images": sum(len(part) for part in curve.l2),
+        "images": len(paintings),
         "l2": final["l2_mean"],
         "psnr": final["psnr_mean"],
         "ssim": final["ssim_mean"],
-        "l2_renderer": torch.cat(seen_by_agent).mean().item(),
+        **seen,
         "readable": shares[0] if shares else None,
-        **shares_in_order,
+        **({} if order is None else order.shares()),
     }
     return {name: value for name, value in figures.items() if value is not None}
+
+
+def _paint(
+    policy: PaintingPolicy, datamodule: ImageDataModule, device: str, order: OrderCount | None
+) -> tuple[Curve, Sheet, Tensor, dict[str, float]]:
+    """Paint the test split.
+
+    Returns:
+        The curve, the first pictures, all paintings (N, 3, H, W) in [0, 1] of 256 levels, and
+        means: ``l2_renderer``, of what the agent saw at last, and what its stroke kind watches.
+    """
+    curve, sheet = Curve(), Sheet()
+    painted: list[Tensor] = []
+    figures: dict[str, list[Tensor]] = {}
+    loader = datamodule.test_dataloader()
+    for batch in tqdm(loader, desc="painting the test split", file=sys.stderr, leave=False):
+        target = to_float(batch["target"].to(device))
+        strokes, seen = policy.paint(target)
+        of_batch = {"l2_renderer": l2_distance(seen, target), **policy.stroke.watched(strokes)}
+        for name, value in of_batch.items():
+            figures.setdefault(name, []).append(value.cpu().expand(len(target)))
+        background = policy.environment.background
+        height, width = target.shape[2:]
+        canvases = draw_each(policy.stroke, strokes, height, width, background)
+        painted.append(to_uint8(curve.add(canvases, target)).cpu())
+        if order is not None:
+            order.add(strokes, batch["label"])
+        sheet.add(target, seen, painted[-1])
+    means = {name: torch.cat(values).mean().item() for name, values in figures.items()}
+    return curve, sheet, to_float(torch.cat(painted)), means
 
 
 def _save_curve(folder: Path, rows: list[dict[str, float]]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from painting.errors import UserError
 from painting.learning_to_paint import import_policy, import_renderer
-from painting.renderers.exported import judge, save_renderer
+from painting.renderers import judge, save_renderer
 from tasks.run_folder import shown
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from datamodules.base import ImageDataModule
 from painting.human_strokes import HumanStrokes
 from painting.policy import PaintingPolicy
 from painting.stroke_order import center_lines, follows
-from painting.strokes.curves import PenStroke
+from painting.strokes import Stroke
 
 
 class OrderCount:
@@ -18,7 +18,7 @@ class OrderCount:
         examples: (C, N, D), by class.
     """
 
-    def __init__(self, stroke: PenStroke, examples: Tensor) -> None:
+    def __init__(self, stroke: Stroke, examples: Tensor) -> None:
         self.stroke = stroke
         self.examples = examples
         self._following: list[Tensor] = []
@@ -43,7 +43,7 @@ class OrderCount:
 
 
 def order_count(datamodule: ImageDataModule, policy: PaintingPolicy) -> OrderCount | None:
-    """What counts them for a set of digits, painted in strokes of the project's own examples.
+    """What counts them for a set of digits, painted in strokes that can follow the examples.
 
     Args:
         datamodule: The set, set up.
@@ -53,8 +53,8 @@ def order_count(datamodule: ImageDataModule, policy: PaintingPolicy) -> OrderCou
         None where it can't be asked: another set, stroke kind or number of strokes.
     """
     human, stroke = HumanStrokes("digits"), policy.stroke
-    if datamodule.classes != list(human.records) or not isinstance(stroke, PenStroke):
+    if datamodule.classes != list(human.records):
         return None
     if not human.fit(stroke, policy.environment.strokes):
         return None
-    return OrderCount(stroke, human.of(datamodule.classes))
+    return OrderCount(stroke, human.of(datamodule.classes, stroke))

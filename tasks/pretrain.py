@@ -46,6 +46,8 @@ def pretrain(
         "updates": module.update_count,
         "renderer_mse": verdict.mse,
         "mean_image_mse": verdict.mean_image,
+        "renderer_ssim": verdict.ssim,
+        "spectral_distance": verdict.spectral,
     }
     found = f"error {verdict.mse:.5f}, {verdict.ratio:.3f} of the mean image's"
     if verdict.noise:
@@ -75,7 +77,7 @@ def _show(module: RendererModule, trainer: pl.Trainer, folder: Path) -> None:
         columns=_SAMPLES,
     )  # fmt: skip
     rows = find_callback(trainer, MetricsCsv).rows
-    names = ["renderer_loss", "val_mse", "mean_image_mse"]
+    names = [*module.curves, "val_mse", "mean_image_mse"]
     nan = float("nan")
     curves = {name: [row.get(name, nan) for row in rows] for name in names}
     save_curves(

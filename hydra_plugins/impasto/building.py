@@ -18,6 +18,11 @@ from painting.errors import UserError
 # untrained one: (weights, stroke, canvas_size, allow_untrained) -> Renderer.
 RENDERER_LOADER = "painting.renderers.load_renderer"
 
+# Under this key a node says what else counts in it, and more than its own: mostly by interpolation.
+_WITH = "_with_"
+# In a renderer's file: what task=pretrain makes of it, `_with_` which it builds its module.
+_LEARNING = "learning"
+
 
 def build_call(cfg: DictConfig) -> "partial[dict[str, object]]":
     """Build everything that the task's function needs.
@@ -99,12 +104,14 @@ def _prepare(node: Any, cfg: DictConfig) -> Any:
         return [_prepare(child, cfg) for child in node]
     if not isinstance(node, dict):
         return node
+    over = node.get(_WITH) or {}
+    node = _laid_over({key: child for key, child in node.items() if key != _WITH}, over)
     node = {key: _prepare(child, cfg) for key, child in node.items()}
     target = node.get("_target_")
     if target is None:
         return node
-    for rule in RULES:
-        node.pop(rule, None)
+    for section in (*RULES, _LEARNING):
+        node.pop(section, None)
     if target == OmegaConf.select(cfg, "data._target_"):
         node.pop("strokes", None)
     if target == OmegaConf.select(cfg, "agent._target_"):
@@ -116,6 +123,18 @@ def _prepare(node: Any, cfg: DictConfig) -> Any:
     if "allow_untrained" in node:
         return _prepare_renderer(node, bool(cfg.task.get("allow_untrained")))
     return node
+
+
+def _laid_over(node: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """The node with other values over its own, section by section."""
+    merged = dict(node)
+    for key, value in over.items():
+        mine = node.get(key)
+        if isinstance(mine, dict) and isinstance(value, dict):
+            merged[key] = _laid_over(mine, value)
+        else:
+            merged[key] = value
+    return merged
 
 
 def _prepare_renderer(node: dict[str, Any], task_allows: bool) -> dict[str, Any]:

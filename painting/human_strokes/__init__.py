@@ -1,6 +1,7 @@
 """How a person paints the pictures of a class: one stroke record for each class, drawn by hand.
 
 ``digits`` comes with the project: ``0.json`` to ``9.json``, six Bézier strokes each on black.
+A painter of another kind whose strokes go along curves takes them along the same (`Stroke.trace`).
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from painting.errors import UserError
 from painting.record import StrokeRecord, read_record
-from painting.strokes import Stroke
+from painting.strokes import COLOR_DIM, Stroke
 
 _HERE = Path(__file__).parent
 _SLACK = 1e-6  # by which rounding may take a number of a record out of [0, 1]
@@ -49,7 +50,8 @@ class HumanStrokes:
         """Check that all of them are what a painter of such strokes could paint.
 
         Args:
-            stroke: The painter's stroke kind.
+            stroke: The painter's stroke kind. Examples of another one have to be traces that it
+                can follow.
             count: Strokes in a painting, N.
 
         Raises:
@@ -58,18 +60,12 @@ class HumanStrokes:
         """
         for name, record in self.records.items():
             path, found = self.folder / f"{name}.json", len(record.strokes)
-            if record.stroke.name != stroke.name:
-                kind = record.stroke.name
-                raise UserError(
-                    f"{path} has {kind} strokes, and the painter paints {stroke.name}",
-                    f"choose stroke={kind}, or give examples of the painter's kind",
-                )
             if found != count:
                 raise UserError(
                     f"{path} has {found} strokes, and the painting has {count}",
                     f"give strokes={found}, or examples of {count} strokes",
                 )
-            _check_range(record, path)
+            _check_range(_as(stroke, record, path), stroke, path)
 
     def fit(self, stroke: Stroke, count: int) -> bool:
         """Whether `check` has nothing to say."""
@@ -79,8 +75,11 @@ class HumanStrokes:
             return False
         return True
 
-    def of(self, classes: Sequence[str]) -> Tensor:
-        """The examples of these classes, (C, N, D), in their order; to be called after `check`.
+    def of(self, classes: Sequence[str], stroke: Stroke) -> Tensor:
+        """The examples of these classes as strokes of a kind, to be called after `check`.
+
+        Returns:
+            (C, N, D) in [0, 1], in the order of the classes.
 
         Raises:
             UserError: A class has no example.
@@ -91,21 +90,36 @@ class HumanStrokes:
                     f"{self.folder} has no example for class {name!r}",
                     f"draw {name}.json, or choose data whose classes are {', '.join(self.records)}",
                 )
-        strokes = torch.stack([self.records[name].strokes for name in classes])
-        return strokes.clamp(0, 1)
+        strokes = [_as(stroke, self.records[name], self.folder) for name in classes]
+        return torch.stack(strokes).clamp(0, 1)
 
 
 def _has_records(path: Path) -> bool:
     return path.is_dir() and any(path.glob("*.json"))
 
 
-def _check_range(record: StrokeRecord, path: Path) -> None:
-    names = [*record.stroke.parameters, "red", "green", "blue"]
-    outside = ((record.strokes < -_SLACK) | (record.strokes > 1 + _SLACK)).nonzero().tolist()
-    for stroke, column in outside[:1]:
-        value = float(record.strokes[stroke, column])
+def _as(stroke: Stroke, record: StrokeRecord, path: Path) -> Tensor:
+    """A record's strokes (N, D) as strokes of a kind, which follow the same lines."""
+    if record.stroke.name == stroke.name:
+        return record.strokes
+    shape, color = record.strokes.split([record.stroke.shape_dim, COLOR_DIM], dim=1)
+    try:
+        return torch.cat([stroke.from_trace(record.stroke.trace(shape)), color], dim=1)
+    except UserError as error:
+        kind = record.stroke.name
         raise UserError(
-            f"{path}: {names[column]} of stroke {stroke} is {value:.3g} in the painter's numbers, "
+            f"{path} has {kind} strokes, and the painter paints {stroke.name}",
+            f"choose stroke={kind}, or give examples of the painter's kind",
+        ) from error
+
+
+def _check_range(strokes: Tensor, stroke: Stroke, path: Path) -> None:
+    names = [*stroke.parameters, "red", "green", "blue"]
+    outside = ((strokes < -_SLACK) | (strokes > 1 + _SLACK)).nonzero().tolist()
+    for number, column in outside[:1]:
+        value = float(strokes[number, column])
+        raise UserError(
+            f"{path}: {names[column]} of stroke {number} is {value:.3g} in the painter's numbers, "
             "which go from 0 to 1",
             "draw it otherwise; a Bézier's control point lies in the box of its ends",
         )

@@ -5,8 +5,10 @@ from painting.networks.discriminator import Discriminator, PairEmbedding
 from painting.networks.lstm_actor import LstmActor
 from painting.networks.polyak import frozen_copy, make_plain, polyak_update
 from painting.networks.resnet import ResNet
+from painting.networks.strokes import StrokeCritic, StrokeEncoder
 
 __all__ = [
     "ActionCritic", "Actor", "Critic", "Discriminator", "LstmActor", "PairEmbedding", "ResNet",
-    "TwinCritic", "ZeroCritic", "frozen_copy", "make_plain", "polyak_update",
+    "StrokeCritic", "StrokeEncoder", "TwinCritic", "ZeroCritic", "frozen_copy", "make_plain",
+    "polyak_update",
 ]  # fmt: skip

@@ -1,6 +1,8 @@
 """The interface of a renderer: stroke shapes in, alpha out, with a gradient."""
 
+import itertools
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -18,6 +20,14 @@ def check_canvas_size(canvas_size: int) -> None:
     """
     if canvas_size <= 0 or canvas_size % _MULTIPLE:
         raise ValueError(f"canvas_size is {canvas_size}, not a multiple of {_MULTIPLE}")
+
+
+def dense_layers(widths: Sequence[int]) -> list[nn.Module]:
+    """Fully connected layers of these widths, the input's first, each with a ReLU behind it."""
+    layers: list[nn.Module] = []
+    for fan_in, fan_out in itertools.pairwise(widths):
+        layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
+    return layers
 
 
 class Renderer(nn.Module, ABC):

@@ -1,75 +1,14 @@
 """A trained renderer as a folder: its weights and the verdict on them."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-
-import torch
 
 from painting.errors import UserError, as_typed
 from painting.exports import build, check_keys, describe, load_weights, read_export, write_export
-from painting.precision import full_precision
 from painting.renderers.base import Renderer
+from painting.renderers.verdict import Verdict
 from painting.strokes import Stroke
 from painting.weights import find_weights
-
-# A renderer above this share of the mean image's error has not learned to draw.
-TRAINED_BELOW = 0.1
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """How well a renderer draws fresh strokes.
-
-    Attributes:
-        mse: Mean squared error of its alpha against the exact one.
-        mean_image: The same of the mean picture of those strokes: what a renderer reaches that has
-            learned nothing about its input.
-        noise: What of both is of random numbers that a kind draws with, and none can know: half of
-            the mean squared difference of the same strokes drawn twice.
-    """
-
-    mse: float
-    mean_image: float
-    noise: float = 0.0
-
-    @property
-    def ratio(self) -> float:
-        """Share of the mean image's error; of both, without the noise."""
-        return (self.mse - self.noise) / (self.mean_image - self.noise)
-
-    @property
-    def trained(self) -> bool:
-        """Whether the renderer draws its strokes at all."""
-        return self.ratio <= TRAINED_BELOW
-
-
-@torch.no_grad()
-def judge(renderer: Renderer, count: int = 2048, seed: int = 0) -> Verdict:
-    """Measure a renderer on strokes drawn for this alone.
-
-    Args:
-        renderer: On any device; its mode is not changed.
-        count: Strokes.
-        seed: Of the strokes.
-    """
-    device = next(iter(renderer.parameters()), torch.zeros(0)).device
-    size, stroke = renderer.canvas_size, renderer.stroke
-    shapes = stroke.sample(count, torch.Generator().manual_seed(seed)).to(device)
-    mean = torch.zeros(1, 1, size, size, device=device, dtype=torch.float64)
-    square, error, noise = 0.0, 0.0, 0.0
-    for shape in shapes.split(256):
-        exact = stroke.rasterize(shape, size, size)
-        with full_precision(exact):
-            drawn = renderer(shape)
-        error += (drawn - exact).square().sum(dtype=torch.float64).item()
-        square += exact.square().sum(dtype=torch.float64).item()
-        mean += exact.sum(0, dtype=torch.float64) / count
-        if stroke.random:
-            again = stroke.redrawn(shape, size, size)
-            noise += (again - exact).square().sum(dtype=torch.float64).item() / 2
-    pixels = count * size * size
-    variance = square / pixels - mean.square().mean().item()
-    return Verdict(mse=error / pixels, mean_image=variance, noise=noise / pixels)
 
 
 def save_renderer(folder: Path, renderer: Renderer, verdict: Verdict) -> None:

@@ -1,6 +1,5 @@
 """The learned renderer of the papers."""
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from painting.renderers.base import Renderer, check_canvas_size
+from painting.renderers.base import Renderer, check_canvas_size, dense_layers
 from painting.strokes import Stroke
 
 _UPSAMPLING = 8  # three pixel shuffles, each x 2
@@ -46,10 +45,7 @@ class NeuralRenderer(Renderer):
         self._config = {"hidden": list(hidden), "channels": channels}
         side = canvas_size // _UPSAMPLING
         widths = [stroke.shape_dim, *hidden, channels * side * side]
-        dense: list[nn.Module] = []
-        for fan_in, fan_out in itertools.pairwise(widths):
-            dense += [nn.Linear(fan_in, fan_out), nn.ReLU()]
-        self.dense = nn.Sequential(*dense, nn.Unflatten(1, (channels, side, side)))
+        self.dense = nn.Sequential(*dense_layers(widths), nn.Unflatten(1, (channels, side, side)))
         self.draw = nn.Sequential(
             *_upsample(channels, 2 * channels, 2 * channels),
             *_upsample(channels // 2, channels, channels),

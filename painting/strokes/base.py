@@ -187,6 +187,10 @@ class Stroke(Limited, Recorded, ABC):
         """
         return PlainOutlines(self._checked(shape), height, width, self._draw, self._extent)
 
+    def watched(self, strokes: Tensor) -> dict[str, Tensor]:
+        """Figures, scalars by name, to be seen of strokes (..., D) while an agent learns them."""
+        return {}
+
     def mark(self, shape: Tensor, height: int, width: int) -> Mark:
         """One shape (S,) in plain geometry, for a picture of H = `height` rows and W = `width`.
 

@@ -16,6 +16,7 @@ from painting.strokes.frame import Windows
 from painting.strokes.marks import Path
 from painting.strokes.outlines import Outlines
 from painting.strokes.pen import most_segments, pen_alpha, pen_touches, to_segments
+from painting.strokes.trace import Trace, straight
 
 
 class PenStroke(Stroke):
@@ -90,6 +91,11 @@ class PenStroke(Stroke):
         t = torch.linspace(0, 1, segments + 1).to(row)
         points, radii = self._along(row, frame, t)
         return Path(points[0].numpy(), radii[0].numpy(), np.linspace(start, end, segments))
+
+    def _pen(self, shape: Tensor, points: Tensor) -> Trace:
+        """The movement of a pen along points (N, 3, 2)."""
+        starts = (self.columns([f"{what}0", f"{what}1"]) for what in ("radius", "opacity"))
+        return Trace(points, *(shape[:, columns] for columns in starts))
 
     def shorten(self, shape: Tensor, longest: float) -> Tensor:
         """Shrink curves (N, S) longer than so many canvas sides towards their first point."""
@@ -190,6 +196,11 @@ class Bezier(PenStroke):
         t = t.unsqueeze(-1)
         return (1 - t).square() * p0 + 2 * t * (1 - t) * p1 + t.square() * p2
 
+    def trace(self, shape: Tensor) -> Trace:
+        """See `Stroke.trace`."""
+        p0, inner, p2 = shape[:, 0:2], shape[:, 2:4], shape[:, 4:6]
+        return self._pen(shape, torch.stack([p0, p0 + (p2 - p0) * inner, p2], dim=1))
+
     def place(
         self, center: Tensor, scale: float, generator: torch.Generator | None = None,
         sides: tuple[float, float] = (1.0, 1.0),
@@ -231,3 +242,7 @@ class Line(PenStroke):
         """Points (N, M, 2) of the line."""
         start, end = shape[:, None, 0:2], shape[:, None, 2:4]
         return start + (end - start) * t.unsqueeze(-1)
+
+    def trace(self, shape: Tensor) -> Trace:
+        """See `Stroke.trace`."""
+        return self._pen(shape, straight(shape[:, 0:4].unflatten(1, (2, 2))))

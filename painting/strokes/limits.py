@@ -44,7 +44,7 @@ class Limited:
     """
 
     name: ClassVar[str]
-    parameters: ClassVar[tuple[str, ...]]
+    parameters: tuple[str, ...]
     across: ClassVar[tuple[str, ...]] = ("radius",)
     along: ClassVar[tuple[str, ...]] = ()
     slimness: float = 1.0

@@ -1,4 +1,4 @@
-"""A stroke kind's numbers in other units: in records, and in another frame."""
+"""A stroke kind's numbers in other units: in records, in another frame, and as a movement."""
 
 import math
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from painting.errors import UserError
 from painting.strokes.frame import unit
+from painting.strokes.trace import Trace
 
 
 class Recorded:
@@ -18,10 +19,15 @@ class Recorded:
         turn: By which angle, in radians, a shape can be turned to look the same again: what an
             angle of 1 in the vector stands for.
         relative: Parameters that are called x or y and are no places of their own.
+        optional: Those that only some strokes of the kind have, behind all others.
+        levels: For each parameter how many values it can have, evenly from 0 to 1; 0 is any value.
+            Empty is any value for all of them.
     """
 
     name: ClassVar[str]
-    parameters: ClassVar[tuple[str, ...]]
+    parameters: tuple[str, ...]
+    optional: ClassVar[tuple[str, ...]] = ()
+    levels: tuple[int, ...] = ()
     turn: ClassVar[float] = 2 * math.pi
     relative: ClassVar[tuple[str, ...]] = ()
 
@@ -85,3 +91,26 @@ class Recorded:
                 axis = 0 if name.startswith("x") else 1
                 moved[:, column] = start[:, axis] + sides[:, axis] * shape[:, column]
         return moved
+
+    def trace(self, shape: Tensor) -> Trace:
+        """Shapes (N, S) as movements along a curve.
+
+        Raises:
+            UserError: Strokes of the kind go nowhere.
+        """
+        raise UserError(
+            f"a {self.name} stroke goes nowhere", "choose stroke=bezier, line or mypaint"
+        )
+
+    def from_trace(self, trace: Trace) -> Tensor:
+        """Movements along a curve as shapes (N, S) of this kind, as near as it comes.
+
+        Not clamped: what is out of [0, 1] there, no action stands for.
+
+        Raises:
+            UserError: The kind doesn't say how.
+        """
+        raise UserError(
+            f"no {self.name} stroke can be made of one of another kind",
+            "choose stroke=mypaint, or one that the strokes are of",
+        )

@@ -21,6 +21,7 @@ from painting.replay import PrioritizedReplay
 from painting.rewards import L2Reward, Reward, WganGpReward
 from painting.starts import ContinuedStart
 from painting.strokes import Bezier, Circle
+from painting.strokes.levels import to_levels
 from tests.lightning_modules.conftest import (
     BATCH,
     BUNDLE,
@@ -224,3 +225,60 @@ def test_any_renderer_and_stroke_with_a_gradient_will_do() -> None:
     agent = held(make(environment=world, actor=partial(LstmActor, bundle=3, **NETWORK)))
     with only_changes(agent, "actor", "discriminator", "target_discriminator"):
         agent.learn(start(agent))
+
+
+# ---- levels
+
+
+def circles_with_a_flag() -> Circle:
+    """Circles whose opacity is all or nothing."""
+    kind = Circle()
+    kind.levels = (0, 0, 0, 2)
+    kind.limit_shape = partial(to_levels, levels=kind.levels)  # type: ignore[method-assign]
+    kind.watched = lambda strokes: {"painted": strokes[..., 3].mean()}  # type: ignore[method-assign]
+    return kind
+
+
+def flagged(**arguments: Any) -> LstmAdversarial:
+    environment = PaintingEnvironment(AnalyticRenderer(circles_with_a_flag(), SIZE), 5, BUNDLE)
+    action = torch.full((BUNDLE * 7,), 0.3)
+    return held(
+        make(
+            L2Reward(10.0),
+            environment=environment,
+            actor=lambda channels, dim: Constant(action),
+            **arguments,
+        )
+    )
+
+
+def test_without_chance_a_level_is_the_nearest_one() -> None:
+    agent = flagged()
+    _, strokes = agent.paint(start(agent))
+    assert not strokes[..., 3].any()
+    assert agent.learn(start(agent))["painted"] == 0
+    assert agent.actor.action.grad.unflatten(0, (-1, 7))[:, 3].abs().min() > 0
+
+
+def test_with_chance_it_is_drawn_as_often_as_its_number_says() -> None:
+    agent = flagged(gumbel=1.0)
+    flags = torch.cat([agent.paint(start(agent))[1][..., 3].flatten() for _ in range(60)])
+    assert flags.unique().tolist() == [0, 1]
+    assert flags.mean().item() == pytest.approx(0.3, abs=0.05)
+    agent.learn(start(agent))
+    assert agent.actor.action.grad.unflatten(0, (-1, 7))[:, 3].abs().min() > 0
+    _, strokes = agent.paint(start(agent))
+    by_policy, _ = agent.policy.paint(start(agent).target)
+    assert strokes.shape == by_policy.shape
+    assert not by_policy[..., 3].any()  # who has learned paints what is likelier
+
+
+def test_levels_are_drawn_from_the_runs_own_random_numbers() -> None:
+    once, again = (flagged(gumbel=1.0, seed=3) for _ in range(2))
+    torch.rand(5)
+    assert torch.equal(once.paint(start(once))[1], again.paint(start(again))[1])
+
+
+def test_where_there_are_no_levels_none_can_be_drawn() -> None:
+    with pytest.raises(UserError, match=r"agent.gumbel=1.0: a circle stroke has no levels"):
+        make(gumbel=1.0)

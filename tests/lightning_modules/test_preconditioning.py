@@ -22,7 +22,7 @@ from tests.lightning_modules.test_lstm_adversarial import NETWORK, held, make, s
 from tests.lightning_modules.test_resume import MakeDigits, assert_equal, content, seed_everything
 
 CLASSES = [str(digit) for digit in range(10)]
-DIGITS = HumanStrokes("digits").of(CLASSES)
+DIGITS = HumanStrokes("digits").of(CLASSES, Bezier())
 
 
 def world(bundle: int = 6, strokes: int = 6) -> PaintingEnvironment:
@@ -40,7 +40,7 @@ def shown(bundle: int = 6, **plan: Any) -> LstmAdversarial:
 
 
 def ready(agent: LstmAdversarial, classes: list[str] = CLASSES) -> LstmAdversarial:
-    held(agent)._examples = HumanStrokes("digits").of(classes)
+    held(agent)._examples = HumanStrokes("digits").of(classes, Bezier())
     return agent
 
 

@@ -14,7 +14,7 @@ from painting.errors import UserError
 from painting.human_strokes import HumanStrokes
 from painting.preconditioning import NoPreconditioning, Preconditioning
 from painting.record import StrokeRecord, write_record
-from painting.strokes import Bezier, Line
+from painting.strokes import Bezier, Circle, Line
 
 CLASSES = [str(digit) for digit in range(10)]
 
@@ -30,7 +30,7 @@ def test_the_ten_digits_can_be_read() -> None:
     human = HumanStrokes("digits")
     assert list(human.records) == CLASSES
     human.check(Bezier(), 6)
-    canvas = draw(Bezier(), human.of(CLASSES), 64, 64, (0.0, 0.0, 0.0))
+    canvas = draw(Bezier(), human.of(CLASSES, Bezier()), 64, 64, (0.0, 0.0, 0.0))
     small = torch.nn.functional.avg_pool2d(canvas[:, 0], 8) * 16
     bunch = load_digits()
     reader = SVC().fit(bunch.data, bunch.target)
@@ -48,7 +48,7 @@ def test_a_digit_is_written_in_one_go_but_for_known_lifts() -> None:
 
 def test_they_come_in_the_order_of_the_classes() -> None:
     human = HumanStrokes("digits")
-    both = human.of(["7", "1"])
+    both = human.of(["7", "1"], Bezier())
     assert both.shape == (2, 6, 13)
     torch.testing.assert_close(both[0], human.records["7"].strokes)
     torch.testing.assert_close(both[1], human.records["1"].strokes)
@@ -60,9 +60,9 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
     write(tmp_path, "cat", strokes, Line())
     human = HumanStrokes(tmp_path)
     human.check(Line(), 2)
-    torch.testing.assert_close(human.of(["cat"]), strokes[None], atol=1e-5, rtol=0)
+    torch.testing.assert_close(human.of(["cat"], Line()), strokes[None], atol=1e-5, rtol=0)
     with pytest.raises(UserError, match=r"no example for class 'dog' — draw dog.json, or .*cat"):
-        human.of(["cat", "dog"])
+        human.of(["cat", "dog"], Line())
 
 
 def test_what_is_no_folder_of_records(tmp_path: Path) -> None:
@@ -80,6 +80,8 @@ def test_strokes_that_do_not_fit() -> None:
         human.check(Bezier(), 5)
     with pytest.raises(UserError, match=r"0.json has bezier .*line — choose stroke=bezier"):
         human.check(Line(), 6)
+    with pytest.raises(UserError, match=r"bezier strokes, and the painter paints circle"):
+        human.check(Circle(), 6)
     assert [human.fit(Bezier(), 6), human.fit(Bezier(), 5), human.fit(Line(), 6)] == [True, 0, 0]
 
 

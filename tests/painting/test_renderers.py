@@ -21,7 +21,8 @@ from painting.renderers import (
 from painting.strokes import Bezier, Circle, Line, MyPaint, Pixel, Stroke
 from tests.painting.strokes.kinds import KINDS
 
-GOOD, BAD = Verdict(mse=0.001, mean_image=0.05), Verdict(mse=0.03, mean_image=0.05)
+GOOD = Verdict(mse=0.001, mean_image=0.05, ssim=0.9, spectral=0.25)
+BAD = Verdict(mse=0.03, mean_image=0.05)
 
 
 def small(stroke: Stroke | None = None, size: int = 16) -> NeuralRenderer:
@@ -150,7 +151,8 @@ def test_a_loaded_renderer_draws_the_same(tmp_path: Path) -> None:
     assert load_renderer(tmp_path).stroke.name == "bezier"
     config = yaml.safe_load((tmp_path / "renderer" / "config.yaml").read_text())
     assert config["verdict"] == {
-        "mse": 0.001, "mean_image": 0.05, "noise": 0.0, "trained": True,
+        "mse": 0.001, "mean_image": 0.05, "noise": 0.0, "ssim": 0.9, "spectral": 0.25,
+        "trained": True,
     }  # fmt: skip
 
 

@@ -4,12 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from painting.errors import UserError
 from painting.human_strokes import HumanStrokes
 from painting.stroke_order import center_lines, follows
-from painting.strokes import Bezier, Line
+from painting.strokes import Bezier, Circle, Line
 
 CLASSES = [str(digit) for digit in range(10)]
-DIGITS = HumanStrokes("digits").of(CLASSES)
+DIGITS = HumanStrokes("digits").of(CLASSES, Bezier())
 
 
 def lines(strokes: Tensor) -> Tensor:
@@ -30,6 +31,20 @@ def test_points_along_a_stroke() -> None:
     assert points.shape == (3, 2, 5, 2)
     expected = torch.tensor([[0.2, 0.4], [0.3, 0.5], [0.4, 0.6], [0.5, 0.7], [0.6, 0.8]])
     torch.testing.assert_close(points[2, 1], expected)
+
+
+@pytest.mark.parametrize("kind", [Bezier(), Line()])
+def test_a_trace_is_where_the_pen_goes(kind: Bezier | Line) -> None:
+    shape, t = kind.sample(5, torch.Generator().manual_seed(0)), torch.linspace(0, 1, 7)
+    trace = kind.trace(shape)
+    torch.testing.assert_close(trace.at(t), kind.curve(shape, t))
+    ends = shape[:, kind.columns(["radius0", "radius1", "opacity0", "opacity1"])]
+    torch.testing.assert_close(torch.cat([trace.radius, trace.pressure], dim=1), ends)
+
+
+def test_what_goes_nowhere_has_no_order() -> None:
+    with pytest.raises(UserError, match="a circle stroke goes nowhere"):
+        center_lines(Circle(), torch.rand(1, 2, 7))
 
 
 def test_the_examples_follow_themselves() -> None:

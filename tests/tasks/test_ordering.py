@@ -17,7 +17,7 @@ from tasks.ordering import OrderCount, order_count
 
 SIZE = 16
 CLASSES = [str(digit) for digit in range(10)]
-DIGITS = HumanStrokes("digits").of(CLASSES)
+DIGITS = HumanStrokes("digits").of(CLASSES, Bezier())
 
 
 class Always(nn.Module):

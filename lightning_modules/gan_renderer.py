@@ -1,0 +1,131 @@
+"""A renderer learned against a critic (Nakano, Neural Painters, 2019, section 2.3)."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lightning_modules.learners import Learner, SchedulerFactory
+from lightning_modules.quickening import OptimizerFactory
+from lightning_modules.renderer_module import RendererModule
+from lightning_modules.updates import Figures
+from painting.precision import full_precision
+from painting.renderers import Renderer
+
+CriticFactory = Callable[[int, int], nn.Module]  # (S, n); called with (shape, alpha)
+
+
+class GanRendererModule(RendererModule):
+    """The renderer G draws strokes that a critic D takes for the program's (Figure 4).
+
+    With shapes s and the program's alpha x, by the Wasserstein loss with a gradient penalty
+    (Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, Eq. 3):
+
+        D minimizes  E D(s, G(s)) - E D(s, x) + weight E (||grad_y D(s, y)|| - 1)^2
+        G minimizes  -E D(s, G(s)) + pixel_weight E (G(s) - x)^2
+
+    y lies between G(s) and x, at one factor per stroke. No noise goes in. An update is
+    `critic_updates` steps of D, each on strokes of its own, and one of G.
+
+    The first `pixel_updates` regress pixels, as `RendererModule` does: a renderer that draws each
+    stroke's mean in its place needs nothing from the critic but texture. Then the critic learns
+    alone for `critic_alone` updates: one that knows nothing would first lead the renderer astray.
+    With both at 0 the loss is the paper's from the start, if `pixel_weight` is 0, too; above, it
+    holds strokes in their places while few updates are made (Isola et al., "Image-to-Image
+    Translation with Conditional Adversarial Networks", 2017, Eq. 4; of squares here).
+
+    Args:
+        renderer: G.
+        critic: Makes D from the numbers in a shape and the pixels on a side.
+        critic_updates: Steps of D in an update.
+        pixel_updates: The first updates, by pixels.
+        critic_alone: Updates after these in which D learns alone.
+        pixel_weight: Of the mean squared error in what G minimizes later.
+        gradient_penalty: The penalty's weight.
+        optimizer: Makes G's optimizer.
+        critic_optimizer: Makes D's, if it is not the same.
+        scheduler: Makes the schedule of G's rate in its steps; D's stays.
+        shared: Arguments of `RendererModule`.
+    """
+
+    curves: ClassVar[tuple[str, ...]] = ("renderer_loss", "wasserstein")
+
+    def __init__(
+        self, renderer: Renderer, *, critic: CriticFactory, optimizer: OptimizerFactory,
+        critic_updates: int = 3, pixel_updates: int = 0, critic_alone: int = 0,
+        pixel_weight: float = 0.0, gradient_penalty: float = 10.0,
+        critic_optimizer: OptimizerFactory | None = None,
+        scheduler: SchedulerFactory | None = None, **shared: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(renderer, optimizer=optimizer, scheduler=scheduler, **shared)
+        self.critic = critic(renderer.stroke.shape_dim, renderer.canvas_size)
+        self.critic_updates = critic_updates
+        self.pixel_updates = pixel_updates
+        self.critic_alone = critic_alone
+        self.pixel_weight = pixel_weight
+        self.gradient_penalty = gradient_penalty
+        ours = Learner(self.critic, critic_optimizer or optimizer, None)
+        self.let_learn({**self.networks_that_learn, "critic": ours})
+
+    def update(self) -> Figures:
+        """Critic, then renderer; by pixels as long as that is due."""
+        if self.update_count < self.pixel_updates:
+            return super().update()
+        first = self.update_count * (self.critic_updates + 1)  # each step has a draw of its own
+        figures: Figures = {}
+        for draw in range(first, first + self.critic_updates):
+            figures = self.update_critic(draw)
+        if self.update_count >= self.pixel_updates + self.critic_alone:
+            figures |= self.update_renderer(first + self.critic_updates)
+        return figures
+
+    def update_critic(self, draw: int) -> Figures:
+        """One step of D on the strokes of a draw."""
+        shape, exact = self.pairs_of(draw)
+        with full_precision(shape):
+            with torch.no_grad():
+                drawn = self.renderer(shape)
+            loss, figures = self.critic_loss(shape, exact, drawn, self._numbers_of(draw))
+        self.descend("critic", loss)
+        return {"critic_loss": loss.detach(), **figures}
+
+    def critic_loss(
+        self, shape: Tensor, exact: Tensor, drawn: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Figures]:
+        """The loss of D, as above.
+
+        Args:
+            shape: s, (N, S).
+            exact: x, (N, 1, n, n).
+            drawn: G(s), (N, 1, n, n), without a gradient.
+            generator: Source of the factors.
+
+        Returns:
+            A scalar, and `wasserstein`, the distance that D presently sees, with the penalty.
+        """
+        count = len(shape)
+        factor = torch.rand(count, 1, 1, 1, generator=generator, device=shape.device)
+        between = torch.lerp(drawn, exact, factor).requires_grad_()
+        scores = self.critic(shape.repeat(3, 1), torch.cat([exact, drawn, between]))
+        real, fake, middle = scores.split(count)
+        (slope,) = torch.autograd.grad(middle.sum(), between, create_graph=True)
+        penalty = (slope.flatten(1).norm(dim=1) - 1).square().mean()
+        distance = real.mean() - fake.mean()
+        figures = {"wasserstein": distance.detach(), "gradient_penalty": penalty.detach()}
+        return self.gradient_penalty * penalty - distance, figures
+
+    def update_renderer(self, draw: int) -> Figures:
+        """One step of G on the strokes of a draw; only pixels need those of the program."""
+        shape, exact = self.pairs_of(draw) if self.pixel_weight else (self.strokes_of(draw), None)
+        figures: Figures = {}
+        with full_precision(shape), self.toggled_optimizer(self.optimizer_of("renderer")):
+            drawn = self.renderer(shape)
+            loss = -self.critic(shape, drawn).mean()
+            if exact is not None:
+                error = F.mse_loss(drawn, exact)
+                figures["renderer_loss"] = error.detach()
+                loss = loss + self.pixel_weight * error
+            self.descend("renderer", loss)
+        return {"generator_loss": loss.detach(), **figures}

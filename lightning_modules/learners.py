@@ -1,0 +1,79 @@
+"""Modules whose updates step several networks, each with an optimizer and a schedule of its own."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from lightning_modules.quickening import OptimizerFactory, fused
+from lightning_modules.updates import Pair, UpdateModule
+from painting.precision import full_precision
+
+SchedulerFactory = Callable[[Optimizer], LRScheduler]
+
+
+class Learner(NamedTuple):
+    """A network that learns, and by what."""
+
+    network: nn.Module
+    optimizer: OptimizerFactory
+    scheduler: SchedulerFactory | None
+
+
+class SteppingModule(UpdateModule):
+    """A module that says itself when which of its networks makes a step.
+
+    Args:
+        updates: See `UpdateModule`.
+        seed: See there.
+
+    Attributes:
+        networks_that_learn: By name; one without parameters that learn is left out.
+    """
+
+    def __init__(self, updates: int, seed: int = 0) -> None:
+        super().__init__(updates, seed)
+        self.automatic_optimization = False
+        self.networks_that_learn: dict[str, Learner] = {}
+
+    def let_learn(self, learners: Mapping[str, Learner]) -> None:
+        """Take note of what learns; a critic that is zero by design, say, has nothing to step."""
+        self.networks_that_learn = {
+            name: learner
+            for name, learner in learners.items()
+            if any(parameter.requires_grad for parameter in learner.network.parameters())
+        }
+
+    def configure_optimizers(self) -> Any:
+        """One optimizer per network that learns, each with a schedule in its own steps."""
+        pairs: list[Pair] = []
+        for learner in self.networks_that_learn.values():
+            optimizer = fused(learner.optimizer)(learner.network.parameters())
+            scheduler = None if learner.scheduler is None else learner.scheduler(optimizer)
+            pairs.append((optimizer, scheduler))
+        return self.schedule(pairs)
+
+    def optimizer_of(self, name: str) -> Any:
+        """Lightning's wrapper of one network's optimizer, which counts and scales its steps."""
+        return _as_list(self.optimizers())[list(self.networks_that_learn).index(name)]
+
+    def descend(self, name: str, loss: Tensor) -> None:
+        """One step of one network's optimizer and of its schedule."""
+        optimizer = self.optimizer_of(name)
+        optimizer.zero_grad()
+        with full_precision(loss):  # each gradient in the type that its value had
+            self.manual_backward(loss)
+        optimizer.step()
+        # A training step is one context of autocast, which would go on with the weights of before.
+        torch.clear_autocast_cache()
+        scheduled = [key for key, learner in self.networks_that_learn.items() if learner.scheduler]
+        if name in scheduled:
+            _as_list(self.lr_schedulers())[scheduled.index(name)].step()
+
+
+def _as_list(one_or_more: Any) -> list[Any]:
+    """Lightning hands out one thing bare, and several as a list."""
+    return one_or_more if isinstance(one_or_more, list) else [one_or_more]

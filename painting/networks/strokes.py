@@ -1,0 +1,74 @@
+"""Networks that look at single strokes while a painter of them is learned (Nakano, 2019)."""
+
+import torch
+from torch import Tensor, nn
+
+_QUARTER = 4  # how much smaller the map is on which shapes are shown to a critic
+_SLOPE = 0.2
+_HIDDEN = 256  # width of the layer that looks at a shape
+
+
+class StrokeEncoder(nn.Module):
+    """Alpha to where it lies in a latent space, as a normal distribution: the VAE's first half.
+
+    Four convolutions of stride 2, each with twice the maps, and a dense layer.
+
+    Args:
+        canvas_size: Pixels on a side, n, a multiple of 16.
+        latent: Numbers of a point in the latent space, Z.
+        channels: Maps of the first convolution.
+    """
+
+    def __init__(self, canvas_size: int, latent: int, channels: int = 32) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        fan_in = 1
+        for fan_out in (channels, 2 * channels, 4 * channels, 8 * channels):
+            layers += [nn.Conv2d(fan_in, fan_out, 4, 2, 1), nn.ReLU()]
+            fan_in = fan_out
+        numbers = fan_in * (canvas_size // 16) ** 2
+        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(numbers, 2 * latent))
+
+    def forward(self, alpha: Tensor) -> tuple[Tensor, Tensor]:
+        """Alpha (N, 1, n, n) to means and logarithms of variances, (N, Z) each."""
+        mean, log_variance = self.layers(alpha).chunk(2, dim=1)
+        return mean, log_variance
+
+
+class StrokeCritic(nn.Module):
+    """How real a pair of a shape and its alpha looks (Neural Painters, Figure 4).
+
+    Alpha goes through two convolutions of stride 2; there it meets the shape, which a small network
+    has spread over a map of the same size, so that pixels can be compared with what the shape asks
+    for where they are. Two more convolutions and a dense layer make a score of both. Nothing
+    normalizes over the batch, which a gradient penalty would not allow.
+
+    Args:
+        shape_dim: Numbers in a shape, S.
+        canvas_size: Pixels on a side, n, a multiple of 16.
+        channels: Maps of the first convolution.
+    """
+
+    def __init__(self, shape_dim: int, canvas_size: int, channels: int = 32) -> None:
+        super().__init__()
+        side = canvas_size // _QUARTER
+        self.look = nn.Sequential(
+            nn.Conv2d(1, channels, 4, 2, 1), nn.LeakyReLU(_SLOPE),
+            nn.Conv2d(channels, 2 * channels, 4, 2, 1), nn.LeakyReLU(_SLOPE),
+        )  # fmt: skip
+        self.spread = nn.Sequential(
+            nn.Linear(shape_dim, _HIDDEN), nn.LeakyReLU(_SLOPE),
+            nn.Linear(_HIDDEN, channels * side * side), nn.Unflatten(1, (channels, side, side)),
+        )  # fmt: skip
+        numbers = 8 * channels * (side // _QUARTER) ** 2
+        self.judge = nn.Sequential(
+            nn.Conv2d(3 * channels, 4 * channels, 4, 2, 1), nn.LeakyReLU(_SLOPE),
+            nn.Conv2d(4 * channels, 8 * channels, 4, 2, 1), nn.LeakyReLU(_SLOPE),
+            nn.Flatten(), nn.Linear(numbers, 1),
+        )  # fmt: skip
+
+    def forward(self, shape: Tensor, alpha: Tensor) -> Tensor:
+        """Shapes (N, S) and alpha (N, 1, n, n) to scores (N,)."""
+        maps = torch.cat([self.look(alpha), self.spread(2 * shape - 1)], dim=1)
+        score: Tensor = self.judge(maps)
+        return score[:, 0]
