@@ -138,7 +138,7 @@ class MyPaint(Stroke):
         fingerprint = hashlib.sha256(text.encode()).hexdigest()[:12]
         numbers = {key: value for key, value in self.config().items() if key != "settings"}
         named = {f"stroke.{key}": value for key, value in numbers.items()}
-        return {"stroke": self.name, _SETTINGS: fingerprint, **named}
+        return {"stroke": self.name, **named, _SETTINGS: fingerprint}
 
     def sample(
         self, count: int, generator: torch.Generator | None = None,
