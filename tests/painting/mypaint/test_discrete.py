@@ -130,7 +130,7 @@ def test_examples_have_levels_and_are_not_lifted(kind: MyPaint) -> None:
 @pytest.mark.parametrize(
     ("learned", "wanted", "why"),
     [
-        ({"levels": 10}, {}, "stroke.levels=10 only"), ({"lift": True}, {}, "stroke.lift=True"),
+        ({"levels": 10}, {}, "stroke.levels=10 only"), ({"lift": True}, {}, "stroke.lift=true"),
         ({}, {"lift": True}, "stroke.lift"), ({"levels": 10}, {"levels": 5}, "stroke.levels=10"),
     ],
 )  # fmt: skip
