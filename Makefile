@@ -1,7 +1,7 @@
 # `make help` shows what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install browser mypaint quickstart pictures ablations ablations-quick ablations-docs weights test test-all test-gpu lint format bench bench-scale bench-paint gpu-recipes chaos clean
+.PHONY: help install browser mypaint quickstart neural-painters pictures ablations ablations-quick ablations-docs weights test test-all test-gpu lint format bench bench-scale bench-paint gpu-recipes chaos clean
 
 # The first Python on this machine that the project runs on; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -66,6 +66,25 @@ quickstart: $(STAMP) ## train a renderer and an agent, paint digits and a photog
 		image=$(call PHOTOGRAPH,astronaut)
 	$(BIN)/python run.py task=gallery runs=[$(OUT)/renderer,$(OUT)/agent,$(OUT)/photograph] \
 		hydra.run.dir=$(OUT)/page
+
+# A stop loses little: runs that learn go on by resume=auto. MNIST=FOLDER where it lies already;
+# FEATURES=FILE are VGG-16's weights, or `random`, which needs no download.
+NEURAL := outputs/neural-painters
+FEATURES ?= default
+neural-painters: $(STAMP) mypaint ## MyPaint's strokes learned, and painted with: a page of pictures (an hour; MNIST=FOLDER FEATURES=FILE)
+	for kind in vae gan; do \
+		$(BIN)/python run.py task=pretrain experiment=neural_painters/$${kind}_renderer resume=auto \
+			logger=none hydra.run.dir=$(NEURAL)/$$kind || exit 1; \
+	done
+	$(BIN)/python run.py task=train experiment=neural_painters/mnist resume=auto logger=none \
+		renderer.weights=$(NEURAL)/gan hydra.run.dir=$(NEURAL)/mnist $(if $(MNIST),data.root=$(MNIST))
+	$(BIN)/python run.py task=visualize experiment=neural_painters/ideal class=3 \
+		renderer.weights=$(NEURAL)/gan hydra.run.dir=$(NEURAL)/ideal
+	$(BIN)/python run.py task=stylize experiment=neural_painters/style features.weights=$(FEATURES) \
+		renderer.weights=$(NEURAL)/gan hydra.run.dir=$(NEURAL)/style \
+		image=$(call PHOTOGRAPH,astronaut)
+	$(BIN)/python run.py task=gallery hydra.run.dir=$(NEURAL)/page \
+		runs=[$(NEURAL)/vae,$(NEURAL)/gan,$(NEURAL)/mnist,$(NEURAL)/ideal,$(NEURAL)/style]
 
 pictures: $(STAMP) ## make the pictures in docs/ again (after make quickstart)
 	$(BIN)/python run.py task=paint strokes=200 export=[] hydra.run.dir=outputs/pictures \

@@ -113,7 +113,7 @@ def test_experiment_overrides_groups_and_values_and_the_command_line_both(
     assert cfg.stroke._target_ == "painting.strokes.Circle"
 
 
-@pytest.mark.parametrize("renderer", ["neural", "fields", "analytic"])
+@pytest.mark.parametrize("renderer", choices(CONF, "renderer"))
 def test_canvas_size_alone_changes_every_size(compose_config: Compose, renderer: str) -> None:
     nodes = []
     for size in (64, 96):
@@ -131,7 +131,7 @@ def test_canvas_size_alone_changes_every_size(compose_config: Compose, renderer:
 
 
 def _is_config_only(key: str) -> bool:
-    return key in ("weights", "allow_untrained", "stroke", "canvas_size")
+    return key in ("weights", "allow_untrained", "stroke", "canvas_size", "learning")
 
 
 @pytest.mark.parametrize("logger", ["tensorboard", "csv", "none"])

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 _FOLD = 8  # of canvas to the first maps, on a side
+_FINE = 4  # maps at full size
 _BLANK = -2.0  # the last bias at the start: most of a stroke's canvas is blank
 _FAINT = 0.1  # how strongly grain shows at the start
 
@@ -12,7 +13,7 @@ class Upsampling(nn.Sequential):
     """Numbers (N, F) to logits of alpha (N, 1, n, n): a dense layer, then three doublings.
 
     It begins from 4 C maps on an eighth of the side. A doubling is a convolution and a pixel
-    shuffle, and halves the maps; the last one leaves one, so that no convolution runs at full size.
+    shuffle, and halves the maps; the last one leaves four, as maps of full size are what costs.
 
     Args:
         features: How many numbers, F.
@@ -33,7 +34,7 @@ class Upsampling(nn.Sequential):
         def grained(maps: int, side: int) -> list[nn.Module]:
             return [*([Grain(maps, side)] if grain else []), nn.ReLU()]
 
-        last = nn.Conv2d(channels, 4, 3, padding=1)
+        last = nn.Conv2d(_FINE, 1, 3, padding=1)
         assert last.bias is not None
         nn.init.constant_(last.bias, _BLANK)
         super().__init__(
@@ -44,7 +45,8 @@ class Upsampling(nn.Sequential):
             nn.Conv2d(2 * channels, 4 * channels, 3, padding=1), nn.PixelShuffle(2),
             *grained(channels, 4 * side),
             nn.Conv2d(channels, channels, 3, padding=1), *grained(channels, 4 * side),
-            last, nn.PixelShuffle(2),
+            nn.Conv2d(channels, 4 * _FINE, 3, padding=1), nn.PixelShuffle(2),
+            *grained(_FINE, canvas_size), last,
         )  # fmt: skip
 
 
