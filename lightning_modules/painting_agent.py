@@ -107,6 +107,14 @@ class PaintingAgent(SteppingModule, ABC):
         """The present actor, ready to paint."""
         return PaintingPolicy(self.actor, self.environment)
 
+    def pictures(self, batch: Any, count: int) -> tuple[Tensor, Tensor]:
+        """The first targets of a batch, and their paintings with exact strokes: (N, 3, n, n)."""
+        target = to_float(batch["target"][:count]).to(self.device)
+        strokes, _ = self.policy.paint(target)
+        height, width = target.shape[2:]
+        background = self.environment.background
+        return target, draw(self.renderer.stroke, strokes, height, width, background)
+
     @property
     def compilable(self) -> list[nn.Module]:
         """The actor, and the renderer if it is a network."""

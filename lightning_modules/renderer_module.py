@@ -151,6 +151,14 @@ class RendererModule(SteppingModule):
         figures = {"val_mse": verdict.mse, "mean_image_mse": verdict.mean_image}
         self.log_dict(figures, batch_size=1)
 
+    @torch.no_grad()
+    def pictures(self, batch: Any, count: int) -> tuple[Tensor, Tensor]:
+        """Always the same strokes, drawn exactly and by the renderer: (N, 3, n, n) each."""
+        stroke, size = self.renderer.stroke, self.renderer.canvas_size
+        shape = stroke.sample(count, torch.Generator().manual_seed(0)).to(self.device)
+        exact, drawn = stroke.rasterize(shape, size, size), self.renderer(shape)
+        return exact.expand(-1, 3, -1, -1), drawn.expand(-1, 3, -1, -1)
+
     @property
     def validation_is_due(self) -> bool:
         """Whether the run validates after the present update."""

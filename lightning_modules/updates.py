@@ -109,6 +109,18 @@ class UpdateModule(pl.LightningModule):
                 self.trainer.limit_val_batches = 0
             self.trainer.should_stop = True
 
+    def pictures(self, batch: Any, count: int) -> tuple[Tensor, Tensor] | None:
+        """What is wanted and what the module presently makes of it.
+
+        Args:
+            batch: The first one of a validation.
+            count: How many pictures at most, N.
+
+        Returns:
+            (N, 3, n, n) in [0, 1] each; None where there is nothing to see.
+        """
+        return None
+
     # ---- optimizers
 
     def schedule(self, pairs: Sequence[Pair], **options: Any) -> list[dict[str, Any]]:

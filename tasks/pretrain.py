@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 
 from lightning_modules.callbacks import MetricsCsv
 from lightning_modules.ranks import goes_on_alone
@@ -65,17 +64,9 @@ def pretrain(
     return figures
 
 
-@torch.no_grad()
 def _show(module: RendererModule, trainer: pl.Trainer, folder: Path) -> None:
     """Pictures of what was learned, and how fast."""
-    renderer = module.renderer
-    size = renderer.canvas_size
-    shape = renderer.stroke.sample(_SAMPLES, torch.Generator().manual_seed(0)).to(module.device)
-    exact, drawn = renderer.stroke.rasterize(shape, size, size), renderer(shape)
-    save_sheet(
-        folder / "strokes.png", exact.expand(-1, 3, -1, -1), drawn.expand(-1, 3, -1, -1),
-        columns=_SAMPLES,
-    )  # fmt: skip
+    save_sheet(folder / "strokes.png", *module.pictures(None, _SAMPLES), columns=_SAMPLES)
     rows = find_callback(trainer, MetricsCsv).rows
     names = [*module.curves, "val_mse", "mean_image_mse"]
     nan = float("nan")

@@ -1,52 +1,45 @@
-"""Pictures of how the agent paints, while it learns."""
+"""Pictures of what a module makes, while it learns."""
 
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.loggers import TensorBoardLogger
+from torch import Tensor
 
-from lightning_modules.painting_agent import PaintingAgent
-from painting.canvas import to_float
-from painting.drawing import draw
+from lightning_modules.updates import UpdateModule
 from painting.figures import contact_sheet, save_sheet
 
 
 class Pictures(pl.Callback):
-    """After each validation: targets above paintings, into TensorBoard and ``validation.png``.
+    """After each validation: what was wanted above what was made, as TensorBoard has it and a file.
 
     Args:
-        folder: The run folder.
+        folder: The run folder, which gets ``validation.png``.
         count: How many pictures, the first of the validation split.
     """
 
     def __init__(self, folder: str | Path, count: int = 12) -> None:
         self.folder = Path(folder)
         self.count = count
-        self._target: torch.Tensor | None = None
+        self._pictures: tuple[Tensor, Tensor] | None = None
 
     def on_validation_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any,
         batch_idx: int, dataloader_idx: int = 0,
     ) -> None:  # fmt: skip
-        """Keep the first targets."""
-        if isinstance(pl_module, PaintingAgent) and self._target is None:
-            self._target = to_float(batch["target"][: self.count])
+        """Look at the first batch."""
+        if batch_idx == 0 and trainer.is_global_zero and isinstance(pl_module, UpdateModule):
+            self._pictures = pl_module.pictures(batch, self.count)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Paint them."""
-        if not isinstance(pl_module, PaintingAgent) or self._target is None:
+        """Save what was seen."""
+        if self._pictures is None or not isinstance(pl_module, UpdateModule):
             return
-        if not trainer.is_global_zero:
-            return
-        target = self._target.to(pl_module.device)
-        strokes, _ = pl_module.policy.paint(target)
-        height, width = target.shape[2:]
-        background = pl_module.environment.background
-        canvas = draw(pl_module.renderer.stroke, strokes, height, width, background)
-        save_sheet(self.folder / "validation.png", target, canvas, columns=self.count)
-        sheet = contact_sheet(target, canvas, columns=self.count)
+        wanted, made = self._pictures
+        self._pictures = None
+        save_sheet(self.folder / "validation.png", wanted, made, columns=self.count)
+        sheet = contact_sheet(wanted, made, columns=self.count)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_image(

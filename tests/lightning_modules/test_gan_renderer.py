@@ -71,10 +71,12 @@ def test_there_is_one_factor_per_stroke() -> None:
     assert 0 <= factors.min() < factors.max() <= 1
 
 
-def test_one_update_by_hand(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pixel_weight", [0.0, 5.0])
+def test_one_update_by_hand(tmp_path: Path, pixel_weight: float) -> None:
     """Two steps of the critic, then one of the renderer against the critic of after them."""
     sgd = partial(torch.optim.SGD, lr=0.1)
-    module, twin = (make_module(updates=1, optimizer=sgd) for _ in range(2))
+    settings: dict[str, Any] = {"updates": 1, "optimizer": sgd, "pixel_weight": pixel_weight}
+    module, twin = make_module(**settings), make_module(**settings)
     run(module, tmp_path)
     ours, theirs = sgd(twin.renderer.parameters()), sgd(twin.critic.parameters())
     for draw in (0, 1):
@@ -85,8 +87,10 @@ def test_one_update_by_hand(tmp_path: Path) -> None:
         theirs.zero_grad()
         loss.backward()
         theirs.step()
-    shape = twin.strokes_of(2)
-    (-twin.critic(shape, twin.renderer(shape)).mean()).backward()
+    shape, exact = twin.pairs_of(2)
+    drawn = twin.renderer(shape)
+    error = (drawn - exact).square().mean()
+    (pixel_weight * error - twin.critic(shape, drawn).mean()).backward()
     ours.step()
     for name, found in module.state_dict().items():
         torch.testing.assert_close(found, twin.state_dict()[name], msg=name)

@@ -44,6 +44,8 @@ class Known(nn.Module):
 
 def test_the_autoencoders_loss_by_hand() -> None:
     module = make_module(encoder=Known, kl_weight=0.5)
+    for parameter in module.renderer.draw.parameters():
+        nn.init.normal_(parameter, std=0.3)  # so that what is decoded depends on where it lies
     _, exact = module.pairs_of(0)
     loss, figures = module.vae_loss(exact, torch.Generator().manual_seed(4))
     mean = torch.tensor([1.0, -2.0, 0.5])

@@ -48,6 +48,12 @@ def test_spectral_distance_by_hand() -> None:
     assert spectral_distance(exact, drawn) == pytest.approx(math.log(4) / (SIZE / 2), rel=1e-3)
 
 
+def test_waves_that_are_shorter_than_any_along_a_side_belong_to_no_ring() -> None:
+    x = torch.arange(SIZE, dtype=torch.float64) * (2 * math.pi / SIZE)
+    corner = torch.cos(7 * x)[:, None] * torch.cos(7 * x)[None, :]  # 9.9 waves, slanting
+    assert spectrum(corner[None, None]).rings.max() < 1e-9
+
+
 class Smudged(Renderer):
     """Exact strokes, smoothed."""
 

@@ -62,6 +62,7 @@ def test_every_renderer_is_learned_as_its_file_says(
     torch.testing.assert_close(loaded(shape), module.renderer(shape))
     assert (folder / "strokes.png").exists()
     assert (folder / "curve.png").exists()
+    assert (folder / "validation.png").exists()
 
 
 def test_settings_of_a_renderers_learning_get_to_its_module(
