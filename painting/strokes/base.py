@@ -34,8 +34,7 @@ class Stroke(Limited, Recorded, ABC):
         name: What the kind is called in records.
         parameters: The names of a shape's numbers, in order.
         pace: How fast an optimizer should move coordinates, beside what is usual.
-        differentiable: Whether what is drawn has a gradient. A kind that says no can be learned by
-            a renderer, and painted with through that.
+        differentiable: Whether what is drawn has a gradient; else a renderer can learn the kind.
         random: Whether it draws with random numbers: see `redrawn`.
         fingerprints: Keys of `geometry` whose values stand for what is in a file.
     """
@@ -187,8 +186,15 @@ class Stroke(Limited, Recorded, ABC):
         """
         return PlainOutlines(self._checked(shape), height, width, self._draw, self._extent)
 
+    def laid(self, shape: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What a renderer is to draw of shapes (N, S), and the share (N,) of its paint that stays.
+
+        None is all; else it is what no renderer has to learn.
+        """
+        return shape, None
+
     def watched(self, strokes: Tensor) -> dict[str, Tensor]:
-        """Figures, scalars by name, to be seen of strokes (..., D) while an agent learns them."""
+        """Figures, scalars by name, to be seen of strokes (..., D) that an agent makes."""
         return {}
 
     def mark(self, shape: Tensor, height: int, width: int) -> Mark:

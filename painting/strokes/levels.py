@@ -8,7 +8,7 @@ from torch import Tensor
 from painting.errors import UserError
 
 MOST_LEVELS = 256
-_SURE = 0.01  # a level's least share where two are drawn from: the gradient grows with its inverse
+_CHANCE = 0.01  # at which the farther of two levels is drawn at least: nothing is ever settled
 
 
 def to_levels(shape: Tensor, levels: Sequence[int]) -> Tensor:
@@ -37,9 +37,9 @@ def gumbel_levels(
 ) -> Tensor:
     """Shapes with each number at one of the two levels around it, drawn by chance.
 
-    The nearer, the likelier: in the mean it is the number itself. The gradient is that of the
-    Gumbel-softmax of the two (Jang et al., 2017), its forward value the level drawn; a flag, of two
-    levels, is 1 as often as its number says.
+    The nearer, the likelier: in the mean it is the number itself, but for one draw in a hundred,
+    so that no number is without a gradient. This is that of the Gumbel-softmax of the two (Jang et
+    al., 2017), its forward value the level drawn; a flag is 1 as often as its number says.
 
     Args:
         shape: (..., S) in [0, 1].
@@ -50,7 +50,7 @@ def gumbel_levels(
     few, steps = _steps(shape, levels)
     place = shape * steps
     below = torch.minimum(place.detach().floor(), steps - 1)
-    share = (place - below).clamp(_SURE, 1 - _SURE)  # of the level above
+    share = _CHANCE + (1 - 2 * _CHANCE) * (place - below)  # of the level above
     noise = torch.rand(shape.shape, generator=generator, device=shape.device).clamp(1e-6, 1 - 1e-6)
     soft = (share.logit() + noise.logit().to(shape)).div(temperature).sigmoid()
     drawn = (soft.detach() > 0.5).to(shape)

@@ -14,8 +14,8 @@ from painting.errors import UserError
 from painting.mypaint import MyPaintBrush, MyPaintCanvas, check_settings, find_brush
 from painting.mypaint.library import FULL, library
 from painting.mypaint.program import SEEDS
-from painting.strokes.base import Frame, Stroke
-from painting.strokes.levels import check_flag, check_levels, even_levels, to_levels
+from painting.strokes.base import Frame
+from painting.strokes.discrete import LIFTED, DiscreteStroke
 from painting.strokes.marks import Stamp
 from painting.strokes.trace import Trace
 
@@ -24,10 +24,9 @@ _REACH = (-1.0, 2.0)  # canvases: of a point farther away, a brush would not com
 # Of a pen at full opacity: there a brush paints about as wide as its own radius says
 # (classic/dry_brush and classic/pen: to a tenth), pressed fully twice as wide.
 _USUAL = 0.5  # pressure
-_LIFTED = 0.5  # from where a brush counts as lifted
 
 
-class MyPaint(Stroke):
+class MyPaint(DiscreteStroke):
     """A stroke of a MyPaint brush along a quadratic Bézier curve (Neural Painters, section 2.1).
 
     Pressure at its start and at its end, the brush's size, and three points: absolute ones, as in
@@ -49,32 +48,17 @@ class MyPaint(Stroke):
     Args:
         brush: ``classic/dry_brush`` or another that is installed, or a ``.myb`` file.
         settings: Those of the brush, where no file is to be read: records and exports hold them.
-        levels: How many values pressure and size have; any by default.
-        lift: Whether there is one parameter more, `lift`: at 1 a stroke leaves no paint.
-        rounded: Whether `limit` rounds, with a gradient that goes straight through, so that agents
-            only ever see what the program can do. Without, as in the paper, a learned renderer has
-            to paint what lies between two levels, and the program rounds later.
-        limits: As for any kind.
+        discrete: `levels` of pressure and size, `lift`, and how agents see them, as for any
+            `DiscreteStroke`; limits, as for any kind.
 
     Raises:
         UserError: There is no such brush, or it is none; or libmypaint is not installed, although a
-            brush is asked for and not read from a record or an export; levels make no sense, or
-            there is nothing to be rounded.
+            brush is asked for and not read from a record or an export.
     """
 
     name = "mypaint"
-    parameters: tuple[str, ...] = (
-        "pressure0",
-        "pressure1",
-        "size",
-        "x0",
-        "y0",
-        "x1",
-        "y1",
-        "x2",
-        "y2",
-    )
-    optional = ("lift",)
+    parameters = ("pressure0", "pressure1", "size", "x0", "y0", "x1", "y1", "x2", "y2")
+    stepped = ("pressure0", "pressure1", "size")
     across = ("size",)
     differentiable = False
     random = True
@@ -82,17 +66,9 @@ class MyPaint(Stroke):
 
     def __init__(
         self, brush: str = "classic/dry_brush", settings: dict[str, Any] | None = None,
-        levels: int | None = None, lift: bool = False, rounded: bool = True, **limits: Any,
+        **discrete: Any,
     ) -> None:  # fmt: skip
-        self._discrete = {"levels": check_levels(levels), "lift": check_flag("lift", lift) or None}
-        self.rounded = check_flag("rounded", rounded)
-        if lift:
-            self.parameters = (*type(self).parameters, *self.optional)
-        super().__init__(**limits)
-        if levels or lift:
-            counts = {"pressure0": levels, "pressure1": levels, "size": levels, "lift": 2}
-            self.levels = tuple(counts.get(name) or 0 for name in self.parameters)
-        self._check_levels()
+        super().__init__(**discrete)
         if settings is None:
             self.brush, self._settings = find_brush(brush)
             library()  # who asks for a brush is told at once, and not when something is drawn
@@ -111,26 +87,9 @@ class MyPaint(Stroke):
             raise UserError("a MyPaint brush without its settings in the file", "write it again")
         return cls(**options)
 
-    def _check_levels(self) -> None:
-        if not self.rounded and not self.levels:
-            raise UserError(
-                "stroke.rounded=false: there is nothing to be rounded",
-                "add stroke.levels=10 or stroke.lift=true",
-            )
-        if self._discrete["levels"] and self.max_width is not None:
-            raise UserError(
-                "stroke.max_width doesn't go with stroke.levels: few levels would be left",
-                "leave one of them out",
-            )
-
     def options(self) -> dict[str, Any]:
         """Constructor arguments that drawing depends on."""
-        discrete = {key: value for key, value in self._discrete.items() if value is not None}
-        return {"brush": self.brush, "settings": self._settings, **discrete}
-
-    def limits(self) -> dict[str, Any]:
-        """As for any kind; and whether agents may go between levels."""
-        return {**super().limits(), **({} if self.rounded else {"rounded": False})}
+        return {"brush": self.brush, "settings": self._settings, **super().options()}
 
     def geometry(self) -> dict[str, Any]:
         """As for any kind; the brush by its name, and a fingerprint of what that means."""
@@ -139,34 +98,6 @@ class MyPaint(Stroke):
         numbers = {key: value for key, value in self.config().items() if key != "settings"}
         named = {f"stroke.{key}": value for key, value in numbers.items()}
         return {"stroke": self.name, **named, _SETTINGS: fingerprint}
-
-    def sample(
-        self, count: int, generator: torch.Generator | None = None,
-        device: torch.device | str | None = None,
-    ) -> Tensor:  # fmt: skip
-        """See `Stroke.sample`; every level is as likely as any other."""
-        if not self.levels:
-            return super().sample(count, generator, device)
-        free = torch.rand(count, self.shape_dim, generator=generator, device=device)
-        return even_levels(super().limit_shape(free), self.levels)
-
-    def limit_shape(self, shape: Tensor) -> Tensor:
-        """See `Limited.limit_shape`; rounded to levels."""
-        limited = super().limit_shape(shape)
-        return to_levels(limited, self.levels) if self.levels and self.rounded else limited
-
-    def watched(self, strokes: Tensor) -> dict[str, Tensor]:
-        """``lifted``, the share of strokes that leave no paint, where they may."""
-        lifted = strokes.detach()[..., self.columns(self.parameters[9:])] >= _LIFTED
-        return {"lifted": lifted.float().mean()} if lifted.numel() else {}
-
-    def to_record(self, shape: Tensor) -> dict[str, float]:
-        """See `Recorded.to_record`: as the program draws it, rounded."""
-        return super().to_record(self._nearest(shape))
-
-    def _nearest(self, shape: Tensor) -> Tensor:
-        """Shapes (..., S) as the program takes them."""
-        return to_levels(shape, self.levels) if self.levels else shape
 
     def redrawn(self, shape: Tensor, height: int, width: int) -> Tensor:
         """See `Stroke.redrawn`."""
@@ -180,7 +111,6 @@ class MyPaint(Stroke):
         shape = super().place(center, scale, generator, sides)
         columns = self.columns(("pressure0", "pressure1"))
         shape[:, columns] = 0.5 + 0.5 * shape[:, columns]
-        shape[:, 9:] = 0  # not lifted
         return shape
 
     def trace(self, shape: Tensor) -> Trace:
@@ -193,7 +123,7 @@ class MyPaint(Stroke):
         size = trace.radius.mean(1, keepdim=True)
         down = size.new_zeros(len(size), self.shape_dim - 9)  # never lifted
         numbers = [_USUAL * trace.pressure, size, trace.points.flatten(1), down]
-        return self._nearest(torch.cat(numbers, dim=1))
+        return self.nearest(torch.cat(numbers, dim=1))
 
     def mark(self, shape: Tensor, height: int, width: int) -> Stamp:
         """See `Stroke.mark`: a picture of the paint, as texture is no geometry."""
@@ -231,9 +161,9 @@ class MyPaint(Stroke):
 
         Its random numbers are those that follow from it, or so many seeds later.
         """
-        shapes = self._nearest(shape).numpy()
+        shapes = self.nearest(shape).numpy()
         alpha = np.zeros((len(shapes), height, width), np.uint16)
-        down = (shapes[:, 9:] < _LIFTED).all(1)
+        down = (shapes[:, 9:] < LIFTED).all(1)
         places = shapes[:, 3:9].reshape(-1, 3, 2).astype(np.float64).clip(*_REACH)
         points = places * [width, height]
         frame = Frame(height, width, height, width)

@@ -93,6 +93,31 @@ def test_an_agents_painter_sees_what_the_program_can_do_unless_it_may_dream(
     assert (grad[:, [0, 1, 2, 9]].abs().amax(0) > 0).all()
 
 
+def test_a_lift_that_is_known_keeps_its_gradient(kind: MyPaint) -> None:
+    """The canvas is that of strokes drawn unlifted, less those that are lifted."""
+    known = MyPaint(levels=10, lift=True, lift_known=True)
+    free = strokes(known, 6)
+    free[:, 9] = torch.tensor([0.9, 0.1, 1.0, 0.2, 0.8, 0.0])
+    free.requires_grad_()
+    renderer = Tinted(known)
+    environment = PaintingEnvironment(renderer, 6, 6)
+    state = environment.reset(torch.rand(1, 3, SIZE, SIZE))
+    canvas = environment.step(state, free.view(1, -1)).canvas
+    down = kind.limit(free).detach()[[1, 3, 5]]
+    alone = PaintingEnvironment(Tinted(kind), 3, 3)
+    rest = alone.step(alone.reset(state.target), down.view(1, -1)).canvas
+    torch.testing.assert_close(canvas, rest)
+    (grad,) = torch.autograd.grad(canvas.sum(), free)
+    assert (grad[:, 9].abs() > 0).all()
+    # Of the lifted stroke 4: what its paint would change, as far as stroke 5 leaves it to be seen.
+    valid = kind.limit(free).detach()
+    alpha = renderer(torch.cat([valid[4:, :9], torch.zeros(2, 1)], dim=1))
+    two = PaintingEnvironment(Tinted(kind), 2, 2)
+    below = two.step(two.reset(state.target), down[:2].view(1, -1)).canvas
+    changed = (alpha[0] * (valid[4, 10:, None, None] - below) * (1 - alpha[1])).sum()
+    torch.testing.assert_close(grad[4, 9], -changed, rtol=1e-3, atol=1e-3)
+
+
 def test_an_agent_in_sight_of_the_program_sees_its_record(kind: MyPaint) -> None:
     free = strokes(kind, 6)
     environment = PaintingEnvironment(AnalyticRenderer(kind, SIZE), 6, 6)
@@ -152,7 +177,7 @@ def test_a_painter_of_another_action_space_is_refused(
         ({"levels": 1}, "stroke.levels=1 makes no sense"), ({"levels": 2.5}, "stroke.levels=2.5"),
         ({"levels": True}, "stroke.levels=True"), ({"levels": 10**6}, "give 2 to 256"),
         ({"lift": "yes"}, "stroke.lift='yes'"), ({"rounded": 0, "levels": 3}, "stroke.rounded=0"),
-        ({"rounded": False}, "nothing to be rounded"),
+        ({"rounded": False}, "nothing to be rounded"), ({"lift_known": True}, "there is no lift"),
         ({"levels": 10, "max_width": 0.1}, "max_width doesn't go with stroke.levels"),
     ],
 )  # fmt: skip

@@ -60,15 +60,20 @@ def test_their_gradient_is_that_of_the_softmax_of_the_two() -> None:
     drawn.sum().backward()
     noise = torch.rand(3, 1, generator=seeded()).logit()
     free = flag.detach().clone().requires_grad_()
-    soft = ((free.logit() + noise) / 0.5).sigmoid()
+    soft = (((0.01 + 0.98 * free).logit() + noise) / 0.5).sigmoid()
     soft.sum().backward()
     torch.testing.assert_close(flag.grad, free.grad)
     assert torch.equal(drawn, (soft > 0.5).float())
     assert (flag.grad > 0).all()
 
 
-def test_at_a_level_itself_the_gradient_is_finite() -> None:
-    shape = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.5, 1.0]], requires_grad=True)
-    gumbel_levels(shape, LEVELS, 1.0, seeded()).sum().backward()
+def test_at_a_level_itself_chance_and_gradient_are_left() -> None:
+    ends = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.5, 1.0]])
+    shape = ends.repeat(5000, 1).requires_grad_()
+    drawn = gumbel_levels(shape, LEVELS, 1.0, seeded())
+    drawn.sum().backward()
     assert shape.grad is not None
     assert shape.grad.isfinite().all()
+    assert (shape.grad > 0).all()
+    others = (drawn != shape).float().mean(0)[1:]
+    assert others.tolist() == pytest.approx([0.01, 0.01], abs=0.004)
