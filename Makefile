@@ -71,6 +71,7 @@ quickstart: $(STAMP) ## train a renderer and an agent, paint digits and a photog
 # FEATURES=FILE are VGG-16's weights, or `random`, which needs no download.
 NEURAL := outputs/neural-painters
 FEATURES ?= default
+BY_GAN = stroke=mypaint stroke.max_width=0.2 renderer=gan renderer.weights=$(NEURAL)/gan
 neural-painters: $(STAMP) mypaint ## MyPaint's strokes learned, and painted with: a page of pictures (an hour; MNIST=FOLDER FEATURES=FILE)
 	for kind in vae gan; do \
 		$(BIN)/python run.py task=pretrain experiment=neural_painters/$${kind}_renderer resume=auto \
@@ -78,11 +79,10 @@ neural-painters: $(STAMP) mypaint ## MyPaint's strokes learned, and painted with
 	done
 	$(BIN)/python run.py task=train experiment=neural_painters/mnist resume=auto logger=none \
 		renderer.weights=$(NEURAL)/gan hydra.run.dir=$(NEURAL)/mnist $(if $(MNIST),data.root=$(MNIST))
-	$(BIN)/python run.py task=visualize experiment=neural_painters/ideal class=3 \
-		renderer.weights=$(NEURAL)/gan hydra.run.dir=$(NEURAL)/ideal
-	$(BIN)/python run.py task=stylize experiment=neural_painters/style features.weights=$(FEATURES) \
-		renderer.weights=$(NEURAL)/gan hydra.run.dir=$(NEURAL)/style \
-		image=$(call PHOTOGRAPH,astronaut)
+	$(BIN)/python run.py task=visualize class=3 $(BY_GAN) descent.grayscale=true export=[svg,gif] \
+		hydra.run.dir=$(NEURAL)/ideal
+	$(BIN)/python run.py task=stylize image=$(call PHOTOGRAPH,astronaut) $(BY_GAN) strokes=600 \
+		grid.canvases=3 descent.steps=60 features.weights=$(FEATURES) hydra.run.dir=$(NEURAL)/style
 	$(BIN)/python run.py task=gallery hydra.run.dir=$(NEURAL)/page \
 		runs=[$(NEURAL)/vae,$(NEURAL)/gan,$(NEURAL)/mnist,$(NEURAL)/ideal,$(NEURAL)/style]
 
