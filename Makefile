@@ -1,7 +1,7 @@
 # `make help` shows what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install browser mypaint quickstart neural-painters pictures ablations ablations-quick ablations-docs weights test test-all test-gpu lint format bench bench-scale bench-paint gpu-recipes chaos clean
+.PHONY: help install browser mypaint quickstart neural-painters neural-painters-docs pictures ablations ablations-quick ablations-docs weights test test-all test-gpu lint format bench bench-scale bench-paint gpu-recipes chaos clean
 
 # The first Python on this machine that the project runs on; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -85,6 +85,11 @@ neural-painters: $(STAMP) mypaint ## MyPaint's strokes learned, and painted with
 		grid.canvases=3 descent.steps=60 features.weights=$(FEATURES) hydra.run.dir=$(NEURAL)/style
 	$(BIN)/python run.py task=gallery hydra.run.dir=$(NEURAL)/page \
 		runs=[$(NEURAL)/vae,$(NEURAL)/gan,$(NEURAL)/mnist,$(NEURAL)/ideal,$(NEURAL)/style]
+
+neural-painters-docs: ## put its pictures into docs/ (but none of MNIST)
+	for kind in vae gan; do cp $(NEURAL)/$$kind/strokes.png docs/pictures/strokes_$$kind.png; done
+	cp $(NEURAL)/ideal/transfer.png docs/pictures/ideal_3_gan.png
+	cp $(NEURAL)/style/transfer.png docs/pictures/astronaut_gan.png
 
 pictures: $(STAMP) ## make the pictures in docs/ again (after make quickstart)
 	$(BIN)/python run.py task=paint strokes=200 export=[] hydra.run.dir=outputs/pictures \
