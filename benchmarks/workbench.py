@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from benchmarks.agents import as_in_a_run, make_agent, make_pretraining
@@ -107,12 +106,7 @@ class Workbench:
         """One update of a renderer that learns: strokes drawn exactly, loss, step."""
         module = self.pretraining
         with as_in_a_run(module):
-            loss = module.training_step(0, 0)
-        optimizer = module.optimizers()
-        assert isinstance(optimizer, LightningOptimizer)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+            module.update()
 
     @cached_property
     def policy(self) -> PaintingPolicy:

@@ -53,7 +53,8 @@ def pretrain(
         figures["noise_mse"] = verdict.noise
         found += f" (of both, without the {verdict.noise:.5f} that are random numbers)"
     if verdict.trained:
-        print(f"renderer: {found}\nexported: {folder / 'renderer'}")
+        texture = f"SSIM {verdict.ssim:.3f}, spectral distance {verdict.spectral:.2f}"
+        print(f"renderer: {found}; {texture}\nexported: {folder / 'renderer'}")
     else:
         red, plain = ("\033[31m", "\033[0m") if sys.stderr.isatty() else ("", "")
         print(
