@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from painting.precision import full_precision
 from painting.strokes import Stroke
 
 _MULTIPLE = 16  # what the learned renderers' upsampling and folding divide
@@ -67,6 +68,16 @@ class Renderer(nn.Module, ABC):
     def config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {"stroke": self.stroke, "canvas_size": self.canvas_size}
+
+    def lay(self, shape: Tensor) -> Tensor:
+        """The paint of shapes (N, S) on a canvas: alpha (N, 1, n, n), as `forward` draws them.
+
+        What is known of it (`Stroke.laid`) is not left to the network.
+        """
+        drawn, share = self.stroke.laid(shape)
+        with full_precision(drawn):
+            alpha: Tensor = self(drawn)
+        return alpha if share is None else alpha * share[:, None, None, None]
 
     @abstractmethod
     def forward(self, shape: Tensor) -> Tensor:

@@ -150,3 +150,18 @@ def test_a_renderer_without_a_gradient_is_refused() -> None:
 
     with pytest.raises(UserError, match=r"^Stiff has no gradient"):
         GridCanvas(Stiff(Circle(), 32), Grid(32), 1, BACKGROUND)
+
+
+def test_paint_that_is_known_to_be_missing_is_not_asked_of_the_renderer() -> None:
+    class Halved(Circle):
+        def laid(self, shape: Tensor) -> tuple[Tensor, Tensor]:
+            return 0.9 * shape, torch.full((len(shape),), 0.5)
+
+    stroke = torch.tensor([circle(0.3, 0.4, 0.2, (1.0, 1.0, 1.0))])
+    smaller = torch.cat([0.9 * stroke[:, :4], stroke[:, 4:]], dim=1)
+    halved, plain = (
+        GridCanvas(AnalyticRenderer(kind, 16), Grid(16), 1, (0.0, 0.0, 0.0))
+        for kind in (Halved(), Circle())
+    )
+    torch.testing.assert_close(halved.draw(stroke), plain.draw(smaller) / 2)
+    assert halved.draw(stroke).max() > 0.2
