@@ -75,7 +75,7 @@ BY_GAN = stroke=mypaint stroke.max_width=0.2 renderer=gan renderer.weights=$(NEU
 neural-painters: $(STAMP) mypaint ## MyPaint's strokes learned, and painted with: a page of pictures (an hour; MNIST=FOLDER FEATURES=FILE)
 	for kind in vae gan; do \
 		$(BIN)/python run.py task=pretrain experiment=neural_painters/$${kind}_renderer resume=auto \
-			logger=none hydra.run.dir=$(NEURAL)/$$kind || exit 1; \
+			logger=none hydra.run.dir=$(NEURAL)/$${kind} || exit 1; \
 	done
 	$(BIN)/python run.py task=train experiment=neural_painters/mnist resume=auto logger=none \
 		renderer.weights=$(NEURAL)/gan hydra.run.dir=$(NEURAL)/mnist $(if $(MNIST),data.root=$(MNIST))
@@ -87,7 +87,7 @@ neural-painters: $(STAMP) mypaint ## MyPaint's strokes learned, and painted with
 		runs=[$(NEURAL)/vae,$(NEURAL)/gan,$(NEURAL)/mnist,$(NEURAL)/ideal,$(NEURAL)/style]
 
 neural-painters-docs: ## put its pictures into docs/ (but none of MNIST)
-	for kind in vae gan; do cp $(NEURAL)/$$kind/strokes.png docs/pictures/strokes_$$kind.png; done
+	for kind in vae gan; do cp $(NEURAL)/$${kind}/strokes.png docs/pictures/strokes_$${kind}.png; done
 	cp $(NEURAL)/ideal/transfer.png docs/pictures/ideal_3_gan.png
 	cp $(NEURAL)/style/transfer.png docs/pictures/astronaut_gan.png
 
