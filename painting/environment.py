@@ -90,12 +90,8 @@ class PaintingEnvironment:
         stroke = self.renderer.stroke
         strokes = stroke.limit(action.view(-1, self.bundle, stroke.dim))  # (B, K, D)
         shape, color = strokes.split([stroke.shape_dim, 3], dim=2)
-        drawn, share = stroke.laid(shape.flatten(0, 1))
-        with full_precision(drawn):
-            alpha = self.renderer(drawn)
-        if share is not None:
-            alpha = alpha * share[:, None, None, None]
-        alpha = alpha.unflatten(0, strokes.shape[:2])
+        with full_precision(shape):
+            alpha = self.renderer.lay(shape.flatten(0, 1)).unflatten(0, strokes.shape[:2])
         if self.strokes % self.bundle:
             alpha = alpha * self._painted(state.step)[:, :, None, None, None]
         return State(paint(state.canvas, alpha, color), state.target, state.step + 1)

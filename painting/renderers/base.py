@@ -23,7 +23,10 @@ def check_canvas_size(canvas_size: int) -> None:
 
 
 def dense_layers(widths: Sequence[int]) -> list[nn.Module]:
-    """Fully connected layers of these widths, the input's first, each with a ReLU behind it."""
+    """Fully connected layers of these widths, the input's first, each with a ReLU behind it.
+
+    None for a single width: then what comes out is what goes in.
+    """
     layers: list[nn.Module] = []
     for fan_in, fan_out in itertools.pairwise(widths):
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
@@ -63,6 +66,15 @@ class Renderer(nn.Module, ABC):
         return (
             f"let task=pretrain stroke={name} learn it, and give renderer=neural renderer.weights=…"
         )
+
+    def lay(self, shape: Tensor) -> Tensor:
+        """Alpha (N, 1, n, n) of shapes (N, S), less the paint that the kind knows to be none.
+
+        As `forward` draws it, unless the kind says more: see `Stroke.laid`.
+        """
+        drawn, share = self.stroke.laid(shape)
+        alpha: Tensor = self(drawn)
+        return alpha if share is None else alpha * share[:, None, None, None]
 
     def config(self) -> dict[str, Any]:
         """Constructor arguments."""

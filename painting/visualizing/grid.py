@@ -173,7 +173,7 @@ class GridCanvas:
         """
         stroke, tile = self.renderer.stroke, self.grid.tile
         shape, color = strokes.split([stroke.shape_dim, COLOR_DIM], dim=1)
-        alpha = self.renderer(shape)  # (N, 1, n, n)
+        alpha = self.renderer.lay(shape)  # (N, 1, n, n)
         cut = alpha.unflatten(2, (_TILES, tile)).unflatten(4, (_TILES, tile))
         rows = cut.permute(0, 2, 4, 1, 3, 5).flatten(0, 2)[self._rows]  # (R, 1, T, T)
         tiles = composite_rows(self._ground, rows, color, self._tiling)[self._place]
