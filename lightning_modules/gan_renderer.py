@@ -69,6 +69,14 @@ class GanRendererModule(RendererModule):
         ours = Learner(self.critic, critic_optimizer or optimizer, None)
         self.let_learn({**self.networks_that_learn, "critic": ours})
 
+    @property
+    def rate_keys(self) -> list[str]:
+        """The renderer's, and the critic's if it has an optimizer of its own."""
+        learners = self.networks_that_learn
+        if learners["critic"].optimizer is learners["renderer"].optimizer:
+            return super().rate_keys
+        return [*super().rate_keys, "renderer.learning.critic_optimizer.lr"]
+
     def update(self) -> Figures:
         """Critic, then renderer; by pixels as long as that is due."""
         if self.update_count < self.pixel_updates:
