@@ -71,7 +71,10 @@ class GanRendererModule(RendererModule):
 
     @property
     def rate_keys(self) -> list[str]:
-        """Of both optimizers."""
+        """The renderer's, and the critic's if it has an optimizer of its own."""
+        learners = self.networks_that_learn
+        if learners["critic"].optimizer is learners["renderer"].optimizer:
+            return super().rate_keys
         return [*super().rate_keys, "renderer.learning.critic_optimizer.lr"]
 
     def update(self) -> Figures:

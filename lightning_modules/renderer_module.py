@@ -92,7 +92,7 @@ class RendererModule(SteppingModule):
 
     @property
     def rate_keys(self) -> list[str]:
-        """Of all its optimizers."""
+        """Of its optimizer."""
         return ["task.optimizer.lr"]
 
     def setup(self, stage: str) -> None:

@@ -72,7 +72,7 @@ class VaeRendererModule(RendererModule):
                 loss, figures = self.vae_loss(exact, self._numbers_of(draw))
                 self.descend("vae", loss)
             else:
-                loss, figures = self.latent_loss(shape, exact), {}
+                loss = self.latent_loss(shape, exact)
                 self.descend("mapper", loss)
                 figures = {"latent_error": loss.detach()}
         return figures

@@ -70,17 +70,21 @@ class Studio:
         Returns:
             The strokes of the canvases (N, D), within limits.
         """
-        last, best, worth = [start], [start], [-math.inf]
+        last: list[Tensor] = [start]
+        best: list[Tensor] = []
+        worth, step = -math.inf, 0  # counted here: a bar that is switched off counts nothing
         with tqdm(total=self.descent.steps, unit="step", desc=title, dynamic_ncols=True) as bar:
 
             def told(value: float, strokes: Tensor) -> None:
+                nonlocal worth, step
                 last[:] = [strokes]
+                step += 1
                 bar.set_postfix(loss=f"{value:.4f}", refresh=False)
                 bar.update()
-                if self.choice and bar.n > self.descent.steps - self.choice.candidates:
+                if self.choice and step > self.descent.steps - self.choice.candidates:
                     score = self.choice.score(strokes)
-                    if score > worth[0]:
-                        best[:], worth[:] = [strokes], [score]
+                    if score > worth:
+                        best[:], worth = [strokes], score
 
             try:
                 found = self.descent.run(self.canvas, start, loss, told)
@@ -88,8 +92,7 @@ class Studio:
                 save_record(self.folder, self.record(last[0]))
                 log.warning("painted so far: %s", shown(self.folder / PICTURE))
                 raise
-        if self.choice:
-            found = best[0]
+        found = best[0] if best else found
         save_record(self.folder, self.record(found), self.exports)
         log.info("%s", shown(self.folder / PICTURE))
         return found

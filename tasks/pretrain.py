@@ -33,7 +33,8 @@ def pretrain(
 
     Returns:
         Figures for the summary; ``status`` is "untrained" for a renderer above a tenth of the mean
-        image's error.
+        image's error, or, of a kind that draws with random numbers, above what `Verdict.trained`
+        grants it.
     """
     fit(module, trainer, ckpt_path=ckpt_path, compiled=compiled)
     if not goes_on_alone(trainer):

@@ -110,8 +110,8 @@ def _prepare(node: Any, cfg: DictConfig) -> Any:
     target = node.get("_target_")
     if target is None:
         return node
-    for section in (*RULES, _LEARNING):
-        node.pop(section, None)
+    for rule in RULES:
+        node.pop(rule, None)
     if target == OmegaConf.select(cfg, "data._target_"):
         node.pop("strokes", None)
     if target == OmegaConf.select(cfg, "agent._target_"):
@@ -138,6 +138,7 @@ def _laid_over(node: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def _prepare_renderer(node: dict[str, Any], task_allows: bool) -> dict[str, Any]:
+    node.pop(_LEARNING, None)
     weights = node.pop("weights", None)
     allow = bool(node.pop("allow_untrained")) or task_allows
     if weights:

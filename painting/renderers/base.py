@@ -24,7 +24,10 @@ def check_canvas_size(canvas_size: int) -> None:
 
 
 def dense_layers(widths: Sequence[int]) -> list[nn.Module]:
-    """Fully connected layers of these widths, the input's first, each with a ReLU behind it."""
+    """Fully connected layers of these widths, the input's first, each with a ReLU behind it.
+
+    None for a single width: then what comes out is what goes in.
+    """
     layers: list[nn.Module] = []
     for fan_in, fan_out in itertools.pairwise(widths):
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]

@@ -60,9 +60,10 @@ def load_renderer(
         )
     verdict = config["verdict"]
     if not (verdict["trained"] or allow_untrained):
+        found = Verdict(verdict["mse"], verdict["mean_image"], verdict.get("noise", 0.0))
         raise UserError(
-            f"the renderer in {folder} was never trained: its error is "
-            f"{verdict['mse'] / verdict['mean_image']:.2f} of the mean image's",
+            f"the renderer in {folder} was never trained: its error is {found.ratio:.2f} of the "
+            "mean image's",
             "pretrain it longer, or set renderer.allow_untrained=true",
         )
     load_weights(renderer, tensors, folder)

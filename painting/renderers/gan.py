@@ -34,8 +34,9 @@ class GanRenderer(Renderer):
         super().__init__(stroke, canvas_size)
         check_canvas_size(canvas_size)
         self._config = {"hidden": list(hidden), "channels": channels}
-        self.dense = nn.Sequential(*dense_layers([stroke.shape_dim, *hidden]))
-        self.draw = Upsampling(hidden[-1], canvas_size, channels, grain=True)
+        widths = [stroke.shape_dim, *hidden]
+        self.dense = nn.Sequential(*dense_layers(widths))
+        self.draw = Upsampling(widths[-1], canvas_size, channels, grain=True)
 
     def config(self) -> dict[str, Any]:
         """Constructor arguments."""

@@ -37,9 +37,8 @@ class VaeRenderer(Renderer):
         check_canvas_size(canvas_size)
         self.latent = latent
         self._config = {"latent": latent, "hidden": list(hidden), "channels": channels}
-        self.to_latent = nn.Sequential(
-            *dense_layers([stroke.shape_dim, *hidden]), nn.Linear(hidden[-1], latent)
-        )
+        widths = [stroke.shape_dim, *hidden]
+        self.to_latent = nn.Sequential(*dense_layers(widths), nn.Linear(widths[-1], latent))
         self.draw = Upsampling(latent, canvas_size, channels, grain=False)
 
     def config(self) -> dict[str, Any]:

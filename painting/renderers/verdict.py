@@ -1,5 +1,6 @@
 """How well a renderer draws: its error, its structure and its texture, on fresh strokes."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -37,8 +38,11 @@ class Verdict:
 
     @property
     def ratio(self) -> float:
-        """Share of the mean image's error; of both, without the noise."""
-        return (self.mse - self.noise) / (self.mean_image - self.noise)
+        """Share of the mean image's error, of both without the noise; infinite if that leaves none.
+
+        There is nothing to learn, then: one stroke alone, or a brush that leaves no paint.
+        """
+        return (self.mse - self.noise) / self._learnable if self._learnable > 0 else math.inf
 
     @property
     def trained(self) -> bool:
@@ -47,7 +51,14 @@ class Verdict:
         One that draws with texture, as a program does, is as far from the program's strokes as a
         second drawing of it would be, by twice the noise; that is not held against it.
         """
-        return self.ratio <= TRAINED_BELOW + self.noise / (self.mean_image - self.noise)
+        if self._learnable <= 0:
+            return False
+        return self.ratio <= TRAINED_BELOW + self.noise / self._learnable
+
+    @property
+    def _learnable(self) -> float:
+        """What the shape says of the strokes, as a mean square."""
+        return self.mean_image - self.noise
 
 
 class Spectrum:

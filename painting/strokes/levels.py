@@ -21,9 +21,9 @@ def to_levels(shape: Tensor, levels: Sequence[int]) -> Tensor:
     Returns:
         (..., S). Its gradient is that of the number itself (Bengio et al., 2013).
     """
-    least, steps = _steps(shape, levels)
-    rounded = torch.where(least, (shape.detach().clamp(0, 1) * steps).round() / steps, shape)
-    return rounded + torch.where(least, shape - shape.detach(), 0.0)
+    few, steps = _steps(shape, levels)
+    rounded = torch.where(few, (shape.detach().clamp(0, 1) * steps).round() / steps, shape)
+    return rounded + torch.where(few, shape - shape.detach(), 0.0)
 
 
 def even_levels(shape: Tensor, levels: Sequence[int]) -> Tensor:

@@ -39,6 +39,13 @@ class Weighted(nn.Module):
         return self.scale * shape[:, 0] * alpha.sum((1, 2, 3))
 
 
+def test_a_divergence_is_blamed_on_the_rates_that_there_are() -> None:
+    own = partial(torch.optim.Adam, lr=1e-3)
+    critics = "renderer.learning.critic_optimizer.lr"
+    assert make_module().rate_keys == ["task.optimizer.lr"]
+    assert make_module(critic_optimizer=own).rate_keys == ["task.optimizer.lr", critics]
+
+
 def test_the_critics_loss_by_hand() -> None:
     """Of a linear critic the slope is its weights, wherever between the pictures it is taken."""
     module = make_module(critic=Weighted, gradient_penalty=3.0)

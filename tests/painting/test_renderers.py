@@ -1,5 +1,6 @@
 """The exact and the learned renderer, the verdict, and the exported folder."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from painting.errors import UserError
 from painting.renderers import (
     AnalyticRenderer,
     FieldRenderer,
+    GanRenderer,
     NeuralRenderer,
     Renderer,
+    VaeRenderer,
     Verdict,
     judge,
     load_renderer,
@@ -72,13 +75,28 @@ def test_any_kind_and_size(stroke: Stroke, size: int) -> None:
     assert shape.grad.abs().max() > 0
 
 
-@pytest.mark.parametrize("learned", [NeuralRenderer, FieldRenderer])
+@pytest.mark.parametrize("learned", [NeuralRenderer, FieldRenderer, GanRenderer, VaeRenderer])
 @pytest.mark.parametrize("size", [0, -16, 8, 40, 127])
 def test_a_size_that_is_no_multiple_of_16_is_refused(
-    size: int, learned: type[NeuralRenderer | FieldRenderer]
+    size: int, learned: Callable[..., Renderer]
 ) -> None:
     with pytest.raises(ValueError, match=f"canvas_size is {size}, not a multiple of 16"):
         learned(Circle(), size)
+
+
+@pytest.mark.parametrize("learned", [GanRenderer, VaeRenderer])
+@pytest.mark.parametrize("hidden", [[], [6, 5]])
+def test_a_painter_of_any_depth_draws_and_has_a_gradient(
+    learned: Callable[..., Renderer], hidden: list[int]
+) -> None:
+    renderer = learned(Circle(), 32, hidden=hidden, channels=8)
+    shape = shapes(Circle()).requires_grad_()
+    alpha = renderer(shape)
+    assert alpha.shape == (len(shape), 1, 32, 32)
+    assert 0 < alpha.min() < alpha.max() < 1
+    alpha.sum().backward()
+    assert shape.grad is not None
+    assert (shape.grad != 0).any(0).all()
 
 
 def test_channels_that_cannot_be_shuffled_are_refused() -> None:

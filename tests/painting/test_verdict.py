@@ -79,3 +79,13 @@ def test_a_second_drawing_is_as_good_as_a_program_can_do() -> None:
     assert Verdict(mse=0.2 + 0.08, mean_image=0.9, noise=0.1).trained
     assert not Verdict(mse=0.2 + 0.081, mean_image=0.9, noise=0.1).trained
     assert Verdict(mse=0.2, mean_image=0.9, noise=0.1).trained
+
+
+@pytest.mark.parametrize(("mean_image", "noise"), [(0.0, 0.0), (-1e-18, 0.0), (0.1, 0.1)])
+def test_where_there_is_nothing_to_learn_nothing_was_learned(
+    mean_image: float, noise: float
+) -> None:
+    """A brush that leaves no paint, or a single stroke, which is its own mean image."""
+    verdict = Verdict(mse=0.002, mean_image=mean_image, noise=noise)
+    assert verdict.ratio == math.inf
+    assert not verdict.trained

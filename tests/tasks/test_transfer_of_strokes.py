@@ -1,6 +1,7 @@
 """What `visualize` and `stylize` say and show of a learned renderer's canvas and of the strokes."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
+from tqdm import tqdm
 
 from painting.drawing import draw
 from painting.errors import UserError
@@ -100,9 +102,10 @@ def test_the_renderers_canvas_lies_beside_the_strokes_with_their_l2(tmp_path: Pa
     assert "probability_redrawn" not in result
 
 
+@pytest.mark.parametrize("bar", [True, False])
 @pytest.mark.parametrize(("candidates", "asked", "taken"), [(1, 1, 5), (3, 3, 4), (50, 6, 1)])
 def test_of_the_last_steps_strokes_those_are_taken_that_read_best(
-    candidates: int, asked: int, taken: int, tmp_path: Path, told: list[Tensor],
+    candidates: int, asked: int, taken: int, bar: bool, tmp_path: Path, told: list[Tensor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     worth = [0.3, 0.9, 0.1, 0.2, 0.8, 0.5]
@@ -113,6 +116,7 @@ def test_of_the_last_steps_strokes_those_are_taken_that_read_best(
         return worth[len(told) - 1]
 
     monkeypatch.setattr("tasks.visualize._worth", judge)
+    monkeypatch.setattr("tasks.parameterized.tqdm", partial(tqdm, disable=not bar))
     make(tmp_path, learned(Bezier()), candidates=candidates)
     assert len(told) == STEPS
     assert len(judged) == asked

@@ -17,6 +17,7 @@ from painting.renderers import AnalyticRenderer, NeuralRenderer, Renderer, Verdi
 from painting.renderers.exported import load_renderer, save_renderer
 from painting.schema import schema
 from painting.strokes import MyPaint
+from painting.visualizing import Grid, GridCanvas
 
 SIZE = 32
 
@@ -116,6 +117,21 @@ def test_a_lift_that_is_known_keeps_its_gradient(kind: MyPaint) -> None:
     below = two.step(two.reset(state.target), down[:2].view(1, -1)).canvas
     changed = (alpha[0] * (valid[4, 10:, None, None] - below) * (1 - alpha[1])).sum()
     torch.testing.assert_close(grad[4, 9], -changed, rtol=1e-3, atol=1e-3)
+
+
+def test_a_lift_that_is_known_is_known_to_what_is_optimized_too(kind: MyPaint) -> None:
+    """On the canvas of `visualize` and `stylize`, as in the environment."""
+    known = MyPaint(levels=10, lift=True, lift_known=True)
+    free = strokes(known, 6)
+    free[:, 9] = torch.tensor([0.9, 0.1, 1.0, 0.2, 0.8, 0.0])
+    free.requires_grad_()
+    black = (0.0, 0.0, 0.0)
+    canvas = GridCanvas(Tinted(known), Grid(SIZE), 6, black).draw(known.limit(free))
+    down = kind.limit(free).detach()[[1, 3, 5]]
+    expected = GridCanvas(Tinted(kind), Grid(SIZE), 3, black).draw(down)
+    torch.testing.assert_close(canvas, expected)
+    (grad,) = torch.autograd.grad(canvas.sum(), free)
+    assert (grad[:, 9].abs() > 0).all()
 
 
 def test_an_agent_in_sight_of_the_program_sees_its_record(kind: MyPaint) -> None:
