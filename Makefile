@@ -67,12 +67,12 @@ quickstart: $(STAMP) ## train a renderer and an agent, paint digits and a photog
 	$(BIN)/python run.py task=gallery runs=[$(OUT)/renderer,$(OUT)/agent,$(OUT)/photograph] \
 		hydra.run.dir=$(OUT)/page
 
-# A stop loses little: runs that learn go on by resume=auto. MNIST=FOLDER where it lies already;
-# FEATURES=FILE are VGG-16's weights, or `random`, which needs no download.
+# A stop loses little: runs that learn go on by resume=auto. MNIST=FOLDER where it lies already, else it
+# is downloaded; FEATURES=default downloads VGG-16's weights, too, FEATURES=FILE has them.
 NEURAL := outputs/neural-painters
-FEATURES ?= default
+FEATURES ?= random
 BY_GAN = stroke=mypaint stroke.max_width=0.2 renderer=gan renderer.weights=$(NEURAL)/gan
-neural-painters: $(STAMP) mypaint ## MyPaint's strokes learned, and painted with: a page of pictures (an hour; MNIST=FOLDER FEATURES=FILE)
+neural-painters: $(STAMP) mypaint ## MyPaint's strokes learned, and painted with: a page of pictures (an hour; MNIST=FOLDER)
 	for kind in vae gan; do \
 		$(BIN)/python run.py task=pretrain experiment=neural_painters/$${kind}_renderer resume=auto \
 			logger=none hydra.run.dir=$(NEURAL)/$${kind} || exit 1; \

@@ -13,6 +13,7 @@ from lightning_modules.renderer_module import RendererModule
 from lightning_modules.updates import Figures
 from painting.precision import full_precision
 from painting.renderers import Renderer
+from painting.rewards.penalties import between, slope_error
 
 CriticFactory = Callable[[int, int], nn.Module]  # (S, n); called with (shape, alpha)
 
@@ -50,7 +51,7 @@ class GanRendererModule(RendererModule):
         shared: Arguments of `RendererModule`.
     """
 
-    curves: ClassVar[tuple[str, ...]] = ("renderer_loss", "wasserstein")
+    curves: ClassVar[tuple[str, ...]] = ("renderer_loss",)
 
     def __init__(
         self, renderer: Renderer, *, critic: CriticFactory, optimizer: OptimizerFactory,
@@ -68,6 +69,11 @@ class GanRendererModule(RendererModule):
         self.gradient_penalty = gradient_penalty
         ours = Learner(self.critic, critic_optimizer or optimizer, None)
         self.let_learn({**self.networks_that_learn, "critic": ours})
+
+    @property
+    def last_phase(self) -> tuple[int, str]:
+        """Renderer and critic against each other."""
+        return self.pixel_updates + self.critic_alone, "renderer.learning.pixel_updates"
 
     @property
     def rate_keys(self) -> list[str]:
@@ -114,12 +120,10 @@ class GanRendererModule(RendererModule):
             A scalar, and `wasserstein`, the distance that D presently sees, with the penalty.
         """
         count = len(shape)
-        factor = torch.rand(count, 1, 1, 1, generator=generator, device=shape.device)
-        between = torch.lerp(drawn, exact, factor).requires_grad_()
-        scores = self.critic(shape.repeat(3, 1), torch.cat([exact, drawn, between]))
+        points = between(drawn, exact, generator).requires_grad_()
+        scores = self.critic(shape.repeat(3, 1), torch.cat([exact, drawn, points]))
         real, fake, middle = scores.split(count)
-        (slope,) = torch.autograd.grad(middle.sum(), between, create_graph=True)
-        penalty = (slope.flatten(1).norm(dim=1) - 1).square().mean()
+        penalty = slope_error(middle, [points])
         distance = real.mean() - fake.mean()
         figures = {"wasserstein": distance.detach(), "gradient_penalty": penalty.detach()}
         return self.gradient_penalty * penalty - distance, figures

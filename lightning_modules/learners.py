@@ -10,6 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_modules.quickening import OptimizerFactory, fused
 from lightning_modules.updates import Pair, UpdateModule
+from painting.errors import UserError
 from painting.precision import full_precision
 
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
@@ -51,7 +52,7 @@ class SteppingModule(UpdateModule):
         """One optimizer per network that learns, each with a schedule in its own steps."""
         pairs: list[Pair] = []
         for learner in self.networks_that_learn.values():
-            optimizer = fused(learner.optimizer)(learner.network.parameters())
+            optimizer = _made(learner)
             scheduler = None if learner.scheduler is None else learner.scheduler(optimizer)
             pairs.append((optimizer, scheduler))
         return self.schedule(pairs)
@@ -72,6 +73,16 @@ class SteppingModule(UpdateModule):
         scheduled = [key for key, learner in self.networks_that_learn.items() if learner.scheduler]
         if name in scheduled:
             _as_list(self.lr_schedulers())[scheduled.index(name)].step()
+
+
+def _made(learner: Learner) -> Optimizer:
+    try:
+        return fused(learner.optimizer)(learner.network.parameters())
+    except TypeError as error:
+        raise UserError(
+            f"an optimizer refuses its settings: {error}",
+            "leave out what it does not have, by ~ before the key, or choose another optimizer",
+        ) from error
 
 
 def _as_list(one_or_more: Any) -> list[Any]:

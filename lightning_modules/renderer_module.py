@@ -86,6 +86,11 @@ class RendererModule(SteppingModule):
         return [0]
 
     @property
+    def last_phase(self) -> tuple[int, str]:
+        """After how many updates begins what the renderer learns by last, and the key of that."""
+        return 0, "updates"
+
+    @property
     def compilable(self) -> list[nn.Module]:
         """The renderer."""
         return [self.renderer]
@@ -146,9 +151,12 @@ class RendererModule(SteppingModule):
         return {"renderer_loss": loss.detach()}
 
     def validation_step(self, batch: int, batch_idx: int) -> None:
-        """Error on fresh strokes, beside the mean image's."""
+        """Error on fresh strokes, beside the mean image's; structure and texture."""
         verdict = self.judge()
-        figures = {"val_mse": verdict.mse, "mean_image_mse": verdict.mean_image}
+        figures = {
+            "val_mse": verdict.mse, "mean_image_mse": verdict.mean_image,
+            "val_ssim": verdict.ssim, "val_spectral": verdict.spectral,
+        }  # fmt: skip
         self.log_dict(figures, batch_size=1)
 
     @torch.no_grad()

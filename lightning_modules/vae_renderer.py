@@ -59,6 +59,11 @@ class VaeRendererModule(RendererModule):
         )
 
     @property
+    def last_phase(self) -> tuple[int, str]:
+        """Stage 2."""
+        return self.vae_updates, "renderer.learning.vae_updates"
+
+    @property
     def compilable(self) -> list[nn.Module]:
         """The parts of the renderer, which learn apart, and the encoder."""
         return [self.encoder, self.renderer.draw, self.renderer.to_latent]

@@ -43,9 +43,16 @@ def fit(
         compiled: See `quicken`.
 
     Raises:
+        UserError: Gradients are to be clipped, which Lightning can't do here.
         Interrupted: A signal stopped the run, which has saved itself.
         Diverged: A loss became NaN or infinite; the last good checkpoint is named.
     """
+    if trainer.gradient_clip_val is not None:
+        raise UserError(
+            f"trainer.gradient_clip_val={trainer.gradient_clip_val}: networks step by themselves "
+            "here, and none would be clipped",
+            "leave it out, and lower the learning rates if losses explode",
+        )
     checkpoints = find_callback(trainer, Checkpoints)
     stop = find_callback(trainer, GracefulStop)
     quicken(module, trainer.strategy.root_device, compiled)

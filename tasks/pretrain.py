@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 from lightning_modules.callbacks import MetricsCsv
 from lightning_modules.ranks import goes_on_alone
 from lightning_modules.renderer_module import RendererModule
+from painting.errors import UserError
 from painting.figures import save_curves, save_sheet
 from painting.renderers import save_renderer
 from tasks.fitting import find_callback, fit
@@ -35,7 +36,16 @@ def pretrain(
         Figures for the summary; ``status`` is "untrained" for a renderer above a tenth of the mean
         image's error, or, of a kind that draws with random numbers, above what `Verdict.trained`
         grants it.
+
+    Raises:
+        UserError: The run would end before what the renderer learns by last begins.
     """
+    begins, key = module.last_phase
+    if module.updates <= begins:
+        raise UserError(
+            f"updates is {module.updates}, and the last phase of learning begins after {begins}",
+            f"lower {key}, or give more updates",
+        )
     fit(module, trainer, ckpt_path=ckpt_path, compiled=compiled)
     if not goes_on_alone(trainer):
         return {}
@@ -59,8 +69,8 @@ def pretrain(
     else:
         red, plain = ("\033[31m", "\033[0m") if sys.stderr.isatty() else ("", "")
         print(
-            f"{red}warning: the renderer is NOT TRAINED: {found}; above a tenth it draws no "
-            f"strokes. Pretrain it longer.{plain}", file=sys.stderr,
+            f"{red}warning: the renderer is NOT TRAINED: {found}; it draws no strokes. "
+            f"Pretrain it longer.{plain}", file=sys.stderr,
         )  # fmt: skip
         figures["status"] = "untrained"
     return figures

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-_QUARTER = 4  # how much smaller the map is on which shapes are shown to a critic
+_FOLD = 4  # what two convolutions of stride 2 make of a side
 _SLOPE = 0.2
 _HIDDEN = 256  # width of the layer that looks at a shape
 
@@ -51,7 +51,7 @@ class StrokeCritic(nn.Module):
 
     def __init__(self, shape_dim: int, canvas_size: int, channels: int = 32) -> None:
         super().__init__()
-        side = canvas_size // _QUARTER
+        side = canvas_size // _FOLD
         self.look = nn.Sequential(
             nn.Conv2d(1, channels, 4, 2, 1), nn.LeakyReLU(_SLOPE),
             nn.Conv2d(channels, 2 * channels, 4, 2, 1), nn.LeakyReLU(_SLOPE),
@@ -60,7 +60,7 @@ class StrokeCritic(nn.Module):
             nn.Linear(shape_dim, _HIDDEN), nn.LeakyReLU(_SLOPE),
             nn.Linear(_HIDDEN, channels * side * side), nn.Unflatten(1, (channels, side, side)),
         )  # fmt: skip
-        numbers = 8 * channels * (side // _QUARTER) ** 2
+        numbers = 8 * channels * (side // _FOLD) ** 2
         self.judge = nn.Sequential(
             nn.Conv2d(3 * channels, 4 * channels, 4, 2, 1), nn.LeakyReLU(_SLOPE),
             nn.Conv2d(4 * channels, 8 * channels, 4, 2, 1), nn.LeakyReLU(_SLOPE),

@@ -21,10 +21,10 @@ class GanRenderer(Renderer):
         stroke: The stroke kind.
         canvas_size: Pixels on a side, n, a multiple of 16.
         hidden: Widths of the fully connected layers.
-        channels: Maps after two of the three doublings, an even number.
+        channels: Maps after two of the three doublings.
 
     Raises:
-        ValueError: `canvas_size` is no multiple of 16, or `channels` not even.
+        ValueError: `canvas_size` is no multiple of 16.
     """
 
     def __init__(

@@ -18,17 +18,12 @@ class Upsampling(nn.Sequential):
     Args:
         features: How many numbers, F.
         canvas_size: Pixels on a side, n, a multiple of 16.
-        channels: C, an even number.
+        channels: C.
         grain: Whether pictures are added to the maps that are learned, and the same for all
             numbers: see `Grain`.
-
-    Raises:
-        ValueError: `channels` is not even.
     """
 
     def __init__(self, features: int, canvas_size: int, channels: int, grain: bool) -> None:
-        if channels <= 0 or channels % 2:
-            raise ValueError(f"channels is {channels}, not an even number")
         side = canvas_size // _FOLD
 
         def grained(maps: int, side: int) -> list[nn.Module]:

@@ -23,10 +23,10 @@ class VaeRenderer(Renderer):
         canvas_size: Pixels on a side, n, a multiple of 16.
         latent: Numbers of a point in the latent space, Z.
         hidden: Widths of the layers from the shape to it.
-        channels: Maps after two of the decoder's three doublings, an even number.
+        channels: Maps after two of the decoder's three doublings.
 
     Raises:
-        ValueError: `canvas_size` is no multiple of 16, or `channels` not even.
+        ValueError: `canvas_size` is no multiple of 16.
     """
 
     def __init__(

@@ -49,11 +49,13 @@ class Verdict:
         """Whether the renderer draws its strokes at all.
 
         One that draws with texture, as a program does, is as far from the program's strokes as a
-        second drawing of it would be, by twice the noise; that is not held against it.
+        second drawing of it would be, by twice the noise; that is not held against it, as long as
+        it is nearer than the mean image.
         """
         if self._learnable <= 0:
             return False
-        return self.ratio <= TRAINED_BELOW + self.noise / self._learnable
+        granted = TRAINED_BELOW + self.noise / self._learnable
+        return self.ratio <= granted and self.mse < self.mean_image
 
     @property
     def _learnable(self) -> float:

@@ -1,12 +1,31 @@
 """Penalties that hold a discriminator's slope at 1."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 Score = Callable[[Tensor, Tensor], Tensor]
+
+
+def between(fake: Tensor, real: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Points between pictures (B, C, H, W), at one factor per sample."""
+    factor = torch.rand(real.shape[0], 1, 1, 1, generator=generator, device=real.device)
+    return torch.lerp(fake, real, factor)
+
+
+def slope_error(score: Tensor, points: Sequence[Tensor]) -> Tensor:
+    """E (||grad score|| - 1)^2, a scalar that can be differentiated.
+
+    Args:
+        score: (B,), each of its own sample alone.
+        points: Pictures (B, C, H, W) of which it was made; the gradient is by all of them.
+    """
+    gradients = torch.autograd.grad(score.sum(), points, create_graph=True)
+    norm = torch.cat(gradients, dim=1).flatten(1).norm(dim=1)  # (B,)
+    error: Tensor = (norm - 1).square().mean()
+    return error
 
 
 def slope_penalty(discriminator: Score, target: Tensor, picture: Tensor) -> Tensor:
@@ -23,10 +42,7 @@ def slope_penalty(discriminator: Score, target: Tensor, picture: Tensor) -> Tens
     pair = [target.detach().clone().requires_grad_(), picture.detach().clone().requires_grad_()]
     with sdpa_kernel(SDPBackend.MATH):  # attention's fast kernels can be differentiated only once
         score = discriminator(*pair)
-    gradients = torch.autograd.grad(score.sum(), pair, create_graph=True)
-    norm = torch.cat(gradients, dim=1).flatten(1).norm(dim=1)  # (B,)
-    penalty: Tensor = (norm - 1).square().mean()
-    return penalty
+    return slope_error(score, pair)
 
 
 def gradient_penalty(
@@ -43,8 +59,7 @@ def gradient_penalty(
         canvas: C, (B, 3, H, W).
         generator: Source of the interpolation factors.
     """
-    factor = torch.rand(target.shape[0], 1, 1, 1, generator=generator, device=target.device)
-    return slope_penalty(discriminator, target, torch.lerp(canvas, target, factor))
+    return slope_penalty(discriminator, target, between(canvas, target, generator))
 
 
 def perturbed_gradient_penalty(

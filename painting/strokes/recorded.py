@@ -99,7 +99,8 @@ class Recorded:
             UserError: Strokes of the kind go nowhere.
         """
         raise UserError(
-            f"a {self.name} stroke goes nowhere", "choose stroke=bezier, line or mypaint"
+            f"a {self.name} stroke goes nowhere",
+            "choose a kind whose strokes go along a curve, such as stroke=bezier",
         )
 
     def from_trace(self, trace: Trace) -> Tensor:

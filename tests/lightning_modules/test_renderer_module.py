@@ -250,5 +250,8 @@ def test_validation_logs_the_verdict(tmp_path: Path) -> None:
     module = make_renderer_module()
     (measured,) = make_trainer(tmp_path).validate(module, verbose=False)
     verdict = module.judge()
-    expected = {"val_mse": verdict.mse, "mean_image_mse": verdict.mean_image}
+    expected = {
+        "val_mse": verdict.mse, "mean_image_mse": verdict.mean_image,
+        "val_ssim": verdict.ssim, "val_spectral": verdict.spectral,
+    }  # fmt: skip
     assert measured == pytest.approx(expected, rel=1e-5)

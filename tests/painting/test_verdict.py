@@ -79,6 +79,8 @@ def test_a_second_drawing_is_as_good_as_a_program_can_do() -> None:
     assert Verdict(mse=0.2 + 0.08, mean_image=0.9, noise=0.1).trained
     assert not Verdict(mse=0.2 + 0.081, mean_image=0.9, noise=0.1).trained
     assert Verdict(mse=0.2, mean_image=0.9, noise=0.1).trained
+    assert not Verdict(mse=0.9, mean_image=0.9, noise=0.5).trained  # whatever the noise
+    assert Verdict(mse=0.89, mean_image=0.9, noise=0.5).trained
 
 
 @pytest.mark.parametrize(("mean_image", "noise"), [(0.0, 0.0), (-1e-18, 0.0), (0.1, 0.1)])

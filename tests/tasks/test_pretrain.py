@@ -71,7 +71,7 @@ def test_settings_of_a_renderers_learning_get_to_its_module(
     """Those of its own file, those of the task, and both in one section, laid over each other."""
     done = run_main(
         *SMALL, "renderer=gan", "renderer.learning.critic_updates=2", "task.optimizer.lr=0.25",
-        "renderer.learning.critic.channels=6", f"hydra.run.dir={tmp_path}",
+        "renderer.learning.critic.channels=6", *OWN["gan"], f"hydra.run.dir={tmp_path}",
     )  # fmt: skip
     assert done.code == 0, done.err
     (module,) = seen
