@@ -71,7 +71,7 @@ quickstart: $(STAMP) ## train a renderer and an agent, paint digits and a photog
 # is downloaded; FEATURES=default downloads VGG-16's weights, too, FEATURES=FILE has them.
 NEURAL := outputs/neural-painters
 FEATURES ?= random
-BY_GAN = stroke=mypaint stroke.max_width=0.2 renderer=gan renderer.weights=$(NEURAL)/gan
+THROUGH = stroke=mypaint stroke.max_width=0.2 renderer=$(1) renderer.weights=$(NEURAL)/$(1)
 neural-painters: $(STAMP) mypaint ## MyPaint's strokes learned, and painted with: a page of pictures (an hour; MNIST=FOLDER)
 	for kind in vae gan; do \
 		$(BIN)/python run.py task=pretrain experiment=neural_painters/$${kind}_renderer resume=auto \
@@ -79,16 +79,16 @@ neural-painters: $(STAMP) mypaint ## MyPaint's strokes learned, and painted with
 	done
 	$(BIN)/python run.py task=train experiment=neural_painters/mnist resume=auto logger=none \
 		renderer.weights=$(NEURAL)/gan hydra.run.dir=$(NEURAL)/mnist $(if $(MNIST),data.root=$(MNIST))
-	$(BIN)/python run.py task=visualize class=3 $(BY_GAN) descent.grayscale=true export=[svg,gif] \
+	$(BIN)/python run.py task=visualize class=3 $(call THROUGH,vae) descent.grayscale=true export=[svg,gif] \
 		hydra.run.dir=$(NEURAL)/ideal
-	$(BIN)/python run.py task=stylize image=$(call PHOTOGRAPH,astronaut) $(BY_GAN) strokes=600 \
+	$(BIN)/python run.py task=stylize image=$(call PHOTOGRAPH,astronaut) $(call THROUGH,gan) strokes=600 \
 		grid.canvases=3 descent.steps=60 features.weights=$(FEATURES) hydra.run.dir=$(NEURAL)/style
 	$(BIN)/python run.py task=gallery hydra.run.dir=$(NEURAL)/page \
 		runs=[$(NEURAL)/vae,$(NEURAL)/gan,$(NEURAL)/mnist,$(NEURAL)/ideal,$(NEURAL)/style]
 
 neural-painters-docs: ## put its pictures into docs/ (but none of MNIST)
 	for kind in vae gan; do cp $(NEURAL)/$${kind}/strokes.png docs/pictures/strokes_$${kind}.png; done
-	cp $(NEURAL)/ideal/transfer.png docs/pictures/ideal_3_gan.png
+	cp $(NEURAL)/ideal/transfer.png docs/pictures/ideal_3_vae.png
 	cp $(NEURAL)/style/transfer.png docs/pictures/astronaut_gan.png
 
 pictures: $(STAMP) ## make the pictures in docs/ again (after make quickstart)
