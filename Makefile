@@ -72,7 +72,7 @@ quickstart: $(STAMP) ## train a renderer and an agent, paint digits and a photog
 NEURAL := outputs/neural-painters
 FEATURES ?= random
 THROUGH = stroke=mypaint stroke.max_width=0.2 renderer=$(1) renderer.weights=$(NEURAL)/$(1)
-neural-painters: $(STAMP) mypaint ## MyPaint's strokes learned, and painted with: a page of pictures (an hour; MNIST=FOLDER)
+neural-painters: $(STAMP) mypaint ## MyPaint's strokes learned, and painted with: a page of pictures (40 minutes; MNIST=FOLDER)
 	for kind in vae gan; do \
 		$(BIN)/python run.py task=pretrain experiment=neural_painters/$${kind}_renderer resume=auto \
 			logger=none hydra.run.dir=$(NEURAL)/$${kind} || exit 1; \
