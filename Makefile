@@ -89,7 +89,7 @@ neural-painters: $(STAMP) mypaint ## MyPaint's strokes learned, and painted with
 neural-painters-docs: ## put its pictures into docs/ (but none of MNIST)
 	for kind in vae gan; do cp $(NEURAL)/$${kind}/strokes.png docs/pictures/strokes_$${kind}.png; done
 	cp $(NEURAL)/ideal/transfer.png docs/pictures/ideal_3_vae.png
-	cp $(NEURAL)/style/transfer.png docs/pictures/astronaut_gan.png
+	cp $(NEURAL)/style/astronaut/transfer.png docs/pictures/astronaut_gan.png
 
 pictures: $(STAMP) ## make the pictures in docs/ again (after make quickstart)
 	$(BIN)/python run.py task=paint strokes=200 export=[] hydra.run.dir=outputs/pictures \

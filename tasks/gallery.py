@@ -1,6 +1,7 @@
 """One page of what runs left behind: ``task=gallery``."""
 
 import html
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,8 @@ def _section(run: Path) -> str:
     cells = "".join(
         f"<tr><td>{html.escape(name)}<td>{html.escape(value)}" for name, value in figures.items()
     )
-    pictures = sorted([*run.glob("*.png"), *run.glob("*/painting.*")])
+    found = (run.glob(pattern) for pattern in ("*.png", "*/painting.*", "*/transfer.png"))
+    pictures = sorted(itertools.chain(*found))
     shown = "".join(_figure(run, path) for path in pictures if path.suffix in (".png", ".gif"))
     return f"<h2>{html.escape(title)}</h2><table>{cells}</table>{shown}"
 

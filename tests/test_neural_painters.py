@@ -1,6 +1,7 @@
 """`make neural-painters`: every command of the chain, with next to no training."""
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -74,6 +75,12 @@ def test_the_chain(run_main: RunMain, tmp_path: Path) -> None:
     assert {"l2", "l2_renderer"} <= figures["mnist"].keys()
     assert {"probability", "probability_renderer"} <= figures["ideal"].keys()
     page = (runs / "page/index.html").read_text()
-    for name in ("strokes.png", "transfer.png", "spectral_distance", "l2_renderer", "probability"):
+    for name in (
+        "strokes.png",
+        "astronaut/transfer.png",
+        "spectral_distance",
+        "l2_renderer",
+        "probability",
+    ):
         assert name in page, name
     assert page.count("<h2>") == 5
