@@ -1,7 +1,6 @@
 """`make neural-painters`: every command of the chain, with next to no training."""
 
 import json
-import re
 import shlex
 import subprocess
 import sys
