@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tqdm import tqdm
 
 from datamodules import writing
 from datamodules.cache import ImageCache, Items
@@ -51,6 +53,8 @@ def make(cache: Path, gate: Path | None = None) -> ImageCache:
 
 
 def in_process(cache: Path, gate: Path | None, log: Path) -> None:
+    # tqdm's own lock is shared by all that are forked: killed with it, one would stop the others.
+    tqdm.set_lock(threading.RLock())
     logging.basicConfig(filename=log, level=logging.INFO, format="%(message)s", force=True)
     make(cache, gate)
 
