@@ -10,8 +10,7 @@ import torch
 from painting.errors import UserError
 from painting.learning_to_paint import import_policy, import_renderer
 from painting.policy import PaintingPolicy
-from painting.renderers import load_renderer
-from painting.renderers.exported import judge
+from painting.renderers import judge, load_renderer
 from tasks.import_weights import import_weights
 from tests.painting.their_networks import (
     BGR,
