@@ -15,8 +15,7 @@ from PIL import Image
 from painting.exports import CONFIG
 from painting.networks.classifiers import save_classifier
 from painting.networks.small_classifier import SmallClassifier
-from painting.renderers import NeuralRenderer
-from painting.renderers import Verdict, save_renderer
+from painting.renderers import NeuralRenderer, Verdict, save_renderer
 from painting.strokes import Circle, MyPaint
 from painting.weights import FOLDER as SHELF
 
