@@ -147,10 +147,16 @@ def test_a_resumed_run_ends_as_one_that_was_not_stopped(tmp_path: Path, stop: in
                 assert torch.equal(one["state"][number][key], value), (number, key)
 
 
-def test_no_two_steps_see_the_same_strokes(tmp_path: Path) -> None:
-    module = make_module(pixel_updates=2, updates=4)
+def test_no_two_steps_see_the_same_strokes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     drawn: list[int] = []
-    real = module.strokes_of
-    module.strokes_of = lambda draw: (drawn.append(draw), real(draw))[1]  # type: ignore[assignment, method-assign, return-value, func-returns-value]
-    run(module, tmp_path)
+    real = GanRendererModule.strokes_of
+
+    def spy(self: GanRendererModule, draw: int) -> Tensor:
+        drawn.append(draw)
+        return real(self, draw)
+
+    monkeypatch.setattr(GanRendererModule, "strokes_of", spy)
+    run(make_module(pixel_updates=2, updates=4), tmp_path)
     assert drawn == [0, 1, 6, 7, 8, 9, 10, 11]
