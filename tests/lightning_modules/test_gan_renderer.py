@@ -147,9 +147,7 @@ def test_a_resumed_run_ends_as_one_that_was_not_stopped(tmp_path: Path, stop: in
                 assert torch.equal(one["state"][number][key], value), (number, key)
 
 
-def test_no_two_steps_see_the_same_strokes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_two_steps_see_the_same_strokes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[int] = []
     real = GanRendererModule.strokes_of
 
