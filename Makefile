@@ -59,6 +59,7 @@ mypaint: ## install MyPaint's brush engine and brushes for stroke=mypaint, from 
 # At 32 px a second thread gains nothing, and waiting for it on a busy machine costs tenfold.
 quickstart: export OMP_NUM_THREADS = 1
 quickstart: $(STAMP) ## train a renderer and an agent, paint digits and a photograph (minutes)
+	$(BIN)/python -m tasks.written_files $(OUT) # of an earlier quickstart, if nothing else is there
 	$(BIN)/python run.py task=pretrain experiment=quickstart_renderer hydra.run.dir=$(OUT)/renderer
 	$(BIN)/python run.py task=train experiment=quickstart renderer=neural \
 		renderer.weights=$(OUT)/renderer hydra.run.dir=$(OUT)/agent
@@ -92,7 +93,7 @@ neural-painters-docs: ## put its pictures into docs/ (but none of MNIST)
 	cp $(NEURAL)/style/astronaut/transfer.png docs/pictures/astronaut_gan.png
 
 pictures: $(STAMP) ## make the pictures in docs/ again (after make quickstart)
-	$(BIN)/python run.py task=paint strokes=200 export=[] hydra.run.dir=outputs/pictures \
+	$(BIN)/python run.py task=paint strokes=200 export=[] hydra.run.dir=outputs/pictures/photographs \
 		"image=[$(call PHOTOGRAPH,astronaut),$(call PHOTOGRAPH,chelsea),$(call PHOTOGRAPH,coffee)]"
 	$(BIN)/python -c "from skimage import data, io, transform as t; \
 		io.imsave('outputs/pictures/coffee.png', (255 * t.resize(data.coffee(), (200, 300), \
@@ -102,7 +103,7 @@ pictures: $(STAMP) ## make the pictures in docs/ again (after make quickstart)
 	mkdir -p docs/pictures
 	cp outputs/pictures/film/coffee/painting.gif docs/pictures/coffee.gif
 	cp outputs/pictures/film/coffee/painting.png docs/pictures/coffee.png
-	cp outputs/pictures/paintings.png docs/pictures/photographs.png
+	cp outputs/pictures/photographs/paintings.png docs/pictures/photographs.png
 	cp $(OUT)/agent/paintings.png docs/pictures/digits.png
 
 ablations: $(STAMP) ## the papers' experiments in small (2.5 hours; MNIST=FOLDER, or it is downloaded)

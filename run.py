@@ -16,7 +16,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from hydra_plugins.impasto import _footprint, jobs
+from hydra_plugins.impasto import _claims, jobs
 from hydra_plugins.impasto.alternatives import settle
 from hydra_plugins.impasto.arguments import is_multirun, quote, quote_paths, verbatim_keys
 from hydra_plugins.impasto.checks import check, select
@@ -28,7 +28,6 @@ from hydra_plugins.impasto.outcomes import JobFailed, outcome_before_job, termin
 from hydra_plugins.impasto.rank_checks import check_arguments, check_ranks, given_place, leads
 from hydra_plugins.impasto.resuming import find_checkpoint, find_resumable, refuse_if_locked
 from hydra_plugins.impasto.slurm import resumed
-from hydra_plugins.impasto.sweeping import report_sweep
 from hydra_plugins.impasto.sweeps.folder import find_sweep
 from painting.errors import UserError
 from tasks.run_folder import command
@@ -69,13 +68,13 @@ def main(argv: Sequence[str] | None = None) -> None:
             # only now: Hydra has executed the module a second time when it looked for plugins.
             job = partial(jobs.job, show_traceback=show_traceback, starter=jobs.Starter())
             decorate(job)()
-    except JobFailed as failure:  # Hydra then says nothing of the sweep's end
-        report_sweep(failure.sweep)
+    except JobFailed as failure:
         sys.exit(failure.code)
-    except (Exception, KeyboardInterrupt) as error:
-        outcome = outcome_before_job(error, CONF, arguments)
+    except (Exception, KeyboardInterrupt, _claims.Refused) as error:
+        reason = error.error if isinstance(error, _claims.Refused) else error
+        outcome = outcome_before_job(reason, CONF, arguments)
         report(outcome, show_traceback)
-        _footprint.erase()
+        _claims.withdraw()
         interrupted = outcome.status == "interrupted" and not requeued(outcome)
         if interrupted and not is_multirun(arguments):  # a sweep has said how
             print(f"to go on: {command(arguments)}", file=sys.stderr)

@@ -9,21 +9,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.tmp(\.\w+)?")
+# By the project's name in it a file is known to be nobody else's.
+_TEMPORARY = re.compile(r"\.impasto-[0-9a-f]{12}\.tmp(\.\w+)?")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _IN_WORDS = re.compile(r"\(os error (\d+)\)")  # as libraries in Rust say it
 
 
 def temporary_name(path: Path) -> Path:
     """A name in the same folder, hidden, with the same suffix, that nothing else has."""
-    return path.with_name(f".{uuid.uuid4().hex[:12]}.tmp{path.suffix}")
+    return path.with_name(f".impasto-{uuid.uuid4().hex[:12]}.tmp{path.suffix}")
+
+
+def is_leftover(name: str) -> bool:
+    """Whether a file's name is one of `temporary_name`."""
+    return _TEMPORARY.fullmatch(name) is not None
 
 
 def remove_leftovers(folder: Path) -> None:
     """Remove what killed processes left under temporary names; only while no other writes there."""
     with suppress(OSError):  # what can't be removed is in nobody's way
         for path in folder.iterdir():
-            if _TEMPORARY.fullmatch(path.name):
+            if is_leftover(path.name):
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path, ignore_errors=True)
                 else:

@@ -14,6 +14,7 @@ from painting.errors import UserError
 SUMMARY = "summary.json"
 INSTALLED = "impasto"  # the command, as pyproject.toml calls it
 CONFIG = Path(".hydra") / "config.yaml"
+LEARNING = ("train", "pretrain")  # the tasks whose runs go on from a checkpoint
 JOBS = "jobs.json"  # in a sweep's folder: the overrides of its jobs, by folder, in order
 # Where things lie, what a run runs on and where it logs: none of it changes what is learned.
 WHEREABOUTS = (

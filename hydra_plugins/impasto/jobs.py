@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from hydra_plugins.impasto import _footprint
+from hydra_plugins.impasto import _claims
 from hydra_plugins.impasto.outcomes import JobFailed, Outcome, outcome_of
 from hydra_plugins.impasto.performing import execute
 from hydra_plugins.impasto.preemption import preemptible
@@ -91,8 +91,8 @@ def job(cfg: DictConfig, show_traceback: bool, starter: Starter | None = None) -
     report(outcome, show_traceback, label)
     # A run that could not save what it had learned was no mistake: its summary stays.
     mistaken = isinstance(outcome.error, UserError) and not isinstance(outcome.error, Unwritable)
-    if outcome.status == "failed" and mistaken and _footprint.erase(folder):
-        raise SystemExit(outcome.code)  # with the folder the log is gone
+    if outcome.status == "failed" and mistaken and _claims.withdraw(folder):
+        raise SystemExit(outcome.code)  # not even a line in the log
     logging.getLogger("impasto.file").error("%s\n%s", outcome.message, _details(outcome))
     # A worker leaves the queue to its starter, which first waits for the other jobs.
     if (elsewhere or not requeued(outcome)) and outcome.checkpoint:

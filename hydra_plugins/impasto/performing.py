@@ -28,6 +28,7 @@ from painting.checkpoints import newest_good
 from painting.errors import UserError
 from painting.memory_peak import MemoryPeak
 from painting.temporary import remove_leftovers
+from tasks.written_files import begin_list, end_list
 
 
 def execute(cfg: DictConfig, folder: Path) -> Outcome:
@@ -37,11 +38,14 @@ def execute(cfg: DictConfig, folder: Path) -> Outcome:
     outcome: Outcome | None = None
     try:
         with terminable(), MemoryPeak() as memory, locked(folder):
+            task = HydraConfig.get().runtime.choices["task"]
+            others = begin_list(folder, task)
             outcome = _outcome(cfg, folder, facts)
             with undisturbed():  # so that a second signal costs no summary, and no way on
                 facts["seconds"] = round(time.monotonic() - started, 3)
                 outcome = _with_checkpoint(outcome, folder)
                 outcome = _summarized(outcome, cfg, folder, facts, memory.megabytes)
+                end_list(folder, task, others)
     except BaseException as error:  # another process's folder, say, whose summary stays its own
         if outcome is None or outcome.code == 0:  # else the first reason stays the reason
             return outcome_of(error)

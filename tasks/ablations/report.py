@@ -35,7 +35,9 @@ def write_ablations(folder: Path, plan: Plan) -> Path:
     """
     found = [found for row in plan.rows if (found := _find(plan, row)).runs]
     if not found:
-        raise UserError(f"no run in {plan.folder} has finished", "see output.log in their folders")
+        raise UserError(
+            f"no run in {plan.folder} has finished", "see the .log files beside their folders"
+        )
     sections = [_section(folder, one) for one in found]
     title = (
         f"# Ablations\n\nMade by `{command(plan.asked)}`: {len(plan.seeds)} seeds of each variant, "

@@ -13,7 +13,6 @@ from tasks.ablations.plan import Job
 from tasks.run_folder import read_summary
 
 _PROGRAM = Path(__file__).resolve().parents[2] / "run.py"
-_OUTPUT = "output.log"
 _POLL_SECONDS = 0.2
 # Runs that have come to an end that going on would not change.
 _ENDED = ("finished", "diverged")
@@ -27,8 +26,8 @@ def has_ended(job: Job) -> bool:
 def run_all(jobs: Sequence[Job], side_by_side: int) -> list[Job]:
     """Make runs, skipping those that have ended and going on with those that were stopped.
 
-    Each writes what it says to ``output.log`` in its folder. One that fails leaves the others be;
-    an interruption reaches all of them, and they save themselves.
+    Each writes what it says to ``NAME.log`` beside its folder, which is the run's own. One that
+    fails leaves the others be; an interruption reaches all of them, and they save themselves.
 
     Args:
         jobs: In the order to begin them.
@@ -52,7 +51,7 @@ def run_all(jobs: Sequence[Job], side_by_side: int) -> list[Job]:
                 bar.update()
                 if process.returncode and not has_ended(job):
                     failed.append(job)
-                    bar.write(f"failed: {job.folder / _OUTPUT}", file=sys.stderr)
+                    bar.write(f"failed: {_log_of(job)}", file=sys.stderr)
     finally:
         for process in running:
             process.terminate()
@@ -63,13 +62,17 @@ def run_all(jobs: Sequence[Job], side_by_side: int) -> list[Job]:
 
 
 def _start(job: Job) -> "subprocess.Popen[bytes]":
-    job.folder.mkdir(parents=True, exist_ok=True)
+    job.folder.parent.mkdir(parents=True, exist_ok=True)
     command = [
         sys.executable, str(_PROGRAM), *job.overrides, "resume=auto", f"hydra.run.dir={job.folder}"
     ]  # fmt: skip
     # Small networks gain nothing from a second thread, and lose much where another run wants it.
     environment = {"OMP_NUM_THREADS": "1", **os.environ}
-    with (job.folder / _OUTPUT).open("ab") as output:
+    with _log_of(job).open("ab") as output:
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
         )
+
+
+def _log_of(job: Job) -> Path:
+    return job.folder.with_name(f"{job.folder.name}.log")

@@ -15,12 +15,15 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.impasto._failures import JobFailed
 from hydra_plugins.impasto.arguments import quote
 from hydra_plugins.impasto.resuming import locked
+from hydra_plugins.impasto.sweeps.report import report_sweep
 from painting.errors import UserError
 from tasks.run_folder import CONFIG, JOBS, WHEREABOUTS, identity, read_summary
 from tasks.run_state import OVERRIDES, has_ended, is_held, read_yaml
 from tasks.status import read_jobs
+from tasks.written_files import SWEEP, begin_list, end_list
 
 NUMBERED = "${hydra:job.num}"  # `hydra.sweep.subdir` of a sweep whose folders have numbers
 MULTIRUN = "multirun.yaml"  # the sweep's own config, as Hydra's sweepers leave it
@@ -77,7 +80,7 @@ def find_sweep(parent: Path, overrides: Sequence[str]) -> Path | None:
 
 @contextmanager
 def held(sweep: Path) -> Iterator[None]:
-    """Hold a sweep's folder while its jobs are launched.
+    """Hold a sweep's folder while its jobs are launched; when they have ended, compare them.
 
     Raises:
         UserError: Another process does.
@@ -87,7 +90,18 @@ def held(sweep: Path) -> Iterator[None]:
         todo = "wait for it, or choose another hydra.sweep.dir"
         raise UserError(f"another process is sweeping in {sweep}", todo)
     with locked(sweep):
-        yield
+        others = begin_list(sweep, SWEEP)
+        interrupted = True
+        try:
+            yield
+            interrupted = False
+        except JobFailed:
+            interrupted = False
+            raise
+        finally:
+            if not interrupted:
+                report_sweep(sweep)
+            end_list(sweep, SWEEP, others)
 
 
 def assign(

@@ -20,6 +20,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from hydra_plugins.impasto._claims import check_folder
 from hydra_plugins.impasto._failures import JobFailed, Terminated, WorkerDied
 from hydra_plugins.impasto.composing import ROOT
 from hydra_plugins.impasto.sweeps.folder import Job
@@ -66,8 +67,11 @@ def run_jobs(launcher: Launcher, jobs: Sequence[Job], sweep: Path) -> int:
 
     Raises:
         KeyboardInterrupt: By Ctrl-C, SIGTERM or SIGUSR1; the jobs have saved themselves and ended.
-        UserError: The launcher could not start a single job.
+        UserError: The launcher could not start a single job, or a job's folder is not for it.
     """
+    for job in jobs:
+        task = next(word for word in job.overrides if word.startswith("task="))
+        check_folder(job.folder, task.removeprefix("task="), job=True)
     _prepare_environment()
     (sweep / STOPPING).unlink(missing_ok=True)
     code, left = 0, list(jobs)

@@ -90,7 +90,7 @@ def calls(job: Job) -> list[list[str]]:
     return made
 
 
-def test_runs_are_made_once_and_gone_on_with(program: Callable[..., Job]) -> None:
+def test_runs_are_made_once_and_gone_on_with(program: Callable[..., Job], tmp_path: Path) -> None:
     """A finished and a diverged one are left, a stopped and a failed one are started again."""
     done, stopped, wrong, off = (
         program(word) for word in ("done=1", "stops=0", "fails", "diverges")
@@ -99,7 +99,7 @@ def test_runs_are_made_once_and_gone_on_with(program: Callable[..., Job]) -> Non
     assert runner.run_all([done, stopped, wrong, off], 2) == [wrong]
     assert [len(calls(job)) for job in (done, stopped, wrong, off)] == [1, 2, 2, 1]
     assert calls(done)[0] == ["done=1", "resume=auto", f"hydra.run.dir={done.folder}"]
-    assert (wrong.folder / "output.log").read_text() == "it failed\n" * 2
+    assert (tmp_path / "fails.log").read_text() == "it failed\n" * 2
     assert [runner.has_ended(job) for job in (done, stopped, wrong, off)] == [
         True,
         True,

@@ -2,22 +2,10 @@
 
 import sys
 from pathlib import Path
-from typing import Any
-
-from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
 
 from painting.errors import UserError
 from tasks.run_folder import command
 from tasks.search import BEST
-
-
-class CompareSweep(Callback):
-    """Writes a sweep's report when all of its jobs have finished."""
-
-    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Compare what is in the sweep's folder."""
-        report_sweep(Path(config.hydra.sweep.dir))
 
 
 def report_sweep(folder: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 import tasks.compare
 from hydra_plugins.impasto.outcomes import JobFailed
-from hydra_plugins.impasto.sweeping import report_sweep
+from hydra_plugins.impasto.sweeps.report import report_sweep
 from tests.conftest import FakeTasks, RunMain
 from tests.tasks.comparison.folders import write_run
 
