@@ -8,6 +8,7 @@ from lightning_modules.lstm_adversarial import LstmAdversarial
 from lightning_modules.model_based_ddpg import ModelBasedDDPG
 from lightning_modules.painting_agent import PaintingAgent
 from lightning_modules.patch_q import PatchQ
+from lightning_modules.quickening import AutoPrecision
 from lightning_modules.rank_strategy import RankStrategy
 from lightning_modules.renderer_module import RendererModule
 from lightning_modules.short_horizon import ShortHorizon
@@ -16,7 +17,7 @@ from lightning_modules.updates import UpdateModule
 from lightning_modules.vae_renderer import VaeRendererModule
 
 __all__ = [
-    "DDPG", "TD3", "ActorCritic", "AtomicCheckpointIO", "GanRendererModule", "LstmAdversarial",
-    "ModelBasedDDPG", "PaintingAgent", "PatchQ", "RankStrategy", "RendererModule", "ShortHorizon",
-    "UpdateModule", "VaeRendererModule",
+    "DDPG", "TD3", "ActorCritic", "AtomicCheckpointIO", "AutoPrecision", "GanRendererModule",
+    "LstmAdversarial", "ModelBasedDDPG", "PaintingAgent", "PatchQ", "RankStrategy",
+    "RendererModule", "ShortHorizon", "UpdateModule", "VaeRendererModule",
 ]  # fmt: skip

@@ -195,6 +195,11 @@ class ActorCritic(PaintingAgent):
         return [*super().compilable, self.critic, *slow]
 
     @property
+    def seen(self) -> list[tuple[nn.Module, int]]:
+        """Actor and critic; slow copies are of their shapes."""
+        return [*super().seen, (self.critic, self.renderer.canvas_size)]
+
+    @property
     def rate_keys(self) -> list[str]:
         """Of every network that learns."""
         return [f"agent.{name}_optimizer.lr" for name in self.networks_that_learn]

@@ -122,6 +122,11 @@ class PaintingAgent(SteppingModule, ABC):
         return [self.actor, self.renderer] if learned else [self.actor]
 
     @property
+    def seen(self) -> list[tuple[nn.Module, int]]:
+        """The actor sees whole canvases."""
+        return [(self.actor, self.renderer.canvas_size)]
+
+    @property
     def generator(self) -> torch.Generator:
         """The agent's own source of randomness, on its device."""
         if self._generator is None:

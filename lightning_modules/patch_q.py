@@ -38,6 +38,12 @@ class PatchQ(DDPG):
             )
         self.patches = patches
 
+    @property
+    def seen(self) -> list[tuple[nn.Module, int]]:
+        """The actor sees whole canvases, the critic patches."""
+        (actor, size), (critic, _) = super().seen
+        return [(actor, size), (critic, size // self.patches)]
+
     def rewards(self, state: State, following: State) -> Tensor:
         """The reward of every patch, (B, P)."""
         pictures = (state.canvas, following.canvas, state.target)

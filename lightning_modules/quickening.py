@@ -1,6 +1,6 @@
 """The fast form of a module that learns, chosen here and nowhere else.
 
-Precision is the trainer's; painting has a form of its own, `painting.fast`.
+Painting has a form of its own, `painting.fast`.
 """
 
 import sys
@@ -9,12 +9,14 @@ from functools import partial
 from inspect import signature
 
 import torch
+from pytorch_lightning.plugins.precision import MixedPrecision
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 from torch.optim import Optimizer
 
 from lightning_modules.updates import UpdateModule
 from painting.compiling import check_compiling, missing_compiler
+from painting.precision import MIXED, settled_precision
 
 OptimizerFactory = Callable[[Iterator[nn.Parameter]], Optimizer]
 
@@ -22,6 +24,28 @@ _WORTH_COMPILING = 2000  # updates: compiling takes about a minute
 # oneDNN reorders weights at every call. From here on, on maps of few places, that takes longer than
 # the rest; with channels in front it is half the work.
 _MANY_WEIGHTS = 2**20
+
+
+class AutoPrecision(MixedPrecision):
+    """A trainer's `precision=auto`, settled for a module before it is fitted.
+
+    Args:
+        device: The kind of device on which it will learn.
+    """
+
+    def __init__(self, device: str) -> None:
+        super().__init__(MIXED, device)
+
+    def convert_module(self, module: nn.Module) -> nn.Module:
+        """The module as it is; what it computes in is known from here on."""
+        assert isinstance(module, UpdateModule)
+        self.precision = settled_precision(module.seen, self.device)  # type: ignore[assignment]
+        return module
+
+    def autocast_context_manager(self) -> torch.autocast:
+        """What Lightning has for bfloat16, in force if that is what was settled."""
+        on = self.precision == MIXED
+        return torch.autocast(self.device, torch.bfloat16, enabled=on, cache_enabled=False)
 
 
 def quicken(module: UpdateModule, device: torch.device, compiled: bool | str = "auto") -> None:

@@ -64,6 +64,11 @@ class UpdateModule(pl.LightningModule):
         return []
 
     @property
+    def seen(self) -> list[tuple[nn.Module, int]]:
+        """Networks that bear bfloat16 in part, each with the side of what it sees, in pixels."""
+        return []
+
+    @property
     def rate_keys(self) -> list[str]:
         """Keys of the config under which the learning rates stand, for advice."""
         return []

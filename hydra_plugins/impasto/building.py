@@ -116,13 +116,22 @@ def _prepare(node: Any, cfg: DictConfig) -> Any:
         node.pop("strokes", None)
     if target == OmegaConf.select(cfg, "agent._target_"):
         node.pop("weights", None)
-    if node.get("precision") == "auto":
-        from painting.precision import fastest_precision  # torch: what looks at configs has no need
-
-        node["precision"] = fastest_precision(cfg.run.device)
+    if target == OmegaConf.select(cfg, "trainer._target_") and node.get("precision") == "auto":
+        return _settling(node, cfg.run.device)
     if "allow_untrained" in node:
         return _prepare_renderer(node, bool(cfg.task.get("allow_untrained")))
     return node
+
+
+def _settling(trainer: dict[str, Any], device: str) -> dict[str, Any]:
+    """A trainer whose precision is `auto`, which waits for the networks where bfloat16 is fast."""
+    from painting.precision import FULL, fastest_precision  # torch: not for who looks at configs
+
+    if fastest_precision(device) == FULL:
+        return {**trainer, "precision": FULL}
+    plugin = {"_target_": "lightning_modules.AutoPrecision", "device": device}
+    plugins = [*(trainer.get("plugins") or []), plugin]
+    return {**trainer, "precision": None, "plugins": plugins}
 
 
 def _laid_over(node: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import linear, scaled_dot_product_attention
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
+
+from painting.precision import full_precision
 
 
 class TReLU(nn.Module):
@@ -21,10 +23,41 @@ class TReLU(nn.Module):
         return torch.relu(x - threshold) + threshold
 
 
+class Conv(nn.Conv2d):
+    """A convolution that keeps its map's size at stride 1: an odd kernel, padded by half of it.
+
+    Of a map of one pixel only the kernel's middle sees anything. So there it is a linear layer, and
+    never in fewer bits than 32: in bfloat16 torch 2.15 takes such gradients, on processors with
+    AMX, from memory that nobody wrote.
+
+    Args:
+        fan_in: Channels in.
+        fan_out: Channels out.
+        kernel: Its side, odd.
+        stride: Of both directions.
+        bias: Whether it has one.
+    """
+
+    def __init__(
+        self, fan_in: int, fan_out: int, kernel: int, stride: int = 1, bias: bool = True
+    ) -> None:
+        super().__init__(fan_in, fan_out, kernel, stride, padding=kernel // 2, bias=bias)
+
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if x.shape[2:] != (1, 1):
+            maps: Tensor = super()._conv_forward(x, weight, bias)
+            return maps
+        row, column = (side // 2 for side in self.kernel_size)
+        wide = torch.promote_types(weight.dtype, torch.float32)
+        middle, shift = weight[:, :, row, column].to(wide), None if bias is None else bias.to(wide)
+        with full_precision(x):
+            out: Tensor = linear(x.flatten(1).to(wide), middle, shift)
+        return out.to(weight.dtype)[..., None, None]
+
+
 def weight_normed_conv(fan_in: int, fan_out: int, kernel: int, stride: int = 1) -> nn.Module:
     """A convolution with bias and weight normalization, padded to keep its size at stride 1."""
-    conv = nn.Conv2d(fan_in, fan_out, kernel, stride, padding=kernel // 2)
-    normed: nn.Module = weight_norm(conv)
+    normed: nn.Module = weight_norm(Conv(fan_in, fan_out, kernel, stride))
     return normed
 
 
@@ -34,8 +67,7 @@ def spectral_normed_conv(fan_in: int, fan_out: int, kernel: int, stride: int = 1
     sigma, the largest singular value, is followed by one power iteration per pass in training
     mode; evaluation mode leaves it as it is.
     """
-    conv = nn.Conv2d(fan_in, fan_out, kernel, stride, padding=kernel // 2)
-    normed: nn.Module = spectral_norm(conv)
+    normed: nn.Module = spectral_norm(Conv(fan_in, fan_out, kernel, stride))
     return normed
 
 

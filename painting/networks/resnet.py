@@ -8,32 +8,32 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
-from painting.networks.layers import TReLU, weight_normed_conv
+from painting.networks.layers import Conv, TReLU, weight_normed_conv
 from painting.observation import CANVAS, STEP, TARGET
 from painting.precision import full_precision
 
 _GROUPS = 4
 
-Conv = Callable[[int, int, int, int], nn.Module]
+MakeConv = Callable[[int, int, int, int], nn.Module]
 
 
 def _batch_normed_conv(fan_in: int, fan_out: int, kernel: int, stride: int) -> nn.Module:
-    conv = nn.Conv2d(fan_in, fan_out, kernel, stride, padding=kernel // 2, bias=False)
+    conv = Conv(fan_in, fan_out, kernel, stride, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(fan_out))
 
 
 def _layer_normed_conv(fan_in: int, fan_out: int, kernel: int, stride: int) -> nn.Module:
-    conv = nn.Conv2d(fan_in, fan_out, kernel, stride, padding=kernel // 2, bias=False)
+    conv = Conv(fan_in, fan_out, kernel, stride, bias=False)
     return nn.Sequential(conv, nn.GroupNorm(1, fan_out))
 
 
 def _group_normed_conv(fan_in: int, fan_out: int, kernel: int, stride: int) -> nn.Module:
-    conv = nn.Conv2d(fan_in, fan_out, kernel, stride, padding=kernel // 2, bias=False)
+    conv = Conv(fan_in, fan_out, kernel, stride, bias=False)
     return nn.Sequential(conv, nn.GroupNorm(_GROUPS, fan_out))
 
 
 # How each normalization convolves, and the nonlinearity that goes with it.
-_NORMS: dict[str, tuple[Conv, Callable[[], nn.Module]]] = {
+_NORMS: dict[str, tuple[MakeConv, Callable[[], nn.Module]]] = {
     "batch": (_batch_normed_conv, partial(nn.ReLU, inplace=True)),
     "group": (_group_normed_conv, partial(nn.ReLU, inplace=True)),
     "layer": (_layer_normed_conv, partial(nn.ReLU, inplace=True)),

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import torch
 
 from hydra_plugins.impasto.building import build
 from tests.conftest import Compose
@@ -48,3 +49,25 @@ def test_learning_is_taken_out_of_renderers_alone(compose_config: Compose) -> No
     assert build(node, compose_config("task=pretrain")) == {"learning": 0.5}
     renderer = {**node, "weights": None, "allow_untrained": True}
     assert build(renderer, compose_config("task=pretrain")) == {}
+
+
+@pytest.mark.parametrize(
+    ("features", "word", "expected"),
+    [
+        ({}, "auto", {"precision": "32-true"}),
+        ({"amx_bf16": True}, "auto", {"precision": None, "plugins": ["AutoPrecision"]}),
+        ({"amx_bf16": True}, "bf16-mixed", {"precision": "bf16-mixed"}),
+    ],
+)
+def test_a_trainer_settles_precision_auto_where_bfloat16_is_fast(
+    features: dict[str, bool], word: str, expected: dict[str, Any], compose_config: Compose,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features, raising=False)
+    cfg = compose_config("task=train", f"trainer._target_={HERE}.keep", f"precision={word}")
+    cfg.run.device = "cpu"
+    trainer = build({"_target_": f"{HERE}.keep", "precision": word}, cfg)
+    names = [type(plugin).__name__ for plugin in trainer.pop("plugins", [])]
+    assert trainer | ({"plugins": names} if names else {}) == expected
+    painter = {"_target_": f"{HERE}.keep_more", "precision": word}  # which settles it itself
+    assert build(painter, cfg) == {"precision": word, "more": True}

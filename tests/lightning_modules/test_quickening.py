@@ -3,18 +3,36 @@
 import copy
 import shutil
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from lightning_modules import ModelBasedDDPG
+from lightning_modules import (
+    TD3,
+    AtomicCheckpointIO,
+    AutoPrecision,
+    ModelBasedDDPG,
+    PatchQ,
+)
 from lightning_modules.quickening import fused, quicken
 from painting.environment import PaintingEnvironment
 from painting.errors import UserError
 from painting.renderers import NeuralRenderer
 from painting.strokes import Circle
-from tests.lightning_modules.conftest import BUNDLE, SIZE, STROKES, attached, make_agent
+from tests.lightning_modules.conftest import (
+    BUNDLE,
+    SIZE,
+    STROKES,
+    MemoryData,
+    attached,
+    make_agent,
+    make_agent_of,
+    make_renderer_module,
+    make_trainer,
+)
 from tests.lightning_modules.examples import transition
 
 CPU = torch.device("cpu")
@@ -157,3 +175,67 @@ def test_a_compiled_update_is_the_plain_one() -> None:
         for name, value in figures.items():
             torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-5)
     assert plain.state_dict().keys() == quick.state_dict().keys()
+
+
+@pytest.fixture
+def coarse_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
+    monkeypatch.setattr("painting.precision._tried", {})
+
+
+def learned(folder: Path, **trainer: Any) -> tuple[str, dict[str, Tensor]]:
+    """The precision in which an agent learned, and what it became."""
+    agent = make_agent(updates=2)
+    run = make_trainer(folder, **trainer)
+    run.fit(agent, MemoryData())
+    return str(run.precision), agent.state_dict()
+
+
+@pytest.mark.usefixtures("coarse_hardware")
+@pytest.mark.parametrize(("right", "expected"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_auto_learns_in_what_proves_right_and_the_trial_changes_nothing(
+    right: bool, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = learned(tmp_path, precision=expected)
+    if not right:
+        monkeypatch.setattr("painting.precision._is_right", lambda *case: False)
+    found = learned(tmp_path, plugins=[AtomicCheckpointIO(), AutoPrecision("cpu")])
+    assert found[0] == wanted[0] == expected
+    assert all(torch.equal(value, wanted[1][name]) for name, value in found[1].items())
+
+
+@pytest.mark.usefixtures("coarse_hardware")
+@pytest.mark.parametrize("kind", [ModelBasedDDPG, TD3, PatchQ])
+def test_what_is_tried_is_what_an_update_convolves_in_bfloat16(
+    kind: type[ModelBasedDDPG], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: set[tuple[Any, ...]] = set()
+    used: set[tuple[Any, ...]] = set()
+    real = nn.Conv2d._conv_forward
+
+    def form(conv: nn.Conv2d, x: Tensor) -> tuple[Any, ...]:
+        return tuple(conv.weight.shape), conv.stride, tuple(x.shape[1:]), conv.bias is not None
+
+    def watched(conv: nn.Conv2d, x: Tensor, *more: Any) -> Tensor:
+        if torch.is_autocast_enabled("cpu"):
+            used.add(form(conv, x))
+        return real(conv, x, *more)
+
+    def noted(conv: nn.Conv2d, x: Tensor, device: str) -> bool:
+        tried.add(form(conv, x))
+        return True
+
+    more = {"patches": 2} if kind is PatchQ else {}
+    agent = attached(make_agent_of(kind, **more))
+    monkeypatch.setattr("painting.precision._is_right", noted)
+    AutoPrecision("cpu").convert_module(agent)
+    monkeypatch.setattr(nn.Conv2d, "_conv_forward", watched)
+    updated(agent, "bf16-mixed")
+    assert used
+    assert used <= tried
+
+
+@pytest.mark.usefixtures("coarse_hardware")
+def test_where_nothing_bears_bfloat16_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("painting.precision._is_right", None)
+    AutoPrecision("cpu").convert_module(make_renderer_module())

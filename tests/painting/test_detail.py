@@ -46,5 +46,5 @@ def test_paints_more_exactly_where_the_mask_is_white() -> None:
         return float(error[..., :16].mean()), float(error[..., 16:].mean())
 
     plain, masked = left_and_right(None), left_and_right(mask())
-    assert masked[0] < 0.9 * plain[0]
-    assert masked[1] > plain[1]
+    # The share of the white half falls to 0.11 to 0.29 of what it was, by seed.
+    assert masked[0] / masked[1] < 0.7 * plain[0] / plain[1]

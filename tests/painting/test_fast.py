@@ -12,6 +12,7 @@ from painting.environment import PaintingEnvironment
 from painting.errors import UserError
 from painting.fast import _Product, fast_form
 from painting.networks import Actor
+from painting.networks.layers import Conv
 from painting.painters import AgentPainter
 from painting.policy import PaintingPolicy
 from painting.renderers import AnalyticRenderer, NeuralRenderer, Renderer
@@ -64,6 +65,25 @@ def test_in_bfloat16_it_is_near(norm: str) -> None:
     assert not torch.equal(strokes, wanted)
     torch.testing.assert_close(strokes, wanted, rtol=0, atol=5e-2)
     assert (canvas - expected).square().mean() < 1e-4
+
+
+@pytest.mark.parametrize(("right", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_auto_paints_in_bfloat16_where_that_proves_right(
+    right: bool, expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
+    monkeypatch.setattr("painting.precision._tried", {})
+    monkeypatch.setattr("painting.precision._is_right", lambda *case: right)
+    fast = fast_form(policy(), "cpu", "auto")
+    assert {p.dtype for p in fast.actor.stages.parameters()} == {expected}
+
+
+def test_a_product_of_one_pixel_is_the_convolution_of_its_middle() -> None:
+    torch.manual_seed(0)
+    conv = Conv(3, 5, 3, 2).bfloat16()
+    x = torch.rand(2, 3, 1, 1).bfloat16()
+    wanted = conv.weight[:, :, 1, 1].float() @ x[..., 0, 0].float().T + conv.bias.float()[:, None]
+    assert torch.equal(_Product(conv)(x)[..., 0, 0], wanted.T.bfloat16())
 
 
 @pytest.mark.parametrize("stride", [1, 2])

