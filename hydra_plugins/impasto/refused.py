@@ -136,7 +136,7 @@ def _callbacks(cfg: DictConfig) -> Iterator[tuple[str, str]]:
         if isinstance(nodes, DictConfig | ListConfig):
             names = nodes if isinstance(nodes, DictConfig) else range(len(nodes))
             for name in names:
-                key = f"{place}.{name}._target_"
+                key = f"{place}.{name!s}._target_"
                 target = OmegaConf.select(cfg, key)
                 if isinstance(target, str):
                     yield key, target
