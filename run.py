@@ -25,6 +25,7 @@ from hydra_plugins.impasto.composing import CONF, CONFIG_NAME, compose_jobs
 from hydra_plugins.impasto.help import help_text
 from hydra_plugins.impasto.jobs import nothing_left, report, requeued
 from hydra_plugins.impasto.outcomes import JobFailed, outcome_before_job, terminable
+from hydra_plugins.impasto.quiet import outlive_terminal
 from hydra_plugins.impasto.rank_checks import check_arguments, check_ranks, given_place, leads
 from hydra_plugins.impasto.resuming import find_checkpoint, find_resumable, refuse_if_locked
 from hydra_plugins.impasto.slurm import resumed
@@ -49,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if "-h" in arguments or "--help" in arguments:
         print(help_text(CONF))
         return
+    outlive_terminal()
     show_traceback = os.environ.get(_FULL_ERROR) == "1"
     os.environ.setdefault(_RAYS_HANDLER_OFF, "1")
     try:

@@ -8,11 +8,14 @@ _OF_SUBMITIT = "SUBMITIT_PREEMPT_SIGNAL"
 
 
 def stop_signals() -> list[signal.Signals]:
-    """SIGTERM, and SIGUSR1, which Slurm sends before the time is up (``#SBATCH --signal=USR1@90``).
+    """SIGTERM; SIGHUP, of a closed terminal; SIGUSR1, which Slurm sends before the time is up.
 
-    By default SIGUSR1 ends a process without a word. Where submitit handles it, it is left alone.
-    Ctrl-C is not among them: Python has it raise an exception anyway.
+    By default SIGUSR1 (``#SBATCH --signal=USR1@90``) ends a process without a word, and so does
+    SIGHUP. One that submitit handles is left alone, and SIGHUP where whoever started the process
+    has it ignored, as `nohup` does. Ctrl-C is not among them: Python has it raise an exception
+    anyway.
     """
-    if os.environ.get(_OF_SUBMITIT, "").removeprefix("SIG") == "USR1":
-        return [signal.SIGTERM]
-    return [signal.SIGTERM, signal.SIGUSR1]
+    theirs = os.environ.get(_OF_SUBMITIT, "").removeprefix("SIG")
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    further = [signal.SIGUSR1] if ignored else [signal.SIGHUP, signal.SIGUSR1]
+    return [signal.SIGTERM, *(number for number in further if number.name != f"SIG{theirs}")]

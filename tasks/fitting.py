@@ -2,8 +2,11 @@
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from traceback import format_exception
+from typing import NoReturn, TypeVar
 
 import pytorch_lightning as pl
 
@@ -43,18 +46,14 @@ def fit(
         compiled: See `quicken`.
 
     Raises:
-        UserError: Gradients are to be clipped, which Lightning can't do here.
-        Interrupted: A signal stopped the run, which has saved itself.
+        Interrupted: A signal stopped the run, which has saved itself; or something else has, by
+            the trainer's `should_stop`.
+        RuntimeError: The trainer came back with fewer updates, and nobody had asked it to.
         Diverged: A loss became NaN or infinite; the last good checkpoint is named.
     """
-    if trainer.gradient_clip_val is not None:
-        raise UserError(
-            f"trainer.gradient_clip_val={trainer.gradient_clip_val}: networks step by themselves "
-            "here, and none would be clipped",
-            "leave it out, and lower the learning rates if losses explode",
-        )
     checkpoints = find_callback(trainer, Checkpoints)
     stop = find_callback(trainer, GracefulStop)
+    _let_no_stop_iteration_pass(trainer)
     quicken(module, trainer.strategy.root_device, compiled)
     try:
         trainer.fit(module, datamodule=datamodule, ckpt_path=ckpt_path)
@@ -67,6 +66,41 @@ def fit(
         name = signal.Signals(number).name
         print(f"stopped by {name} after {module.update_count} updates", file=sys.stderr)
         raise Interrupted(number, checkpoints.last, module.update_count)
+    if not module.finished:
+        _refuse_to_finish(module, trainer, checkpoints.last)
+
+
+def _let_no_stop_iteration_pass(trainer: pl.Trainer) -> None:
+    """Make a callback's StopIteration an error, as Lightning's loop takes it for the data's end.
+
+    All of a callback's methods are called inside of what the profiler's `profile` returns.
+    """
+    profile = trainer.profiler.profile  # type: ignore[attr-defined]
+
+    @contextmanager
+    def strict(name: str) -> Iterator[None]:
+        try:
+            with profile(name):
+                yield
+        except StopIteration as error:
+            if not name.startswith("[Callback]"):
+                raise
+            # Not `from error`: contextlib would take it for the error itself, and hand that on.
+            text = "".join(format_exception(error))
+            raise RuntimeError(f"{name} raised StopIteration:\n{text}") from None
+
+    trainer.profiler.profile = strict  # type: ignore[attr-defined]
+
+
+def _refuse_to_finish(module: UpdateModule, trainer: pl.Trainer, last: Path) -> NoReturn:
+    """Whatever ended the run, it did not make its updates, and nothing is to be exported."""
+    made = f"{module.update_count} of {module.updates} updates"
+    if trainer.should_stop:  # which a callback may set, as Lightning's documentation has it
+        print(f"stopped by a callback after {made}", file=sys.stderr)
+        raise Interrupted(signal.SIGINT, last, module.update_count)
+    raise RuntimeError(
+        f"training ended after {made}, and nothing had asked it to; Lightning's own log may say why"
+    )
 
 
 def _advice(module: UpdateModule, last: Path) -> str:

@@ -1,6 +1,7 @@
 """What tests of several packages share."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -236,3 +237,11 @@ def fake_tasks(
     return FakeTasks(
         ("task=fake", search, "trainer=cpu"), {"PYTHONPATH": str(folder), TRUST: "fake_task"}
     )
+
+
+@pytest.fixture
+def hangup() -> Iterator[None]:
+    """A closed terminal's signal as a terminal leaves it, though nohup may run the tests."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)

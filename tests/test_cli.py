@@ -3,16 +3,29 @@
 Wrong uses are in tests/bad_input.yaml.
 """
 
+import contextlib
 import json
+import os
+import pty
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import run
 from tests.conftest import Compose, FakeTasks, RunCli, RunMain, command_line, environment
+
+
+def wait_until(done: Callable[[], bool], lives: Callable[[], bool]) -> None:
+    """Wait for a process to have come so far."""
+    deadline = time.monotonic() + 120
+    while not done():
+        assert lives()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_whole_floats_are_numbers(compose_config: Compose) -> None:
@@ -128,7 +141,8 @@ def test_a_run_that_could_not_save_itself_keeps_its_summary(
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["status"] == "failed"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.usefixtures("hangup")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_a_signal_ends_the_run_in_order(
     number: signal.Signals, tmp_path: Path, fake_tasks: FakeTasks
 ) -> None:
@@ -143,11 +157,7 @@ def test_a_signal_ends_the_run_in_order(
         text=True,
     )
     try:
-        deadline = time.monotonic() + 120
-        while not (tmp_path / "out" / "ready").exists():
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until((tmp_path / "out" / "ready").exists, lambda: process.poll() is None)
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
     finally:
@@ -156,6 +166,48 @@ def test_a_signal_ends_the_run_in_order(
     assert err == "interrupted\n"
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["status"] == "interrupted"
+
+
+@pytest.mark.usefixtures("hangup")
+def test_a_closed_terminal_ends_the_run_in_order(tmp_path: Path, fake_tasks: FakeTasks) -> None:
+    """Nobody hears any more what it says, which is no reason to fail."""
+    arguments = (*fake_tasks.arguments, "task.kind=wait", "hydra.run.dir=out")
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(tmp_path)
+        words = command_line(*arguments)
+        os.execvpe(words[0], words, environment(**fake_tasks.env))
+    try:
+        wait_until((tmp_path / "out" / "ready").exists, lambda: os.waitpid(pid, os.WNOHANG)[0] == 0)
+        os.close(terminal)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 128 + signal.SIGHUP
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["status"] == "interrupted"
+
+
+def test_under_nohup_a_run_goes_on_without_its_terminal(
+    tmp_path: Path, fake_tasks: FakeTasks
+) -> None:
+    arguments = (*fake_tasks.arguments, "task.kind=wait", "hydra.run.dir=out")
+    process = subprocess.Popen(
+        ["nohup", *command_line(*arguments)],
+        cwd=tmp_path,
+        env=environment(**fake_tasks.env),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_until((tmp_path / "out" / "ready").exists, lambda: process.poll() is None)
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert err.endswith("interrupted\n")
 
 
 def test_sweep_goes_on_after_a_failing_job_and_names_it(

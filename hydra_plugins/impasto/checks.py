@@ -6,6 +6,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.impasto.ranges import check_ranges
+from hydra_plugins.impasto.refused import check_refused
 from hydra_plugins.impasto.trust import check_hydra
 from painting.errors import UserError
 
@@ -31,7 +32,8 @@ def check(cfg: DictConfig) -> None:
 
     Raises:
         UserError: If a number is not one, too small, or not a multiple where it must be; if the
-            background is not a colour; if the task lacks something that it needs.
+            background is not a colour; if the task lacks something that it needs; if there is
+            something that a run can't take.
     """
     if "hydra" in cfg:
         check_hydra(cfg)
@@ -56,6 +58,7 @@ def check(cfg: DictConfig) -> None:
         raise UserError(f"canvas.size is {size}", todo)
     _check_background(select(cfg, "canvas.background"))
     check_ranges(cfg)
+    check_refused(cfg)
     _check_combinations(cfg)
     for key in cfg.task.get("required", ()):
         if select(cfg, key) in (None, ""):

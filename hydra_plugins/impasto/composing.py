@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.impasto.checks import first_line
+from hydra_plugins.impasto.refused import refused_key
 from painting.errors import UserError
 from tasks.run_folder import program
 
@@ -117,6 +118,8 @@ def explain(error: Exception, conf: Path, overrides: Sequence[str]) -> UserError
         return UserError(what, "choose the task that it is for, or another experiment")
     if unknown := re.search(r"Could not (?:override|delete)[^']*'([^']+)'", message):
         key = unknown[1]
+        if (refusal := refused_key(key)) is not None:
+            return refusal
         todo = f"did you mean {_nearest(key, conf, overrides)!r}? {_help()}"
         return UserError(f"unknown key {key!r}", todo)
     if several := re.search(r"Ambiguous value for argument '(.+)'", message):

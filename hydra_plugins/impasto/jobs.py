@@ -18,6 +18,7 @@ from hydra_plugins.impasto import _claims
 from hydra_plugins.impasto.outcomes import JobFailed, Outcome, outcome_of
 from hydra_plugins.impasto.performing import execute
 from hydra_plugins.impasto.preemption import preemptible
+from hydra_plugins.impasto.quiet import outlive_terminal
 from hydra_plugins.impasto.resuming import Resumption, find_resumable
 from hydra_plugins.impasto.slurm import requeue
 from hydra_plugins.impasto.sweeps.processes import STOPPING
@@ -107,6 +108,7 @@ def _begin_worker(starter: Starter, sweep: Path) -> None:
     """Be the starter's worker: in its folder, under its name, able to start processes."""
     if (sweep / STOPPING).exists():
         raise JobFailed(128 + signal.SIGTERM, sweep)
+    outlive_terminal()
     sys.argv[0] = starter.program
     os.chdir(starter.folder)
     if multiprocessing.get_start_method(allow_none=True) == "loky":  # knows no data workers

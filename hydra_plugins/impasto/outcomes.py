@@ -110,11 +110,7 @@ def _of_the_system(error: BaseException) -> UserError | None:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Raise `Terminated` on SIGTERM and SIGUSR1, so that the run ends in order.
-
-    SIGUSR1 is what Slurm sends before the time is up, if asked; by default it would end the process
-    without a word. Where submitit listens to it, it stays submitit's.
-    """
+    """Raise `Terminated` on `stop_signals`, so that the run ends in order."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may set handlers; a launcher's worker is stopped by its pool
         return

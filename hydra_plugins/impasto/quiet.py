@@ -1,7 +1,11 @@
-"""What libraries say without need."""
+"""What libraries say without need, and what nobody hears any more."""
 
+import errno
+import io
 import logging
+import sys
 import warnings
+from typing import Any
 
 _NO_NEWS = (
     r".*module\(s\) in eval mode at the start",  # target networks and renderers are
@@ -20,3 +24,33 @@ def quieten() -> None:
     logging.raiseExceptions = False  # a log that can't be written, on a full disk, says nothing
     for message in _NO_NEWS:
         warnings.filterwarnings("ignore", message=message)
+
+
+class _Terminal(io.FileIO):
+    """A terminal that may be closed while something is said to it; that is no reason to fail."""
+
+    def write(self, data: Any) -> int:
+        """Write, to nobody once it is closed."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return memoryview(data).nbytes
+
+
+def outlive_terminal() -> None:
+    """Let what is said after the terminal was closed go nowhere, instead of ending the run.
+
+    Its SIGHUP asks the run to save itself, which takes longer than the terminal is there.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None or not stream.isatty():
+            continue
+        stream.flush()
+        buffer = io.BufferedWriter(_Terminal(stream.fileno(), "w", closefd=False))
+        heard = io.TextIOWrapper(
+            buffer, stream.encoding, stream.errors, line_buffering=True, write_through=True
+        )
+        setattr(sys, name, heard)

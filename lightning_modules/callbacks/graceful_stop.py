@@ -12,7 +12,7 @@ from painting.stopping import stop_signals
 
 
 class GracefulStop(pl.Callback):
-    """On Ctrl-C, SIGTERM or SIGUSR1 the run finishes its update, saves itself, and ends.
+    """On Ctrl-C, SIGTERM, SIGHUP or SIGUSR1 the run finishes its update, saves itself, and ends.
 
     A second Ctrl-C ends it at once. The task that ran the trainer asks `signal_number` afterwards.
     """

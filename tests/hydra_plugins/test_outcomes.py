@@ -68,7 +68,8 @@ def test_a_bug_stays_a_bug() -> None:
         assert outcome_of(error).code == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.usefixtures("hangup")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_signals_end_a_run_in_order(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with pytest.raises(Terminated) as caught, terminable():

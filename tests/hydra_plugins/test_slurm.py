@@ -67,9 +67,15 @@ def test_a_job_that_slurm_starts_again_goes_on(
     assert resumed(arguments, environment) == expected
 
 
+@pytest.mark.usefixtures("hangup")
 @pytest.mark.parametrize(
     ("of_submitit", "names"),
-    [(None, ["SIGTERM", "SIGUSR1"]), ("USR2", ["SIGTERM", "SIGUSR1"]), ("USR1", ["SIGTERM"])],
+    [
+        (None, ["SIGTERM", "SIGHUP", "SIGUSR1"]),
+        ("USR2", ["SIGTERM", "SIGHUP", "SIGUSR1"]),
+        ("USR1", ["SIGTERM", "SIGHUP"]),
+        ("SIGHUP", ["SIGTERM", "SIGUSR1"]),
+    ],
 )
 def test_submitits_signal_stays_submitits(
     of_submitit: str | None, names: list[str], monkeypatch: pytest.MonkeyPatch

@@ -82,7 +82,8 @@ def test_the_best_is_the_best_by_validation(tmp_path: Path) -> None:
     assert values[best["impasto"]["update_count"]] == checkpoints.best_value
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.usefixtures("hangup")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_a_signal_stops_after_its_update_with_a_checkpoint(
     tmp_path: Path, number: signal.Signals
 ) -> None:

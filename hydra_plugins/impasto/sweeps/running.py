@@ -66,7 +66,8 @@ def run_jobs(launcher: Launcher, jobs: Sequence[Job], sweep: Path) -> int:
         0, or the exit code of the first job that failed.
 
     Raises:
-        KeyboardInterrupt: By Ctrl-C, SIGTERM or SIGUSR1; the jobs have saved themselves and ended.
+        KeyboardInterrupt: By Ctrl-C or one of `stop_signals`; the jobs have saved themselves and
+            ended.
         UserError: The launcher could not start a single job, or a job's folder is not for it.
     """
     for job in jobs:
