@@ -28,10 +28,10 @@ _ZIP = "img_align_celeba.zip"
 class CelebA(PictureSet):
     """202,599 faces of 178 x 218 pixels.
 
-    ``root`` holds ``img_align_celeba/NNNNNN.jpg``, the files themselves or ``img_align_celeba.zip``,
-    also in ``Img`` as the set is handed out; no annotation file is needed, since the image's number
-    says its part: to 162770 training, to 182637 validation, the rest test. Without a root they come
-    from the Hugging Face hub.
+    ``root`` holds ``img_align_celeba/NNNNNN.jpg``, or the files themselves, or
+    ``img_align_celeba.zip``; also in ``Img``, as the set is handed out. No annotation file is
+    needed, since the image's number says its part: to 162770 training, to 182637 validation, the
+    rest test. Without a root they come from the Hugging Face hub.
 
     Args:
         hub_id: Data set on the hub with the splits ``train``, ``valid`` and ``test``.
@@ -92,7 +92,7 @@ def _numbered(folder: Path) -> list[Path]:
 
 
 def _is_numbered(path: Path) -> bool:
-    return path.stem.isdecimal() and path.suffix.lower() in (".jpg", ".png")
+    return path.stem.isdecimal() and path.suffix.lower() in (".jpg", ".jpeg", ".png")
 
 
 def _partition(files: list[Path]) -> NDArray[np.int8]:

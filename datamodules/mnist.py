@@ -32,8 +32,8 @@ class Mnist(ImageDataModule):
     """70,000 handwritten digits of 28 x 28 pixels, white on black.
 
     The idx files are read as they lie, packed or not, with ``-idx`` or ``.idx`` in their names, in
-    ``root``, ``root/raw`` or ``root/MNIST/raw``. Without a root they are downloaded. The official 10,000 are the test split.
-    Arguments as in the base class.
+    ``root``, ``root/raw`` or ``root/MNIST/raw``. Without a root they are downloaded. The official
+    10,000 are the test split. Arguments as in the base class.
 
     Attributes:
         title: What the set is called, by torchvision, its folder and people.
@@ -127,9 +127,10 @@ def _find(*folders: Path) -> list[Path]:
 
 
 def _candidates(folder: Path, name: str) -> Iterator[Path]:
-    """Where a file may be: packed or not, named with a dash or, as some unpackers do, a dot."""
+    """Where a file may be: packed or not, named with a dash or a dot, or in a folder."""
     for stem in (name, name.replace("-idx", ".idx")):
-        yield from (folder / f"{stem}.gz", folder / stem, folder / stem / stem)
+        for place in (folder, folder / stem):
+            yield from (place / f"{stem}.gz", place / stem)
 
 
 def _read_idx(path: Path) -> NDArray[np.uint8]:

@@ -48,7 +48,7 @@ class Zipped:
         """
         if not self._members:
             raise UserError(f"{self._path}: no picture of the set is in it", "get the file anew")
-        items = self._describe([self._path / one.filename for one in self._members])
+        items = self._describe([self._path / one.filename.lstrip("/") for one in self._members])
         return replace(items, fetch=self._fetch, read=_read)
 
     @cached_property
