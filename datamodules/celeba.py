@@ -11,6 +11,7 @@ from datamodules.cache import Items
 from datamodules.files import file_items
 from datamodules.picture_set import PictureSet
 from datamodules.splits import TEST, TRAIN, VAL
+from datamodules.zipped import Zipped
 from painting.errors import UserError
 from painting.images import find_images
 
@@ -18,13 +19,17 @@ from painting.images import find_images
 _LAST_TRAIN = 162_770
 _LAST_VAL = 182_637
 
-_FOLDERS = ("img_align_celeba", "img_align_celeba/img_align_celeba", "celeba/img_align_celeba", ".")
+# Where the set's folders lie: in the root, as torchvision has them, or as its authors hand it out.
+_ABOVE = (".", "celeba", "CelebA", "Img", "celeba/Img", "CelebA/Img")
+_FOLDERS = ("img_align_celeba", "img_align_celeba/img_align_celeba", "img_align_celeba_png")
+_ZIP = "img_align_celeba.zip"
 
 
 class CelebA(PictureSet):
     """202,599 faces of 178 x 218 pixels.
 
-    ``root`` holds ``img_align_celeba/NNNNNN.jpg``, or the files themselves; no annotation file is
+    ``root`` holds ``img_align_celeba/NNNNNN.jpg``, or the files themselves, or
+    ``img_align_celeba.zip``; also in ``Img``, as the set is handed out. No annotation file is
     needed, since the image's number says its part: to 162770 training, to 182637 validation, the
     rest test. Without a root they come from the Hugging Face hub.
 
@@ -56,22 +61,38 @@ class CelebA(PictureSet):
     def files(self) -> list[Path]:
         """Find the numbered pictures."""
         assert self.root is not None
-        for folder in (self.root / name for name in _FOLDERS):
+        above = [self.root / name for name in _ABOVE]
+        for folder in (*(place / name for place in above for name in _FOLDERS), self.root):
             if folder.is_dir() and (files := _numbered(folder)):
                 return files
+        packed = [path for place in above for path in sorted(place.glob("*.7z*"))]
+        if packed:
+            what = f"data.root={self.root}: {packed[0].relative_to(self.root)} is packed as 7z"
+            raise UserError(f"{what}, which is not read", f"unpack it, or put {_ZIP} there")
         raise UserError(
             f"data.root={self.root}: no CelebA in it; looked for numbered pictures such as "
-            "img_align_celeba/000001.jpg",
-            "unpack img_align_celeba.zip there, or leave data.root out to download the set",
+            f"img_align_celeba/000001.jpg and for {_ZIP}, also in Img/",
+            f"put {_ZIP} there, or leave data.root out to download the set",
         )
+
+    def archive(self) -> Zipped | None:
+        """Find the set's .zip file."""
+        assert self.root is not None
+        found = filter(Path.is_file, (self.root / name / _ZIP for name in _ABOVE))
+        path = next(found, None)
+        return None if path is None else Zipped(path, _is_numbered, self.file_items)
 
 
 def _numbered(folder: Path) -> list[Path]:
     """List the pictures whose names are image numbers."""
     try:
-        return [path for path in find_images(folder) if path.stem.isdecimal()]
+        return [path for path in find_images(folder) if _is_numbered(path)]
     except UserError:  # no picture at all: perhaps the next folder has some
         return []
+
+
+def _is_numbered(path: Path) -> bool:
+    return path.stem.isdecimal() and path.suffix.lower() in (".jpg", ".jpeg", ".png")
 
 
 def _partition(files: list[Path]) -> NDArray[np.int8]:

@@ -47,7 +47,9 @@ class HubFiles:
         splits = sorted(self._known.items())
         if isinstance(self.source, Path):
             try:
-                files = fingerprint_files(self.source, [Path(path) for path in self.paths])
+                # The library gives the files of the folder that a link or `..` leads to.
+                root = self.source.resolve()
+                files = fingerprint_files(root, [Path(path) for path in self.paths])
             except OSError as error:
                 raise UserError(
                     f"{error.filename}: cannot be read ({error.strerror})", self._todo

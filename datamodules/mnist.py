@@ -1,8 +1,9 @@
 """MNIST and KMNIST, read from their idx files."""
 
 import gzip
+import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -30,9 +31,9 @@ _UINT8 = 8
 class Mnist(ImageDataModule):
     """70,000 handwritten digits of 28 x 28 pixels, white on black.
 
-    The idx files are read as they lie, packed or not, in ``root``, ``root/raw`` or
-    ``root/MNIST/raw``. Without a root they are downloaded. The official 10,000 are the test split.
-    Arguments as in the base class.
+    The idx files are read as they lie, packed or not, with ``-idx`` or ``.idx`` in their names, in
+    ``root``, ``root/raw`` or ``root/MNIST/raw``. Without a root they are downloaded. The official
+    10,000 are the test split. Arguments as in the base class.
 
     Attributes:
         title: What the set is called, by torchvision, its folder and people.
@@ -52,7 +53,7 @@ class Mnist(ImageDataModule):
             UserError: ``root`` does not hold them, or the download failed.
         """
         files = self._files()
-        return fingerprint_files(files[0].parent, files)
+        return fingerprint_files(Path(os.path.commonpath([path.parent for path in files])), files)
 
     def items(self) -> Items:
         """Read the four files.
@@ -84,7 +85,7 @@ class Mnist(ImageDataModule):
                 return files
             raise UserError(
                 f"data.root={self.root}: no {self.title} in it; looked for {', '.join(_FILES)}, "
-                f"each plain or .gz, there, in raw/ and in {downloads}/",
+                f"each plain or .gz, or with .idx for -idx, there, in raw/ and in {downloads}/",
                 "put the four files there, or leave data.root out to download them",
             )
         # Nowhere else in the cache: the files of these sets have the same names.
@@ -119,11 +120,17 @@ class Kmnist(Mnist):
 def _find(*folders: Path) -> list[Path]:
     """Find all four files in one folder; the packed one is taken where both lie there."""
     for folder in folders:
-        candidates = [(folder / f"{name}.gz", folder / name) for name in _FILES]
-        files = [path for pair in candidates for path in pair if path.is_file()]
-        if all(any(path.is_file() for path in pair) for pair in candidates):
-            return [next(path for path in pair if path in files) for pair in candidates]
+        found = [next(filter(Path.is_file, _candidates(folder, name)), None) for name in _FILES]
+        if None not in found:
+            return [path for path in found if path is not None]
     return []
+
+
+def _candidates(folder: Path, name: str) -> Iterator[Path]:
+    """Where a file may be: packed or not, named with a dash or a dot, or in a folder."""
+    for stem in (name, name.replace("-idx", ".idx")):
+        for place in (folder, folder / stem):
+            yield from (place / f"{stem}.gz", place / stem)
 
 
 def _read_idx(path: Path) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from datamodules.files import fingerprint_files
 from datamodules.hub import PARTS, Hub
 from datamodules.hub_files import SUFFIXES, HubFiles
 from datamodules.shards import Shards
+from datamodules.zipped import Zipped
 from painting.errors import UserError
 
 _FOLDERS = (".", "data")  # where the hub keeps such files
@@ -53,6 +54,10 @@ class PictureSet(ImageDataModule):
     def file_items(self, files: list[Path]) -> Items:
         """Say what the files are."""
 
+    def archive(self) -> Zipped | None:
+        """Find a .zip file of the pictures, where none lie below ``root``; most sets have none."""
+        return None
+
     def fingerprint(self) -> Mapping[str, object]:
         """Name the files, or the hub's data set."""
         if isinstance(self._source, list):
@@ -67,7 +72,7 @@ class PictureSet(ImageDataModule):
         return self._source.items()
 
     @cached_property
-    def _source(self) -> list[Path] | Shards | Hub:
+    def _source(self) -> list[Path] | Zipped | Shards | Hub:
         if self.root is None:
             assert self._hub_id is not None
             if self.streaming:
@@ -76,15 +81,19 @@ class PictureSet(ImageDataModule):
         try:
             return self.files()
         except UserError:
-            if not _many_in_one(self.root):
+            if (archive := self.archive()) is not None:
+                return archive
+            if (source := _many_in_one(self.root)) is None:
                 raise
-        return self._shards(self.root, f"put {self.layout} there, or files in the hub's layout")
+        return self._shards(source, f"put {self.layout} there, or files in the hub's layout")
 
     def _shards(self, source: Path | str, todo: str) -> Shards:
         return Shards(HubFiles(source, self.hub_parts, self.cache, todo), self.cache)
 
 
-def _many_in_one(root: Path) -> bool:
-    """Say whether there are files of many pictures where the hub keeps them."""
-    folders = [root / name for name in _FOLDERS if (root / name).is_dir()]
-    return any(path.suffix in SUFFIXES for folder in folders for path in folder.iterdir())
+def _many_in_one(root: Path) -> Path | None:
+    """Name the folder to be read where there are files of many pictures, as the hub keeps them."""
+    for folder in (root / name for name in _FOLDERS):
+        if folder.is_dir() and any(path.suffix in SUFFIXES for path in folder.iterdir()):
+            return folder if folder.is_symlink() else root  # the library looks through no link
+    return None

@@ -71,6 +71,21 @@ def check_finding(height: int, width: int) -> None:
         raise UserError(what, f"give painter.work_size={fits} or less, or fewer strokes")
 
 
+def check_export(name: str, needed: float, keys: str) -> None:
+    """Check that there is memory for an export.
+
+    Args:
+        name: Its name.
+        needed: Bytes.
+        keys: What to give less of.
+
+    Raises:
+        UserError: There is not.
+    """
+    if needed > max(_SHARE * available_bytes(), _LITTLE):
+        raise UserError(f"export={name} {_lack(needed)}", f"give a smaller {keys}")
+
+
 def check_replay(episodes: int, bytes_an_episode: int) -> None:
     """Check that there is memory for a replay buffer, which is claimed as a whole.
 

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from painting.errors import UserError
 from painting.images import atomic_write
+from painting.sizes import LARGEST
 from painting.strokes import COLOR_DIM, Stroke
 from painting.strokes.base import loaded_kinds
 
 VERSION = 1
 
 _FIELDS = ("stroke", "width", "height", "background", "strokes")
-LARGEST = 100_000  # pixels on a side
 _MOST_BYTES = 2**28  # a million strokes
 _ANY = 1e9  # of a parameter of which no more is known
 _SHOWN = 40  # letters of a wrong value

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from painting.record import LARGEST, VERSION, number_range
+from painting.record import VERSION, number_range
+from painting.sizes import LARGEST
 from painting.strokes.base import Stroke, loaded_kinds
 
 

@@ -2,7 +2,8 @@
 
 from painting.errors import UserError
 
-_LARGEST = 20_000  # pixels on the longer side of a painting
+LARGEST = 100_000  # pixels on the longer side of a painting
+_LARGEST_ASKED = 20_000  # of one that is made larger or smaller than its picture
 
 
 def fit_size(height: int, width: int, longer: int) -> tuple[int, int]:
@@ -17,9 +18,12 @@ def asked_size(height: int, width: int, longer: int | None) -> tuple[int, int]:
     Raises:
         UserError: It makes no sense.
     """
-    if longer is None:
+    if longer is None and max(height, width) <= LARGEST:
         return height, width
-    if isinstance(longer, bool) or not isinstance(longer, int) or not 1 <= longer <= _LARGEST:
-        raise UserError(f"size={longer} makes no sense", f"give 1 to {_LARGEST} pixels")
+    if longer is None:
+        what = f"a painting of {width} x {height} pixels is too large for its record"
+        raise UserError(what, f"give size={_LARGEST_ASKED} or less")
+    if isinstance(longer, bool) or not isinstance(longer, int) or not 1 <= longer <= _LARGEST_ASKED:
+        raise UserError(f"size={longer} makes no sense", f"give 1 to {_LARGEST_ASKED} pixels")
     share = longer / max(height, width)
     return max(1, round(height * share)), max(1, round(width * share))

@@ -24,7 +24,7 @@ from painting.painting import PICTURE, Painting, Unfinished
 from painting.painting import paint as paint_one
 from painting.sizes import asked_size
 from painting.video import is_video, open_video
-from tasks.paint_video import FILM, VideoSettings, paint_video
+from tasks.paint_video import FILM, VideoSettings, check_film, paint_video
 from tasks.run_folder import shown
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def paint(
     """
     exports = list((export or {}).values())
     for one in exports:
-        one.check(painter.stroke)
+        one.check(painter.stroke, painter.strokes)
     detail = None if mask is None else read_image(mask)
     order = _Order(painter, size, exports, video or VideoSettings(), device, detail)
     asked_size(1, 1, size)  # an error now, not after the first painting
@@ -130,7 +130,7 @@ def _paint_file(
     image = _read_or_skip(path)
     if image is None:
         return None
-    _check_memory(image, size)
+    _check_size(image, order)
     try:
         painted = paint_one(
             image, painter=painter, progress=_reports(bar), device=device, mask=order.mask
@@ -152,11 +152,11 @@ def _find(images: Source | None, order: _Order) -> list[Path]:
         [first, *more] = find_images(source)
         if not more and first in (Path(source), Path(source).expanduser()):
             if is_video(first):
-                open_video(first)
+                check_film(open_video(first), order.size)
                 order.painter.following(1)
             else:
                 image = read_picture(first)
-                _check_memory(image, order.size)
+                _check_size(image, order)
                 if order.mask is not None:
                     check_mask(order.mask, (image.shape[0], image.shape[1]))
     files = find_images(sources)
@@ -165,9 +165,12 @@ def _find(images: Source | None, order: _Order) -> list[Path]:
     return files
 
 
-def _check_memory(image: NDArray[np.uint8], size: int | None) -> None:
-    height, width = image.shape[:2]
-    check_drawing(*asked_size(height, width, size))
+def _check_size(image: NDArray[np.uint8], order: _Order) -> None:
+    """Check that a picture's painting can be drawn and exported."""
+    height, width = asked_size(image.shape[0], image.shape[1], order.size)
+    check_drawing(height, width)
+    for one in order.exports:
+        one.check_size(height, width)
 
 
 def folder_names(pictures: Sequence[Path]) -> list[str]:

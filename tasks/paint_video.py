@@ -23,6 +23,7 @@ from tasks.run_folder import shown
 log = logging.getLogger(__name__)
 
 FILM = "painting.mp4"
+_MOST_SIDE = 16_384  # pixels: the encoder's
 _CUT = 3.0  # dB below the last frame that was painted anew, where a scene is taken for another one
 
 
@@ -46,7 +47,7 @@ class VideoSettings:
     def __post_init__(self) -> None:
         wanted = {
             "steps": self.steps >= 1,
-            "fps": self.fps is None or 0 < self.fps <= 240,
+            "fps": self.fps is None or 0.01 <= self.fps <= 240,
             "frames": self.frames is None or self.frames >= 1,
         }
         for key, fits in wanted.items():
@@ -108,7 +109,7 @@ def paint_video(
         UserError: It is damaged, or the painter cannot paint videos.
     """
     clip = open_video(path)
-    check_drawing(*asked_size(clip.height, clip.width, size))
+    check_film(clip, size)
     frames = _Frames(folder, size)
     paintings = _painted(painter, clip, settings, device)
     try:
@@ -120,6 +121,23 @@ def paint_video(
             raise frames.interruption
     assert frames.first is not None  # a film has one
     return frames.measured, frames.first
+
+
+def check_film(clip: Clip, size: int | None) -> None:
+    """Check, before it is painted, that a film of a size can be made of a video.
+
+    Args:
+        clip: The video.
+        size: Longer side of the film in pixels; the video's by default.
+
+    Raises:
+        UserError: H.264 has no such size, or there is not the memory.
+    """
+    height, width = asked_size(clip.height, clip.width, size)
+    if max(height, width) > _MOST_SIDE:
+        what = f"{clip.path}: a film of {width} x {height} pixels can't be encoded"
+        raise UserError(what, f"give size={_MOST_SIDE} or less")
+    check_drawing(height, width)
 
 
 class _Frames:

@@ -42,6 +42,8 @@ def render(
         one.check(painting.stroke, painting.strokes)
     height, width = asked_size(painting.height, painting.width, size)
     check_drawing(height, width)
+    for one in exports.values():
+        one.check_size(height, width)
     painting = dataclasses.replace(painting, height=height, width=width)
     if background is not None:
         painting = dataclasses.replace(painting, background=_background(background))

@@ -79,13 +79,15 @@ def stylize(
     descent, views = descent or Descent(), views or Views(1, 0, 0, 0)
     exports = list((export or {}).values())
     for one in exports:
-        one.check(renderer.stroke)
+        one.check(renderer.stroke, strokes)
     path = _only(image)
     picture = read_image(path)
     height, width = picture.shape[:2]
     grid = Grid.over(height, width, renderer.canvas_size, canvases, overlap)
     rows, columns = asked_size(height, width, size)
     check_drawing(rows, columns)
+    for one in exports:
+        one.check_size(rows, columns)
     target = target_of(picture, (grid.height, grid.width))
     renderer.stroke = stroke = _with_colors(renderer.stroke, target)
     canvas = GridCanvas(renderer, grid, strokes, background, device)

@@ -38,18 +38,25 @@ def train_classifier(
         seed: Fixes the result.
 
     Returns:
-        `accuracy` on the test split (shown with a margin, as in training), as it is loaded again,
-        in 16 bits; `images` of that split, and `updates`.
+        `accuracy` on the test split's pictures that have a label (shown with a margin, as in
+        training), as it is loaded again, in 16 bits, left out if there is none; `images`, their
+        number, and `updates`.
 
     Raises:
-        UserError: The set has no labels with names.
+        UserError: The set has no labels with names, or one only.
     """
     datamodule.prepare_data()
     datamodule.setup()
     classes = datamodule.classes
     if classes is None or datamodule.labels("train") is None:
         raise UserError(f"data={datamodule.name} has no classes", "choose another, as data=digits")
-    images, labels = _all(datamodule, "train")
+    images, labels = _labelled(datamodule, "train")
+    if len(labels.unique()) < 2:
+        found = ", ".join(classes[int(label)] for label in labels.unique())
+        raise UserError(
+            f"data={datamodule.name} has {f'one class only, {found}' if found else 'no labels'}",
+            f"give at least two classes: {datamodule.layout}",
+        )
     torch.manual_seed(seed)  # of the first weights
     network = SmallClassifier(len(classes), width).to(device)
     with tqdm(total=lesson.steps, unit="step", desc="classifier", dynamic_ncols=True) as bar:
@@ -62,35 +69,47 @@ def train_classifier(
     place = Path(folder) / PART
     place.parent.mkdir(parents=True, exist_ok=True)
     save_classifier(place, network, classes, datamodule.canvas_size, "")
-    tested = _accuracy(place, lesson, *_all(datamodule, "test"))
-    card = _card(datamodule, lesson, network, *tested)
+    shown, wanted = _labelled(datamodule, "test")
+    accuracy = _accuracy(place, lesson, shown, wanted) if len(wanted) else None
+    card = _card(datamodule, lesson, network, accuracy, len(wanted))
     save_classifier(place, network, classes, datamodule.canvas_size, card)
-    return {"updates": lesson.steps, "accuracy": tested[0], "images": tested[1]}
+    measured = {} if accuracy is None else {"accuracy": accuracy}
+    return {"updates": lesson.steps, **measured, "images": len(wanted)}
 
 
-def _all(datamodule: ImageDataModule, split: str) -> tuple[Tensor, Tensor]:
-    """Pictures (N, 3, n, n) uint8 and labels (N,) of a split."""
-    images = datamodule.images(split)
-    batch = images.__getitems__(np.arange(len(images)))
+def _labelled(datamodule: ImageDataModule, split: str) -> tuple[Tensor, Tensor]:
+    """Pictures (N, 3, n, n) uint8 and labels (N,) of a split, those of it that have a label."""
+    labels = datamodule.labels(split)
+    assert labels is not None
+    rows = np.flatnonzero(labels >= 0)
+    if not len(rows):
+        return torch.empty(0), torch.empty(0, dtype=torch.int64)
+    batch = datamodule.images(split).__getitems__(rows)
     return batch["target"], batch["label"]
 
 
 @torch.no_grad()
-def _accuracy(place: Path, lesson: Lesson, images: Tensor, labels: Tensor) -> tuple[float, int]:
-    """Share of pictures that the exported classifier takes for what they are, and their number."""
+def _accuracy(place: Path, lesson: Lesson, images: Tensor, labels: Tensor) -> float:
+    """Share of pictures that the exported classifier takes for what they are."""
     classifier = load_classifier(str(place))
     right = 0
     for some, wanted in zip(images.split(_BATCH), labels.split(_BATCH), strict=True):
         right += int((classifier(lesson.framed(to_float(some))).argmax(1) == wanted).sum())
-    return right / len(images), len(images)
+    return right / len(images)
 
 
 def _card(
-    datamodule: ImageDataModule, lesson: Lesson, network: SmallClassifier, accuracy: float,
-    count: int,
+    datamodule: ImageDataModule, lesson: Lesson, network: SmallClassifier,
+    accuracy: float | None, count: int,
 ) -> str:  # fmt: skip
     """What README.md says."""
     size, numbers = datamodule.canvas_size, sum(p.numel() for p in network.parameters())
+    figures = "None: no test picture has a label."
+    if accuracy is not None:
+        figures = (
+            f"It takes {accuracy:.1%} of the {count:,} test pictures, which it never saw, for what "
+            "they are."
+        )
     terms = f": {datamodule.terms}" if datamodule.terms else ""
     return f"""# A classifier of `data={datamodule.name}`
 
@@ -112,7 +131,7 @@ against it by up to {lesson.attack:g} (root of the sum of squares over pixels).
 
 ## Figures
 
-It takes {accuracy:.1%} of the {count:,} test pictures, which it never saw, for what they are.
+{figures}
 
 ## Licence
 

@@ -15,6 +15,7 @@ from painting.networks.classifiers import Classifier, load_classifier
 from painting.picture import draw_canvas
 from painting.record import StrokeRecord
 from painting.renderers import Renderer
+from painting.sizes import asked_size
 from painting.visualizing import ClassGoal, Descent, Grid, GridCanvas, Views
 from tasks.parameterized import TRANSFER, Choice, Studio, save_transfer
 from tasks.run_folder import shown
@@ -79,12 +80,14 @@ def visualize(
     exports = list((export or {}).values())
     stroke = renderer.stroke
     for one in exports:
-        one.check(stroke)
+        one.check(stroke, strokes)
     if isinstance(stroke.palette, int):
         what = f"stroke.palette={stroke.palette} finds colours in a picture, and there is none"
         raise UserError(what, "give the colours, such as stroke.palette=[[0,0,0],[1,1,1]]")
-    side = size or renderer.canvas_size
+    _, side = asked_size(renderer.canvas_size, renderer.canvas_size, size)
     check_drawing(side, side)
+    for one in exports:
+        one.check_size(side, side)
     red, green, blue = background
     canvas = GridCanvas(renderer, Grid(renderer.canvas_size), strokes, background, device)
     found_classifiers = _load(classifiers, device)

@@ -5,6 +5,7 @@ import os
 import pickle
 import shutil
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -117,6 +118,7 @@ def _records(folder: Path) -> None:
     write("colour", strokes=[{**stroke, "color": [2, 0, 0]}])
     write("options", options={"grid": 4})
     write("faint", strokes=shape(opacity=0.5))
+    write("long", width=40_000, height=8)
     whole = (folder / "record.json").read_text()
     (folder / "cut.json").write_text(whole[: len(whole) // 2])
     (folder / "deep.json").write_text("[" * 100_000)
@@ -179,6 +181,20 @@ def _data(folder: Path) -> None:
     broken.mkdir()
     for number in range(4):
         shutil.copy(folder / "cut.png", broken / f"{number}.png")
+    packed = folder / "celeba_7z" / "Img" / "img_align_celeba_png.7z"
+    packed.mkdir(parents=True)
+    (packed / "img_align_celeba_png.7z.001").write_bytes(b"7z")
+    for name, content in (("celeba_text", None), ("celeba_other", "list_attr_celeba.txt")):
+        path = folder / name / "img_align_celeba.zip"
+        path.parent.mkdir()
+        path.write_text("not a zip file")
+        if content is not None:
+            with zipfile.ZipFile(path, "w") as file:
+                file.writestr(content, "")
+    one = folder / "one_class" / "train" / "images"
+    one.mkdir(parents=True)
+    for number in range(30):
+        shutil.copy(folder / "photo.png", one / f"{number}.png")
     flat = folder / "flat_pictures"
     flat.mkdir()
     shutil.copy(folder / "photo.png", flat)

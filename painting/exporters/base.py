@@ -32,14 +32,26 @@ class Exporter(ABC):
             UserError: The folder cannot be written, or this painting not be written so.
         """
 
-    def check(self, stroke: Stroke | None = None, strokes: Tensor | None = None) -> None:
+    def check(self, stroke: Stroke | None = None, strokes: Tensor | int | None = None) -> None:
         """Look for what writing needs, before a painting is made or anything is written.
 
         Args:
             stroke: The kind of its strokes, with their limits, where it is known.
-            strokes: (N, D) in [0, 1], where they are there already.
+            strokes: (N, D) in [0, 1], or only N where they are not there yet.
 
         Raises:
             UserError: Something is missing, or such strokes can't be written so.
+        """
+        return
+
+    def check_size(self, height: int, width: int) -> None:
+        """Check that the kind of file can be of a size, before a painting is made.
+
+        Args:
+            height: Rows of the painting.
+            width: Its columns.
+
+        Raises:
+            UserError: It cannot, or there is not the memory for it.
         """
         return

@@ -1,5 +1,6 @@
 """A painting being made, as a film: GIF and MP4."""
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,11 +12,16 @@ from torch import Tensor
 from painting.errors import UserError
 from painting.exporters.base import STEM, Exporter
 from painting.images import atomic_write
+from painting.memory import check_export
 from painting.picture import draw_frames
 from painting.record import StrokeRecord
 from painting.sizes import fit_size
 from painting.strokes import Stroke
 from painting.video import check_ffmpeg, write_video
+
+_FRAME = 5  # bytes a pixel of a GIF's frame: RGB, its palette's, and what changed
+
+_LONGEST = 655_350  # ms of a GIF's frame: hundredths of a second in 16 bits
 
 
 class Film(Exporter):
@@ -32,13 +38,14 @@ class Film(Exporter):
     """
 
     name: str
-    most_fps = 120
+    least_fps, most_fps = 0.01, 120.0  # with fewer, MP4's clock runs over
+    most_hold = 3600
 
     def __init__(self, seconds: float, fps: float, hold: float, size: int) -> None:
         wanted = {
-            "seconds": (seconds, seconds > 0),
-            "fps": (fps, 0 < fps <= self.most_fps),
-            "hold": (hold, hold >= 0),
+            "seconds": (seconds, 0 < seconds < math.inf),
+            "fps": (fps, self.least_fps <= fps <= self.most_fps),
+            "hold": (hold, 0 <= hold <= self.most_hold),
             "size": (size, 1 <= size <= 8192),
         }
         for key, (value, fits) in wanted.items():
@@ -49,8 +56,14 @@ class Film(Exporter):
     def frames(self, painting: StrokeRecord) -> Iterator[NDArray[np.uint8]]:
         """The blank canvas, states at equal distances, and the finished painting: (H, W, 3)."""
         height, width = fit_size(painting.height, painting.width, self.size)
-        count = max(2, round(self.seconds * self.fps))
-        return draw_frames(painting.stroke, painting.strokes, height, width, painting.ground, count)
+        return draw_frames(
+            painting.stroke, painting.strokes, height, width, painting.ground, self.most_frames
+        )
+
+    @property
+    def most_frames(self) -> int:
+        """How many frames the painting is drawn in, if it has as many strokes."""
+        return max(2, round(self.seconds * self.fps))
 
 
 class Gif(Film):
@@ -60,12 +73,18 @@ class Gif(Film):
     """
 
     name = "gif"
-    most_fps = 50  # browsers show a faster one at 10 frames a second
+    most_fps = 50.0  # browsers show a faster one at 10 frames a second
+    most_hold = _LONGEST // 1000
 
     def __init__(
         self, seconds: float = 6.0, fps: float = 16.0, hold: float = 2.5, size: int = 480
     ) -> None:
         super().__init__(seconds, fps, hold, size)
+
+    def check_size(self, height: int, width: int) -> None:
+        """See `Exporter.check_size`: all frames are in memory at once."""
+        rows, columns = fit_size(height, width, self.size)
+        check_export(self.name, self.most_frames * rows * columns * _FRAME, "size or seconds")
 
     def write(self, folder: Path, painting: StrokeRecord) -> Path:
         """See `Exporter.write`."""
@@ -75,12 +94,13 @@ class Gif(Film):
             Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
             for frame in frames
         ]
-        durations = [1000 / self.fps] * (len(pages) - 1) + [1000 * max(self.hold, 1 / self.fps)]
+        each, last = 1000 / self.fps, 1000 * max(self.hold, 1 / self.fps)
+        pages, durations = _joined(pages, [*[each] * (len(pages) - 1), last])
         path = folder / f"{STEM}.gif"
         with atomic_write(path) as temporary:
             pages[0].save(
                 temporary, format="GIF", save_all=True, append_images=pages[1:],
-                duration=[round(one) for one in durations], loop=0,
+                duration=durations, loop=0,
             )  # fmt: skip
         return path
 
@@ -98,7 +118,7 @@ class Mp4(Film):
     ) -> None:
         super().__init__(seconds, fps, hold, size)
 
-    def check(self, stroke: Stroke | None = None, strokes: Tensor | None = None) -> None:
+    def check(self, stroke: Stroke | None = None, strokes: Tensor | int | None = None) -> None:
         """See `Exporter.check`: ffmpeg is needed."""
         check_ffmpeg("export=mp4 needs ffmpeg")
 
@@ -115,6 +135,19 @@ class Mp4(Film):
             yield frame
         for _ in range(round(self.hold * self.fps)):
             yield frame
+
+
+def _joined(
+    pages: Sequence[Image.Image], durations: Sequence[float]
+) -> tuple[list[Image.Image], list[int]]:
+    """Equal frames as one, which Pillow makes of them too, but then for any time: in ms."""
+    kept: list[tuple[Image.Image, float]] = []
+    for page, duration in zip(pages, durations, strict=True):
+        if kept and page.tobytes() == kept[-1][0].tobytes():
+            kept[-1] = page, kept[-1][1] + duration
+        else:
+            kept.append((page, duration))
+    return [page for page, _ in kept], [round(min(time, _LONGEST)) for _, time in kept]
 
 
 def _palette(frames: Sequence[NDArray[np.uint8]]) -> Image.Image:

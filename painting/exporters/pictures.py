@@ -5,9 +5,12 @@ from pathlib import Path
 from painting.errors import UserError
 from painting.exporters.base import STEM, Exporter
 from painting.images import write_png
+from painting.memory import check_export
 from painting.palette import pixelate
 from painting.picture import draw_picture
 from painting.record import StrokeRecord
+
+_PIXEL = 40  # bytes a pixel of the painting while pixel art is made of it
 
 
 class Png(Exporter):
@@ -43,6 +46,10 @@ class PixelArt(Exporter):
                     f"export.pixel.{key}={value} makes no sense", f"give 1 to {largest}"
                 )
         self.grid, self.colors = grid, colors
+
+    def check_size(self, height: int, width: int) -> None:
+        """See `Exporter.check_size`: the whole picture is averaged as floats."""
+        check_export("pixel", height * width * _PIXEL, "size")
 
     def write(self, folder: Path, painting: StrokeRecord) -> Path:
         """See `Exporter.write`."""

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from painting.canvas import to_uint8
+from painting.errors import UserError
 from painting.exporters.base import STEM, Exporter
 from painting.images import atomic_write
 from painting.record import StrokeRecord
@@ -19,6 +20,8 @@ from painting.strokes.marks import Points
 
 _UNIT = 100  # of a pixel: the player's UNIT
 _PLACE = "/*PAINTING*/"
+_MOST_SIDE = 32_767  # pixels: Firefox's; Chrome has twice that
+_MOST_PIXELS = 2**28  # Chrome's and Safari's; Firefox has more
 
 
 class Html(Exporter):
@@ -26,6 +29,13 @@ class Html(Exporter):
 
     One file that needs nothing else.
     """
+
+    def check_size(self, height: int, width: int) -> None:
+        """See `Exporter.check_size`: browsers draw nothing on a larger canvas."""
+        if max(height, width) > _MOST_SIDE or height * width > _MOST_PIXELS:
+            fits = min(_MOST_SIDE, int(max(height, width) * (_MOST_PIXELS / height / width) ** 0.5))
+            what = f"export=html: no browser has a canvas of {width} x {height} pixels"
+            raise UserError(what, f"give size={fits} or less")
 
     def write(self, folder: Path, painting: StrokeRecord) -> Path:
         """See `Exporter.write`."""

@@ -1,6 +1,8 @@
 """A painting as SVG: every stroke in its true shape, width and opacity."""
 
 import base64
+import hashlib
+import json
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -56,12 +58,13 @@ class Svg(Exporter):
         yield f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {width} {height}">'
         if painting.background is not None:
             yield f'<rect {size} fill="{_hex(painting.background)}"/>'
+        own = self._prefix(painting)
         stamps: dict[int, str] = {}
         for number, one in enumerate(painting.strokes):
             mark = stroke.mark(one[: stroke.shape_dim], height, width)
             color = _hex(one[stroke.shape_dim :].tolist())
             if isinstance(mark, marks.Path):
-                yield from self._path(mark, color, number)
+                yield from self._path(mark, color, f"{own}m{number}")
             elif isinstance(mark, marks.Disc):
                 x, y = mark.center
                 circle = f'<circle cx="{self._text(x)}" cy="{self._text(y)}"'
@@ -69,10 +72,19 @@ class Svg(Exporter):
             elif isinstance(mark, marks.Area):
                 yield f'<path d="{self._polygon(mark.corners)}" {_fill(color, mark.opacity)}/>'
             else:
-                yield from self._stamp(mark, color, number, stamps)
+                yield from self._stamp(mark, color, f"{own}m{number}", stamps)
         yield "</svg>"
 
-    def _path(self, path: marks.Path, color: str, number: int) -> Iterator[str]:
+    def _prefix(self, painting: StrokeRecord) -> str:
+        """What ids begin with: no other painting's do, which may stand in the same document."""
+        stroke = painting.stroke
+        about = [
+            stroke.name, stroke.options(), painting.width, painting.height, painting.background,
+            painting.strokes.tolist(), self.decimals,
+        ]  # fmt: skip
+        return "p" + hashlib.sha256(json.dumps(about).encode()).hexdigest()[:10]
+
+    def _path(self, path: marks.Path, color: str, name: str) -> Iterator[str]:
         hulls = list(self._hulls(path))
         if np.ptp(path.opacity) < _EQUAL:
             yield f'<path d="{"".join(hulls)}" {_fill(color, float(path.opacity.mean()))}/>'
@@ -81,10 +93,10 @@ class Svg(Exporter):
         low, high = (path.points - reach).min(0), (path.points + reach).max(0)
         x, y, width, height = (self._text(v) for v in [*low, *(high - low)])
         box = f'x="{x}" y="{y}" width="{width}" height="{height}"'
-        yield f'<mask id="m{number}" maskUnits="userSpaceOnUse" {box}>'
+        yield f'<mask id="{name}" maskUnits="userSpaceOnUse" {box}>'
         for hull, opacity in zip(hulls, path.opacity, strict=True):
             yield f'<path d="{hull}" fill="{_hex([opacity] * 3)}"/>'
-        yield f'</mask><rect {box} fill="{color}" mask="url(#m{number})"/>'
+        yield f'</mask><rect {box} fill="{color}" mask="url(#{name})"/>'
 
     def _hulls(self, path: marks.Path) -> Iterator[str]:
         """The hull of the pen at both ends of every segment; all turn the same way."""
@@ -116,14 +128,14 @@ class Svg(Exporter):
         return "M" + "L".join(self._point(corner) for corner in corners) + "Z"
 
     def _stamp(
-        self, stamp: marks.Stamp, color: str, number: int, known: dict[int, str]
+        self, stamp: marks.Stamp, color: str, name: str, known: dict[int, str]
     ) -> Iterator[str]:
         """A mask of the brush's picture, which stands once in the file."""
         if id(stamp.paint) not in known:
-            known[id(stamp.paint)] = name = f"b{len(known)}"
+            known[id(stamp.paint)] = picture = f"{name}b"
             height, width = stamp.paint.shape
             yield (
-                f'<defs><image id="{name}" width="{width}" height="{height}" '
+                f'<defs><image id="{picture}" width="{width}" height="{height}" '
                 f'href="{_data_uri(stamp)}"/></defs>'
             )
         rows, columns = stamp.paint.shape
@@ -135,8 +147,8 @@ class Svg(Exporter):
         brush = f'<use href="#{known[id(stamp.paint)]}"/>'
         corners = marks.turned_corners(stamp.center, stamp.size + 2, stamp.angle)
         box = self._polygon(corners)
-        yield f'<mask id="m{number}"><g transform="{move}">{brush}</g></mask>'
-        yield f'<path d="{box}" {_fill(color, stamp.opacity)} mask="url(#m{number})"/>'
+        yield f'<mask id="{name}"><g transform="{move}">{brush}</g></mask>'
+        yield f'<path d="{box}" {_fill(color, stamp.opacity)} mask="url(#{name})"/>'
 
     def _point(self, point: Points) -> str:
         return f"{self._text(point[0])} {self._text(point[1])}"

@@ -91,6 +91,7 @@ class Visit:
             raise UserError("nothing is painted yet", "drop a picture, and paint it")
         height, width = asked_size(painting.height, painting.width, size)
         painting = dataclasses.replace(painting, height=height, width=width)
+        exporter.check_size(height, width)
         return exporter.write(self._folder / uuid.uuid4().hex[:8], painting)
 
     def leave(self) -> None:

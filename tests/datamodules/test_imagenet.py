@@ -1,3 +1,4 @@
+import itertools
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -53,3 +54,71 @@ def test_unlabelled_pictures_in_val_are_for_the_test_and_those_in_test_for_nothi
 def test_without_val_a_test_split_is_drawn(build: Build, imagenet_root: Path) -> None:
     splits = build(ImageNet, imagenet_root / "train").splits()
     assert [len(splits[name]) for name in ("train", "val", "test")] == [6, 1, 1]
+
+
+@pytest.fixture
+def fill(tmp_path: Path, picture: Callable[..., Path]) -> Callable[..., Path]:
+    """Make a tree of pictures, so many in each folder."""
+
+    def make(**folders: int) -> Path:
+        seeds = itertools.count()
+        for folder, count in folders.items():
+            for number in range(count):
+                picture(tmp_path / "set" / folder / f"{number}.JPEG", next(seeds))
+        return tmp_path / "set"
+
+    return make
+
+
+TRAIN = {f"train/{name}/images": 8 for name in ("n01", "n02", "n03")}
+
+
+def test_a_class_is_the_folder_directly_below_the_split(
+    build: Build, fill: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    data = build(ImageNet, fill(**TRAIN, **{"val/images": 9}))  # as Tiny ImageNet is laid out
+    assert {name: len(rows) for name, rows in data.splits().items()} == {
+        "train": 22, "val": 2, "test": 9
+    }  # fmt: skip
+    assert data.classes == ["n01", "n02", "n03"]
+    assert set(data.labels("train")) == {0, 1, 2}
+    assert set(data.labels("test")) == {-1}  # there are no classes in images/
+    assert "class" not in caplog.text
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "validation", "VAL"])
+@pytest.mark.parametrize("above", ["", "ILSVRC/Data/CLS-LOC/"])
+def test_validation_is_the_test_split_whatever_it_is_called(
+    build: Build, fill: Callable[..., Path], name: str, above: str
+) -> None:
+    folders = {f"{above}train/n0{n}": 8 for n in range(3)}
+    tested = {f"{above}{name}/n0{n}": 3 for n in range(3)}
+    data = build(ImageNet, fill(**folders, **tested))
+    assert [len(data.splits()[split]) for split in ("train", "val", "test")] == [22, 2, 9]
+    assert data.labels("test").tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
+def test_folders_of_a_class_that_are_named_as_splits_are(
+    build: Build, fill: Callable[..., Path]
+) -> None:
+    root = fill(**{"train/car": 4, "train/test": 4, "train/val/deeper": 4, "test/car": 2})
+    data = build(ImageNet, root)
+    assert data.classes == ["car", "test", "val"]
+    assert sum(len(rows) for rows in data.splits().values()) == 12
+
+
+def test_trees_without_splits(build: Build, fill: Callable[..., Path]) -> None:
+    trains = build(ImageNet, fill(**{"train": 4, "car": 4, "bus": 4}))
+    assert trains.classes == ["bus", "car", "train"]
+    inside = build(ImageNet, fill(**TRAIN) / "train")  # <class>/images/
+    assert inside.classes == ["n01", "n02", "n03"]
+
+
+def test_one_class_only_is_said(
+    build: Build, fill: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    root = fill(**{"train/images": 12})
+    assert build(ImageNet, root).classes == ["images"]
+    lines = [one.getMessage() for one in caplog.records]
+    [line] = [one for one in lines if "class only" in one]
+    assert line.startswith(f"imagenet: one class only, images in {root}; looked for train/<class>/")

@@ -54,6 +54,21 @@ def test_unpacked_files_are_the_same_images(build: Build, mnist_root: Path) -> N
     assert np.array_equal(packed, unpacked)
 
 
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("layout", ["{dotted}", "{name}", "{name}/{name}", "{dotted}/{dotted}"])
+def test_unpackers_name_the_files_with_dots_and_in_folders(
+    build: Build, mnist_root: Path, tmp_path: Path, layout: str, packed: bool
+) -> None:
+    expected = build(Mnist, mnist_root).labels("test")
+    for path in list(mnist_root.rglob("*.gz")):
+        name = path.stem
+        place = layout.format(name=name, dotted=name.replace("-idx", ".idx"))
+        target = tmp_path / "other" / f"{place}{'.gz' if packed else ''}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes() if packed else gzip.decompress(path.read_bytes()))
+    assert np.array_equal(build(Mnist, tmp_path / "other").labels("test"), expected)
+
+
 @pytest.mark.parametrize("content", [b"", b"no gzip", b"cut off"])
 def test_a_damaged_file_is_named(build: Build, mnist_root: Path, content: bytes) -> None:
     path = next(mnist_root.rglob("t10k-images*"))

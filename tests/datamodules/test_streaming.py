@@ -154,3 +154,23 @@ def test_processes_see_disjoint_images(stream: Build, monkeypatch: pytest.Monkey
         seen.append({int(n) for batch in batches(data, 9) for n in batch["index"]})
     assert [len(share) for share in seen] == [36, 36]
     assert not seen[0] & seen[1]
+
+
+@pytest.mark.parametrize("given", ["set", "../here/set", "link", "link/../here/set", "linked_data"])
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_root_may_be_relative_a_link_or_hold_dots(
+    build: Build, root: Path, monkeypatch: pytest.MonkeyPatch, given: str, streaming: bool
+) -> None:
+    here = root.parent / "here"
+    here.mkdir()
+    data = root / "data" if (root / "data").is_dir() else root
+    (root.parent / "linked").mkdir()
+    (root.parent / "linked" / "data").symlink_to(data)
+    (here / "set").symlink_to(root)
+    (here / "link").symlink_to(root)
+    (here / "linked_data").symlink_to(root.parent / "linked")
+    monkeypatch.chdir(here)
+    options = {"streaming": streaming, "shuffle_buffer": 16}
+    found, expected = (build(ImageNet, Path(one), **options) for one in (given, root))
+    assert same(batches(found, 3), batches(expected, 3))
+    assert same(evaluated(found), evaluated(expected))

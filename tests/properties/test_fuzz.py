@@ -16,7 +16,8 @@ from painting import memory
 from painting.decoding import decode_image, decode_picture
 from painting.errors import UserError
 from painting.memory_peak import MemoryPeak
-from painting.record import LARGEST, StrokeRecord, read_record, write_record
+from painting.record import StrokeRecord, read_record, write_record
+from painting.sizes import LARGEST
 from painting.strokes import Stroke
 from tests.painting.strokes.kinds import KINDS
 from tests.properties.mutations import broken_files, broken_records

@@ -7,7 +7,8 @@ import hypothesis.strategies as st
 import torch
 from hypothesis import HealthCheck, given, settings
 
-from painting.record import LARGEST, StrokeRecord, number_range, read_record, write_record
+from painting.record import StrokeRecord, number_range, read_record, write_record
+from painting.sizes import LARGEST
 from painting.strokes import COLOR_DIM, Stroke
 from tests.conftest import CONF
 from tests.painting.strokes.kinds import KINDS

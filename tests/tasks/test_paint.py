@@ -12,7 +12,7 @@ from torch import Tensor
 
 from painting.drawing import draw
 from painting.errors import UserError
-from painting.exporters import Gif, PixelArt
+from painting.exporters import Gcode, Gif, Html, PixelArt, Svg
 from painting.images import resize_image
 from painting.painters import OptimizePainter, Painter, Progress, Sketch
 from painting.picture import draw_picture
@@ -207,6 +207,24 @@ def test_pictures_of_any_mode_and_of_one_pixel_work(tmp_path: Path, mode: str) -
 def test_a_size_that_makes_no_sense_is_refused(tmp_path: Path, size: int) -> None:
     with pytest.raises(UserError, match=f"size={size}"):
         paint(CirclePainter(), save(tmp_path / "a.png"), tmp_path / "run", size=size)
+
+
+def test_what_an_export_cannot_be_is_said_before_anything_is_painted(tmp_path: Path) -> None:
+    painter = CirclePainter()
+    painter.paint = None  # type: ignore[assignment, method-assign]  # it is not asked
+    Image.fromarray(picture(2, 33_000)).save(tmp_path / "long.png")
+    Image.fromarray(picture(2, 100_001)).save(tmp_path / "longer.png")
+    for name, export, said in (
+        ("long.png", Html(), "export=html: no browser has a canvas of 33000 x 2 pixels"),
+        ("longer.png", Svg(), "100001 x 2 pixels is too large for its record .* size=20000"),
+        ("long.png", Gcode(tool=1e-4), "export=gcode: .* not opaque"),
+    ):
+        with pytest.raises(UserError, match=said):
+            paint(painter, tmp_path / name, tmp_path / "out", export={"one": export})
+    painter.stroke = Circle(opaque=True)
+    with pytest.raises(UserError, match=r"export=gcode: a tool of 0\.0001 mm takes about"):
+        paint(painter, tmp_path / "long.png", tmp_path / "out", export={"one": Gcode(tool=1e-4)})
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:

@@ -56,6 +56,27 @@ def test_a_set_without_classes(
         train_classifier(digits, Lesson(Bezier(), steps=1), tmp_path)
 
 
+def test_pictures_without_a_label_are_neither_taught_nor_counted(
+    digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = digits._open().labels
+    assert labels is not None
+    unlabelled = np.where(np.arange(len(labels)) % 2, labels, -1)
+    monkeypatch.setattr(digits._open(), "labels", unlabelled)
+    lesson = Lesson(Bezier(), steps=1, batch_size=4)
+    count = int((unlabelled[digits.splits()["test"]] >= 0).sum())
+    assert 0 < count < 50
+    assert train_classifier(digits, lesson, tmp_path / "half", width=4)["images"] == count
+    unlabelled[digits.splits()["test"]] = -1
+    result = train_classifier(digits, lesson, tmp_path / "none", width=4)
+    assert result == {"updates": 1, "images": 0}
+    card = (tmp_path / "none" / "classifier" / "README.md").read_text()
+    assert "no test picture has a label" in card
+    monkeypatch.setattr(digits._open(), "labels", np.full(len(labels), 3))
+    with pytest.raises(UserError, match=r"^data=digits has one class only, 3 — give at least two"):
+        train_classifier(digits, lesson, tmp_path / "one", width=4)
+
+
 def test_what_is_wanted() -> None:
     wanted = _wanted(torch.tensor([2, 0]), 1, 4)
     assert wanted.tolist() == [[0, 0, 1, 0], [1, 0, 0, 0], [0.25] * 4]

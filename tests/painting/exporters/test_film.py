@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from painting.errors import UserError
-from painting.exporters import Gif, Mp4
+from painting.exporters import Gif, Html, Mp4, PixelArt, Png, Svg
 from painting.exporters.film import Film
 from painting.picture import draw_picture
 from painting.sizes import fit_size
@@ -73,6 +73,37 @@ def test_a_gif_that_browsers_would_slow_down_is_refused() -> None:
     with pytest.raises(UserError, match=r"export\.gif\.fps=60"):
         Gif(fps=60)
     assert (Gif(fps=50).fps, Mp4(fps=60).fps) == (50, 60)
+
+
+def test_a_frame_that_stands_longer_than_a_gif_can_say_stands_that_long(tmp_path: Path) -> None:
+    painting = some_painting(Circle(), 12)
+    painting.strokes[:-1, 3] = 0  # no opacity: equal frames, which are one
+    Gif(seconds=600, fps=0.01, hold=655).write(tmp_path, painting)
+    with Image.open(tmp_path / "painting.gif") as film:
+        assert film.n_frames == 2
+        times = [(film.seek(frame), film.info["duration"])[1] for frame in range(2)]
+    assert times == [500_000, 655_000]
+    for setting in ({"hold": 656}, {"fps": 0.001}):
+        with pytest.raises(UserError, match=rf"export\.gif\.{next(iter(setting))}"):
+            Gif(**setting)
+    painting.strokes[:, 3] = 0
+    Gif(fps=0.01, hold=655).write(tmp_path, painting)  # 700 seconds of nothing
+    assert (tmp_path / "painting.gif").stat().st_size
+
+
+def test_sizes_that_a_kind_of_file_cannot_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match=r"no browser has a canvas of 40000 x 10 .* size=32767"):
+        Html().check_size(10, 40_000)
+    with pytest.raises(UserError, match=r"size=16384 or less"):
+        Html().check_size(20_000, 20_000)
+    Html().check_size(8192, 32_767)
+    monkeypatch.setattr("painting.memory.available_bytes", lambda: 1e9)
+    with pytest.raises(UserError, match=r"export=gif needs .* memory.* — give a smaller size or"):
+        Gif(size=4096).check_size(4096, 4096)
+    with pytest.raises(UserError, match=r"export=pixel needs"):
+        PixelArt().check_size(6000, 6000)
+    for exporter in (Gif(), PixelArt(), Svg(), Mp4(), Png()):
+        exporter.check_size(2000, 2000)
 
 
 def test_sizes_keep_the_aspect() -> None:

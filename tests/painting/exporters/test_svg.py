@@ -1,6 +1,7 @@
 """SVG, drawn by another program, is the painting."""
 
 import re
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from xml.etree import ElementTree
@@ -72,6 +73,30 @@ def test_it_is_well_formed_and_has_the_paintings_size(tmp_path: Path) -> None:
     used = re.findall(r"url\(#(\w+)\)", ElementTree.tostring(root, encoding="unicode"))
     assert set(used) == masks
     assert len(used) == len(masks) == 3
+
+
+@pytest.mark.parametrize("others", ["strokes", "decimals", "size"])
+@pytest.mark.parametrize("name", ["bezier", "brush"])
+def test_two_in_one_document_are_what_they_are_alone(
+    name: str, others: str, tmp_path: Path
+) -> None:
+    stroke = next(kind for kind in KINDS if kind.name == name)
+    one = some_painting(stroke, 6)
+    options = {"size": {"width": 200}, "strokes": {"strokes": one.strokes.flip(0)}, "decimals": {}}
+    other = replace(one, **options[others])
+    svgs = [Svg(), Svg(0 if others == "decimals" else 2)]
+    texts = ["\n".join(svg.lines(each)) for svg, each in zip(svgs, (one, other), strict=True)]
+    alone = []
+    for text in texts:
+        (tmp_path / "alone.svg").write_text(text)
+        alone.append(rendered(tmp_path / "alone.svg"))
+    second = texts[1].replace("<svg ", '<svg x="240" ', 1)
+    head = '<svg xmlns="http://www.w3.org/2000/svg" width="480" height="160">'
+    (tmp_path / "both.svg").write_text(f"{head}{texts[0]}{second}</svg>")
+    both = rendered(tmp_path / "both.svg")
+    assert np.array_equal(both[:, :240], alone[0])
+    assert np.array_equal(both[:, 240 : 240 + other.width], alone[1])
+    assert not np.array_equal(alone[0], alone[1])
 
 
 def test_a_kind_without_geometry_says_so(tmp_path: Path) -> None:
