@@ -170,7 +170,7 @@ def wait(folder, updates, checkpoint):
 def odd_waits(folder, updates, checkpoint):
     with (folder / "began.txt").open("a") as file:
         print(os.getpid(), file=file)
-    if updates % 2 and not (folder.parent / "go").exists():
+    if updates % 2 and not (folder.parent.parent / "go").exists():
         wait(folder, updates, checkpoint)
     return {"updates": updates}
 

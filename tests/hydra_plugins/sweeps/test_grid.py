@@ -38,8 +38,7 @@ def status_of(folder: Path) -> str:
 
 def test_started_again_it_touches_nothing_that_is_finished(sweep: Sweep, tmp_path: Path) -> None:
     words = ("task.kind=odd_waits", "updates=1,2")
-    (tmp_path / "sweep").mkdir()
-    (tmp_path / "sweep" / "go").touch()
+    (tmp_path / "go").touch()
     assert sweep(*words).code == 0
     before = content(tmp_path / "sweep" / "0")
     (tmp_path / "sweep" / "1" / "summary.json").unlink()  # as a kill leaves it

@@ -154,7 +154,7 @@ def test_a_killed_sweep_goes_on_and_runs_nothing_twice_that_was_finished(
     assert statuses(sweep, 1) == [None]
     ended = [number for number in (0, 2) if statuses(sweep, number) == ["finished"]]
     before = {number: files_of(sweep / str(number)) for number in ended}
-    (sweep / "go").touch()
+    (sweep.parent / "go").touch()
     done = run_cli(*asked, **fake_tasks.env)
     assert done.code == 0, done.err
     assert statuses(sweep, 0, 1, 2) == ["finished"] * 3
@@ -193,7 +193,7 @@ def test_submitit_requeues_a_job_that_saves_itself(fake_tasks: FakeTasks, tmp_pa
     asked = words(fake_tasks, "submitit_local", "task.kind=odd_waits", "updates=1")
     with started(*asked, cwd=tmp_path, **fake_tasks.env) as process:
         wait_for((sweep / "0" / "ready").exists, process)
-        (sweep / "go").touch()
+        (sweep.parent / "go").touch()
         pid = json.loads((sweep / "0" / ".hydra" / "process.json").read_text())["pid"]
         os.kill(pid, signal.SIGUSR2)
         _, err = process.communicate(timeout=100)
