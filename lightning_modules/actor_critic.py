@@ -35,7 +35,8 @@ class ActorCritic(PaintingAgent):
         actor_optimizer: Makes the actor's optimizer.
         critic_optimizer: Makes the critic's.
         reward_optimizer: Makes that of a learned reward.
-        actor_scheduler: Makes a schedule in updates; None keeps the rate. The same for the others.
+        actor_scheduler: Makes a schedule in updates, of which not all need move the actor; None
+            keeps the rate. The same for the others.
         critic_scheduler: See `actor_scheduler`.
         reward_scheduler: See `actor_scheduler`.
         discount: Per stroke; a bundle of K is discounted by ``discount ** K`` (section 3.3.2).

@@ -47,7 +47,7 @@ class GanRendererModule(RendererModule):
         gradient_penalty: The penalty's weight.
         optimizer: Makes G's optimizer.
         critic_optimizer: Makes D's, if it is not the same.
-        scheduler: Makes the schedule of G's rate in its steps; D's stays.
+        scheduler: Makes the schedule of G's rate in updates, of D alone too; D's stays.
         shared: Arguments of `RendererModule`.
     """
 

@@ -9,7 +9,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_modules.quickening import OptimizerFactory, fused
-from lightning_modules.updates import Pair, UpdateModule
+from lightning_modules.settings import advance
+from lightning_modules.updates import Figures, Pair, UpdateModule
 from painting.errors import UserError
 from painting.precision import full_precision
 
@@ -49,7 +50,7 @@ class SteppingModule(UpdateModule):
         }
 
     def configure_optimizers(self) -> Any:
-        """One optimizer per network that learns, each with a schedule in its own steps."""
+        """One optimizer per network that learns, each with a schedule in updates."""
         pairs: list[Pair] = []
         for learner in self.networks_that_learn.values():
             optimizer = _made(learner)
@@ -62,7 +63,7 @@ class SteppingModule(UpdateModule):
         return _as_list(self.optimizers())[list(self.networks_that_learn).index(name)]
 
     def descend(self, name: str, loss: Tensor) -> None:
-        """One step of one network's optimizer and of its schedule."""
+        """One step of one network's optimizer."""
         optimizer = self.optimizer_of(name)
         optimizer.zero_grad()
         with full_precision(loss):  # each gradient in the type that its value had
@@ -70,9 +71,12 @@ class SteppingModule(UpdateModule):
         optimizer.step()
         # A training step is one context of autocast, which would go on with the weights of before.
         torch.clear_autocast_cache()
-        scheduled = [key for key, learner in self.networks_that_learn.items() if learner.scheduler]
-        if name in scheduled:
-            _as_list(self.lr_schedulers())[scheduled.index(name)].step()
+
+    def count_update(self, figures: Figures) -> None:
+        """As any module; every schedule goes on, also of a network that had no step to make."""
+        for scheduler in _as_list(self.lr_schedulers() or []):
+            advance(scheduler)
+        super().count_update(figures)
 
 
 def _made(learner: Learner) -> Optimizer:

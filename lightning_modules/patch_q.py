@@ -5,9 +5,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from lightning_modules.ddpg import DDPG
+from lightning_modules.updates import Figures
 from painting.canvas import split_patches
 from painting.environment import State
 from painting.errors import UserError
+from painting.replay import Transition
 
 
 class PatchQ(DDPG):
@@ -19,6 +21,8 @@ class PatchQ(DDPG):
 
         Q(s^p_t, a_t)  <-  r(s^p_t, a_t) + discount * Q'(s^p_{t+1}, pi'(s_{t+1}))
         pi maximizes  the mean over p of Q(s^p, pi(s))
+
+    A learned reward judges patches, and so learns on these, of s_{t+1}.
 
     Args:
         patches: Patches on a side.
@@ -50,6 +54,12 @@ class PatchQ(DDPG):
         patches = (split_patches(picture, self.patches) for picture in pictures)
         reward: Tensor = self.reward(*patches)  # (B * P,)
         return reward.view(len(state.canvas), -1)
+
+    def update_discriminator(self, transition: Transition) -> Figures:
+        """One step of a learned reward's network on the patches that it judges, all at once."""
+        state = transition.next_state
+        canvas, target = (split_patches(p, self.patches) for p in (state.canvas, state.target))
+        return self.teach_reward(state._replace(canvas=canvas, target=target))
 
     def action_value(self, critic: nn.Module, state: State, action: Tensor) -> Tensor:
         """Q of every patch, (B, P)."""

@@ -44,7 +44,7 @@ class Pairs(Protocol):
 
 
 class RendererModule(SteppingModule):
-    """Trains a renderer on random strokes against the exact rasterizer (ICCV 2019, section 3.4).
+    """Trains a renderer on random strokes against the exact rasterizer (ICCV 2019, section 4.1).
 
     The strokes of an update are a function of the seed, of its number and of the rank, so that a
     resumed run goes on exactly. A renderer that is learned otherwise has a subclass, which says

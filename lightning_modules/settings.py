@@ -42,7 +42,7 @@ def apply_changes(
     """Make settings count that differ from those that were saved; touch nothing if none does.
 
     Options are taken as they are now. If the rate or its schedule differs, the rate becomes what
-    the present schedule gives after as many steps: schedules are functions of the update's number,
+    the present schedule gives after as many updates: schedules are functions of the update number,
     and a run that has changed goes on with the rate that it would have had from its beginning.
 
     Args:
@@ -67,10 +67,15 @@ def apply_changes(
 
 
 def _replay(scheduler: LRScheduler, fresh: dict[str, Any]) -> None:
-    """Take a schedule's beginning, and as many steps as were made."""
-    steps = scheduler.last_epoch
+    """Take a schedule's beginning, and go on to the present update."""
+    updates = scheduler.last_epoch
     scheduler.load_state_dict(copy.deepcopy(fresh))
+    advance(scheduler, updates)
+
+
+def advance(scheduler: LRScheduler, updates: int = 1) -> None:
+    """Go on by so many updates, whether or not the optimizer made a step in each."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "before optimizer.step()", and of no more than that
-        for _ in range(steps):
+        for _ in range(updates):
             scheduler.step()

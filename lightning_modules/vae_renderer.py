@@ -34,7 +34,7 @@ class VaeRendererModule(RendererModule):
         vae_updates: Updates of stage 1.
         kl_weight: Of the divergence.
         optimizer: Makes the optimizers, one for each stage.
-        scheduler: Makes the schedule of each, in its own stage's updates.
+        scheduler: Makes the schedule of each in updates, from the beginning of stage 1 on.
         shared: Arguments of `RendererModule`.
     """
 

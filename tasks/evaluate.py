@@ -3,7 +3,6 @@
 import csv
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +22,51 @@ from painting.images import atomic_write
 from painting.policy import PaintingPolicy
 from painting.rewards import l2_distance
 from tasks.ordering import OrderCount, order_count
-from tasks.reading import share_read
+from tasks.reading import ReadingCount, reading_count
 
 _SHOWN = 24
 
 
-@dataclass
-class Curve:
-    """L2, PSNR and SSIM of every image after every stroke, (images, strokes + 1) each."""
+class Means:
+    """Means and spreads of columns over many rows, of which none is kept; in float64.
 
-    l2: list[Tensor] = field(default_factory=list)
-    psnr: list[Tensor] = field(default_factory=list)
-    ssim: list[Tensor] = field(default_factory=list)
+    Batches are joined as by Chan et al. ("Updating formulae and a pairwise algorithm for computing
+    sample variances", 1979): what is near equal loses no digits.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean = self._squares = torch.zeros((), dtype=torch.float64)
+
+    def add(self, rows: Tensor) -> None:
+        """A batch (B, ...)."""
+        rows = rows.detach().cpu().double()
+        count, mean = len(rows), rows.mean(0)
+        apart, total = mean - self.mean, self.count + count
+        self._squares = (
+            self._squares
+            + (rows - mean).square().sum(0)
+            + apart.square() * (self.count * count / total)
+        )
+        self.mean = self.mean + apart * (count / total)
+        self.count = total
+
+    @property
+    def std(self) -> Tensor:
+        """The standard deviation of all rows, (...)."""
+        return (self._squares / self.count).sqrt()
+
+
+class Curve:
+    """L2, PSNR and SSIM after every stroke, over all pictures that were added."""
+
+    def __init__(self) -> None:
+        self._measures = {name: Means() for name in ("l2", "psnr", "ssim")}
+
+    @property
+    def count(self) -> int:
+        """How many pictures were added."""
+        return self._measures["l2"].count
 
     def add(self, canvases: Iterable[Tensor], target: Tensor) -> Tensor:
         """Measure one batch's canvases (B, 3, H, W), one after each stroke, the blank one first.
@@ -56,17 +88,18 @@ class Curve:
             assert isinstance(ssim, Tensor)
             # A perfect canvas has an infinite PSNR, of which no mean can be taken.
             columns.append((l2_distance(canvas, target), psnr.clamp_max(100.0), ssim))
-        for name, values in zip(("l2", "psnr", "ssim"), zip(*columns, strict=True), strict=True):
-            getattr(self, name).append(torch.stack(values, dim=1).cpu())
+        for measure, values in zip(
+            self._measures.values(), zip(*columns, strict=True), strict=True
+        ):
+            measure.add(torch.stack(values, dim=1))  # (B, strokes + 1)
         return canvas
 
     def rows(self) -> list[dict[str, float]]:
-        """Means over all images, a row per number of strokes."""
-        l2, psnr, ssim = (torch.cat(part).double() for part in (self.l2, self.psnr, self.ssim))
+        """Means over all pictures, a row per number of strokes."""
+        l2, psnr, ssim = self._measures.values()
         columns = zip(
-            l2.mean(0).tolist(), l2.std(0, correction=0).tolist(), psnr.mean(0).tolist(),
-            ssim.mean(0).tolist(), strict=True,
-        )  # fmt: skip
+            l2.mean.tolist(), l2.std.tolist(), psnr.mean.tolist(), ssim.mean.tolist(), strict=True
+        )
         names = ("l2_mean", "l2_std", "psnr_mean", "ssim_mean")
         return [
             {"stroke": stroke, **dict(zip(names, values, strict=True))}
@@ -115,7 +148,8 @@ def evaluate(
     """
     datamodule.setup("test")
     order = order_count(datamodule, policy)
-    curve, sheet, paintings, seen = _paint(policy.to(device), datamodule, device, order)
+    reading = reading_count(datamodule)
+    curve, sheet, seen = _paint(policy.to(device), datamodule, device, order, reading)
     rows = curve.rows()
     blank, final = rows[0]["l2_mean"], rows[-1]
     sheet.save(folder / "paintings.png", "target", "painted")
@@ -130,7 +164,7 @@ def evaluate(
             f"transfer: L2 {seen['l2_renderer']:.5f} on the learned renderer's canvas, "
             f"{final['l2_mean']:.5f} by the strokes themselves: {folder / 'transfer.png'}"
         )
-    shares = share_read(datamodule, paintings)
+    shares = None if reading is None else reading.shares()
     if shares is not None:
         print(
             f"readable: {shares[0]:.1%} of the painted digits are taken for what they are "
@@ -138,7 +172,7 @@ def evaluate(
         )
     figures = {
         "strokes": policy.environment.strokes,
-        "images": len(paintings),
+        "images": curve.count,
         "l2": final["l2_mean"],
         "psnr": final["psnr_mean"],
         "ssim": final["ssim_mean"],
@@ -150,33 +184,34 @@ def evaluate(
 
 
 def _paint(
-    policy: PaintingPolicy, datamodule: ImageDataModule, device: str, order: OrderCount | None
-) -> tuple[Curve, Sheet, Tensor, dict[str, float]]:
-    """Paint the test split.
+    policy: PaintingPolicy, datamodule: ImageDataModule, device: str, order: OrderCount | None,
+    reading: ReadingCount | None,
+) -> tuple[Curve, Sheet, dict[str, float]]:  # fmt: skip
+    """Paint the test split; of each batch nothing is kept but what it adds to the figures.
 
     Returns:
-        The curve, the first pictures, all paintings (N, 3, H, W) in [0, 1] of 256 levels, and
-        means: ``l2_renderer``, of what the agent saw at last, and what its stroke kind watches.
+        The curve, the first pictures, and means: ``l2_renderer``, of what the agent saw at last,
+        and what its stroke kind watches.
     """
     curve, sheet = Curve(), Sheet()
-    painted: list[Tensor] = []
-    figures: dict[str, list[Tensor]] = {}
+    figures: dict[str, Means] = {}
     loader = datamodule.test_dataloader()
     for batch in tqdm(loader, desc="painting the test split", file=sys.stderr, leave=False):
         target = to_float(batch["target"].to(device))
         strokes, seen = policy.paint(target)
         of_batch = {"l2_renderer": l2_distance(seen, target), **policy.stroke.watched(strokes)}
         for name, value in of_batch.items():
-            figures.setdefault(name, []).append(value.cpu().expand(len(target)))
+            figures.setdefault(name, Means()).add(value.expand(len(target)))
         background = policy.environment.background
         height, width = target.shape[2:]
         canvases = draw_each(policy.stroke, strokes, height, width, background)
-        painted.append(to_uint8(curve.add(canvases, target)).cpu())
+        painted = to_uint8(curve.add(canvases, target)).cpu()
         if order is not None:
             order.add(strokes, batch["label"])
-        sheet.add(target, seen, painted[-1])
-    means = {name: torch.cat(values).mean().item() for name, values in figures.items()}
-    return curve, sheet, to_float(torch.cat(painted)), means
+        if reading is not None:
+            reading.add(to_float(painted), batch["label"])
+        sheet.add(target, seen, painted)
+    return curve, sheet, {name: means.mean.item() for name, means in figures.items()}
 
 
 def _save_curve(folder: Path, rows: list[dict[str, float]]) -> None:

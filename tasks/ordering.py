@@ -1,6 +1,5 @@
 """Whether painted digits are written as a person writes them: order and direction of strokes."""
 
-import torch
 from torch import Tensor
 
 from datamodules.base import ImageDataModule
@@ -21,13 +20,17 @@ class OrderCount:
     def __init__(self, stroke: Stroke, examples: Tensor) -> None:
         self.stroke = stroke
         self.examples = examples
-        self._following: list[Tensor] = []
+        self._paintings = self._whole = self._strokes = self._single = 0
 
     def add(self, strokes: Tensor, label: Tensor) -> None:
         """Count a batch: strokes (B, N, D) of pictures of classes (B,)."""
         example = self.examples.to(strokes)[label.to(strokes.device)]
         lines = (center_lines(self.stroke, part) for part in (strokes, example))
-        self._following.append(follows(*lines).cpu())
+        following = follows(*lines)  # (B, N)
+        self._paintings += len(following)
+        self._whole += int(following.all(1).sum())
+        self._strokes += following.numel()
+        self._single += int(following.sum())
 
     def shares(self) -> dict[str, float]:
         """For the summary, in [0, 1]: see `painting.stroke_order.follows`.
@@ -35,10 +38,9 @@ class OrderCount:
         ``in_order`` is the share of paintings of which all strokes follow the example,
         ``strokes_in_order`` that of single strokes. By chance a stroke does one time in 2 N.
         """
-        following = torch.cat(self._following).double()  # (images, N)
         return {
-            "in_order": following.prod(1).mean().item(),
-            "strokes_in_order": following.mean().item(),
+            "in_order": self._whole / self._paintings,
+            "strokes_in_order": self._single / self._strokes,
         }
 
 

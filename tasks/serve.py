@@ -5,9 +5,10 @@ import os
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,6 +17,7 @@ from painting.exporters import Exporter
 from painting.painters import Painter
 from painting.sizes import asked_size
 from painting.strokes import Bezier, Stroke
+from tasks.page.door import Door, host_names
 from tasks.page.offers import Offer, insist
 from tasks.page.studio import Studio
 from tasks.page.uploads import Limits
@@ -25,6 +27,7 @@ log = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
 _PORTS = range(7860, 7960)  # that are tried where none is given
 _LAST_PORT = 65535
+_TIDY_SECONDS = 60.0  # between two looks at what is too old
 # Gradio reads these when it is loaded, and when a page is made.
 _ENVIRONMENT = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
@@ -38,13 +41,14 @@ def serve(
     painter: str | None = None,
     stroke: str | None = None,
     port: int | None = None,
+    hosts: Sequence[str] = (),
     size: int | None = None,
     device: torch.device | str = "cpu",
 ) -> dict[str, object]:
     """Open the page, and keep it open until Ctrl-C.
 
     Nothing leaves the machine, and nothing that is dropped, painted or downloaded stays on it:
-    everything is in a temporary folder, which is removed at the end.
+    everything is in a temporary folder, which is bounded, and removed at the end.
 
     Args:
         painters: To choose from; built with `stroke` and `strokes`.
@@ -55,6 +59,7 @@ def serve(
         painter: Which painter it suggests.
         stroke: Which stroke kind it suggests.
         port: Of 127.0.0.1; by default the first free one from 7860 on.
+        hosts: Names by which the page may be asked for, besides those of this machine: a proxy's.
         size: Pixels on the longer side of what is downloaded; the picture's by default.
         device: Where to paint.
 
@@ -63,14 +68,16 @@ def serve(
             suggested cannot be had.
     """
     asked_size(1, 1, size)  # an error now, not in front of a visitor
+    names = host_names(hosts)
     candidates = _candidates(port)
     with _temporary_folder() as folder:
         studio = Studio(painters, strokes, exports, limits, folder, size, device)
         insist(strokes, studio.kinds, stroke)
         insist(painters, studio.painters, painter, stroke=Bezier(), strokes=count)
-        with _opened(studio, count, painter, stroke, candidates) as address:
+        with _opened(studio, count, painter, stroke, names, candidates) as address:
             log.info("the page is open at %s; Ctrl-C closes it", address)
-            threading.Event().wait()
+            while not threading.Event().wait(_TIDY_SECONDS):
+                studio.room.tidy()
     return {}
 
 
@@ -78,7 +85,7 @@ def serve(
 def _temporary_folder() -> Iterator[Path]:
     """A folder for everything, Gradio's files too, that is removed at the end."""
     with tempfile.TemporaryDirectory(prefix="impasto-") as name:
-        changes = {**_ENVIRONMENT, "GRADIO_TEMP_DIR": str(Path(name) / "gradio")}
+        changes = {**_ENVIRONMENT, "GRADIO_TEMP_DIR": name}
         before = {key: os.environ.get(key) for key in changes}
         os.environ.update(changes)
         try:
@@ -93,8 +100,9 @@ def _temporary_folder() -> Iterator[Path]:
 
 @contextmanager
 def _opened(
-    studio: Studio, count: int, painter: str | None, stroke: str | None, ports: Sequence[int]
-) -> Iterator[str]:
+    studio: Studio, count: int, painter: str | None, stroke: str | None, hosts: Sequence[str],
+    ports: Sequence[int],
+) -> Iterator[str]:  # fmt: skip
     """The page of a studio, open; its address."""
     try:
         from tasks.page.layout import CSS, build_page
@@ -105,11 +113,19 @@ def _opened(
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio looks whether the page is there
     page = build_page(studio, count, painter, stroke)
 
+    @asynccontextmanager
+    async def behind_door(app: Any) -> AsyncIterator[None]:
+        # Gradio's own middleware answers some requests (CORS preflights) before any that it is
+        # given is asked, so the door goes around all of it, before the first request comes.
+        app.middleware_stack = Door(app.middleware_stack, hosts, studio.room, studio.limits.bytes)
+        yield
+
     def launch(port: int) -> str:
         _, address, _ = page.launch(
             server_name=_HOST, server_port=port, max_file_size=studio.limits.bytes, css=CSS,
             quiet=True, share=False, inbrowser=False, prevent_thread_lock=True, footer_links=[],
             ssr_mode=False, pwa=False, mcp_server=False, enable_monitoring=False,
+            app_kwargs={"lifespan": behind_door},
         )  # fmt: skip
         return str(address)
 

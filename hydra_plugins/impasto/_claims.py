@@ -220,7 +220,7 @@ def withdraw(folder: Path | None = None) -> bool:
         if path not in claim.own:
             path.unlink()
     for path, (content, time) in claim.own.items():
-        if not path.is_file() or path.read_bytes() != content:
+        if not path.is_file() or path.stat().st_mtime_ns != time or path.read_bytes() != content:
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(content)
             os.utime(path, ns=(time, time))

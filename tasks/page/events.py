@@ -3,6 +3,7 @@
 import html
 import math
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -25,8 +26,6 @@ QUIET: Any = {"show_progress": "hidden", "api_visibility": "private", "concurren
 _PREVIEW = 640  # pixels on the longer side of the picture that was dropped
 # Clicks the link to the file that was just made; the link is there a moment later.
 _DOWNLOAD = "() => { setTimeout(() => document.querySelector('#file')?.click(), 300); }"
-
-Picture = NDArray[np.uint8]
 
 
 class Events:
@@ -68,17 +67,19 @@ class Events:
             made.success(None, None, None, js=_DOWNLOAD)
         page.unload(self.leave)
 
-    def dropped(self, path: str | None) -> tuple[Any, Any, str]:
+    def dropped(self, path: str | None, request: gr.Request) -> tuple[Any, Any, str]:
         """A picture was dropped: show it, or say what is wrong with it."""
         if path is None:
             return gr.skip(), gr.skip(), ""
+        visit = self._visit(request)
         try:
-            picture = read_upload(path, self._studio.limits)
+            taken = visit.take(Path(path))
+            picture = read_upload(taken, self._studio.limits)
         except UserError as error:
             return None, gr.skip(), status(Scene(str(error), wrong=True))
         height, width = picture.shape[:2]
         small = resize_image(picture, *fit_size(height, width, _PREVIEW))
-        return gr.skip(), small, status(Scene(f"{width} × {height} pixels."))
+        return str(taken), _shown(visit, small), status(Scene(f"{width} × {height} pixels."))
 
     def painter_chosen(self, name: str, kind: str) -> tuple[Any, Any]:
         """Some painters have strokes of their own, others can't paint with every kind."""
@@ -97,7 +98,7 @@ class Events:
         stage, visit = self._stage, self._visit(request)
         busy = stage.enabled(0)
         for scene in self._studio.paint(visit, Order(path, painter, stroke, opaque, strokes)):
-            picture = gr.skip() if scene.picture is None else scene.picture
+            picture = gr.skip() if scene.picture is None else _shown(visit, scene.picture)
             buttons = [gr.Button(interactive=False), gr.Button(interactive=True)]
             yield [picture, status(scene), False, *buttons, *busy]
         fresh = scene.painting is not None
@@ -113,15 +114,15 @@ class Events:
         """The button Stop."""
         self._visit(request).stop()
 
-    def play(self, request: gr.Request) -> Iterator[tuple[Picture | None, int]]:
+    def play(self, request: gr.Request) -> Iterator[tuple[str | None, int]]:
         """The button Play: stroke by stroke."""
         visit = self._visit(request)
         for count in play(visit):
-            yield visit.after(count), count
+            yield _shown(visit, visit.after(count)), count
 
     def play_fresh(
         self, fresh: bool, request: gr.Request
-    ) -> Iterator[tuple[Picture | None, int] | tuple[Any, Any]]:
+    ) -> Iterator[tuple[str | None, int] | tuple[Any, Any]]:
         """What follows a painting, unless it failed."""
         if fresh:
             yield from self.play(request)
@@ -131,7 +132,8 @@ class Events:
     def scrub(self, count: object, request: gr.Request) -> Any:
         """The slider below the painting: whatever was typed there."""
         if isinstance(count, int | float) and math.isfinite(count):
-            return self._visit(request).after(int(count))
+            visit = self._visit(request)
+            return _shown(visit, visit.after(int(count)))
         return gr.skip()
 
     def exporting(self, name: str) -> Callable[..., Iterator[tuple[Any, Any]]]:
@@ -156,6 +158,11 @@ class Events:
 
     def _visit(self, request: gr.Request) -> Visit:
         return self._studio.visit(str(request.session_hash))
+
+
+def _shown(visit: Visit, picture: NDArray[np.uint8] | None) -> str | None:
+    """What the canvas is given: the path of a file in the visit's folder."""
+    return None if picture is None else str(visit.view(picture))
 
 
 def status(scene: Scene) -> str:

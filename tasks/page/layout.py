@@ -39,9 +39,8 @@ def build_page(
     Returns:
         The page, to be launched with `CSS`.
     """
-    # Of what it was sent and has made, Gradio keeps nothing for longer than an hour.
     page: gr.Blocks
-    with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(600, 3600)) as page:
+    with gr.Blocks(title="Impasto", analytics_enabled=False) as page:
         gr.HTML(_HEADER, elem_id="header")
         with gr.Row():
             with gr.Column(scale=1, min_width=300):

@@ -1,11 +1,11 @@
 """What the page does, whatever it looks like: paints orders one at a time, plays and exports."""
 
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from painting.record import StrokeRecord, write_record
 from painting.strokes import Bezier, Circle, Line, Stroke
 from tasks.page.offers import Offer, working
 from tasks.page.queue import Queue
+from tasks.page.room import Room
 from tasks.page.scene import Order, Scene
 from tasks.page.uploads import Limits, read_upload
 from tasks.page.visit import Visit
@@ -55,9 +56,10 @@ class Studio:
             can paint with, are left out.
         exports: Exporters by name; those that lack something are left out. `json` is added.
         limits: What is too much.
-        folder: Where files may go: a temporary one.
+        folder: Where files may go: a temporary one, in which uploads lie as well.
         size: Pixels on the longer side of what is exported; the picture's by default.
         device: Where to paint.
+        room: The folder, and its bound.
         exporters: The exporters that are left, by name.
         own: Of each painter that has learned a stroke kind, that kind; None if it is given one.
         takes: The names of the kinds that each painter can be given; none where it has its own.
@@ -70,11 +72,13 @@ class Studio:
     folder: Path
     size: int | None = None
     device: torch.device | str = "cpu"
+    room: Room = field(init=False)
     exporters: Mapping[str, Exporter] = field(init=False)
     own: Mapping[str, Stroke | None] = field(init=False)
     takes: Mapping[str, Sequence[str]] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.room = self.limits.room(self.folder)
         built = working(self.painters, stroke=Circle(), strokes=1)
         self.painters = {name: self.painters[name] for name in built}
         again = working(self.painters, stroke=Line(), strokes=1)
@@ -102,14 +106,15 @@ class Studio:
         }
         self._queue = Queue()
         self._visits: dict[str, Visit] = {}
-        self._numbers = count()
         self._lock = threading.Lock()
 
     def visit(self, name: str) -> Visit:
         """The visit of that name, begun if need be."""
         with self._lock:
             if name not in self._visits:
-                self._visits[name] = Visit(self.folder / f"visit{next(self._numbers)}")
+                # Who knows a file's path can download it, so nobody must be able to guess one.
+                folder = self.folder / secrets.token_hex(16)
+                self._visits[name] = Visit(self.limits.room(folder, one=True), self.room)
             return self._visits[name]
 
     def leave(self, name: str) -> None:

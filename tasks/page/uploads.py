@@ -9,8 +9,10 @@ from PIL import Image
 
 from painting.decoding import decode_picture, picture_size
 from painting.errors import UserError
+from tasks.page.room import Room
 
 _MEGA = 1_000_000
+_SECONDS = 3600.0  # that a file is kept
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Limits:
         megabytes: Of a file, 10^6 bytes.
         megapixels: Of the picture in it, 10^6 pixels.
         strokes: In a painting.
+        megabytes_kept: Of all that lies in the temporary folder.
+        megabytes_each: Of it, what one visitor's takes.
 
     Raises:
         UserError: One of them makes no sense.
@@ -29,6 +33,8 @@ class Limits:
     megabytes: float = 20
     megapixels: float = 50
     strokes: int = 5000
+    megabytes_kept: float = 1000
+    megabytes_each: float = 200
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -40,6 +46,10 @@ class Limits:
     def bytes(self) -> int:
         """The largest file."""
         return round(self.megabytes * _MEGA)
+
+    def room(self, folder: Path, one: bool = False) -> Room:
+        """A temporary folder's bound: of what all visitors have, or of one's."""
+        return Room(folder, (self.megabytes_each if one else self.megabytes_kept) * _MEGA, _SECONDS)
 
 
 def read_upload(path: str | Path, limits: Limits) -> NDArray[np.uint8]:

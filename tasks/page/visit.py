@@ -1,36 +1,48 @@
 """One visitor of the page: what is being painted for them, and what has been."""
 
 import dataclasses
+import os
 import shutil
 import threading
-import uuid
+from collections import deque
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from painting.errors import UserError
 from painting.exporters import Exporter
 from painting.record import StrokeRecord
 from painting.sizes import asked_size
 from painting.states import States
+from tasks.page.room import Room
 from tasks.page.work import Work
 
 _VIEW = 640  # pixels on the longer side of a painting on the page
+_VIEWS = 30  # pictures of it that are kept: a browser on a slow line asks for them late
 
 
 class Visit:
     """What belongs to one open page.
 
+    What it has of each kind is replaced by the next: one picture that was dropped, the last views
+    of the painting, one file to download.
+
     Args:
-        folder: Where its files may go; made if need be, and removed by `leave`.
+        room: Its own folder; made if need be, and removed by `leave`.
+        all_rooms: The folder that those of all visits lie in.
 
     Attributes:
         painting: The last painting, at its picture's size.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, room: Room, all_rooms: Room) -> None:
+        self._rooms = (room, all_rooms)
+        self._folder = room.folder
+        self._views: deque[Path] = deque()
+        self._numbers = count()
         self._stop = threading.Event()
         self._work: Work | None = None
         self.painting: StrokeRecord | None = None
@@ -76,6 +88,32 @@ class Visit:
             return None
         return states.after(len(states) if count is None else count)
 
+    def take(self, path: Path) -> Path:
+        """Take a picture that was dropped into the visit's folder; its new path.
+
+        Raises:
+            UserError: It is gone.
+        """
+        new = self._empty("photo") / path.name
+        try:
+            path.rename(new)
+            os.utime(new)
+        except OSError as error:
+            raise UserError(f"{path.name} is no longer there", "drop it again") from error
+        self._tidy()
+        return new
+
+    def view(self, picture: NDArray[np.uint8]) -> Path:
+        """A file of a picture that is shown, (H, W, 3), for as long as it takes to load it."""
+        path = self._folder / "views" / f"{next(self._numbers)}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(path)
+        self._views.append(path)
+        while len(self._views) > _VIEWS:
+            self._views.popleft().unlink(missing_ok=True)
+        self._tidy()
+        return path
+
     def export(self, exporter: Exporter, size: int | None) -> Path:
         """Write the painting as a file in the visit's folder.
 
@@ -84,7 +122,7 @@ class Visit:
             size: Pixels on the longer side; the picture's by default.
 
         Raises:
-            UserError: There is no painting, or it cannot be written so.
+            UserError: There is no painting, it cannot be written so, or is too large then.
         """
         painting = self.painting
         if painting is None:
@@ -92,7 +130,12 @@ class Visit:
         height, width = asked_size(painting.height, painting.width, size)
         painting = dataclasses.replace(painting, height=height, width=width)
         exporter.check_size(height, width)
-        return exporter.write(self._folder / uuid.uuid4().hex[:8], painting)
+        path = exporter.write(self._empty("export"), painting)
+        size = path.stat().st_size
+        self._tidy()
+        if not path.exists():
+            raise UserError(f"{path.name} has {size / 1e6:.0f} MB", "ask for a smaller one")
+        return path
 
     def leave(self) -> None:
         """The page was closed."""
@@ -100,3 +143,13 @@ class Visit:
         if self._work is not None:
             self._work.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _empty(self, name: str) -> Path:
+        """A folder of the visit's, with nothing in it."""
+        shutil.rmtree(self._folder / name, ignore_errors=True)
+        (self._folder / name).mkdir(parents=True)
+        return self._folder / name
+
+    def _tidy(self) -> None:
+        for room in self._rooms:
+            room.tidy()

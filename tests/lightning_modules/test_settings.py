@@ -11,10 +11,14 @@ from torch import nn
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
 
+from lightning_modules import TD3
 from lightning_modules.settings import apply_changes, settings_of
 from painting.errors import UserError
+from tests.lightning_modules import test_gan_renderer as gan
+from tests.lightning_modules import test_lstm_adversarial as lstm
+from tests.lightning_modules import test_vae_renderer as vae
 from tests.lightning_modules.conftest import MemoryData as Data
-from tests.lightning_modules.conftest import make_agent, make_renderer_module, run
+from tests.lightning_modules.conftest import make_agent, make_agent_of, make_renderer_module, run
 
 Made = tuple[Optimizer, LRScheduler | None]
 MULTI = partial(MultiStepLR, milestones=[3, 6], gamma=0.5)
@@ -114,6 +118,35 @@ def test_a_renderers_changed_rate_counts(tmp_path: Path) -> None:
     module = make_renderer_module(updates=6, optimizer=partial(Adam, lr=1e-3))
     run(module, tmp_path / "b", None, last)
     assert rates_of(module) == [0.5e-3]
+
+
+BOTH = {"actor_scheduler": MULTI, "critic_scheduler": MULTI}
+
+
+@pytest.mark.parametrize(
+    ("made", "data"),
+    [
+        (partial(make_agent_of, TD3, "l2", actor_every=2, **BOTH), Data()),
+        (partial(make_agent_of, TD3, "l2", actor_every=99, **BOTH), Data()),  # which never comes
+        (partial(lstm.make, actor_every=2, reward_scheduler=MULTI, **BOTH), Data()),
+        (partial(gan.make_module, scheduler=MULTI, pixel_updates=2, critic_alone=4), None),
+        (partial(vae.make_module, scheduler=MULTI, vae_updates=4), None),
+    ],
+    ids=["td3", "never", "lstm", "gan", "vae"],
+)
+def test_rates_are_functions_of_the_update_whoever_learns_at_it(
+    made: Callable[..., Any], data: Data | None, tmp_path: Path
+) -> None:
+    """Halved after 3 and after 6 updates, also where a network learned at some of these only."""
+    module = made(updates=8)
+    rates: list[list[float]] = []
+    module.update_hooks.append(lambda update, figures: rates.append(rates_of(module)))
+    run(module, tmp_path, data)
+    scheduled = [n for n, (_, schedule) in enumerate(module._pairs) if schedule is not None]
+    assert scheduled
+    for number in scheduled:
+        found = [at[number] / rates[0][number] for at in rates]
+        assert found == pytest.approx([1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25])
 
 
 def test_another_kind_of_optimizer_is_refused(tmp_path: Path) -> None:

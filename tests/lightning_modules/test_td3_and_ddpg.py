@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,15 @@ from painting.networks import TwinCritic
 from painting.renderers import AnalyticRenderer
 from painting.rewards import l2_distance
 from painting.strokes import Circle
-from tests.lightning_modules.conftest import BUNDLE, SIZE, STEPS, MemoryData, make_agent_of, run
+from tests.lightning_modules.conftest import (
+    BUNDLE,
+    SIZE,
+    STEPS,
+    MemoryData,
+    attached,
+    make_agent_of,
+    run,
+)
 from tests.lightning_modules.examples import MeanValue, batch_of, painted, simple_agent, transition
 
 DISCOUNT = 0.9**BUNDLE
@@ -221,6 +230,36 @@ def test_rewards_of_patches_average_to_that_of_the_picture() -> None:
     rewards = patches.rewards(batch.state, batch.next_state)
     assert rewards.shape == (3, 16)
     torch.testing.assert_close(rewards.mean(1), whole.rewards(batch.state, batch.next_state))
+
+
+@pytest.mark.parametrize("patches", [1, 2])
+def test_a_discriminator_of_patches_learns_on_patches(
+    patches: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it scores and what it saw have one size, and are pictures and targets of one place."""
+    agent = attached(make_agent_of(PatchQ, patches=patches))
+    seen: dict[str, list[Tensor]] = {"scored": [], "learned": []}
+    score, loss = agent.reward.score, agent.reward.loss
+
+    def scored(canvas: Tensor, target: Tensor) -> Tensor:
+        seen["scored"] += [canvas, target]
+        return score(canvas, target)
+
+    def learned(canvas: Tensor, target: Tensor, generator: torch.Generator) -> Any:
+        seen["learned"] += [canvas, target]
+        return loss(canvas, target, generator)
+
+    monkeypatch.setattr(agent.reward, "score", scored)
+    monkeypatch.setattr(agent.reward, "loss", learned)
+    batch = batch_of([0, 1, 2])
+    agent.update(batch)
+    side = SIZE // patches
+    shapes = {tuple(part.shape[1:]) for parts in seen.values() for part in parts}
+    assert shapes == {(3, side, side)}
+    for found, whole in zip(
+        seen["learned"], (batch.next_state.canvas, batch.next_state.target), strict=True
+    ):
+        assert torch.equal(found, split_patches(whole, patches))
 
 
 def test_patches_are_cut_row_by_row() -> None:

@@ -2,16 +2,28 @@
 
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
-from torch import Tensor
+from torch import Tensor, nn
 
-from tasks.evaluate import Curve
+from datamodules.base import ImageDataModule
+from datamodules.cache import Items
+from datamodules.splits import TEST, TRAIN, VAL
+from painting.environment import PaintingEnvironment
+from painting.memory_peak import MemoryPeak
+from painting.policy import PaintingPolicy
+from painting.renderers import AnalyticRenderer
+from painting.strokes import Circle
+from tasks import evaluate as module
+from tasks.evaluate import Curve, Means, evaluate
 
 B, SIZE = 3, 24
+LARGE = 64  # pixels, of which 2,000 pictures take 98 MB as floats, and a batch of 50 takes 2.5
 
 
 def pictures(seed: int) -> Tensor:
@@ -67,3 +79,64 @@ def test_canvases_are_not_kept() -> None:
 
     Curve().add(draw(), pictures(0))
     assert len(alive) == 6
+
+
+class Plain(ImageDataModule):
+    """So many pictures to be tested on, ten of each digit to be read by; each of one colour."""
+
+    name, layout, flips = "plain", "nothing, they are drawn", False
+
+    def __init__(self, tested: int, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.parts = np.array([TRAIN] * 100 + [VAL] * 2 + [TEST] * tested, np.int8)
+
+    def fingerprint(self) -> dict[str, object]:
+        return {"tested": len(self.parts)}
+
+    def items(self) -> Items:
+        labels = np.arange(len(self.parts)) % 10
+
+        def read(number: int) -> np.ndarray:
+            return np.full((8, 8, 3), 25 * (number % 10), np.uint8)
+
+        names = [str(label) for label in labels]
+        classes = [str(digit) for digit in range(10)]
+        return Items(names, read, self.parts, labels, classes)
+
+
+class Same(nn.Module):
+    """An actor that paints a circle."""
+
+    def forward(self, observation: Tensor) -> Tensor:
+        return torch.full((len(observation), Circle().dim), 0.5)
+
+
+def test_2000_pictures_take_no_more_memory_than_200(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def quick(canvas: Tensor, target: Tensor, **_: object) -> Tensor:  # in place of a minute
+        return (canvas - target).flatten(1).mean(1)
+
+    monkeypatch.setattr(module, "structural_similarity_index_measure", quick)
+    policy = PaintingPolicy(Same(), PaintingEnvironment(AnalyticRenderer(Circle(), LARGE), 1, 1))
+    peaks = []
+    for tested in (200, 200, 2000):  # the first one fills the allocator
+        cache = str(tmp_path / str(tested))
+        data = Plain(tested, canvas_size=LARGE, batch_size=8, eval_batch_size=50, cache=cache)
+        data.prepare_data()
+        with MemoryPeak(0.01) as peak:
+            figures = evaluate(policy, data, tmp_path)
+        peaks.append(peak.megabytes)
+        assert (figures["images"], figures["readable"]) == (tested, 0.1)
+    assert peaks[2] - peaks[1] < 60  # all pictures as floats are 98, and as bytes 25 more
+
+
+def test_means_are_those_of_all_rows_together() -> None:
+    """Also where the spread is a millionth of the mean."""
+    rows = 1e6 + torch.rand(1000, 3, generator=torch.Generator().manual_seed(0)).double()
+    means = Means()
+    for part in rows.split([1, 399, 600]):
+        means.add(part)
+    assert means.count == 1000
+    torch.testing.assert_close(means.mean, rows.mean(0), rtol=1e-14, atol=0)
+    torch.testing.assert_close(means.std, rows.std(0, correction=0), rtol=1e-9, atol=0)

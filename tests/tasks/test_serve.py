@@ -13,9 +13,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPResponse
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -36,9 +38,11 @@ from tests.tasks.page.painters import GrowingPainter
 from tests.tasks.page.pictures import hollow_png
 
 STROKES = 9
+MOST_KEPT = 4_000_000
 OVERRIDES = (
     "task=serve", "trainer=cpu", f"strokes={STROKES}", "painter.steps=6", "painter.moves=0",
-    "most_megabytes=1", "most_megapixels=0.5", "hydra.run.dir=out",
+    "most_megabytes=1", "most_megapixels=0.5", f"most_megabytes_kept={MOST_KEPT / 1e6}",
+    "hydra.run.dir=out",
 )  # fmt: skip
 
 
@@ -146,7 +150,7 @@ def download(page: Any, name: str) -> Path:
     return Path(waiting.value.path())
 
 
-def test_from_a_photograph_to_its_strokes(page: Any, photos: Path) -> None:
+def test_from_a_photograph_to_its_strokes(page: Any, server: Server, photos: Path) -> None:
     drop(page, photos / "coffee.jpg")
     wait_for_status(page, "150 × 100 pixels")
     page.click("#paint")
@@ -169,6 +173,7 @@ def test_from_a_photograph_to_its_strokes(page: Any, photos: Path) -> None:
     while (found := shown(page)).shape != four.shape or np.abs(found - four.astype(int)).max() > 1:
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    assert any(path.name == "coffee.jpg" for path in server.files())  # nowhere else
     page.fill(number, "74")  # more than there are
     page.keyboard.press("Tab")
     page.click("#export-gcode")
@@ -194,8 +199,56 @@ def test_what_is_no_picture_gets_a_message(page: Any, photos: Path) -> None:
     assert "Traceback" not in page.content()
 
 
+def answer(server: Server, method: str, path: str, body: str = "", **headers: str) -> HTTPResponse:
+    """To a request with these headers and no others."""
+    connection = HTTPConnection(urlsplit(server.address).netloc, timeout=30)
+    connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+    for name, value in {"Content-Length": str(len(body)), **headers}.items():
+        connection.putheader(name, value)
+    connection.endheaders(body.encode())
+    return connection.getresponse()
+
+
+def test_another_name_for_this_machine_gets_nothing(server: Server) -> None:
+    config = answer(server, "GET", "/config", Host="localhost")
+    assert config.status == 200
+    html = answer(server, "GET", "/", Host="127.0.0.1").read().decode()
+    asset = re.findall(r"assets/[\w.-]+\.js", html)[0]
+    assert answer(server, "GET", f"/{asset}", Host="[::1]:7860").status == 200
+    paths = [
+        "/", "/config", f"/{asset}", "/theme.css", "/gradio_api/info", "/gradio_api/upload",
+        "/gradio_api/queue/join", "/gradio_api/queue/data?session_hash=a", "/nothing",
+        "/gradio_api/heartbeat/a", f"/gradio_api/file={server.folder}",
+    ]  # fmt: skip
+    for path in paths:
+        for method in ("GET", "POST", "OPTIONS", "HEAD"):
+            for headers in (
+                {"Host": "evil.example"},
+                {"Host": "evil.example", "Origin": "http://evil.example"},
+                {"Host": "localhost", "Origin": "http://evil.example"},
+                {"Host": "localhost", "Origin": "null"},
+            ):
+                headers["Access-Control-Request-Method"] = "POST"  # a preflight, where it is one
+                found = answer(server, method, path, **headers)
+                assert found.status == 403, (path, method, headers)
+                assert "access-control-allow-credentials" not in found.headers
+
+
+def test_files_are_taken_up_to_a_size(server: Server) -> None:
+    host = {"Host": "localhost", "Content-Type": "multipart/form-data; boundary=x"}
+    assert answer(server, "POST", "/gradio_api/upload", "a" * 2_000_001, **host).status == 413
+    head = '--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
+    body = f"{head}{'a' * 900_000}\r\n--x--\r\n"
+    for number in range(6):  # of which four have room, or three and one that is coming in
+        sent = body.replace("aaa", f"{number}aa")
+        assert answer(server, "POST", "/gradio_api/upload", sent, **host).status == 200
+    sizes = [path.stat().st_size for path in server.files()]
+    assert sum(sizes) <= MOST_KEPT
+    assert len([size for size in sizes if size >= 900_000]) in (3, 4)
+
+
 def test_ctrl_c_ends_it_and_leaves_nothing(server: Server) -> None:
-    assert any(path.name == "coffee.jpg" for path in server.files())  # nowhere else
+    assert server.files()
     assert server.end() == 130
     log = (server.folder / "log").read_text()
     assert log.endswith("interrupted\n")

@@ -190,6 +190,46 @@ def test_what_is_wrong_is_said_and_the_last_painting_stays(studio: Studio, photo
     assert visit.painting is before
 
 
+def test_a_visit_keeps_one_of_everything(studio: Studio, photo: Path) -> None:
+    def files() -> list[str]:
+        return sorted(path.name for path in studio.folder.rglob("*") if path.is_file())
+
+    visit = studio.visit("a")
+    for number in range(3):
+        dropped = photo.with_name(f"{number}.png")
+        dropped.write_bytes(photo.read_bytes())
+        taken = visit.take(dropped)
+        assert not dropped.exists()
+    list(studio.paint(visit, order(taken)))
+    assert files() == ["2.png"]
+    for name in ("svg", "csv", "svg"):
+        path = studio.export(visit, name)
+    assert files() == ["2.png", path.name]
+    white = np.full((8, 8, 3), 255, np.uint8)
+    views = [visit.view(white).name for _ in range(40)]
+    assert files() == sorted(["2.png", path.name, *views[-30:]])
+    with pytest.raises(UserError, match=r"^3.png is no longer there — drop it again"):
+        visit.take(photo.with_name("3.png"))
+
+
+def test_a_visit_has_so_much_room(photo: Path, tmp_path: Path) -> None:
+    limits = Limits(strokes=20, megabytes_each=0.02)  # four blocks, of which each file takes one
+    studio = Studio(PAINTERS, KINDS, EXPORTS, limits, tmp_path / "files")
+    first, second = studio.visit("first"), studio.visit("second")
+    white = np.full((8, 8, 3), 255, np.uint8)
+    kept = second.view(white)
+    views = [first.view(white) for _ in range(9)]
+    assert [path.exists() for path in views] == [False] * 5 + [True] * 4
+    assert kept.exists()
+    list(studio.paint(first, order(photo, strokes=3)))
+    assert studio.export(first, "svg").exists()
+    tight = Studio(PAINTERS, KINDS, EXPORTS, Limits(megabytes_each=0.001), tmp_path / "tight")
+    visit = tight.visit("a")
+    list(tight.paint(visit, order(photo)))
+    with pytest.raises(UserError, match=r"\.svg has 0 MB — ask for a smaller one"):
+        tight.export(visit, "svg")
+
+
 class Waiting:
     """A painter that waits after its second stroke, and an order for it."""
 
