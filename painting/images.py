@@ -76,14 +76,17 @@ def read_standard_input() -> NDArray[np.uint8]:
         UserError: There is none, it has no end, or it can't be decoded.
     """
     name = "standard input"
-    if sys.stdin is None or sys.stdin.isatty():
-        raise UserError(f"{name}: no picture comes in", "send one: impasto - < photo.jpg")
     data = bytearray()
-    while part := sys.stdin.buffer.read(2**20):
-        data += part
-        if len(data) > _MOST_BYTES:
-            what = f"{name}: more than {_MOST_BYTES // 10**6} MB"
-            raise UserError(what, "give the picture's file instead")
+    try:
+        while sys.stdin and not sys.stdin.isatty() and (part := sys.stdin.buffer.read(2**20)):
+            data += part
+            if len(data) > _MOST_BYTES:
+                what = f"{name}: more than {_MOST_BYTES // 10**6} MB"
+                raise UserError(what, "give the picture's file instead")
+    except OSError:  # it is closed, or a folder
+        data.clear()
+    if not data:
+        raise UserError(f"{name}: nothing comes in", "send a picture: impasto - < photo.jpg")
     return decode_picture(bytes(data), name)
 
 

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from painting.errors import UserError
 from painting.images import atomic_write
 
+log = logging.getLogger(__name__)
+
 _FORMATS = "3gp avi flv m4v mkv mov mp4 mpeg mpg ogv webm wmv"
 VIDEO_SUFFIXES = frozenset(f".{name}" for name in _FORMATS.split())
 _DEFAULT_FPS = 25.0  # where a file does not say
@@ -44,7 +46,7 @@ class Clip:
     def read(
         self, fps: float | None = None, frames: int | None = None
     ) -> Generator[NDArray[np.uint8], None, None]:
-        """Read it from its start.
+        """Read it from its start; of a damaged one what comes before the damage.
 
         Args:
             fps: Frames a second to take; all of them by default.
@@ -52,9 +54,6 @@ class Clip:
 
         Yields:
             (H, W, 3) uint8.
-
-        Raises:
-            UserError: It is damaged.
         """
         reader = _reader(self.path, fps, frames)
         try:
@@ -62,8 +61,8 @@ class Clip:
             for data in reader:
                 frame = np.frombuffer(data, dtype=np.uint8)
                 yield frame.reshape(self.height, self.width, 3)
-        except RuntimeError as error:
-            raise UserError(f"{self.path}: damaged or cut off", "replace it") from error
+        except RuntimeError:  # the frames so far are good ones
+            log.warning("%s: damaged or cut off; it ends early", self.path)
         finally:
             reader.close()
 

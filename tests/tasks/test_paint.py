@@ -224,7 +224,7 @@ def test_standard_input_without_a_picture_is_one_line(
 ) -> None:
     monkeypatch.setattr("painting.images._MOST_BYTES", 2**21)
     for data, says in (
-        (b"", "standard input: the file is empty"),
+        (b"", "standard input: nothing comes in"),
         (b"words", "standard input: not a picture"),
         (bytes(2**22), "standard input: more than 2 MB — give the picture's file"),
     ):
