@@ -48,6 +48,4 @@ class Images(PictureSet):
         try:
             return find_images(self.root, recursive=True)
         except UserError as error:
-            raise UserError(
-                f"data.root={self.root}: no pictures in this folder or below", "put some there"
-            ) from error
+            raise UserError(f"data.root={error.what}", "put some there") from error

@@ -11,22 +11,31 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
+from typing import Any
 
 import numpy as np
+import pi_heif
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from painting.color_profiles import as_srgb
 from painting.errors import UserError
 from painting.memory import check_reading
 
 # What Pillow may take a file for: pictures of pixels. Left to itself it also starts Ghostscript for
 # what looks like PostScript, and parses formats that nobody has tried to break for years.
 FORMATS = (
-    "AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI", "SGI",
-    "TGA", "TIFF", "WEBP",
+    "AVIF", "BMP", "DIB", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI",
+    "SGI", "TGA", "TIFF", "WEBP",
 )  # fmt: skip
+_ALIASES = ("MPO",)  # what Pillow calls a JPEG of several pictures, whose first it reads
+_PNG_DEPTH = 24  # where in a PNG the bits of a channel stand
+_BITS, _SAMPLE_FORMAT = 258, 339  # tags of TIFF
+_WORD = 65535.0
+_OF_16_BITS = ("PNG", "PPM")  # whose pictures in Pillow's mode of 32 bits have 16
+_NEARLY_ALL = 99  # percent of the values; those far above what they need are outliers
+_OUTLIER = 2  # times that
 OPAQUE = 128  # alpha of 255, from which a pixel counts as painted
-_HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")  # brands of the container
 # What Pillow's decoders raise on damaged files; it has no common base class for them.
 _BROKEN = (
     OSError,
@@ -63,7 +72,11 @@ def decode_image(
         UserError: The bytes are empty, cut off or not a picture.
     """
     with _opened(data, name) as picture:
-        return np.array(_to_rgb(_upright(picture), background), dtype=np.uint8)
+        layer = _in_srgb(picture, data, name)
+        if layer.mode == "RGBA":
+            backdrop = Image.new("RGBA", layer.size, (*background, 255))
+            layer = Image.alpha_composite(backdrop, layer).convert("RGB")
+        return np.array(layer, dtype=np.uint8)
 
 
 def decode_picture(data: bytes, name: str) -> NDArray[np.uint8]:
@@ -80,14 +93,12 @@ def decode_picture(data: bytes, name: str) -> NDArray[np.uint8]:
         UserError: The bytes are empty, cut off or not a picture, or nothing of it can be seen.
     """
     with _opened(data, name) as picture:
-        upright = _straight(_upright(picture))
-        if _is_see_through(upright):
-            layer = np.array(upright.convert("RGBA"), dtype=np.uint8)
-            if layer[..., 3].max() < OPAQUE:
-                raise UserError(f"{name}: wholly transparent", "give one that shows something")
-            if layer[..., 3].min() < 255:
-                return layer
-        return np.array(_to_rgb(upright, (0, 0, 0)), dtype=np.uint8)
+        layer = np.array(_in_srgb(picture, data, name), dtype=np.uint8)
+        if layer.shape[2] == 3 or layer[..., 3].min() == 255:
+            return layer[..., :3]
+        if layer[..., 3].max() < OPAQUE:
+            raise UserError(f"{name}: wholly transparent", "give one that shows something")
+        return layer
 
 
 def picture_size(data: bytes) -> tuple[int, int]:
@@ -117,7 +128,15 @@ def _open(data: bytes) -> Image.Image:
 def _present_formats() -> tuple[str, ...]:
     """The formats that this installation of Pillow knows."""
     Image.init()
+    pi_heif.register_heif_opener(thumbnails=False)
     return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+@functools.cache
+def picture_suffixes() -> frozenset[str]:
+    """How the names of files end that are pictures of one of the formats, in lower case."""
+    formats = {*_present_formats(), *_ALIASES}
+    return frozenset(end for end, name in Image.registered_extensions().items() if name in formats)
 
 
 @contextlib.contextmanager
@@ -134,9 +153,6 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
     except UserError:  # which is a ValueError, too
         raise
     except UnidentifiedImageError as error:
-        if data[4:8] == b"ftyp" and data[8:12] in _HEIC:
-            what = f"{name}: a HEIC picture, which Pillow cannot read"
-            raise UserError(what, "save it as JPEG or PNG") from error
         raise UserError(f"{name}: not a picture that Pillow can read", "replace it") from error
     except Image.DecompressionBombError as error:
         side = math.isqrt(2 * (Image.MAX_IMAGE_PIXELS or 0))
@@ -154,38 +170,73 @@ def _upright(picture: Image.Image) -> Image.Image:
         return picture
 
 
-def _to_rgb(picture: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """Convert any Pillow mode to RGB."""
-    mode = picture.mode
-    if mode.startswith(("I", "F")):
-        return Image.fromarray(_scale_deep(np.asarray(picture))).convert("RGB")
-    picture = _straight(picture)
-    if _is_see_through(picture):
-        layer = picture.convert("RGBA")
-        backdrop = Image.new("RGBA", layer.size, (*background, 255))
-        return Image.alpha_composite(backdrop, layer).convert("RGB")
-    return picture.convert("RGB")
+def _in_srgb(picture: Image.Image, data: bytes, name: str) -> Image.Image:
+    """A picture of any Pillow mode, upright, in sRGB: RGB, or RGBA where one may see through it."""
+    upright, transparent = _upright(picture), _transparent_color(picture, data)
+    if picture.mode.startswith(("I", "F")):
+        values = _unsigned(picture, np.asarray(upright))
+        layer = as_srgb(Image.fromarray(_as_words(values, _white(picture, values))), picture, name)
+        if transparent is not None:
+            layer.putalpha(Image.fromarray((values != transparent) * np.uint8(255)))
+        return layer
+    if transparent is not None:
+        upright.info["transparency"] = transparent
+    if not upright.has_transparency_data:
+        return as_srgb(upright.convert("RGB") if upright.mode == "P" else upright, picture, name)
+    if upright.mode == "La":  # grey with premultiplied alpha converts to grey with alpha only
+        upright = upright.convert("LA")
+    grey = upright.mode == "LA"
+    upright = upright if grey else upright.convert("RGBA")
+    layer = as_srgb(upright.getchannel("L") if grey else upright.convert("RGB"), picture, name)
+    layer.putalpha(upright.getchannel("A"))
+    return layer
 
 
-def _straight(picture: Image.Image) -> Image.Image:
-    """Grey with premultiplied alpha converts to grey with alpha only."""
-    return picture.convert("LA") if picture.mode == "La" else picture
+def _transparent_color(picture: Image.Image, data: bytes) -> Any:
+    """The value that is transparent wherever it stands, in the picture's own levels.
 
-
-def _is_see_through(picture: Image.Image) -> bool:
-    modes = ("RGBA", "RGBa", "LA", "PA")
-    deep = picture.mode.startswith(("I", "F"))  # Pillow converts these to RGBA by cutting them off
-    return picture.mode in modes or ("transparency" in picture.info and not deep)
-
-
-def _scale_deep(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Scale grey values of 16 or 32 bits, or floats, to 0..255.
-
-    A file does not say which white it means, so white is the smallest usual one that holds all
-    values: 65535 or 2**31 - 1 for integers; 1, 255 or 65535 for floats.
+    Pillow hands on what a PNG says of it in the levels of the file, but for palettes and bytes.
     """
-    levels = np.nan_to_num(values.astype(np.float64))
-    usual = (1.0, 255.0, 65535.0) if values.dtype.kind == "f" else (65535.0, 2.0**31 - 1)
-    top = levels.max(initial=0.0)
-    white = next((level for level in usual if top <= level), top)
-    return np.rint(levels.clip(0.0) * (255.0 / white)).astype(np.uint8)
+    value = picture.info.get("transparency")
+    if picture.format != "PNG" or value is None or isinstance(value, bytes):
+        return value
+    depth = data[_PNG_DEPTH]
+    if picture.mode == "L" and depth < 8:
+        return value * 255 // (2**depth - 1)
+    if picture.mode == "RGB" and depth == 16:
+        return tuple(level >> 8 for level in value)
+    return value
+
+
+def _unsigned(picture: Image.Image, values: NDArray[Any]) -> NDArray[Any]:
+    """TIFF's unsigned integers of 32 bits, which Pillow takes for signed ones, as what they are."""
+    tags = getattr(picture, "tag_v2", {})
+    unsigned = tags.get(_SAMPLE_FORMAT, (1,))[0] == 1 and tags.get(_BITS, (0,))[0] == 32
+    return values.view(np.uint32) if unsigned and values.dtype == np.int32 else values
+
+
+def _white(picture: Image.Image, values: NDArray[Any]) -> float:
+    """The value that is white in a grey picture of 16 or 32 bits, or of floats.
+
+    Of 16 bits it's the highest that there is. Floats within 0 and 1 have 1. Otherwise files do not
+    say, and it's what nearly all values need: the largest that is no outlier, or 255 or 65535 if it
+    is about that.
+    """
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in _OF_16_BITS):
+        return _WORD
+    seen = values[np.isfinite(values) & (values > 0)].astype(np.float64)
+    if not seen.size:
+        return 1.0
+    usual = np.percentile(seen, _NEARLY_ALL, method="lower")
+    top = float(seen[seen <= _OUTLIER * usual].max())
+    if values.dtype.kind == "f" and top <= 1:
+        return 1.0
+    return next((white for white in (255.0, _WORD) if 0.95 * white <= top <= white), top)
+
+
+def _as_words(values: NDArray[Any], white: float) -> NDArray[np.uint16]:
+    """Values scaled to 16 bits; what is no number is black."""
+    if values.dtype.kind == "u" and values.dtype.itemsize == 2:
+        return values.astype(np.uint16)
+    levels = np.nan_to_num(values.astype(np.float64), posinf=white)
+    return np.rint(levels.clip(0.0, white) * (_WORD / white)).astype(np.uint16)

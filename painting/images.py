@@ -6,9 +6,11 @@ A picture in memory is a ``(H, W, 3)`` uint8 array, RGB. Whatever is wrong with 
 
 import contextlib
 import glob
+import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +19,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional
 
-from painting.decoding import decode_image, decode_picture
+from painting.decoding import decode_image, decode_picture, picture_suffixes
 from painting.errors import UserError
 from painting.temporary import named_errors, temporary_name
 
-_FORMATS = "avif bmp gif jp2 jpeg jpg pbm pgm png pnm ppm tga tif tiff webp"
-IMAGE_SUFFIXES = frozenset(f".{name}" for name in _FORMATS.split())
+log = logging.getLogger(__name__)
 
+STANDARD_INPUT = "-"  # where a picture's name may stand
+_MOST_BYTES = 2**27  # of a picture on standard input, which says no size before
+_NAMED = 5  # files that are left out, by name; the others are counted
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -65,6 +69,27 @@ def _bytes(path: Path) -> bytes:
         raise UserError(what, "check its name and its permissions") from error
 
 
+def read_standard_input() -> NDArray[np.uint8]:
+    """Read one picture from standard input as `read_picture` does.
+
+    Raises:
+        UserError: There is none, it has no end, or it can't be decoded.
+    """
+    name = "standard input"
+    data = bytearray()
+    try:
+        while sys.stdin and not sys.stdin.isatty() and (part := sys.stdin.buffer.read(2**20)):
+            data += part
+            if len(data) > _MOST_BYTES:
+                what = f"{name}: more than {_MOST_BYTES // 10**6} MB"
+                raise UserError(what, "give the picture's file instead")
+    except OSError:  # it is closed, or a folder
+        data.clear()
+    if not data:
+        raise UserError(f"{name}: nothing comes in", "send a picture: impasto - < photo.jpg")
+    return decode_picture(bytes(data), name)
+
+
 def resize_image(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
     """Resize a whole picture, bilinear with antialiasing; the aspect ratio is not kept.
 
@@ -85,16 +110,20 @@ def resize_image(image: NDArray[np.uint8], height: int, width: int) -> NDArray[n
     return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())  # (height, width, C)
 
 
-def find_images(source: str | Path | Sequence[str | Path], recursive: bool = False) -> list[Path]:
+def find_images(
+    source: str | Path | Sequence[str | Path], recursive: bool = False, also: Collection[str] = ()
+) -> list[Path]:
     """Find the pictures that a file, a folder, a glob or a list of them stands for.
 
     A path that exists is meant literally, whatever characters it has; only then are ``~`` and glob
     patterns expanded. A named file counts whatever its suffix; in folders and globs only files with
-    a picture's suffix count, in the order of their names, hidden ones left out.
+    the suffix of a picture that can be read count, in the order of their names, hidden ones left
+    out. What else is there is said in a warning.
 
     Args:
         source: What to look for.
         recursive: Whether folders inside a folder count too.
+        also: Further suffixes that count, in lower case.
 
     Returns:
         The files, each once.
@@ -105,41 +134,53 @@ def find_images(source: str | Path | Sequence[str | Path], recursive: bool = Fal
     if not isinstance(source, (str, Path)):
         if not source:
             raise UserError("no picture is named", "give a file, a folder or a glob")
-        return list(dict.fromkeys(path for one in source for path in find_images(one, recursive)))
+        every = (path for one in source for path in find_images(one, recursive, also))
+        return list(dict.fromkeys(every))
+    suffixes = picture_suffixes().union(also)
     for path in (Path(source), Path(os.path.expanduser(source))):
+        if path.is_dir():
+            where = "in this folder or below" if recursive else "in this folder"
+            return _chosen(_files_in(path, recursive), suffixes, f"{path}: no pictures {where}")
         if path.is_file():
             return [path]
-        if path.is_dir():
-            if found := _images_in(path, recursive):
-                return found
-            raise UserError(f"{path}: no pictures in this folder", "put pictures there")
     if _ADDRESS.match(str(source)):
         raise UserError(f"{source} is an address, not a file", "download it, and give the file")
     matches = sorted(Path(match) for match in glob.glob(os.path.expanduser(source), recursive=True))
-    files = [path for path in matches if path.is_file() and _looks_like_image(path.name)]
+    if not matches:
+        what = f"{source}: no such picture, folder or pattern"
+        raise UserError(what, "check the name and the quotes")
     folders = [path for path in matches if path.is_dir()]
-    found = files + [path for folder in folders for path in _images_in(folder, recursive)]
+    files = [path for path in matches if path.is_file() and not path.name.startswith(".")]
+    files += [path for folder in folders for path in _files_in(folder, recursive)]
+    return _chosen(files, suffixes, f"{source}: no pictures among what it matches")
+
+
+def _chosen(files: Iterable[Path], suffixes: Collection[str], none: str) -> list[Path]:
+    """Those files that have one of the suffixes, each once; what is left out is said."""
+    parts: dict[bool, list[Path]] = {True: [], False: []}
+    for path in dict.fromkeys(files):
+        parts[path.suffix.lower() in suffixes].append(path)
+    found, others = parts[True], parts[False]
+    names = ", ".join(path.name for path in others[:_NAMED])
+    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    left_out = f"left out by their suffixes: {len(others)} ({names}{more})" if others else ""
     if not found:
-        raise UserError(
-            f"{source}: no such picture, folder or pattern", "check the name and the quotes"
-        )
-    return list(dict.fromkeys(found))
+        raise UserError(f"{none}{left_out and '; '}{left_out}", "put pictures there")
+    if others:
+        log.warning("%s: %s", others[0].parent, left_out)
+    return found
 
 
-def _looks_like_image(name: str) -> bool:
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
-
-
-def _images_in(folder: Path, recursive: bool) -> list[Path]:
-    """List the pictures of a folder, sorted; linked folders count, each once."""
+def _files_in(folder: Path, recursive: bool) -> list[Path]:
+    """List the files of a folder but hidden ones, sorted; linked folders count, each once."""
     found: list[Path] = []
     seen: set[str] = set()
     for where, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(where)
-        hidden = [name for name in folders if name.startswith(".")]
-        folders[:] = [] if real in seen or not recursive else sorted(set(folders) - set(hidden))
+        shown = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = [] if real in seen or not recursive else shown
         if real not in seen:
-            found += [Path(where, name) for name in names if _looks_like_image(name)]
+            found += [Path(where, name) for name in names if not name.startswith(".")]
         seen.add(real)
     return sorted(found)
 

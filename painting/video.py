@@ -3,6 +3,7 @@
 A frame is a ``(H, W, 3)`` uint8 array, RGB. Sound is neither read nor written.
 """
 
+import logging
 import os
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
@@ -15,9 +16,13 @@ from numpy.typing import NDArray
 from painting.errors import UserError
 from painting.images import atomic_write
 
+log = logging.getLogger(__name__)
+
 _FORMATS = "3gp avi flv m4v mkv mov mp4 mpeg mpg ogv webm wmv"
 VIDEO_SUFFIXES = frozenset(f".{name}" for name in _FORMATS.split())
 _DEFAULT_FPS = 25.0  # where a file does not say
+# Pixels that are not square are drawn out, as players do, to the aspect that is meant.
+_SQUARE = "scale='round(iw*max(1,sar))':'round(ih*max(1,1/sar))',setsar=1"
 
 
 @dataclass(frozen=True)
@@ -26,8 +31,8 @@ class Clip:
 
     Attributes:
         path: The file.
-        height: Rows of a frame.
-        width: Columns of a frame.
+        height: Rows of a frame as it is to be shown: upright, its pixels square.
+        width: Columns of it.
         fps: Frames a second.
         frames: How many there are, about.
     """
@@ -41,7 +46,7 @@ class Clip:
     def read(
         self, fps: float | None = None, frames: int | None = None
     ) -> Generator[NDArray[np.uint8], None, None]:
-        """Read it from its start.
+        """Read it from its start; of a damaged one what comes before the damage.
 
         Args:
             fps: Frames a second to take; all of them by default.
@@ -49,19 +54,15 @@ class Clip:
 
         Yields:
             (H, W, 3) uint8.
-
-        Raises:
-            UserError: It is damaged.
         """
-        rate = [] if fps is None else ["-vf", f"fps={fps}"]
-        reader = _reader(self.path, rate + ([] if frames is None else ["-frames:v", str(frames)]))
+        reader = _reader(self.path, fps, frames)
         try:
             next(reader)  # what is known of it
             for data in reader:
                 frame = np.frombuffer(data, dtype=np.uint8)
                 yield frame.reshape(self.height, self.width, 3)
-        except RuntimeError as error:
-            raise UserError(f"{self.path}: damaged or cut off", "replace it") from error
+        except RuntimeError:  # the frames so far are good ones
+            log.warning("%s: damaged or cut off; it ends early", self.path)
         finally:
             reader.close()
 
@@ -81,7 +82,7 @@ def open_video(path: str | Path) -> Clip:
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: no such file", "check the name")
-    reader = _reader(path, ["-frames:v", "1"])
+    reader = _reader(path, None, 1)
     try:
         about = next(reader)
         first = next(reader)
@@ -166,11 +167,16 @@ def _gave_up(path: Path, why: str) -> UserError:
     return UserError(f"{path}: ffmpeg gave up ({why})", "make room there, or leave the film out")
 
 
-def _reader(path: Path, parameters: list[str]) -> Any:
+def _reader(path: Path, fps: float | None, frames: int | None) -> Any:
     import imageio_ffmpeg
 
+    # That frames are turned or widened is as it should be, and no remark for the progress bar.
+    logging.getLogger("imageio_ffmpeg").setLevel(logging.ERROR)
+    filters = _SQUARE if fps is None else f"fps={fps},{_SQUARE}"
+    most = [] if frames is None else ["-frames:v", str(frames)]
     # Absolute: ffmpeg reads a colon in a name as a protocol's, and a dash as an option's.
-    return imageio_ffmpeg.read_frames(str(path.resolve()), output_params=parameters)
+    given = ["-vf", filters, *most]
+    return imageio_ffmpeg.read_frames(str(path.resolve()), output_params=given)
 
 
 def _padded(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -17,13 +17,19 @@ from painting.detail import check_mask
 from painting.errors import UserError
 from painting.exporters import Exporter
 from painting.figures import framed, save_sheet
-from painting.images import find_images, read_image, read_picture
+from painting.images import (
+    STANDARD_INPUT,
+    find_images,
+    read_image,
+    read_picture,
+    read_standard_input,
+)
 from painting.memory import check_drawing
 from painting.painters import Painter, Progress, Sketch
 from painting.painting import PICTURE, Painting, Unfinished
 from painting.painting import paint as paint_one
 from painting.sizes import asked_size
-from painting.video import is_video, open_video
+from painting.video import VIDEO_SUFFIXES, Clip, is_video, open_video
 from tasks.paint_video import FILM, VideoSettings, check_film, paint_video
 from tasks.run_folder import shown
 
@@ -57,7 +63,7 @@ def paint(
 
     Args:
         painter: Finds the strokes.
-        images: A file, a folder, a glob, or a list of them.
+        images: A file, a folder, a glob, or a list of them; `-` is a picture on standard input.
         folder: The run folder.
         size: Longer side of the paintings in pixels; each picture's own by default.
         export: What else to write, by name.
@@ -80,14 +86,21 @@ def paint(
     order = _Order(painter, size, exports, video or VideoSettings(), device, detail)
     asked_size(1, 1, size)  # an error now, not after the first painting
     files = _find(images, order)
-    names = folder_names(files)
+    names = folder_names(list(files))
     done: list[dict[str, float]] = []
     sheet: list[Sequence[Tensor]] = []
+    unread: list[UserError] = []
     with tqdm(total=len(files) * painter.steps, unit="step", dynamic_ncols=True) as bar:
         for number, (path, name) in enumerate(zip(files, names, strict=True)):
             bar.set_description(name)
-            if (result := _paint_file(path, Path(folder) / name, order, bar)) is not None:
-                measures, painted = result
+            try:
+                given = files[path]
+                source = _opened(path, order) if given is None else given
+            except UserError as error:
+                unread.append(error)
+                log.warning("skipped: %s", error.what)
+            else:
+                measures, painted = _paint_source(source, Path(folder) / name, order, bar)
                 done += measures
                 if len(sheet) < _SHEET_PICTURES:
                     sheet.append(
@@ -95,12 +108,11 @@ def paint(
                     )
             bar.update(painter.steps * (number + 1) - bar.n)  # also past a skipped picture
     if not done:
-        raise UserError(
-            f"none of the {len(files)} pictures of {images} can be read", "replace them"
-        )
+        what = f"none of the {len(files)} pictures of {images} can be painted"
+        raise UserError(f"{what}; the first: {unread[0].what}", unread[0].todo)
     _write_sheet(Path(folder), sheet)
-    only = Path(names[0], FILM if is_video(files[0]) else PICTURE) if len(names) == 1 else ""
-    log.info("%s", shown(Path(folder) / only))
+    only = Path(names[0], FILM if is_video(next(iter(files))) else PICTURE)
+    log.info("%s", shown(Path(folder) / (only if len(names) == 1 else "")))
     means = {key: float(np.mean([one[key] for one in done])) for key in done[0]}
     return {"images": len(done), "strokes": painter.strokes, **means}
 
@@ -117,23 +129,19 @@ class _Order:
     mask: NDArray[np.uint8] | None
 
 
-def _paint_file(
-    path: Path, folder: Path, order: _Order, bar: "tqdm[NoReturn]"
-) -> tuple[list[dict[str, float]], Painting] | None:
+def _paint_source(
+    source: NDArray[np.uint8] | Clip, folder: Path, order: _Order, bar: "tqdm[NoReturn]"
+) -> tuple[list[dict[str, float]], Painting]:
     """Paint a picture or a video; the measures, of a video each frame's, and the (first) painting.
 
-    None for a picture that cannot be read. When interrupted, what is painted so far is written.
+    When interrupted, what is painted so far is written.
     """
     painter, size, device = order.painter, order.size, order.device
-    if is_video(path):
-        return paint_video(painter, path, folder, size, order.video, device)
-    image = _read_or_skip(path)
-    if image is None:
-        return None
-    _check_size(image, order)
+    if isinstance(source, Clip):
+        return paint_video(painter, source, folder, size, order.video, device)
     try:
         painted = paint_one(
-            image, painter=painter, progress=_reports(bar), device=device, mask=order.mask
+            source, painter=painter, progress=_reports(bar), device=device, mask=order.mask
         )
     except Unfinished as stop:
         stop.painting.at(size).save(folder)
@@ -143,34 +151,56 @@ def _paint_file(
     return [painted.measures()], painted
 
 
-def _find(images: Source | None, order: _Order) -> list[Path]:
-    """The pictures and videos, each once; one that was asked for by name must be readable."""
+def _find(images: Source | None, order: _Order) -> dict[Path, NDArray[np.uint8] | None]:
+    """The pictures and videos, each once; of standard input, which is read once, the picture.
+
+    Raises:
+        UserError: There are none, or one that was asked for by name cannot be painted.
+    """
     if images is None:
         raise UserError("image is not set", "give image=FILE, a folder, a glob or a list of them")
-    sources = [images] if isinstance(images, (str, Path)) else list(images)
-    for source in sources:  # errors now, not after the others are painted
-        [first, *more] = find_images(source)
-        if not more and first in (Path(source), Path(source).expanduser()):
-            if is_video(first):
-                check_film(open_video(first), order.size)
-                order.painter.following(1)
-            else:
-                image = read_picture(first)
-                _check_size(image, order)
-                if order.mask is not None:
-                    check_mask(order.mask, (image.shape[0], image.shape[1]))
-    files = find_images(sources)
-    if order.mask is not None and any(map(is_video, files)):
-        raise UserError("mask is for pictures, and there is a video", "leave one of them out")
-    return files
+    found: dict[Path, NDArray[np.uint8] | None] = {}
+    for source in [images] if isinstance(images, (str, Path)) else images:
+        if str(source) == STANDARD_INPUT:
+            picture = read_standard_input()
+            _check(picture, order)
+            found[Path(source)] = picture
+            continue
+        files = find_images(source, also=VIDEO_SUFFIXES)
+        if files in ([Path(source)], [Path(source).expanduser()]):
+            _opened(files[0], order)  # an error now, not after the others are painted
+        found.update(dict.fromkeys(files))
+    if not found:
+        find_images([])
+    return found
 
 
-def _check_size(image: NDArray[np.uint8], order: _Order) -> None:
-    """Check that a picture's painting can be drawn and exported."""
-    height, width = asked_size(image.shape[0], image.shape[1], order.size)
+def _opened(path: Path, order: _Order) -> NDArray[np.uint8] | Clip:
+    """A picture, or a video to be read.
+
+    Raises:
+        UserError: It cannot be read, or not be painted as was asked for.
+    """
+    if not is_video(path):
+        picture = read_picture(path)
+        _check(picture, order)
+        return picture
+    if order.mask is not None:
+        raise UserError(f"mask is for pictures, and {path} is a video", "leave one of them out")
+    order.painter.following(1)  # which not every painter can
+    clip = open_video(path)
+    check_film(clip, order.size)
+    return clip
+
+
+def _check(picture: NDArray[np.uint8], order: _Order) -> None:
+    """Check that a picture's painting can be drawn and exported, and that the mask fits it."""
+    height, width = asked_size(picture.shape[0], picture.shape[1], order.size)
     check_drawing(height, width)
     for one in order.exports:
         one.check_size(height, width)
+    if order.mask is not None:
+        check_mask(order.mask, (picture.shape[0], picture.shape[1]))
 
 
 def folder_names(pictures: Sequence[Path]) -> list[str]:
@@ -178,21 +208,15 @@ def folder_names(pictures: Sequence[Path]) -> list[str]:
     taken = set(_RESERVED)
     names = []
     for picture in pictures:
-        stem = picture.stem.lstrip(".") or "picture"
+        stem = picture.stem.lstrip(".")
+        if not stem.strip("-"):  # as standard input's name is
+            stem = "picture"
         candidates = (f"{stem}-{n}" if n > 1 else stem for n in count(1))
         # Lower case: some file systems do not tell A from a.
         name = next(name for name in candidates if name.lower() not in taken)
         taken.add(name.lower())
         names.append(name)
     return names
-
-
-def _read_or_skip(path: Path) -> NDArray[np.uint8] | None:
-    try:
-        return read_picture(path)
-    except UserError as error:
-        log.warning("skipped: %s", error.what)
-        return None
 
 
 def _reports(bar: "tqdm[NoReturn]") -> Progress:

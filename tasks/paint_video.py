@@ -17,7 +17,7 @@ from painting.painters import Painter
 from painting.painting import Painting, Unfinished, paint
 from painting.record import write_record
 from painting.sizes import asked_size
-from painting.video import Clip, open_video, write_video
+from painting.video import Clip, write_video
 from tasks.run_folder import shown
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def paint_frames(
 
 
 def paint_video(
-    painter: Painter, path: Path, folder: Path, size: int | None, settings: VideoSettings,
+    painter: Painter, clip: Clip, folder: Path, size: int | None, settings: VideoSettings,
     device: torch.device | str,
 ) -> tuple[list[dict[str, float]], Painting]:  # fmt: skip
     """Write `painting.mp4`, without sound, and the strokes of every frame in `frames/`.
@@ -96,7 +96,7 @@ def paint_video(
 
     Args:
         painter: One that `refines`.
-        path: The video.
+        clip: The video.
         folder: Where to write.
         size: Longer side of the film in pixels; the video's by default.
         settings: How.
@@ -108,7 +108,6 @@ def paint_video(
     Raises:
         UserError: It is damaged, or the painter cannot paint videos.
     """
-    clip = open_video(path)
     check_film(clip, size)
     frames = _Frames(folder, size)
     paintings = _painted(painter, clip, settings, device)

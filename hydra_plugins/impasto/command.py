@@ -10,7 +10,7 @@ from hydra_plugins.impasto.arguments import is_multirun, quote
 from hydra_plugins.impasto.composing import choices
 
 _HELP = """\
-impasto PHOTO.jpg [more pictures or folders] [key=value ...]
+impasto PHOTO.jpg [more pictures, videos or folders; - reads a picture from a pipe] [key=value ...]
 
 finds the brush strokes of a picture, without any training, and leaves in PHOTO-painting/PHOTO/
   painting.png    the painting, as large as the picture
@@ -96,4 +96,7 @@ def _short(stem: str) -> str:
 
 
 def _is_picture(word: str) -> bool:
-    return os.path.lexists(word) or not (word.startswith("-") or _OVERRIDE.match(word))
+    # A dash alone is a picture on standard input.
+    return (
+        word == "-" or os.path.lexists(word) or not (word.startswith("-") or _OVERRIDE.match(word))
+    )

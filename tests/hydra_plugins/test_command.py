@@ -50,6 +50,11 @@ def test_any_name_that_exists_is_a_picture(name: str, tmp_path: Path) -> None:
     assert "/" not in cfg.hydra.run.dir
 
 
+def test_a_dash_alone_is_a_picture_on_standard_input() -> None:
+    cfg = composed("-", "strokes=7")
+    assert (cfg.image, cfg.strokes, cfg.hydra.run.dir) == (["-"], 7, "picture-painting")
+
+
 def test_a_long_name_leaves_room_for_its_folder() -> None:
     folder = composed("é" * 120 + ".jpg").hydra.run.dir
     assert folder == "é" * 100 + "-painting"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from painting.decoding import decode_image
+from painting.decoding import FORMATS, decode_image, picture_suffixes
 from painting.errors import UserError
 from painting.images import (
     atomic_write,
@@ -178,6 +178,37 @@ def test_a_folder_a_pattern_and_a_list(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("HOME", str(tmp_path))
     assert find_images("~/b.jpg") == [b]
     assert find_images("~/s*/*.png") == [c]
+
+
+NAMES = "a.jpg b.JFIF c.jpe d.tif e.qoi f.j2k g.heic h.avif i.jp2 j.PGM k.ico l.hif m.mpo n.dib"
+
+
+def test_what_can_be_read_counts_in_a_folder_and_the_rest_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in NAMES.split():
+        (tmp_path / name).touch()
+    assert [path.name for path in find_images(tmp_path)] == NAMES.split()
+    assert not caplog.records
+    for name in (".hidden.xyz", "o.jxl", "p.mov"):
+        (tmp_path / name).touch()
+    assert len(find_images(tmp_path)) == len(NAMES.split())
+    assert caplog.messages == [f"{tmp_path}: left out by their suffixes: 2 (o.jxl, p.mov)"]
+    caplog.clear()
+    assert [path.name for path in find_images(str(tmp_path / "[a-op]*"), also=(".mov",))] == [
+        *NAMES.split(), "p.mov",
+    ]  # fmt: skip
+    assert "1 (o.jxl)" in caplog.text
+    (tmp_path / "other").mkdir()
+    for number in range(8):
+        (tmp_path / "other" / f"{number}.psd").touch()
+    with pytest.raises(UserError, match=r"left out by their suffixes: 8 \(0\.psd, .* and 3 more\)"):
+        find_images(tmp_path / "other", recursive=True)
+
+
+def test_every_format_that_is_taken_has_a_suffix() -> None:
+    known = Image.registered_extensions()
+    assert {known[suffix] for suffix in picture_suffixes()} >= set(FORMATS)
 
 
 def test_linked_folders_count_once_and_circles_end(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from painting.picture import draw_picture
 from painting.record import read_record
 from painting.strokes import Bezier, Circle
 from tasks.paint import paint
+from tests.bad_input_files import png
 
 SIZE = 32
 
@@ -201,6 +203,55 @@ def test_pictures_of_any_mode_and_of_one_pixel_work(tmp_path: Path, mode: str) -
     Image.new("RGB", (1, 1)).convert(mode).save(source)
     assert paint(CirclePainter(), source, tmp_path / "run")["images"] == 1
     assert read(tmp_path / "run" / "a" / "painting.png").shape == (1, 1, 3)
+
+
+def send(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(data)))
+
+
+def test_a_dash_is_a_picture_on_standard_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(tmp_path / "a.png")
+    send(monkeypatch, path.read_bytes())
+    assert paint(CirclePainter(), ["-", path], tmp_path / "run")["images"] == 2
+    sent, named = (read(tmp_path / "run" / name / "painting.png") for name in ("picture", "a"))
+    assert np.array_equal(sent, named)
+
+
+def test_standard_input_without_a_picture_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("painting.images._MOST_BYTES", 2**21)
+    for data, says in (
+        (b"", "standard input: nothing comes in"),
+        (b"words", "standard input: not a picture"),
+        (bytes(2**22), "standard input: more than 2 MB — give the picture's file"),
+    ):
+        send(monkeypatch, data)
+        with pytest.raises(UserError, match=says):
+            paint(CirclePainter(), "-", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("kind", ["HEIC", "size"])
+def test_what_cannot_be_painted_in_a_folder_is_named(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A HEIC file that is a header only; a picture that is too large to be painted."""
+    (tmp_path / "in").mkdir()
+    if kind == "HEIC":
+        (tmp_path / "in" / "b.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    else:
+        bomb = png(60_000, 60_000)
+        (tmp_path / "in" / "b.png").write_bytes(bomb)
+    with pytest.raises(UserError, match=r"none of the 1 pictures of .*; the first: .*in/b\."):
+        paint(CirclePainter(), tmp_path / "in", tmp_path / "run")
+    for name in ("a.jfif", "c.jpe"):
+        Image.fromarray(picture()).save(tmp_path / "in" / name, "JPEG")
+    caplog.clear()
+    assert paint(CirclePainter(), tmp_path / "in", tmp_path / "run")["images"] == 2
+    assert sum("skipped: " in line and "in/b." in line for line in caplog.messages) == 1
 
 
 @pytest.mark.parametrize("size", [0, -3, 100_000])

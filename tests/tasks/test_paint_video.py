@@ -1,9 +1,11 @@
 """Videos in, painted videos out."""
 
+import subprocess
 import sys
 from pathlib import Path
 
 import imageio.v3 as iio
+import imageio_ffmpeg
 import numpy as np
 import pytest
 import torch
@@ -120,12 +122,76 @@ def test_a_painter_that_starts_anew_is_refused(tmp_path: Path) -> None:
     assert AgentOptimizePainter.refines
 
 
-def test_a_mask_is_for_pictures(tmp_path: Path) -> None:
-    video, mask = clip(tmp_path / "a.mp4", 2), tmp_path / "mask.png"
-    Image.fromarray(frame(0)).save(mask)
+def test_a_mask_is_for_pictures(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder, mask = tmp_path / "in", tmp_path / "mask.png"
+    folder.mkdir()
+    video = clip(folder / "a.mp4", 2)
+    for path in (mask, folder / "b.png"):
+        Image.fromarray(frame(0)).save(path)
     with pytest.raises(UserError, match="mask is for pictures"):
-        paint(painter(steps=1), [video, mask], tmp_path / "out", mask=mask)
+        paint(painter(steps=1), [video, folder], tmp_path / "out", mask=mask)
     assert not (tmp_path / "out").exists()
+    assert paint(painter(steps=1), folder, tmp_path / "out", mask=mask)["images"] == 1
+    assert "skipped: mask is for pictures, and" in caplog.text
+
+
+def test_videos_in_a_folder_or_a_glob_are_painted_one_after_the_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.MP4", "c.mov"):
+        clip(folder / name, frames=2)
+    Image.fromarray(frame(0)).save(folder / "b.png")
+    (folder / "d.mkv").write_text("no film")
+    quick, settings = painter(steps=2), VideoSettings(steps=1)
+    result = paint(quick, folder, tmp_path / "run", video=settings)
+    assert result["images"] == 5
+    painted = sorted(path.parent.name for path in (tmp_path / "run").glob("*/painting.*"))
+    assert painted == ["a", "b", "c"]
+    assert [line.split("/")[-1] for line in caplog.messages if line.startswith("skipped: ")] == [
+        "d.mkv: not a video that ffmpeg can read"
+    ]
+    result = paint(quick, str(folder / "[ac].*"), tmp_path / "again", video=settings)
+    assert result["images"] == 4
+
+
+def film(path: Path, *options: str) -> Path:
+    """A film of 64 x 48 pixels whose left half is red and whose right half is blue."""
+    source = "color=red:32x48:8:d=0.5[l];color=blue:32x48:8:d=0.5[r];[l][r]hstack"
+    given = ["-f", "lavfi", "-i", f"{source}[v];[v]{options[0]}" if options else source]
+    ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
+    subprocess.run([ffmpeg, "-v", "error", *given, str(path)], check=True)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("ratio", "turned", "shape"),
+    [
+        ("2/1", False, (48, 128)),
+        ("1/2", False, (96, 64)),
+        ("1/1", True, (64, 48)),
+        ("2/1", True, (128, 48)),
+    ],
+)
+def test_a_film_keeps_the_aspect_that_it_is_shown_in(
+    tmp_path: Path, ratio: str, turned: bool, shape: tuple[int, int],
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    path = film(tmp_path / "a.mp4", f"setsar={ratio}")
+    if turned:
+        marked, source = tmp_path / "turned.mp4", ["-display_rotation", "90", "-i", str(path)]
+        ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
+        subprocess.run([ffmpeg, "-v", "error", *source, "-c", "copy", str(marked)], check=True)
+        path = marked
+    clip = open_video(path)
+    assert (clip.height, clip.width) == shape
+    [image, *_] = list(clip.read(fps=4))
+    assert image.shape == (*shape, 3)
+    red, blue = (image[-9:-1], image[1:9]) if turned else (image[:, 1:9], image[:, -9:-1])
+    assert red[..., 0].min() > 200 > 60 > red[..., 2].max()
+    assert blue[..., 2].min() > 200 > 60 > blue[..., 0].max()
+    assert not caplog.records  # a progress bar stands there
 
 
 def test_without_ffmpeg_only_videos_are_refused(
