@@ -34,6 +34,7 @@ PLAN: dict[str, Any] = {
 PROGRAM = """
 import json, pathlib, sys
 folder = pathlib.Path(sys.argv[-1].removeprefix("hydra.run.dir="))
+folder.mkdir(exist_ok=True)
 calls = folder / "calls.json"
 made = json.loads(calls.read_text()) if calls.exists() else []
 calls.write_text(json.dumps([*made, sys.argv[1:]]))
