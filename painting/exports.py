@@ -20,6 +20,7 @@ from torch import Tensor
 
 from painting.checksums import verify_checksums, write_checksums
 from painting.errors import UserError
+from painting.files import WEIGHTS, check_file, read_json, read_yaml
 from painting.temporary import named_errors, temporary_name
 
 CONFIG = "config.yaml"
@@ -141,17 +142,17 @@ def read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """
     try:
         verify_checksums(folder, _names(folder))
-        config = yaml.safe_load((folder / CONFIG).read_text())
+        config = read_yaml(folder / CONFIG)
         index = folder / _INDEX
         if index.exists():
-            names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+            names = sorted(set(read_json(index)["weight_map"].values()))
             if any(name != Path(name).name or name == ".." for name in names):
                 raise ValueError(f"{_INDEX} names files elsewhere")
         else:
             names = [_WEIGHTS]
         pieces: dict[str, Tensor] = {}
         for name in names:
-            (folder / name).stat()  # what safetensors raises does not say which file is missing
+            check_file(folder / name, WEIGHTS)
             pieces |= load_file(folder / name)
     except UserError:  # which is a ValueError, too
         raise

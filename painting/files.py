@@ -5,13 +5,16 @@ some devices does something. Their size is asked before they are read. Whatever 
 ``OSError`` whose ``strerror`` says it, so that who asked for the file can say which key it is of.
 """
 
+import csv
 import errno
+import io
 import json
 import os
 import re
 import stat
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from painting.memory import has_room
 
@@ -30,7 +33,15 @@ _KINDS = {
 }  # fmt: skip
 
 
-def open_file(path: str | Path, at_most: int | None = None) -> BinaryIO:
+class Unsuitable(OSError):
+    """What has the name is no regular file, or one that is too large; `strerror` says which."""
+
+    def __str__(self) -> str:
+        """The file, and what it is."""
+        return f"{self.filename} is {self.strerror}"
+
+
+def open_file(path: str | Path, at_most: int | None = None) -> io.BufferedReader:
     """Open a regular file for reading, without ever waiting for it.
 
     Args:
@@ -38,7 +49,8 @@ def open_file(path: str | Path, at_most: int | None = None) -> BinaryIO:
         at_most: The largest size that is taken, in bytes; any by default.
 
     Raises:
-        OSError: It is missing, is no regular file, is larger, or can't be opened.
+        Unsuitable: It is no regular file, or is larger.
+        OSError: It is missing, or can't be opened.
     """
     _check(path, os.stat(path), at_most)  # first, as opening a device may do something
     # In between it may have become another one: then this doesn't wait, and the next line refuses.
@@ -69,7 +81,8 @@ def read_bytes(path: str | Path, at_most: int) -> bytes:
     with open_file(path, at_most) as file:
         size = os.fstat(file.fileno()).st_size
         if not has_room(size):
-            raise OSError(errno.ENOMEM, f"{_shown(size)}, more than there is memory for", str(path))
+            what = f"{_shown(size)} large, more than there is memory for"
+            raise Unsuitable(errno.ENOMEM, what, str(path))
         return file.read(size)
 
 
@@ -102,6 +115,14 @@ def read_yaml(path: str | Path, at_most: int = TEXT) -> Any:
     # What PyYAML raises on text that is no YAML, and on values that are not what they look like.
     except (yaml.YAMLError, LookupError, AttributeError, TypeError, ArithmeticError) as error:
         raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
+
+
+def read_rows(path: str | Path, at_most: int = TABLE) -> Iterator[dict[str, str | None]]:
+    """Read the rows of a CSV file by its columns; arguments and errors as `read_text`."""
+    try:
+        yield from csv.DictReader(io.StringIO(read_text(path, at_most), newline=""))
+    except csv.Error as error:  # which is no ValueError
+        raise ValueError(str(error)) from error
 
 
 def _check_nodes(text: str, loader: Any) -> None:
@@ -137,13 +158,13 @@ def _check_nodes(text: str, loader: Any) -> None:
 
 def _check(path: str | Path, about: os.stat_result, at_most: int | None) -> None:
     if stat.S_ISDIR(about.st_mode):
-        raise IsADirectoryError(errno.EISDIR, "a folder, not a file", str(path))
+        raise Unsuitable(errno.EISDIR, "a folder, not a file", str(path))
     if not stat.S_ISREG(about.st_mode):
         kind = _KINDS.get(stat.S_IFMT(about.st_mode), "something else")
-        raise OSError(errno.EINVAL, f"{kind}, not a file", str(path))
+        raise Unsuitable(errno.EINVAL, f"{kind}, not a file", str(path))
     if at_most is not None and about.st_size > at_most:
-        what = f"{_shown(about.st_size)}, and at most {_shown(at_most)} are read"
-        raise OSError(errno.EFBIG, what, str(path))
+        what = f"{_shown(about.st_size)} large, more than the {_shown(at_most)} that are read"
+        raise Unsuitable(errno.EFBIG, what, str(path))
 
 
 def _shown(size: float) -> str:

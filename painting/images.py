@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from painting.decoding import decode_image, decode_picture
 from painting.errors import UserError
+from painting.files import PICTURE, read_bytes
 from painting.temporary import named_errors, temporary_name
 
 _FORMATS = "avif bmp gif jp2 jpeg jpg pbm pgm png pnm ppm tga tif tiff webp"
@@ -56,10 +57,8 @@ def read_picture(path: str | Path) -> NDArray[np.uint8]:
 
 
 def _bytes(path: Path) -> bytes:
-    if path.exists() and not path.is_file():  # a folder; or a pipe, at which one would wait
-        raise UserError(f"{path}: not a file", "give a picture's file")
     try:
-        return path.read_bytes()
+        return read_bytes(path, PICTURE)
     except OSError as error:
         what = f"{path}: cannot be read ({error.strerror})"
         raise UserError(what, "check its name and its permissions") from error
@@ -107,17 +106,17 @@ def find_images(source: str | Path | Sequence[str | Path], recursive: bool = Fal
             raise UserError("no picture is named", "give a file, a folder or a glob")
         return list(dict.fromkeys(path for one in source for path in find_images(one, recursive)))
     for path in (Path(source), Path(os.path.expanduser(source))):
-        if path.is_file():
-            return [path]
         if path.is_dir():
             if found := _images_in(path, recursive):
                 return found
             raise UserError(f"{path}: no pictures in this folder", "put pictures there")
+        if os.path.lexists(path):
+            return [path]  # a pipe, or a link to nothing, is refused by name when it is read
     if _ADDRESS.match(str(source)):
         raise UserError(f"{source} is an address, not a file", "download it, and give the file")
     matches = sorted(Path(match) for match in glob.glob(os.path.expanduser(source), recursive=True))
-    files = [path for path in matches if path.is_file() and _looks_like_image(path.name)]
     folders = [path for path in matches if path.is_dir()]
+    files = [path for path in matches if not path.is_dir() and _looks_like_image(path.name)]
     found = files + [path for folder in folders for path in _images_in(folder, recursive)]
     if not found:
         raise UserError(
