@@ -2,8 +2,8 @@
 
 ``python -m tests.forked`` reads a JSON list of commands, each a list of arguments, from standard
 input, and writes what became of each, a line of JSON: `code`, `err` (standard error), `megabytes`
-(the most memory it had) and `seconds`. One that goes on for a minute ends with SIGALRM; one that
-takes gigabytes gets a MemoryError.
+(the most memory that it had). One that computes for a minute, or waits for many, is ended by a
+signal; one that takes gigabytes gets a MemoryError.
 """
 
 import importlib
@@ -13,11 +13,11 @@ import resource
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-MOST_SECONDS = 60
+MOST_SECONDS = 60  # of the processor's time; a machine that is busy takes longer by the clock
+PATIENCE = 600  # seconds by the clock, after which something waits for what does not come
 _MOST_MEMORY = 4 << 30  # bytes beyond what the process has mapped already
 _PRELOADED = (
     "torch", "pytorch_lightning", "torchvision.models", "matplotlib.pyplot", "datamodules",
@@ -28,7 +28,6 @@ _PRELOADED = (
 
 def run_forked(command: Sequence[str]) -> dict[str, Any]:
     """What became of one command."""
-    start = time.monotonic()
     with tempfile.TemporaryFile() as err:
         pid = os.fork()
         if pid == 0:
@@ -39,7 +38,6 @@ def run_forked(command: Sequence[str]) -> dict[str, Any]:
             "code": os.waitstatus_to_exitcode(status),
             "err": err.read().decode(errors="replace"),
             "megabytes": usage.ru_maxrss / 1024,
-            "seconds": time.monotonic() - start,
         }
 
 
@@ -51,7 +49,8 @@ def _be(command: Sequence[str], err: int) -> NoReturn:
         with open("/proc/self/statm", encoding="utf-8") as file:
             mapped = int(file.read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (mapped + _MOST_MEMORY,) * 2)
-        signal.alarm(MOST_SECONDS)
+        resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS,) * 2)
+        signal.alarm(PATIENCE)
         sys.argv[1:] = command
         importlib.import_module("run").main()
         code = 0

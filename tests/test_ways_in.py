@@ -24,7 +24,7 @@ from tasks.gallery import gallery
 from tasks.run_state import is_held, read_state
 from tasks.status import read_jobs
 from tests.conftest import CONF, ROOT, RunMain, environment
-from tests.forked import MOST_SECONDS
+from tests.forked import PATIENCE
 from tests.tasks.comparison.folders import write_run
 
 TRAIN = "task=train experiment=quickstart trainer=cpu logger=none"
@@ -112,7 +112,7 @@ def no_waiting() -> Iterator[None]:
         raise TimeoutError("it waits")
 
     before = signal.signal(signal.SIGALRM, end)
-    signal.alarm(MOST_SECONDS)
+    signal.alarm(PATIENCE)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
