@@ -7,6 +7,7 @@ beside them, as `sha256sum` writes it, what is read is verified by it.
 
 import importlib
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -144,7 +145,7 @@ def read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         verify_checksums(folder, _names(folder))
         config = read_yaml(folder / CONFIG)
         index = folder / _INDEX
-        if index.exists():
+        if os.path.lexists(index):  # a link to nothing is damage
             names = sorted(set(read_json(index)["weight_map"].values()))
             if any(name != Path(name).name or name == ".." for name in names):
                 raise ValueError(f"{_INDEX} names files elsewhere")
