@@ -252,7 +252,8 @@ def test_pictures_beside_what_is_none(
     kind: str, place: Path, tmp_path: Path, run_main: RunMain
 ) -> None:
     (tmp_path / "set").mkdir()
-    shutil.copy(place / "photo.png", tmp_path / "set" / "a.png")
+    for name in ("a.png", "c.png", "d.png"):
+        shutil.copy(place / "photo.png", tmp_path / "set" / name)
     (tmp_path / "set" / "b.png").symlink_to(place / kind if kind != "link" else "nowhere")
     data = Images(
         canvas_size=16, batch_size=1, root=str(tmp_path / "set"), cache=str(tmp_path / "data")
@@ -263,4 +264,4 @@ def test_pictures_beside_what_is_none(
     painted = run_main("task=paint", "painter.steps=1", "strokes=2", "export=[]", "image=set")
     assert painted.code == 0
     assert f"skipped: set/b.png: cannot be read ({SAYS.get(kind, 'No such file')}" in painted.err
-    assert len(list(tmp_path.glob("outputs/*/*/a/painting.png"))) == 1
+    assert len(list(tmp_path.glob("outputs/*/*/*/painting.png"))) == 3
