@@ -264,5 +264,5 @@ def test_pictures_beside_what_is_none(
     assert data.skipped == ["b.png"]
     painted = run_main("task=paint", "painter.steps=1", "strokes=2", "export=[]", "image=few")
     assert painted.code == 0
-    assert f"skipped: few/b.png: cannot be read ({SAYS.get(kind, 'No such file')}" in painted.err
+    assert f"skipped: few/b.png: cannot be read ({SAYS.get(kind, 'No such file')}" in painted.out
     assert len(list(tmp_path.glob("outputs/*/*/0/painting.png"))) == 1
