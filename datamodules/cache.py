@@ -1,6 +1,5 @@
 """Images decoded and resized once, kept in a memory-mapped file."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from painting.files import TABLE, check_file, open_file, read_json
 
 
 def _themselves(numbers: Sequence[int]) -> Sequence[Any]:
@@ -65,11 +66,11 @@ class ImageCache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        about = json.loads((folder / "cache.json").read_text(encoding="utf-8"))
+        about = read_json(folder / "cache.json", TABLE)
         self.classes: list[str] | None = about["classes"]
         self.skipped: list[str] = [entry["name"] for entry in about["skipped"]]
         self.run: int = about.get("run", 1)
-        with np.load(folder / "items.npz") as items:
+        with open_file(folder / "items.npz") as file, np.load(file) as items:
             self.valid: NDArray[np.bool_] = items["valid"]
             self.parts: NDArray[np.int8] | None = items.get("parts")
             self.labels: NDArray[np.int64] | None = items.get("labels")
@@ -93,5 +94,6 @@ class ImageCache:
             ``(B, 3, H, W)`` uint8.
         """
         if self._images is None:
+            check_file(self.folder / "images.npy")
             self._images = np.load(self.folder / "images.npy", mmap_mode="r")
         return torch.from_numpy(np.asarray(self._images[rows]))

@@ -23,7 +23,7 @@ def fingerprint_files(root: Path, paths: Sequence[Path]) -> dict[str, object]:
     """
     digest = hashlib.sha256()
     for path in paths:
-        about = path.stat()
+        about = path.stat() if path.exists() else path.lstat()  # of a link to nothing, its own
         line = f"{path.relative_to(root).as_posix()}\0{about.st_size}\0{about.st_mtime_ns}\n"
         digest.update(line.encode("utf-8", "surrogateescape"))
     return {"files": len(paths), "digest": digest.hexdigest()}

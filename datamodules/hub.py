@@ -15,6 +15,7 @@ from datamodules.splits import TEST, TRAIN, VAL
 from painting.decoding import decode_image
 from painting.download import downloading
 from painting.errors import UserError
+from painting.files import PICTURE, read_bytes
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features
@@ -73,7 +74,7 @@ class Hub:
             record = tables[split][int(number - starts[split])][image]
             name = f"{self._id} {number}"
             data = record["bytes"]
-            return decode_image(Path(record["path"]).read_bytes() if data is None else data, name)
+            return decode_image(read_bytes(record["path"], PICTURE) if data is None else data, name)
 
         return Items(
             names=[

@@ -16,6 +16,7 @@ from datamodules.files import fingerprint_files
 from datamodules.splits import TEST, TRAIN
 from painting.download import downloading
 from painting.errors import UserError
+from painting.files import open_file
 
 _FILES = (
     "train-images-idx3-ubyte",
@@ -140,10 +141,9 @@ def _read_idx(path: Path) -> NDArray[np.uint8]:
         UserError: The file is damaged.
     """
     try:
-        data = b"" if path.suffix == ".gz" else path.read_bytes()
-        if path.suffix == ".gz":
-            with gzip.open(path) as file:
-                data = file.read(_MOST_BYTES + 1)
+        packed = path.suffix == ".gz"
+        with open_file(path, _MOST_BYTES) as raw, gzip.open(raw) if packed else raw as file:
+            data = file.read(_MOST_BYTES + 1)
         if len(data) > _MOST_BYTES:
             raise ValueError(f"more than {_MOST_BYTES} bytes")
         if len(data) < 4 or data[2] != _UINT8:

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from datamodules.hub_files import PARQUET, HubFiles
 from painting.errors import UserError
+from painting.files import open_file
 from painting.images import atomic_write
 
 _log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class ShardIndex:
         path = cache / "counts" / f"{digest}.npz"
         if not path.is_file():
             _count(files).save(path)
-        with np.load(path) as kept:
+        with open_file(path) as file, np.load(file) as kept:
             sizes, groups, labels = kept["groups_in_file"], kept["groups"], kept.get("labels")
         index = cls(np.split(groups, np.cumsum(sizes)[:-1]), labels)
         empty = [path for path, count in zip(files.paths, index.counts, strict=True) if not count]

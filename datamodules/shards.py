@@ -14,6 +14,7 @@ from datamodules.hub import RUN
 from datamodules.hub_files import HubFiles
 from datamodules.shard_index import ShardIndex, shard_errors, trouble
 from painting.decoding import decode_image
+from painting.files import PICTURE, read_bytes
 
 if TYPE_CHECKING:
     from datasets import IterableDataset
@@ -90,7 +91,7 @@ class Shards:
             raise trouble(path, "has fewer pictures than when they were counted")
         record = row[self._files.image] or {"bytes": b""}
         data = record["bytes"]
-        return self.name(number), Path(record["path"]).read_bytes() if data is None else data
+        return self.name(number), read_bytes(record["path"], PICTURE) if data is None else data
 
     def _rows_before(self, shard: int, place: int) -> tuple[Iterator[Mapping[str, Any]], int]:
         """Give the rows of a file from a place on that is not after ``place``, and that place."""

@@ -22,6 +22,7 @@ from datamodules.locking import locked
 from painting.canvas import to_float, to_uint8
 from painting.durable import durable_write
 from painting.errors import UserError
+from painting.files import read_json
 from painting.strokes import Stroke
 
 _log = logging.getLogger(__name__)
@@ -123,7 +124,7 @@ class StrokePairs:
     def _progress(self) -> int:
         """How many strokes are on the disk for good."""
         try:
-            done = int(json.loads((self.folder / "progress.json").read_text())["done"])
+            done = int(read_json(self.folder / "progress.json")["done"])
             whole = all(
                 (self.folder / name).stat().st_size >= done * each
                 for name, each in self._bytes_of.items()

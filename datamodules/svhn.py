@@ -16,6 +16,7 @@ from datamodules.files import fingerprint_files
 from datamodules.splits import TEST, TRAIN
 from painting.download import downloading
 from painting.errors import UserError
+from painting.files import open_file
 
 _log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ _FILES = {
     "train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373",
     "test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3",
 }
+_MOST_BYTES = 1 << 30  # five times the larger one's
 _URL = "http://ufldl.stanford.edu/housenumbers/"
 
 
@@ -47,9 +49,7 @@ class Svhn(ImageDataModule):
         """
         files = self._files()
         for path in files:
-            if hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() not in (
-                _FILES.values()
-            ):
+            if _md5(path) not in _FILES.values():
                 _log.warning("svhn: %s is not the official file; it is read all the same", path)
         return fingerprint_files(files[0].parent, files)
 
@@ -107,6 +107,14 @@ def _find(root: Path) -> list[Path]:
     return []
 
 
+def _md5(path: Path) -> str:
+    try:
+        with open_file(path, _MOST_BYTES) as file:
+            return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    except OSError as error:
+        raise _damaged(path, error) from error
+
+
 def _read_mat(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Read images ``(32, 32, 3, N)`` and labels ``(N,)``; the file labels the digit 0 as 10.
 
@@ -118,7 +126,8 @@ def _read_mat(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     from scipy.io.matlab import MatReadError
 
     try:
-        content: dict[str, Any] = loadmat(str(path), variable_names=["X", "y"])
+        with open_file(path, _MOST_BYTES) as file:
+            content: dict[str, Any] = loadmat(file, variable_names=["X", "y"])
         images = np.asarray(content["X"], np.uint8)
         labels = np.asarray(content["y"], np.int64).reshape(-1)
         if images.shape[2:] != (3, len(labels)):
@@ -131,4 +140,5 @@ def _read_mat(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def _damaged(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path}: damaged or not SVHN's cropped digits ({error})", "get the file anew")
+    why = getattr(error, "strerror", None) or error
+    return UserError(f"{path}: damaged or not SVHN's cropped digits ({why})", "get the file anew")

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from datamodules.cache import Items
 from datamodules.decoding import Decoder, decode
 from painting.errors import UserError
+from painting.files import TABLE, read_json
 
 _log = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ class CacheWriter:
     def _progress(self) -> tuple[int, dict[int, str]]:
         """Read what a process left: how many images, and which of them are broken."""
         try:
-            left = json.loads((self._folder / "progress.json").read_text(encoding="utf-8"))
+            left = read_json(self._folder / "progress.json", TABLE)
             done = int(left["done"])
             size = self._file.stat().st_size
             broken = {int(number): str(reason) for number, reason in left["broken"].items()}

@@ -3,6 +3,7 @@
 import os
 import pickle
 import struct
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,13 +16,15 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from painting.checkpoints import beside
 from painting.durable import durable_write
 from painting.errors import UserError
+from painting.files import open_file
 from painting.manifest import Broken, Manifest, seal, verify
+from painting.tensors import load
 from painting.versions import versions
 
 # What torch raises on files that are something else, or cut off (found by trying many).
 _UNREADABLE = (
     OSError, RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError,
-    pickle.UnpicklingError, struct.error,
+    pickle.UnpicklingError, struct.error, zipfile.BadZipFile,
 )  # fmt: skip
 
 
@@ -76,7 +79,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         path = Path(path)
         try:
             manifest = verify(path)
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+            with open_file(path) as file:
+                checkpoint = load(file)
         except Broken as error:
             raise UserError(f"{path} {error}", beside(path)) from error
         except _UNREADABLE as error:

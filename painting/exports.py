@@ -7,6 +7,7 @@ beside them, as `sha256sum` writes it, what is read is verified by it.
 
 import importlib
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from painting.checksums import verify_checksums, write_checksums
 from painting.errors import UserError
+from painting.files import WEIGHTS, check_file, read_json, read_yaml
 from painting.temporary import named_errors, temporary_name
 
 CONFIG = "config.yaml"
@@ -141,17 +143,17 @@ def read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """
     try:
         verify_checksums(folder, _names(folder))
-        config = yaml.safe_load((folder / CONFIG).read_text())
+        config = read_yaml(folder / CONFIG)
         index = folder / _INDEX
-        if index.exists():
-            names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+        if os.path.lexists(index):  # a link to nothing is damage
+            names = sorted(set(read_json(index)["weight_map"].values()))
             if any(name != Path(name).name or name == ".." for name in names):
                 raise ValueError(f"{_INDEX} names files elsewhere")
         else:
             names = [_WEIGHTS]
         pieces: dict[str, Tensor] = {}
         for name in names:
-            (folder / name).stat()  # what safetensors raises does not say which file is missing
+            check_file(folder / name, WEIGHTS)
             pieces |= load_file(folder / name)
     except UserError:  # which is a ValueError, too
         raise

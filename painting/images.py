@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from painting.decoding import decode_image, decode_picture, picture_suffixes
 from painting.errors import UserError
+from painting.files import PICTURE, read_bytes
 from painting.temporary import named_errors, temporary_name
 
 log = logging.getLogger(__name__)
@@ -60,10 +61,8 @@ def read_picture(path: str | Path) -> NDArray[np.uint8]:
 
 
 def _bytes(path: Path) -> bytes:
-    if path.exists() and not path.is_file():  # a folder; or a pipe, at which one would wait
-        raise UserError(f"{path}: not a file", "give a picture's file")
     try:
-        return path.read_bytes()
+        return read_bytes(path, PICTURE)
     except OSError as error:
         what = f"{path}: cannot be read ({error.strerror})"
         raise UserError(what, "check its name and its permissions") from error
@@ -141,8 +140,8 @@ def find_images(
         if path.is_dir():
             where = "in this folder or below" if recursive else "in this folder"
             return _chosen(_files_in(path, recursive), suffixes, f"{path}: no pictures {where}")
-        if path.is_file():
-            return [path]
+        if os.path.lexists(path):
+            return [path]  # a pipe, or a link to nothing, is refused by name when it is read
     if _ADDRESS.match(str(source)):
         raise UserError(f"{source} is an address, not a file", "download it, and give the file")
     matches = sorted(Path(match) for match in glob.glob(os.path.expanduser(source), recursive=True))
@@ -150,7 +149,7 @@ def find_images(
         what = f"{source}: no such picture, folder or pattern"
         raise UserError(what, "check the name and the quotes")
     folders = [path for path in matches if path.is_dir()]
-    files = [path for path in matches if path.is_file() and not path.name.startswith(".")]
+    files = [path for path in matches if not (path.is_dir() or path.name.startswith("."))]
     files += [path for folder in folders for path in _files_in(folder, recursive)]
     return _chosen(files, suffixes, f"{source}: no pictures among what it matches")
 

@@ -96,7 +96,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
             raise UserError(f"{path}: no such file", todo) from error
         if isinstance(error.__cause__, pickle.UnpicklingError):
             raise UserError(f"{path}: it holds more than tensors, or is damaged", todo) from error
-        raise UserError(f"{path}: cannot be read as weights", todo) from error
+        raise UserError(f"{path}: cannot be read as weights ({error})", todo) from error
     named = isinstance(state, Mapping) and all(isinstance(name, str) for name in state)
     if not named or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(f"{path}: no state dict, which is names and tensors", todo)

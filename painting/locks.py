@@ -27,15 +27,19 @@ def open_lock(path: Path) -> Iterator[TextIO]:
     that read data outlive a killed run by seconds, in which it could not be gone on with.
 
     Raises:
-        OSError: The file can't be made.
+        OSError: The file can't be made, or is a pipe.
     """
     _watch_forks()
-    with path.open("a") as file:
+    with open(path, "a", opener=_open_at_once) as file:
         _open.add(file)
         try:
             yield file
         finally:
             _open.discard(file)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK, 0o666)  # never waits for a pipe's reader
 
 
 def try_lock(file: TextIO, shared: bool = False) -> bool:

@@ -12,6 +12,7 @@ zeros in the place of the sum; so a single wrong bit shows wherever it is.
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from painting.errors import UserError
+from painting.files import open_file
 
 FORMAT = 1
 _END = b"PK\x05\x06"  # the zip's last record, 22 bytes; its last two are the comment's length
@@ -134,7 +136,7 @@ def _checked_length(content: dict[str, Any], path: Path) -> int:
 def _read(path: Path) -> tuple[Manifest, str, int]:
     """The manifest, the sum of what is before it, and where it begins."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             size = file.seek(0, 2)
             start = file.seek(max(0, size - _LARGEST - _END_BYTES))
             tail = file.read()
@@ -175,8 +177,8 @@ def _parsed(comment: bytes) -> dict[str, Any]:
 def _sha256(path: Path, length: int | None = None) -> str:
     """The sum of a file, or of its beginning."""
     try:
-        with path.open("rb") as file:
-            return _digest(file, path.stat().st_size if length is None else length)
+        with open_file(path) as file:
+            return _digest(file, os.fstat(file.fileno()).st_size if length is None else length)
     except OSError as error:
         raise Broken(f"can't be read ({error.strerror})") from error
 

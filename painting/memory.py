@@ -33,6 +33,11 @@ def available_bytes() -> float:
     return min(_of_machine(), *(_below(*limit) for limit in _CGROUPS))
 
 
+def has_room(needed: float) -> bool:
+    """Whether there is memory for so many bytes."""
+    return needed <= _LITTLE or needed <= _SHARE * available_bytes()
+
+
 def check_reading(name: str, height: int, width: int) -> None:
     """Check that there is memory for a picture file.
 
@@ -93,9 +98,8 @@ def check_replay(episodes: int, bytes_an_episode: int) -> None:
         UserError: There is not; how many episodes there is memory for is said.
     """
     needed = episodes * bytes_an_episode
-    room = _SHARE * available_bytes()
-    if needed > max(room, _LITTLE):
-        fits = max(1, int(room / bytes_an_episode))
+    if not has_room(needed):
+        fits = max(1, int(_SHARE * available_bytes() / bytes_an_episode))
         what = f"replay.episodes={episodes} {_lack(needed)}"
         raise UserError(what, f"give replay.episodes={fits} or less")
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from painting.errors import UserError
+from painting.files import read_json
 from painting.images import atomic_write
 from painting.sizes import LARGEST
 from painting.strokes import COLOR_DIM, Stroke
@@ -107,17 +108,12 @@ def read_record(path: str | Path) -> StrokeRecord:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            todo = f"give one of at most {_MOST_BYTES // 2**20} MB"
-            raise UserError(f"{path}: far too large for a stroke record", todo)
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except UserError:  # which is a ValueError, too
-        raise
+        record = read_json(path, _MOST_BYTES)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file", "give a strokes.json") from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})", "check it") from error
-    except (ValueError, RecursionError) as error:  # also what is not UTF-8
+    except ValueError as error:  # also what is not UTF-8
         raise UserError(f"{path}: not JSON ({error})", "give a strokes.json") from error
     if not isinstance(record, dict) or record.get("version") != VERSION:
         version = record.get("version") if isinstance(record, dict) else None

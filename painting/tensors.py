@@ -1,11 +1,16 @@
 """Files of tensors that others made, read without running any code from them."""
 
+import os
 import pickle
 import warnings
+import zipfile
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from painting.files import WEIGHTS, Unsuitable, open_file
 
 # What torch raises on files that are damaged or none of its own has no common base class.
 _UNREADABLE = (
@@ -19,11 +24,13 @@ _UNREADABLE = (
     OverflowError,
     MemoryError,
     pickle.UnpicklingError,
+    zipfile.BadZipFile,
 )
+_ZIP = b"PK\x03\x04"
 
 
 class Unreadable(Exception):
-    """A file is missing, damaged, or holds anything that is no data; its cause says which."""
+    """A file is missing, damaged, or holds anything that is no data; its text says why."""
 
 
 def read_tensors(path: Path) -> Any:
@@ -35,6 +42,27 @@ def read_tensors(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch talks of protocols of pickles that it refuses
-            return torch.load(path, map_location="cpu", weights_only=True)
+            with open_file(path, WEIGHTS) as file:
+                return load(file)
     except _UNREADABLE as error:
-        raise Unreadable(str(path)) from error
+        why = (
+            error.strerror if isinstance(error, Unsuitable) else "it is damaged, or something else"
+        )
+        raise Unreadable(why) from error
+
+
+def load(file: BufferedReader) -> Any:
+    """What `torch.save` wrote to an open file, without running code from it.
+
+    Raises:
+        ValueError: What is in it is larger than the file: it is packed, which `torch.save` never
+            does, and a file of a megabyte may then fill the memory.
+        Exception: Whatever torch raises.
+    """
+    if file.read(len(_ZIP)) == _ZIP:
+        with zipfile.ZipFile(file) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+        if unpacked > file.seek(0, os.SEEK_END):
+            raise ValueError(f"it holds {unpacked} bytes, more than the file has")
+    file.seek(0)
+    return torch.load(file, map_location="cpu", weights_only=True)

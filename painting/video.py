@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from painting.errors import UserError
+from painting.files import check_file
 from painting.images import atomic_write
 
 log = logging.getLogger(__name__)
@@ -80,8 +81,10 @@ def open_video(path: str | Path) -> Clip:
     """
     check_ffmpeg(f"{path} is a video, which needs ffmpeg")
     path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path}: no such file", "check the name")
+    try:
+        check_file(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})", "check the name") from error
     reader = _reader(path, None, 1)
     try:
         about = next(reader)

@@ -73,6 +73,8 @@ def evaluate_painters(
     }
     network = None if lpips is None else Lpips(lpips)
     paths = find_images(images)
+    if len(paths) == 1:
+        read_image(paths[0])  # an error now, not below a progress bar
     steps = sum(painter.steps for several in by_count.values() for painter in several)
     rows: list[Row] = []
     sheets: dict[str, list[list[Tensor]]] = {name: [] for name in by_count}

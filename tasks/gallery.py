@@ -61,9 +61,10 @@ def _section(run: Path) -> str:
 
 def _figure(run: Path, path: Path) -> str:
     name = html.escape(str(path.relative_to(run)))
-    if path.stat().st_size > _LARGEST_BYTES:
-        return f"<p>{name} is large; it lies in the run folder.</p>"
-    image = f'<img alt="{name}" src="{data_uri(path)}">'
+    try:
+        image = f'<img alt="{name}" src="{data_uri(path, _LARGEST_BYTES)}">'
+    except OSError as error:
+        return f"<p>{name} is left out ({error.strerror}); it lies in the run folder.</p>"
     return f"<figure>{image}<figcaption>{name}</figcaption></figure>"
 
 

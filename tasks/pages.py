@@ -4,6 +4,8 @@ import base64
 import html
 from pathlib import Path
 
+from painting.files import PICTURE, read_bytes
+
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem }
 img { max-width: 100%; image-rendering: pixelated; margin: .3rem 1rem .3rem 0; vertical-align: top }
@@ -27,7 +29,15 @@ def page(title: str, body: str, style: str = "") -> str:
     )
 
 
-def data_uri(path: Path) -> str:
-    """A picture as an address that holds all of it; its suffix says which kind it is."""
-    data = base64.b64encode(path.read_bytes()).decode()
+def data_uri(path: Path, at_most: int = PICTURE) -> str:
+    """A picture as an address that holds all of it; its suffix says which kind it is.
+
+    Args:
+        path: The file.
+        at_most: The largest size that is taken, in bytes.
+
+    Raises:
+        OSError: It can't be read, or is larger.
+    """
+    data = base64.b64encode(read_bytes(path, at_most)).decode()
     return f"data:image/{path.suffix[1:]};base64,{data}"

@@ -1,7 +1,6 @@
 """What a run folder says of its run: how it ended, and what it was asked for."""
 
 import copy
-import json
 import re
 import shlex
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from painting.errors import UserError
+from painting.files import read_json
 
 SUMMARY = "summary.json"
 INSTALLED = "impasto"  # the command, as pyproject.toml calls it
@@ -52,7 +52,7 @@ def load_summary(folder: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
+        summary = read_json(path)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
     if not isinstance(summary, dict):

@@ -4,7 +4,6 @@ Nothing here loads torch: a sweep skips what is finished, and a table shows hund
 once.
 """
 
-import csv
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -12,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from painting import files
 from painting.locks import open_lock, try_lock
 from tasks.run_folder import CONFIG, read_summary
 
@@ -26,7 +24,6 @@ COMPLETE = ("finished", "untrained")
 FINAL = ("pruned", "diverged")
 _MEASURED = ("val_l2", "val_mse")
 _RATE_ROWS = 10
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it is built
 
 
 @dataclass(frozen=True)
@@ -121,8 +118,8 @@ def read_state(folder: Path) -> RunState:
 def read_yaml(path: Path, nothing: Any) -> Any:
     """A YAML file's content; `nothing` where there is none of its kind that can be read."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _LOADER)
-    except (OSError, ValueError, yaml.YAMLError):
+        content = files.read_yaml(path)
+    except (OSError, ValueError):
         return nothing
     return content if isinstance(content, type(nothing)) else nothing
 
@@ -143,8 +140,7 @@ def _number(config: Mapping[str, Any], value: object) -> int | None:
 def _rows(path: Path) -> list[dict[str, float]]:
     """The rows of metrics.csv, without what is no finite number."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return [_finite(row) for row in csv.DictReader(file)]
+        return [_finite(row) for row in files.read_rows(path)]
     except (OSError, ValueError):
         return []
 

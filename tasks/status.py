@@ -1,7 +1,6 @@
 """A table of all runs of a sweep, or of any folder of runs, live: ``task=status``."""
 
 import csv
-import json
 import sys
 import time
 from collections import Counter
@@ -10,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from painting.errors import UserError
+from painting.files import read_json
 from tasks.comparison.runs import find_runs
 from tasks.run_folder import JOBS
 from tasks.run_state import RUNNING, WAITING, RunState, is_held, read_state
@@ -74,7 +74,7 @@ def read_states(sweep: Path) -> list[RunState]:
 def read_jobs(sweep: Path) -> dict[str, list[str]]:
     """The jobs that a sweep has been asked for: overrides by folder, in order; empty without."""
     try:
-        jobs = json.loads((sweep / JOBS).read_text(encoding="utf-8"))
+        jobs = read_json(sweep / JOBS)
     except (OSError, ValueError):
         return {}
     return jobs if isinstance(jobs, dict) else {}

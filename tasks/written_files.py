@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from painting.errors import UserError
+from painting.files import TABLE, read_json
 from painting.temporary import is_leftover
 from tasks.run_folder import LEARNING, SUMMARY, shown
 
@@ -75,7 +76,7 @@ def end_list(folder: Path, task: str, others: Files) -> None:
 def read_written(folder: Path) -> Written | None:
     """A folder's list; None where there is none that this program wrote."""
     try:
-        content = json.loads((folder / WRITTEN).read_text(encoding="utf-8"))
+        content = read_json(folder / WRITTEN, TABLE)
         files = {
             str(name): (int(size), int(time)) for name, (size, time) in content["files"].items()
         }

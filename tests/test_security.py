@@ -83,7 +83,7 @@ def test_the_project_unpickles_in_no_other_way() -> None:
     ]
     assert found == [
         # A safe loader, and what a process is told by the one that started it.
-        'tasks/run_state.py: content = yaml.load(path.read_text(encoding="utf-8"), _LOADER)',
+        "painting/files.py: return yaml.load(text, loader)",
         "hydra_plugins/impasto/follower.py: "
         "task: Task = pickle.load(sys.stdin.buffer)  # from our own parent",
     ]

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import yaml
 from pytorch_lightning.trainer.states import TrainerFn
 
 from lightning_modules.checkpoint_io import SaveOptions
 from lightning_modules.gathering import gather
 from lightning_modules.updates import UpdateModule
 from painting.checkpoints import BEST, LAST, PREVIOUS, is_whole
+from painting.files import read_yaml
 from painting.manifest import Broken, Manifest, check_size, read_manifest, verify
 from painting.temporary import remove_leftovers
 from painting.versions import versions
@@ -75,7 +75,7 @@ class Checkpoints(pl.Callback):
         if not trainer.is_global_zero:
             return
         if self._config_file is not None and self._config_file.exists():
-            self._config = yaml.safe_load(self._config_file.read_text(encoding="utf-8"))
+            self._config = read_yaml(self._config_file)
         check_size(Manifest(0, self._config, versions()), self.last, trainer.world_size)
         remove_leftovers(self.folder)
         self._look_back(trainer)

@@ -1,6 +1,5 @@
 """MyPaint's brushes: files that end in ``.myb``, found by name, and checked before C sees them."""
 
-import json
 import math
 import os
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from painting.errors import UserError
+from painting.files import read_json
 
 # Inputs of one setting: a brush of 64 points was the most that MyPaint's own editor makes; of one
 # point, or of more, libmypaint ends the process.
@@ -77,14 +77,11 @@ def _folders() -> Iterator[Path]:
 def _read(path: Path) -> Settings:
     """The settings in a brush's file."""
     try:
-        with path.open("rb") as file:
-            text = file.read(_LARGEST + 1)
+        content = read_json(path, _LARGEST)
     except OSError as error:
         what = f"stroke.brush={path}: cannot be read ({error.strerror})"
         raise UserError(what, "give the name of a .myb file; check its permissions") from error
-    try:
-        content = json.loads(text if len(text) <= _LARGEST else b"")
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise _no_brush(str(path), "it is no JSON") from error
     if not isinstance(content, dict) or content.get("version") != 3:
         raise _no_brush(str(path), "it is no brush file of version 3")

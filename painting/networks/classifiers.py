@@ -18,6 +18,7 @@ from painting.exports import (
     read_export,
     write_export,
 )
+from painting.files import read_text
 from painting.networks.features import downloaded_weights, fixed, is_model, read_state
 from painting.weights import FOLDER
 
@@ -147,7 +148,7 @@ def _of_file(given: str, model: str, path: Path) -> Classifier:
     names = path.with_suffix(".txt")
     classes: list[str] | None = None
     if names.exists():
-        classes = [line.strip() for line in names.read_text(encoding="utf-8").splitlines()]
+        classes = [line.strip() for line in read_text(names).splitlines()]
         classes = [line for line in classes if line]
     return _with_state(_short(given), model, state, path, classes)
 

@@ -177,7 +177,7 @@ def read_state(path: Path, setting: str, example: str) -> Mapping[str, Tensor]:
         if isinstance(error.__cause__, FileNotFoundError):
             raise UserError(f"{path} does not exist", f"correct {setting}") from error
         todo = f"{example} with a state dict that torch.save wrote"
-        raise UserError(f"{path} can't be read as weights", todo) from error
+        raise UserError(f"{path} can't be read as weights ({error})", todo) from error
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
         what = f"{path} holds something else than tensors by name"
         raise UserError(what, f"{example} with a state dict alone")

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from painting.durable import durable_write
 from painting.errors import UserError
+from painting.files import check_file
 from painting.replay.buffer import Layout
 
 PIECE_BYTES = 16 << 20
@@ -69,6 +70,7 @@ def load_tensors(path: Path, claim: Callable[[Layout], Mapping[str, Tensor]]) ->
         UserError: It is no such file.
     """
     try:
+        check_file(path)
         with safe_open(path, "pt") as file:
             parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
             layout = {

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from painting.decoding import decode_image, picture_size
 from painting.errors import UserError
+from painting.files import PICTURE, read_bytes
 
 LARGEST = 2048  # pixels on a side
 _EMBEDDED = "data:image/png;base64,"
@@ -76,7 +77,7 @@ def _bytes_of(image: str) -> tuple[bytes, str]:
         if is_embedded(image):
             name = "stroke.image (the embedded brush)"
             return base64.b64decode(image.removeprefix(_EMBEDDED), validate=True), name
-        return Path(image).expanduser().read_bytes(), f"stroke.image={image}"
+        return read_bytes(Path(image).expanduser(), PICTURE), f"stroke.image={image}"
     except ValueError as error:  # not base64; or a name that no file can have
         raise UserError("stroke.image can't be read", "give the name of a picture") from error
     except OSError as error:

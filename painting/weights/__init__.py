@@ -35,8 +35,11 @@ def find_weights(weights: str | Path, part: str) -> Path:
     folder = Path(weights)
     if (folder / part).is_dir():
         return folder / part
-    if folder.exists():
+    if folder.is_dir():
         return folder
+    if folder.exists():
+        what = f"{part}.weights={weights} is no folder"
+        raise UserError(what, "give a folder that a run exported")
     names = weight_names(part)
     if str(weights) not in names:
         found = f", or one of {', '.join(names)}" if names else ""

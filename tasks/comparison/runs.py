@@ -1,6 +1,5 @@
 """Finished and unfinished runs, as read from their folders."""
 
-import csv
 import glob
 import math
 import os
@@ -10,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from painting.errors import UserError
+from painting.files import read_rows, read_yaml
 from tasks.run_folder import CONFIG, command, load_summary, unreadable
 
 NO_SUMMARY = "no summary (killed, or still running)"
@@ -164,8 +162,8 @@ def _read_yaml(path: Path, nothing: Any) -> Any:
     if not path.exists():
         return nothing
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        content = read_yaml(path)
+    except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
     if not isinstance(content, type(nothing)):
         raise unreadable(path, ValueError("something else was expected"))
@@ -177,10 +175,9 @@ def read_table(path: Path, columns: Sequence[str]) -> Iterator[dict[str, float]]
     if not path.exists():
         return
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                numbers = {column: float(row.get(column) or "nan") for column in columns}
-                if all(map(math.isfinite, numbers.values())):
-                    yield numbers
+        for row in read_rows(path):
+            numbers = {column: float(row.get(column) or "nan") for column in columns}
+            if all(map(math.isfinite, numbers.values())):
+                yield numbers
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error

@@ -9,6 +9,7 @@ from PIL import Image
 
 from painting.decoding import decode_picture, picture_size
 from painting.errors import UserError
+from painting.files import read_bytes
 from tasks.page.room import Room
 
 _MEGA = 1_000_000
@@ -64,13 +65,12 @@ def read_upload(path: str | Path, limits: Limits) -> NDArray[np.uint8]:
     """
     path = Path(path)
     try:
-        size = path.stat().st_size
-        data = path.read_bytes() if size <= limits.bytes else b""
-    except OSError as error:  # it was dropped long ago
+        data = read_bytes(path, limits.bytes)
+    except FileNotFoundError as error:  # it was dropped long ago
         raise UserError(f"{path.name} is no longer there", "drop it again") from error
-    if size > limits.bytes:
+    except OSError as error:
         todo = f"give a file of at most {limits.megabytes:g} MB"
-        raise UserError(f"{path.name} has {size / _MEGA:.1f} MB", todo)
+        raise UserError(f"{path.name}: {error.strerror}", todo) from error
     todo = f"give a picture of at most {limits.megapixels:g} megapixels"
     try:
         width, height = picture_size(data)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from painting.files import read_json
 from tasks.run_state import is_held
 
 PROCESS = Path(".hydra") / "process.json"
@@ -48,7 +49,7 @@ def end_jobs(folders: Iterable[Path], sweep: Path, at_once: bool) -> None:
 def _process(folder: Path) -> tuple[Path, int] | None:
     """Folder and process of a job that runs on this machine in another process."""
     try:
-        noted = json.loads((folder / PROCESS).read_text(encoding="utf-8"))
+        noted = read_json(folder / PROCESS)
         host, pid = noted["host"], int(noted["pid"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
