@@ -9,10 +9,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from hydra_plugins.impasto.checks import RULES, first_line
+from hydra_plugins.impasto.checks import RULES
 from hydra_plugins.impasto.offering import is_spec, make_offers
 from hydra_plugins.impasto.trust import check_targets
-from painting.errors import UserError
+from painting.errors import UserError, first_line
 
 # Loads an exported renderer into use, and refuses one of another stroke kind or canvas size, or an
 # untrained one: (weights, stroke, canvas_size, allow_untrained) -> Renderer.
