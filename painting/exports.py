@@ -7,6 +7,7 @@ beside them, as `sha256sum` writes it, what is read is verified by it.
 
 import json
 import shutil
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from painting.checksums import verify_checksums, write_checksums
 from painting.described import build, no_larger_than
 from painting.errors import UserError, brief
+from painting.plain_yaml import load_yaml
 from painting.temporary import named_errors, temporary_name
 
 CONFIG = "config.yaml"
@@ -29,8 +31,7 @@ _SHARD_BYTES = 14_000_000  # leaves room for headers under 15 MB
 _PIECE = "#"  # a tensor that is larger than a shard is cut into rows: name#0, name#1, …
 # What the readers of YAML, JSON and safetensors raise on what is damaged, or shaped otherwise.
 _UNREADABLE = (
-    OSError, SafetensorError, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError,
-    RuntimeError,
+    OSError, SafetensorError, ValueError, LookupError, TypeError, AttributeError, RuntimeError,
 )  # fmt: skip
 
 
@@ -93,7 +94,7 @@ def read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """
     try:
         verify_checksums(folder, _names(folder))
-        config = _read_yaml((folder / CONFIG).read_text(encoding="utf-8"))
+        config = load_yaml((folder / CONFIG).read_text(encoding="utf-8"))
         index = folder / _INDEX
         names = [_WEIGHTS]
         if index.exists():
@@ -120,17 +121,6 @@ def read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not isinstance(config, dict):
         raise UserError(f"{folder / CONFIG} is not an exported config", "export it again")
     return config, tensors
-
-
-def _read_yaml(text: str) -> Any:
-    """Plain YAML, in which nothing stands for something else: a kilobyte can for gigabytes.
-
-    Raises:
-        ValueError: There is an alias.
-    """
-    if "*" in text and any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-        raise ValueError(f"{CONFIG} has an alias, which no export has")
-    return yaml.safe_load(text)
 
 
 def check_config(config: Mapping[str, Any], folder: Path, kind: str, todo: str) -> None:
@@ -212,6 +202,7 @@ def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], folder: Path)
         module.load_state_dict(dict(tensors))
     except RuntimeError as error:
         reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        reason = textwrap.shorten(reason, 200, placeholder=" …")
         raise UserError(f"the weights in {folder} do not fit ({reason})", todo) from error
     for name, tensor in module.state_dict().items():
         if not bool(tensor.isfinite().all()):

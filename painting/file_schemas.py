@@ -3,6 +3,7 @@
 Loading pydantic takes a while, so this is imported where such a file is read, and not before.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
@@ -21,7 +22,6 @@ from painting.errors import brief
 _DEEPEST = 24  # levels of lists and sections in a file
 _SUM = r"^[0-9a-f]{64}$"
 _WIDEST = 8192  # channels or units of a layer
-_OWN = "Value error, "  # how pydantic begins what a validator of ours says
 
 
 def _check_depth(value: object) -> None:
@@ -178,7 +178,7 @@ def fault(schema: type[BaseModel], content: object) -> tuple[str, str] | None:
         key = ".".join(map(str, found["loc"]))
         if found["type"] == "missing":
             return f"lacks {key}", "it is not whole"
-        said = found["msg"].removeprefix(_OWN).replace("Input should", "it should", 1)
+        said = re.sub(r"^(Value error, it|\w+) should", "it should", found["msg"])
         return f"{key} is {brief(found['input'])}" if key else "does not fit", said
     except ValueError as error:
         return "does not fit", str(error)

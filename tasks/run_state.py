@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from painting.locks import open_lock, try_lock
-from tasks.run_folder import CONFIG, read_summary
+from painting.plain_yaml import load_yaml
+from tasks.run_folder import CONFIG, followed, read_summary
 
 LOCK = Path(".hydra") / "lock"
 OVERRIDES = Path(".hydra") / "overrides.yaml"
@@ -26,7 +25,6 @@ COMPLETE = ("finished", "untrained")
 FINAL = ("pruned", "diverged")
 _MEASURED = ("val_l2", "val_mse")
 _RATE_ROWS = 10
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it is built
 
 
 @dataclass(frozen=True)
@@ -121,21 +119,15 @@ def read_state(folder: Path) -> RunState:
 def read_yaml(path: Path, nothing: Any) -> Any:
     """A YAML file's content; `nothing` where there is none of its kind that can be read."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _LOADER)
-    except (OSError, ValueError, yaml.YAMLError):
+        content = load_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return nothing
     return content if isinstance(content, type(nothing)) else nothing
 
 
 def _number(config: Mapping[str, Any], value: object) -> int | None:
     """A whole number of the config, through interpolations such as ``${task.updates}``."""
-    for _ in range(len(config)):
-        if not (isinstance(value, str) and value.startswith("${") and value.endswith("}")):
-            break
-        node: object = config
-        for name in value[2:-1].split("."):
-            node = node.get(name) if isinstance(node, dict) else None
-        value = node
+    value = followed(config, value)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return int(value) if is_number else None  # type: ignore[call-overload]
 

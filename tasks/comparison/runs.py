@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from painting.errors import UserError
+from painting.plain_yaml import load_yaml
 from tasks.run_folder import CONFIG, command, load_summary, unreadable
 
 NO_SUMMARY = "no summary (killed, or still running)"
@@ -164,8 +163,8 @@ def _read_yaml(path: Path, nothing: Any) -> Any:
     if not path.exists():
         return nothing
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        content = load_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
     if not isinstance(content, type(nothing)):
         raise unreadable(path, ValueError("something else was expected"))
