@@ -1,15 +1,14 @@
 """Objects as plain dictionaries, ``_target_`` and arguments, and objects of such again."""
 
 import importlib
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
-from torch import Tensor, nn
-from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch import Tensor
 
 from painting.errors import UserError, brief, first_line
+from painting.room import at_most
 
 _PACKAGE = "painting."
 
@@ -72,28 +71,13 @@ def _is_described(value: object) -> bool:
     return isinstance(value, Mapping) and "_target_" in value
 
 
-@contextmanager
-def no_larger_than(tensors: Mapping[str, Tensor]) -> Iterator[None]:
-    """Let this thread make modules with as many numbers as weights have, before these are loaded.
+def no_larger_than(tensors: Mapping[str, Tensor]) -> AbstractContextManager[None]:
+    """A block in which modules may have as many numbers as weights that are to be loaded.
 
-    A layer claims its memory at once, and fills it afterwards: one that is too large is found in
-    between, when none of it has been touched. Weight normalization makes a parameter twice.
+    Weight normalization makes a parameter twice.
 
     Raises:
-        ValueError: A module would have more.
+        ValueError: They would have more.
     """
-    left = 2 * sum(tensor.numel() for tensor in tensors.values())
-    thread = threading.get_ident()
-
-    def count(_: nn.Module, name: str, parameter: object) -> None:
-        nonlocal left
-        if thread == threading.get_ident() and isinstance(parameter, Tensor):
-            left -= parameter.numel()
-            if left < 0:
-                raise ValueError("the weights beside it are those of a smaller network")
-
-    handle = register_module_parameter_registration_hook(count)
-    try:
-        yield
-    finally:
-        handle.remove()
+    refusal = ValueError("the weights beside it are those of a smaller network")
+    return at_most(2 * sum(tensor.numel() for tensor in tensors.values()), lambda _: refusal)

@@ -1,6 +1,8 @@
 """From the composed config to the call of a task."""
 
 import re
+import sys
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -71,9 +73,20 @@ def build(node: Any, cfg: DictConfig) -> Any:
     """
     check_targets(node, cfg)
     try:
-        return instantiate(_prepare(node, cfg), _convert_="all")
+        prepared = _prepare(node, cfg)
+        with _room_for_networks():
+            return instantiate(prepared, _convert_="all")
     except InstantiationException as error:
         raise _explained(error) from error
+
+
+def _room_for_networks() -> AbstractContextManager[None]:
+    """Refuse networks that there is no memory for; what has not loaded torch makes none."""
+    if "torch" not in sys.modules:
+        return nullcontext()
+    from painting.room import room_for_networks
+
+    return room_for_networks()
 
 
 def pick_device(accelerator: str) -> str:
