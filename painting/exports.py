@@ -139,9 +139,9 @@ def check_config(config: Mapping[str, Any], folder: Path, kind: str, todo: str) 
 
     found = config.get("kind", "thing of no kind")
     if found != kind:
-        article = "an" if kind[0] == "a" else "a"
         shown = found if isinstance(found, str) else brief(found)
-        raise UserError(f"{folder} holds a {shown}, not {article} {kind}", todo)
+        holds, wanted = (f"an {name}" if name[:1] == "a" else f"a {name}" for name in (shown, kind))
+        raise UserError(f"{folder} holds {holds}, not {wanted}", todo)
     _check(OF_KIND[kind], config, folder / CONFIG)
 
 

@@ -62,7 +62,7 @@ class _Strict(BaseModel):
 
 
 class Part(_Strict):
-    """An object as `painting.exports.describe` writes it: its class, and the arguments of that.
+    """An object as `painting.described.describe` writes it: its class, and the arguments of that.
 
     Arguments that say how large something is have their bounds here, whatever class they are of; it
     is the class that knows which it takes.

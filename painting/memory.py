@@ -120,10 +120,10 @@ def _largest(height: int, width: int, bytes_per_pixel: int) -> int:
     return 0 if share >= 1 else max(1, int(math.sqrt(share) * max(height, width)))
 
 
-def lack(needed: float, about: str = "about") -> str:
+def lack(needed: float, verb: str = "needs about") -> str:
     """What to say of something that needs more bytes than there are, after its name."""
     there = available_bytes()
-    return f"needs {about} {needed / _GIGA:.1f} GB of memory, and {there / _GIGA:.1f} GB are free"
+    return f"{verb} {needed / _GIGA:.1f} GB of memory, and {there / _GIGA:.1f} GB are free"
 
 
 def _of_machine() -> float:

@@ -57,7 +57,7 @@ def room_for_networks() -> Iterator[None]:
     """
 
     def refusal(total: int) -> UserError:
-        what = f"the networks of this command {memory.lack(each * total, 'more than')}"
+        what = f"the networks of this command {memory.lack(each * total, 'need more than')}"
         return UserError(what, "make them smaller: fewer or narrower layers, or a smaller canvas")
 
     each = _BYTES * _copies()

@@ -207,7 +207,7 @@ CFG = OmegaConf.create(
 
 def sealed(path: Path, comment: bytes) -> None:
     """A checkpoint whose manifest is as given, with a sum that is right."""
-    comment = comment.rstrip(b"}") + b', "check": "' + b"0" * 64 + b'"}'
+    comment = comment.removesuffix(b"}") + b', "check": "' + b"0" * 64 + b'"}'
     comment = comment[:-66] + hashlib.sha256(comment).hexdigest().encode() + comment[-2:]
     with zipfile.ZipFile(path, "w") as archive:
         archive.comment = comment[-65535:]
