@@ -18,6 +18,7 @@ from datamodules.preparing import prepare
 from datamodules.splits import SPLITS, split_rows
 from datamodules.stream import Batch, BatchPlan, Cursor, SplitImages, TrainStream, apply_flips
 from painting.errors import UserError
+from painting.memory import LEARNING, WORKER, check_count
 
 
 class Options(TypedDict, total=False):
@@ -99,11 +100,13 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         super().__init__()
         self.canvas_size = at_least(1, "canvas.size", canvas_size)
         self.batch_size = at_least(1, "batch_size", batch_size)
+        check_count("batch_size", batch_size, LEARNING * canvas_size**2)
         self.cache = Path(cache).expanduser()
         self.root = None if root is None else checked_root(root, self.cache)
         self.seed = at_least(0, "seed", seed)
         self.split_seed = at_least(0, "data.split_seed", split_seed)
         self.num_workers = at_least(0, "data.num_workers", num_workers)
+        check_count("data.num_workers", num_workers, WORKER)
         self.flip = self.flips if flip is None else flip
         self.eval_batch_size = at_least(1, "data.eval_batch_size", eval_batch_size)
         self._limits = {
@@ -230,7 +233,9 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         return self._eval_loader(self.images("test"))
 
     def _eval_loader(self, images: SplitImages) -> DataLoader[Batch]:
-        return images.loader(self.eval_batch_size, self.num_workers, self._pin_memory)
+        count = min(self.eval_batch_size, len(images))
+        check_count("data.eval_batch_size", count, LEARNING * self.canvas_size**2)
+        return images.loader(count, self.num_workers, self._pin_memory)
 
     @property
     def _place(self) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -18,6 +19,7 @@ from painting.observation import OBSERVATION_CHANNELS
 from painting.precision import full_precision
 from painting.replay import PrioritizedReplay, Transition
 from painting.rewards import LearnedReward, Reward
+from painting.room import check_network
 
 CriticFactory = Callable[..., nn.Module]
 
@@ -70,6 +72,7 @@ class ActorCritic(PaintingAgent):
     ) -> None:  # fmt: skip
         super().__init__(**shared)
         self.reward = reward
+        check_network("agent.critic", partial(self.make_critic, critic))
         self.critic = self.make_critic(critic)
         for name in self.slow_copies:
             setattr(self, f"target_{name}", frozen_copy(getattr(self, name)))

@@ -19,12 +19,13 @@ from painting.drawing import draw
 from painting.environment import PaintingEnvironment
 from painting.errors import UserError
 from painting.exploration import Exploration, NoExploration
-from painting.memory import check_replay
+from painting.memory import check_count
 from painting.observation import OBSERVATION_CHANNELS
 from painting.policy import PaintingPolicy
 from painting.replay import ReplayBuffer, Transition
 from painting.replay.files import load_tensors, save_tensors
 from painting.rewards import l2_distance
+from painting.room import check_batch, check_network
 from painting.starts import ContinuedStart
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,9 @@ class PaintingAgent(SteppingModule, ABC):
             raise UserError(f"agent.start is {start}, which begins no rollout", todo)
         self.environment = environment
         self.renderer = environment.renderer.requires_grad_(False).eval()
-        self.actor = actor(OBSERVATION_CHANNELS, environment.action_dim)
+        make_actor = partial(actor, OBSERVATION_CHANNELS, environment.action_dim)
+        check_network("agent.actor", make_actor)
+        self.actor = make_actor()
         self.replay = replay
         self._check_sizes(batch_size)
         self.exploration = exploration or NoExploration()
@@ -88,7 +91,9 @@ class PaintingAgent(SteppingModule, ABC):
         if self.replay.device in (None, "cpu") and not torch.accelerator.is_available():
             steps = environment.max_steps
             pictures, numbers = 3 * size**2 * (steps + 2), environment.action_dim * steps
-            check_replay(self.replay.episodes, pictures + 4 * numbers)
+            check_count("replay.episodes", self.replay.episodes, pictures + 4 * numbers)
+        if not torch.accelerator.is_available():
+            check_batch(self.actor, batch_size, OBSERVATION_CHANNELS, size)
         by_batch = any(isinstance(layer, nn.BatchNorm2d) for layer in self.actor.modules())
         if batch_size == 1 and size <= _ONE_PIXEL and by_batch:
             todo = "give batch_size=2 or more, or agent.actor.norm=layer"

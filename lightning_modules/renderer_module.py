@@ -11,6 +11,7 @@ from lightning_modules.learners import Learner, SchedulerFactory, SteppingModule
 from lightning_modules.quickening import OptimizerFactory
 from lightning_modules.ranks import APART, rank_count
 from lightning_modules.updates import Figures
+from painting.memory import LEARNING, check_count
 from painting.precision import full_precision
 from painting.renderers import Renderer, Verdict, judge
 
@@ -72,6 +73,7 @@ class RendererModule(SteppingModule):
     ) -> None:  # fmt: skip
         super().__init__(updates, seed)
         self.renderer = renderer
+        check_count("batch_size", batch_size, LEARNING * renderer.canvas_size**2)
         self.batch_size = batch_size
         self.judged_strokes = judged_strokes
         self.pairs = pairs if pairs is not None and pairs.count else None

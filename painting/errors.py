@@ -2,7 +2,12 @@
 
 import json
 import re
+import reprlib
 from pathlib import Path
+
+_BACKTRACE = re.compile(r"\s*Exception raised from .*", re.DOTALL)  # of torch's C++
+_SHORTENED = reprlib.Repr()
+_SHORTENED.maxstring = _SHORTENED.maxother = _SHORTENED.maxlong = 40
 
 
 class UserError(ValueError):
@@ -17,7 +22,7 @@ class UserError(ValueError):
     """
 
     def __init__(self, what: str, todo: str) -> None:
-        self.what, self.todo = (re.sub(r"\s*[\r\n]+\s*", " ", text) for text in (what, todo))
+        self.what, self.todo = map(_one_line, (what, todo))
         super().__init__(f"{self.what} — {self.todo}")
 
     def __reduce__(self) -> tuple[type["UserError"], tuple[str, str]]:
@@ -70,3 +75,17 @@ class Pruned(RuntimeError):
 def as_typed(value: object) -> str:
     """A value as it is written on the command line."""
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def brief(value: object) -> str:
+    """A value of a file, on part of a line, however large or deep it is."""
+    return _SHORTENED.repr(value)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its kind where it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\s*[\r\n]+\s*", " ", _BACKTRACE.sub("", text))

@@ -5,22 +5,23 @@ shards under 15 MB with the usual index where it would be larger. Where a ``SHA2
 beside them, as `sha256sum` writes it, what is read is verified by it.
 """
 
-import importlib
 import json
 import os
 import shutil
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from painting.checksums import verify_checksums, write_checksums
-from painting.errors import UserError
+from painting.described import build, no_larger_than
+from painting.errors import UserError, brief
 from painting.files import WEIGHTS, check_file, read_json, read_yaml
 from painting.temporary import named_errors, temporary_name
 
@@ -29,59 +30,10 @@ _WEIGHTS = "weights.safetensors"
 _INDEX = "weights.safetensors.index.json"
 _SHARD_BYTES = 14_000_000  # leaves room for headers under 15 MB
 _PIECE = "#"  # a tensor that is larger than a shard is cut into rows: name#0, name#1, …
-_PACKAGE = "painting."
 # What the readers of YAML, JSON and safetensors raise on what is damaged, or shaped otherwise.
 _UNREADABLE = (
-    OSError, SafetensorError, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError,
-    RecursionError,
+    OSError, SafetensorError, ValueError, LookupError, TypeError, AttributeError, RuntimeError,
 )  # fmt: skip
-
-
-@runtime_checkable
-class Describable(Protocol):
-    """Anything that can say how it was built."""
-
-    def config(self) -> dict[str, Any]:
-        """Constructor arguments, plain or describable."""
-
-
-def describe(thing: Describable) -> dict[str, Any]:
-    """How to build `thing` again, as a plain dictionary: ``_target_`` and its arguments."""
-    kind = type(thing)
-    arguments = {
-        key: describe(value) if hasattr(value, "config") else value
-        for key, value in thing.config().items()
-    }
-    return {"_target_": f"{kind.__module__}.{kind.__qualname__}", **arguments}
-
-
-def build(node: Mapping[str, Any]) -> Any:
-    """Build what `describe` described. Only classes of this package are ever called.
-
-    Raises:
-        UserError: The description names something else, or arguments that do not fit.
-    """
-    target = str(node.get("_target_", ""))
-    if not target.startswith(_PACKAGE):
-        raise UserError(
-            f"the exported config names {target or 'nothing'!r}, which is not of {_PACKAGE[:-1]}",
-            "use a folder that this project exported",
-        )
-    module, _, name = target.rpartition(".")
-    arguments = {
-        key: build(value) if isinstance(value, Mapping) and "_target_" in value else value
-        for key, value in node.items()
-        if key != "_target_"
-    }
-    try:
-        kind = getattr(importlib.import_module(module), name)
-        if not isinstance(kind, type) or not kind.__module__.startswith(_PACKAGE):
-            raise TypeError(f"{target} is not a class of {_PACKAGE[:-1]}")
-        return getattr(kind, "from_options", kind)(**arguments)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise UserError(
-            f"the exported config can't be built ({error})", "export it again with this version"
-        ) from error
 
 
 def write_export(
@@ -145,16 +97,18 @@ def read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         verify_checksums(folder, _names(folder))
         config = read_yaml(folder / CONFIG)
         index = folder / _INDEX
+        names = [_WEIGHTS]
         if os.path.lexists(index):  # a link to nothing is damage
-            names = sorted(set(read_json(index)["weight_map"].values()))
-            if any(name != Path(name).name or name == ".." for name in names):
-                raise ValueError(f"{_INDEX} names files elsewhere")
-        else:
-            names = [_WEIGHTS]
+            from painting.file_schemas import Index
+
+            content = read_json(index)
+            _check(Index, content, index)
+            names = sorted(set(content["weight_map"].values()))
         pieces: dict[str, Tensor] = {}
         for name in names:
             check_file(folder / name, WEIGHTS)
             pieces |= load_file(folder / name)
+        tensors = _joined(pieces)
     except UserError:  # which is a ValueError, too
         raise
     except FileNotFoundError as error:
@@ -167,7 +121,36 @@ def read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         ) from error
     if not isinstance(config, dict):
         raise UserError(f"{folder / CONFIG} is not an exported config", "export it again")
-    return config, _joined(pieces)
+    return config, tensors
+
+
+def check_config(config: Mapping[str, Any], folder: Path, kind: str, todo: str) -> None:
+    """Check that an exported folder is of a kind, and that its config has all that this needs.
+
+    Args:
+        config: What `read_export` read.
+        folder: Where.
+        kind: ``agent``, ``renderer`` or ``classifier``.
+        todo: What to do if it is of another one.
+
+    Raises:
+        UserError: It is of another kind, or a key is missing, of another type or out of bounds.
+    """
+    from painting.file_schemas import OF_KIND
+
+    found = config.get("kind", "thing of no kind")
+    if found != kind:
+        shown = found if isinstance(found, str) else brief(found)
+        holds, wanted = (f"an {name}" if name[:1] == "a" else f"a {name}" for name in (shown, kind))
+        raise UserError(f"{folder} holds {holds}, not {wanted}", todo)
+    _check(OF_KIND[kind], config, folder / CONFIG)
+
+
+def _check(schema: Any, content: object, path: Path) -> None:
+    from painting.file_schemas import fault
+
+    if wrong := fault(schema, content):
+        raise UserError(f"{path}: {wrong[0]}", f"export it again: {wrong[1]}")
 
 
 def _names(folder: Path) -> set[str]:
@@ -186,30 +169,46 @@ def _rounded(name: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
     return rounded
 
 
-def check_keys(config: Mapping[str, Any], folder: Path, *keys: str) -> None:
-    """Check that a config was not cut off.
+def build_part(
+    config: Mapping[str, Any], key: str, folder: Path, tensors: Mapping[str, Tensor], kind: type
+) -> Any:
+    """Build the object that an exported config describes under a key; see `build`.
+
+    Args:
+        config: What `read_export` read, and `check_config` checked.
+        key: Which part of it.
+        folder: Where it lies, for errors.
+        tensors: The weights; a network has no more numbers than they.
+        kind: What the object has to be.
 
     Raises:
-        UserError: A key is missing.
+        UserError: See `build`; or it is of another class.
     """
-    missing = [key for key in keys if key not in config]
-    if missing:
-        raise UserError(f"{folder / CONFIG} lacks {', '.join(missing)}", "export it again")
+    name = f"{folder / CONFIG}: {key}"
+    with no_larger_than(tensors):
+        part = build(config[key], name)
+    if not isinstance(part, kind):
+        raise UserError(f"{name} is no {kind.__name__}", "use a folder that this project exported")
+    return part
 
 
-def load_weights(module: torch.nn.Module, tensors: Mapping[str, Tensor], folder: Path) -> None:
+def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], folder: Path) -> None:
     """Load weights into a module that was built for them.
 
     Raises:
-        UserError: They are of another module.
+        UserError: They are of another module, or a number of theirs is not finite.
     """
+    todo = "use the config they came with"
     try:
         module.load_state_dict(dict(tensors))
     except RuntimeError as error:
         reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise UserError(
-            f"the weights in {folder} do not fit ({reason})", "use the config they came with"
-        ) from error
+        reason = textwrap.shorten(reason, 200, placeholder=" …")
+        raise UserError(f"the weights in {folder} do not fit ({reason})", todo) from error
+    for name, tensor in module.state_dict().items():
+        if not bool(tensor.isfinite().all()):
+            what = f"the weights in {folder} hold numbers in {name} that are not finite"
+            raise UserError(what, "get the folder again, or export it again")
 
 
 def _shards(tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from painting.errors import UserError
+from painting.errors import UserError, brief, first_line
 from painting.files import open_file
 
 FORMAT = 1
@@ -27,7 +27,6 @@ _END = b"PK\x05\x06"  # the zip's last record, 22 bytes; its last two are the co
 _END_BYTES = 22
 _LARGEST = 0xFFFF
 _UNKNOWN = "0" * 64
-_REPLAY = re.compile(r"replay-[\w-]+\.safetensors", re.ASCII)
 _CUT_OFF = "is cut off or is no checkpoint"
 
 
@@ -153,9 +152,6 @@ def _read(path: Path) -> tuple[Manifest, str, int]:
         raise Broken("has no manifest: it is no checkpoint of this project, or an early one")
     content = _parsed(comment)
     known = {key: content[key] for key in ("update", "config", "versions", "replay")}
-    for entry in known["replay"] or ():
-        if not _REPLAY.fullmatch(entry["file"]):  # so that it lies beside the checkpoint
-            raise Broken("names a replay in another folder")
     return Manifest(**known), content["sha256"], start + at + _END_BYTES
 
 
@@ -168,9 +164,22 @@ def _parsed(comment: bytes) -> dict[str, Any]:
     blank = comment[: found.start(1)] + _UNKNOWN.encode() + comment[found.end(1) :]
     if hashlib.sha256(blank).hexdigest().encode() != found[1]:
         raise damaged
-    content: dict[str, Any] = json.loads(comment)
-    if content["impasto"] != FORMAT:
-        raise Broken(f"was written by another version (format {content['impasto']}, not {FORMAT})")
+    return _checked(comment)
+
+
+def _checked(comment: bytes) -> dict[str, Any]:
+    """The manifest's content, of which every key is there and holds what it should."""
+    from painting import file_schemas
+
+    try:
+        content: dict[str, Any] = json.loads(comment)
+    except (ValueError, RecursionError) as error:  # also what is not UTF-8
+        raise Broken(f"is damaged: its manifest is not JSON ({first_line(error)})") from error
+    version = content.get("impasto", FORMAT) if isinstance(content, dict) else FORMAT
+    if version != FORMAT:
+        raise Broken(f"was written by another version (format {brief(version)}, not {FORMAT})")
+    if wrong := file_schemas.fault(file_schemas.Manifest, content):
+        raise Broken(f"is damaged: its manifest {wrong[0]}, and {wrong[1]}")
     return content
 
 

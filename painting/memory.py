@@ -12,6 +12,8 @@ from painting.errors import UserError
 READING = 20  # bytes a pixel: decoding, turning upright, alpha (measured at 12 megapixels)
 FINDING = 6_000  # bytes a pixel of the canvas on which strokes are found (painter=optimize)
 DRAWING = 10  # bytes a pixel of the painting, and of the file's picture (likewise)
+LEARNING = 100  # bytes a pixel of a batch: bytes, floats, a canvas, and what an agent sees of both
+WORKER = 2**26  # bytes of a process that reads
 _LITTLE = 2**26  # bytes that are not worth a look
 _SHARE = 0.9  # of the memory, which the rest of the machine leaves to a program
 _GIGA = 1e9
@@ -35,7 +37,7 @@ def available_bytes() -> float:
 
 def has_room(needed: float) -> bool:
     """Whether there is memory for so many bytes."""
-    return needed <= _LITTLE or needed <= _SHARE * available_bytes()
+    return needed <= _LITTLE or needed <= room()
 
 
 def check_reading(name: str, height: int, width: int) -> None:
@@ -50,7 +52,7 @@ def check_reading(name: str, height: int, width: int) -> None:
         UserError: There is not; which size there is memory for is said.
     """
     if fits := _largest(height, width, READING):
-        what = f"{name}: reading {width} x {height} pixels {_lack(height * width * READING)}"
+        what = f"{name}: reading {width} x {height} pixels {lack(height * width * READING)}"
         raise UserError(what, f"make it smaller first, to {fits} pixels on the longer side")
 
 
@@ -61,7 +63,7 @@ def check_drawing(height: int, width: int) -> None:
         UserError: There is not; which size there is memory for is said.
     """
     if fits := _largest(height, width, DRAWING):
-        what = f"a painting of {width} x {height} pixels {_lack(height * width * DRAWING)}"
+        what = f"a painting of {width} x {height} pixels {lack(height * width * DRAWING)}"
         raise UserError(what, f"give size={fits} or less")
 
 
@@ -72,7 +74,7 @@ def check_finding(height: int, width: int) -> None:
         UserError: There is not; which size there is memory for is said.
     """
     if fits := _largest(height, width, FINDING):
-        what = f"finding strokes on {width} x {height} pixels {_lack(height * width * FINDING)}"
+        what = f"finding strokes on {width} x {height} pixels {lack(height * width * FINDING)}"
         raise UserError(what, f"give painter.work_size={fits} or less, or fewer strokes")
 
 
@@ -87,21 +89,31 @@ def check_export(name: str, needed: float, keys: str) -> None:
     Raises:
         UserError: There is not.
     """
-    if needed > max(_SHARE * available_bytes(), _LITTLE):
-        raise UserError(f"export={name} {_lack(needed)}", f"give a smaller {keys}")
+    if needed > room():
+        raise UserError(f"export={name} {lack(needed)}", f"give a smaller {keys}")
 
 
-def check_replay(episodes: int, bytes_an_episode: int) -> None:
-    """Check that there is memory for a replay buffer, which is claimed as a whole.
+def check_count(key: str, count: int, bytes_each: float, otherwise: str = "") -> None:
+    """Check that there is memory for as many things as a key asks for, all of them at once.
+
+    Args:
+        key: Such as ``replay.episodes`` or ``batch_size``.
+        count: Its value.
+        bytes_each: What one of them takes.
+        otherwise: What else helps, after a comma.
 
     Raises:
-        UserError: There is not; how many episodes there is memory for is said.
+        UserError: There is not; how many there is memory for is said.
     """
-    needed = episodes * bytes_an_episode
-    if not has_room(needed):
-        fits = max(1, int(_SHARE * available_bytes() / bytes_an_episode))
-        what = f"replay.episodes={episodes} {_lack(needed)}"
-        raise UserError(what, f"give replay.episodes={fits} or less")
+    needed = count * bytes_each
+    if needed > room():
+        fits = max(1, int(room() / bytes_each))
+        raise UserError(f"{key}={count} {lack(needed)}", f"give {key}={fits} or less{otherwise}")
+
+
+def room() -> float:
+    """Bytes that a program may still take."""
+    return max(_SHARE * available_bytes(), _LITTLE)
 
 
 def _largest(height: int, width: int, bytes_per_pixel: int) -> int:
@@ -113,9 +125,10 @@ def _largest(height: int, width: int, bytes_per_pixel: int) -> int:
     return 0 if share >= 1 else max(1, int(math.sqrt(share) * max(height, width)))
 
 
-def _lack(needed: float) -> str:
+def lack(needed: float, verb: str = "needs about") -> str:
+    """What to say of something that needs more bytes than there are, after its name."""
     there = available_bytes()
-    return f"needs about {needed / _GIGA:.1f} GB of memory, and {there / _GIGA:.1f} GB are free"
+    return f"{verb} {needed / _GIGA:.1f} GB of memory, and {there / _GIGA:.1f} GB are free"
 
 
 def _of_machine() -> float:

@@ -7,17 +7,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from painting.described import Describable, describe
 from painting.environment import PaintingEnvironment
 from painting.errors import UserError, as_typed
 from painting.exports import (
-    Describable,
-    build,
-    check_keys,
-    describe,
+    CONFIG,
+    build_part,
+    check_config,
     load_weights,
     read_export,
     write_export,
 )
+from painting.observation import OBSERVATION_CHANNELS
+from painting.renderers.base import Renderer
 from painting.strokes import Stroke
 from painting.weights import find_weights
 
@@ -118,13 +120,9 @@ class PaintingPolicy(nn.Module):
         """
         folder = find_weights(path, "agent")
         config, tensors = read_export(folder)
-        if config.get("kind") != "agent":
-            raise UserError(
-                f"{folder} holds a {config.get('kind', 'thing of no kind')}, not an agent",
-                "give agent.weights a folder that task=train exported",
-            )
-        check_keys(config, folder, "renderer", "strokes", "bundle", "background", "actor")
-        renderer = build(config["renderer"])
+        todo = "give agent.weights a folder that task=train exported"
+        check_config(config, folder, "agent", todo)
+        renderer = build_part(config, "renderer", folder, tensors, Renderer)
         asked = stroke.geometry() if stroke else {}
         asked |= {"bundle": bundle, "canvas.size": canvas_size}
         has = {"bundle": config["bundle"], "canvas.size": renderer.canvas_size}
@@ -133,9 +131,23 @@ class PaintingPolicy(nn.Module):
         environment = PaintingEnvironment(
             renderer, config["strokes"], config["bundle"], config["background"]
         )
-        policy = cls(build(config["actor"]), environment)
+        _check_actor(folder, config["actor"], environment)
+        policy = cls(build_part(config, "actor", folder, tensors, nn.Module), environment)
         load_weights(policy, tensors, folder)
         return policy.requires_grad_(False).eval()
+
+
+def _check_actor(folder: Path, actor: Mapping[str, Any], environment: PaintingEnvironment) -> None:
+    """Check that an actor sees what the environment shows, and says what it takes.
+
+    Raises:
+        UserError: It does not.
+    """
+    fits = {"in_channels": OBSERVATION_CHANNELS, "out_features": environment.action_dim}
+    for key, wanted in fits.items():
+        if actor.get(key) != wanted:
+            what = f"{folder / CONFIG}: actor.{key} is {actor.get(key)}, and the bundle and strokes"
+            raise UserError(f"{what} of this agent need {wanted}", "export it again")
 
 
 def check_agreement(

@@ -58,7 +58,8 @@ def check_precision(precision: str) -> str:
 
 def full_precision(like: Tensor) -> torch.autocast:
     """A context in which nothing is rounded to fewer bits on this tensor's device."""
-    return torch.autocast(like.device.type, enabled=False)
+    kind = "cpu" if like.is_meta else like.device.type  # of which a meta tensor has the shape alone
+    return torch.autocast(kind, enabled=False)
 
 
 def settled_precision(seen: Iterable[tuple[nn.Module, int]], device: torch.device | str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from painting.errors import UserError
+from painting.errors import UserError, brief
 from painting.files import read_json
 from painting.images import atomic_write
 from painting.sizes import LARGEST
@@ -21,7 +21,6 @@ VERSION = 1
 _FIELDS = ("stroke", "width", "height", "background", "strokes")
 _MOST_BYTES = 2**28  # a million strokes
 _ANY = 1e9  # of a parameter of which no more is known
-_SHOWN = 40  # letters of a wrong value
 # By how a parameter's name starts, what it may be: coordinates as far as two sides outside of the
 # picture (strokes that an agent paints on a region reach over it a little), lengths in shorter
 # sides, opacities, angles in radians.
@@ -118,7 +117,7 @@ def read_record(path: str | Path) -> StrokeRecord:
     if not isinstance(record, dict) or record.get("version") != VERSION:
         version = record.get("version") if isinstance(record, dict) else None
         raise UserError(
-            f"{path}: version {_shown(version)} of the stroke record",
+            f"{path}: version {brief(version)} of the stroke record",
             f"give a strokes.json of version {VERSION}",
         )
     for key in _FIELDS:
@@ -139,11 +138,11 @@ def _kind(name: object, options: object, path: Path) -> Stroke:
     known = {kind.name: kind for kind in loaded_kinds()}
     if not isinstance(name, str) or name not in known:
         raise UserError(
-            f"{path}: unknown stroke kind {_shown(name)}",
+            f"{path}: unknown stroke kind {brief(name)}",
             f"the kinds are {', '.join(sorted(known))}",
         )
     if not isinstance(options, dict):
-        raise UserError(f"{path}: the options are {_shown(options)}", "mend or remove them")
+        raise UserError(f"{path}: the options are {brief(options)}", "mend or remove them")
     try:
         kind = known[name]
         made: Stroke = getattr(kind, "from_options", kind)(**options)
@@ -158,7 +157,7 @@ def _pixels(record: Mapping[str, object], key: str, path: Path) -> int:
     value = record.get(key)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST:
         todo = f"give a number of pixels from 1 to {LARGEST}"
-        raise UserError(f"{path}: {key} is {_shown(value)}", todo)
+        raise UserError(f"{path}: {key} is {brief(value)}", todo)
     return value
 
 
@@ -191,7 +190,7 @@ def _stroke(stroke: Stroke, entry: object, name: str) -> Tensor:
 
 def _check_number(parameter: str, value: object, name: str) -> None:
     """Check a number of a shape as it stands in the file."""
-    what = f"{name}: {parameter} is {_shown(value)}"
+    what = f"{name}: {parameter} is {brief(value)}"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise UserError(f"{what}, which is not a number", "mend or remove the stroke")
     low, high = number_range(parameter)
@@ -205,12 +204,6 @@ def number_range(parameter: str) -> tuple[float, float]:
     return next(fitting, (-_ANY, _ANY))
 
 
-def _shown(value: object) -> str:
-    """A value of the file, on part of a line."""
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} ..."
-
-
 def _color(value: object, name: str) -> list[float]:
     """Three levels in [0, 1]."""
     if (
@@ -218,7 +211,7 @@ def _color(value: object, name: str) -> list[float]:
         or len(value) != COLOR_DIM
         or not all(_is_number(level) and 0 <= level <= 1 for level in value)
     ):
-        raise UserError(f"{name} is {_shown(value)}", "give three numbers from 0 to 1")
+        raise UserError(f"{name} is {brief(value)}", "give three numbers from 0 to 1")
     return [float(level) for level in value]
 
 

@@ -16,6 +16,7 @@ INSTALLED = "impasto"  # the command, as pyproject.toml calls it
 CONFIG = Path(".hydra") / "config.yaml"
 LEARNING = ("train", "pretrain")  # the tasks whose runs go on from a checkpoint
 JOBS = "jobs.json"  # in a sweep's folder: the overrides of its jobs, by folder, in order
+_HOPS = 16  # from reference to reference; more lead in a circle
 # Where things lie, what a run runs on and where it logs: none of it changes what is learned.
 WHEREABOUTS = (
     "resume",
@@ -100,6 +101,31 @@ def identity(config: Mapping[str, Any], left_out: Iterable[str]) -> dict[str, An
         if isinstance(node, dict):
             node.pop(leaf, None)
     return kept
+
+
+def followed(config: Mapping[str, Any], value: object) -> Any:
+    """Where a value such as ``${task.updates}`` leads: the only interpolation that is ever read.
+
+    Args:
+        config: A composed config as plain containers, of a file that anybody may have written.
+        value: Anything; what is no reference as a whole, or leads nowhere, is given back.
+
+    >>> followed({"updates": "${task.updates}", "task": {"updates": 5}}, "${updates}")
+    5
+    >>> followed({"a": "${b}", "b": "${a}", "c": "${a}${b}"}, "${c}")
+    '${a}${b}'
+    """
+    for _ in range(_HOPS):
+        match = re.fullmatch(r"\$\{([\w.]+)\}", value) if isinstance(value, str) else None
+        if match is None:
+            break
+        node: Any = config
+        for name in match[1].split("."):
+            if not isinstance(node, Mapping) or name not in node:
+                return value
+            node = node[name]
+        value = node
+    return value
 
 
 def command(overrides: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from painting import files
 from painting.locks import open_lock, try_lock
-from tasks.run_folder import CONFIG, read_summary
+from tasks.run_folder import CONFIG, followed, read_summary
 
 LOCK = Path(".hydra") / "lock"
 OVERRIDES = Path(".hydra") / "overrides.yaml"
@@ -126,13 +126,7 @@ def read_yaml(path: Path, nothing: Any) -> Any:
 
 def _number(config: Mapping[str, Any], value: object) -> int | None:
     """A whole number of the config, through interpolations such as ``${task.updates}``."""
-    for _ in range(len(config)):
-        if not (isinstance(value, str) and value.startswith("${") and value.endswith("}")):
-            break
-        node: object = config
-        for name in value[2:-1].split("."):
-            node = node.get(name) if isinstance(node, dict) else None
-        value = node
+    value = followed(config, value)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return int(value) if is_number else None  # type: ignore[call-overload]
 

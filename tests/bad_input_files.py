@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from painting.exports import CONFIG
 from painting.networks.classifiers import save_classifier
@@ -146,6 +147,11 @@ def _exports(folder: Path) -> None:
     (unsealed("agent_older") / CONFIG).write_text(config.replace("bundle", "action_repeat"))
     (unsealed("agent_newer") / CONFIG).write_text(config.replace("  width:", "  breadth:"))
     (unsealed("agent_other") / CONFIG).write_text(config.replace("width: 24", "width: 8"))
+    (unsealed("agent_abc") / CONFIG).write_text(config.replace("strokes: 5", "strokes: abc"))
+    (unsealed("agent_deep") / CONFIG).write_text(config + "more: " + "[" * 100_000)
+    weights = load_file(SHELF / "photos" / "weights.safetensors")
+    weights["actor.stem.0.0.weight"][0] = float("nan")
+    save_file(weights, unsealed("agent_nan") / "weights.safetensors")
     (unsealed("agent_yaml") / CONFIG).write_text("kind: [agent")
     (unsealed("agent_code") / CONFIG).write_text(
         config.replace("painting.networks.actor_critic.Actor", "os.system")

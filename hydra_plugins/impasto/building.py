@@ -1,6 +1,8 @@
 """From the composed config to the call of a task."""
 
 import re
+import sys
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -9,10 +11,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from hydra_plugins.impasto.checks import RULES, first_line
+from hydra_plugins.impasto.checks import RULES
 from hydra_plugins.impasto.offering import is_spec, make_offers
 from hydra_plugins.impasto.trust import check_targets
-from painting.errors import UserError
+from painting.errors import UserError, first_line
 
 # Loads an exported renderer into use, and refuses one of another stroke kind or canvas size, or an
 # untrained one: (weights, stroke, canvas_size, allow_untrained) -> Renderer.
@@ -71,9 +73,20 @@ def build(node: Any, cfg: DictConfig) -> Any:
     """
     check_targets(node, cfg)
     try:
-        return instantiate(_prepare(node, cfg), _convert_="all")
+        prepared = _prepare(node, cfg)
+        with _room_for_networks():
+            return instantiate(prepared, _convert_="all")
     except InstantiationException as error:
         raise _explained(error) from error
+
+
+def _room_for_networks() -> AbstractContextManager[None]:
+    """Refuse networks that there is no memory for; what has not loaded torch makes none."""
+    if "torch" not in sys.modules:
+        return nullcontext()
+    from painting.room import room_for_networks
+
+    return room_for_networks()
 
 
 def pick_device(accelerator: str) -> str:

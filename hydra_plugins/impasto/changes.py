@@ -10,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from painting.errors import UserError
 from painting.manifest import Manifest
 from painting.versions import versions
-from tasks.run_folder import WHEREABOUTS
+from tasks.run_folder import WHEREABOUTS, followed
 
 # How long a run is, what watches it, and what a run that learns doesn't use: besides whereabouts.
 _MAY_CHANGE = (
@@ -23,7 +23,8 @@ _ABSENT = object()
 def changes(saved: Mapping[str, Any], cfg: DictConfig) -> dict[str, str]:
     """Settings that differ and may not: dotted keys to ``saved -> now``.
 
-    Two that are written differently are alike if they resolve to the same.
+    Two that are written differently are alike if they lead to the same. Of what was saved, plain
+    references are followed and nothing is resolved: a file can be made so that this never ends.
 
     Args:
         saved: A composed config as plain containers, interpolations unresolved.
@@ -34,14 +35,16 @@ def changes(saved: Mapping[str, Any], cfg: DictConfig) -> dict[str, str]:
     allowed = (*_MAY_CHANGE, *(str(key) for key in OmegaConf.select(cfg, "may_change") or ()))
     here = dict(_leaves(cast(dict[str, Any], OmegaConf.to_container(now))))
     before = dict(_leaves(saved))
-    then = OmegaConf.create(dict(saved))
-    return {
-        key: f"{_shown(before, then, key)} -> {_shown(here, now, key)}"
-        for key in sorted(before.keys() | here.keys())
-        if before.get(key, _ABSENT) != here.get(key, _ABSENT)
-        and not any(key == start or key.startswith(f"{start}.") for start in allowed)
-        and not _resolve_alike(key, then, now)
-    }
+    found: dict[str, str] = {}
+    for key in sorted(before.keys() | here.keys()):
+        if before.get(key, _ABSENT) == here.get(key, _ABSENT):
+            continue
+        if any(key == start or key.startswith(f"{start}.") for start in allowed):
+            continue
+        was, is_now = followed(saved, before.get(key, _ABSENT)), _resolved(now, here, key)
+        if was != is_now:
+            found[key] = f"{_shown(was)} -> {_shown(is_now)}"
+    return found
 
 
 def refuse_changes(checkpoint: Path, manifest: Manifest, cfg: DictConfig) -> None:
@@ -86,20 +89,19 @@ def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{key}", value
 
 
-def _resolve_alike(key: str, then: DictConfig, now: DictConfig) -> bool:
-    try:
-        values = [OmegaConf.select(cfg, key, throw_on_missing=True) for cfg in (then, now)]
-    except OmegaConfBaseException:  # what depends on the moment, such as the folder's name
-        return False
-    return bool(values[0] == values[1] and values[0] is not None)
-
-
-def _shown(leaves: Mapping[str, Any], cfg: DictConfig, key: str) -> str:
-    """A value as a line has it, resolved where that is possible here."""
+def _resolved(cfg: DictConfig, leaves: Mapping[str, Any], key: str) -> Any:
+    """A value of this run; as it is written where it depends on the moment."""
     if key not in leaves:
-        return "not there"
+        return _ABSENT
     try:
-        value = OmegaConf.select(cfg, key)
+        value = OmegaConf.select(cfg, key, throw_on_missing=True)
     except OmegaConfBaseException:
-        value = leaves[key]
+        return leaves[key]
+    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+
+
+def _shown(value: object) -> str:
+    """A value as a line has it."""
+    if value is _ABSENT:
+        return "not there"
     return "null" if value is None else " ".join(str(value).split())

@@ -8,7 +8,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hydra_plugins.impasto.ranges import check_ranges
 from hydra_plugins.impasto.refused import check_refused
 from hydra_plugins.impasto.trust import check_hydra
-from painting.errors import UserError
+from painting.errors import UserError, first_line
 
 # Key to the smallest whole number it may be. Null is allowed where the task has no such number.
 _WHOLE_NUMBERS = {
@@ -91,11 +91,6 @@ def select(cfg: DictConfig, key: str) -> object:
     except OmegaConfBaseException as error:
         what = f"{key} can't be resolved: {first_line(error)}"
         raise UserError(what, "correct the overrides that lead there") from error
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or its kind where it has none."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _is_given(cfg: DictConfig, key: str) -> bool:

@@ -18,9 +18,8 @@ from hydra.errors import (
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from hydra_plugins.impasto.checks import first_line
 from hydra_plugins.impasto.refused import refused_key
-from painting.errors import UserError
+from painting.errors import UserError, first_line
 from tasks.run_folder import program
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from painting.described import describe
 from painting.errors import UserError
 from painting.exports import (
-    build,
-    check_keys,
-    describe,
+    build_part,
+    check_config,
     load_weights,
     read_export,
     write_export,
@@ -120,11 +120,8 @@ def save_classifier(
 
 def _of_export(given: str, folder: Path) -> Classifier:
     config, tensors = read_export(folder)
-    if config.get("kind") != PART:
-        what = f"{folder} is of kind {config.get('kind')}, no classifier"
-        raise UserError(what, f"give {_KINDS}")
-    check_keys(config, folder, "classes", "size", "network")
-    network = build(config["network"])
+    check_config(config, folder, PART, f"give {_KINDS}")
+    network = build_part(config, "network", folder, tensors, nn.Module)
     load_weights(network, tensors, folder)
     return Classifier(_short(given), network, config["classes"], config["size"])
 

@@ -3,8 +3,15 @@
 from dataclasses import asdict
 from pathlib import Path
 
+from painting.described import describe
 from painting.errors import UserError, as_typed
-from painting.exports import build, check_keys, describe, load_weights, read_export, write_export
+from painting.exports import (
+    build_part,
+    check_config,
+    load_weights,
+    read_export,
+    write_export,
+)
 from painting.renderers.base import Renderer
 from painting.renderers.verdict import Verdict
 from painting.strokes import Stroke
@@ -38,13 +45,9 @@ def load_renderer(
     """
     folder = find_weights(weights, "renderer")
     config, tensors = read_export(folder)
-    if config.get("kind") != "renderer":
-        raise UserError(
-            f"{folder} holds a {config.get('kind', 'thing of no kind')}, not a renderer",
-            "give renderer.weights a folder that task=pretrain exported",
-        )
-    check_keys(config, folder, "renderer", "verdict")
-    renderer = build(config["renderer"])
+    todo = "give renderer.weights a folder that task=pretrain exported"
+    check_config(config, folder, "renderer", todo)
+    renderer = build_part(config, "renderer", folder, tensors, Renderer)
     if stroke is not None and renderer.stroke.name != stroke.name:
         raise UserError(
             f"the renderer in {folder} draws {renderer.stroke.name} strokes, not {stroke.name}",

@@ -19,6 +19,7 @@ from hydra_plugins.impasto.resuming import (
 )
 from painting.errors import UserError
 from painting.manifest import Manifest, seal
+from tests.properties.test_small_files import sealed
 
 CONFIG = {
     "task": {"updates": 100},
@@ -102,6 +103,39 @@ def test_the_unfinished_run_beside_it_that_has_come_furthest(tmp_path: Path) -> 
 def test_a_run_beside_it_whose_checkpoints_are_broken_is_passed_over(tmp_path: Path) -> None:
     make_run(tmp_path / "good", config(), update=40)
     flip(make_run(tmp_path / "broken", config(), update=70) / "checkpoints" / "last.ckpt", 3)
+    assert found_folder(tmp_path / "own", config()) == "good"
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        b'{"impasto": 1}', b"[" * 30_000, b'{"impasto": 1, "update": "x", "config": 3}',
+        b'{"impasto": 1, "sha256": 1, "update": [], "config": {}, "versions": 1, "replay": [{}]}',
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("summary", ["[" * 100_000, '{"status": ["diverged"], "updates": {}}'])
+def test_a_damaged_run_beside_it_disturbs_nothing(
+    comment: bytes, summary: str, tmp_path: Path
+) -> None:
+    make_run(tmp_path / "good", config(), update=40)
+    damaged = make_run(tmp_path / "damaged", config(), update=70)
+    sealed(damaged / "checkpoints" / "last.ckpt", comment)
+    assert found_folder(tmp_path / "own", config()) == "good"
+    wrong = make_run(tmp_path / "wrong", config(), update=70)
+    (wrong / "summary.json").write_text(summary)
+    assert found_folder(tmp_path / "own", config()) == "wrong"  # killed, as far as one can see
+    with pytest.raises(UserError, match=r"last\.ckpt is damaged: .*previous\.ckpt does not exist"):
+        find_checkpoint(str(damaged), config())
+
+
+def test_a_run_beside_it_that_is_all_interpolations(tmp_path: Path) -> None:
+    make_run(tmp_path / "good", config(), update=40)
+    folder = make_run(tmp_path / "laughs", config(), update=70)
+    laughs = {f"k{n}": f"${{k{n + 1}}}${{k{n + 1}}}" for n in range(60)}
+    content = {**CONFIG, **laughs, "seed": "${k0}", "bundle": "${${${k0}}}"}
+    with (folder / "checkpoints" / "last.ckpt").open("w+b") as file:
+        zipfile.ZipFile(file, "w").close()
+        seal(file, Manifest(70, content), folder)
     assert found_folder(tmp_path / "own", config()) == "good"
 
 

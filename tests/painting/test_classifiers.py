@@ -172,5 +172,5 @@ def test_an_export_is_the_same_classifier(tmp_path: Path) -> None:
 
 def test_an_export_of_something_else() -> None:
     folder = classifiers.FOLDER / "digits"  # an agent
-    with pytest.raises(UserError, match=r"digits is of kind agent, no classifier — give a name"):
+    with pytest.raises(UserError, match=r"digits holds an agent, not a classifier — give a name"):
         load_classifier(str(folder))

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from painting import exports
+from painting.described import build, describe
 from painting.errors import UserError
-from painting.exports import build, describe, load_weights, read_export, write_export
+from painting.exports import load_weights, read_export, write_export
 from painting.renderers import AnalyticRenderer, NeuralRenderer
 from painting.strokes import Circle
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from painting.exports import build, describe
+from painting.described import build, describe
 from painting.renderers import (
     FieldRenderer,
     NeuralRenderer,

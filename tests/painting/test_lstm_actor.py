@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from painting.canvas import to_float
+from painting.described import build, describe
 from painting.environment import PaintingEnvironment
-from painting.exports import build, describe
 from painting.fast import fast_form
 from painting.networks import LstmActor
 from painting.policy import PaintingPolicy

@@ -93,7 +93,7 @@ def test_a_replay_is_part_of_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../a", "/etc/passwd", "b/c", "", ".."])
 def test_a_replay_in_another_folder_is_refused(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / "a.ckpt", replay=[{"file": name, "sha256": "0" * 64}])
-    with pytest.raises(Broken, match="in another folder"):
+    with pytest.raises(Broken, match=r"replay\.0\.file is"):
         read_manifest(path)
 
 

@@ -75,7 +75,7 @@ def _record(kind: Stroke, strokes: torch.Tensor) -> StrokeRecord:
 
 
 @contextmanager
-def bounded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def bounded(monkeypatch: pytest.MonkeyPatch, most: float = MOST) -> Iterator[None]:
     """No file may take for ever, nor more memory than there is."""
 
     def stop(number: int, frame: object) -> None:
@@ -90,7 +90,7 @@ def bounded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         finally:
             signal.alarm(0)
             signal.signal(signal.SIGALRM, before)
-    assert peak.megabytes - start < MOST
+    assert peak.megabytes - start < most
 
 
 def refusals(read: Callable[[bytes], object], files: Iterable[bytes]) -> tuple[int, int]:
