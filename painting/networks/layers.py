@@ -4,10 +4,14 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, scaled_dot_product_attention
+from torch.nn.functional import conv2d, linear, scaled_dot_product_attention
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from painting.precision import full_precision
+
+# With fewer channels, last in memory, the gradients of a 1 x 1 convolution with a stride write past
+# the end of their memory (oneDNN of torch 2.15, processors with AVX2).
+_FEWEST = 8
 
 
 class TReLU(nn.Module):
@@ -44,6 +48,9 @@ class Conv(nn.Conv2d):
         super().__init__(fan_in, fan_out, kernel, stride, padding=kernel // 2, bias=bias)
 
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if self.kernel_size == (1, 1) and self.in_channels < _FEWEST:
+            every = x[:, :, :: self.stride[0], :: self.stride[1]]
+            return conv2d(every, weight, bias)
         if x.shape[2:] != (1, 1):
             maps: Tensor = super()._conv_forward(x, weight, bias)
             return maps

@@ -243,3 +243,18 @@ def test_trials_leave_no_trace(
     assert settled_precision([(network, SIZE)], "cpu") == "bf16-mixed"
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)  # and none where there is no need
     assert settled_precision([(network, 64)], "cpu") == "32-true"
+
+
+@pytest.mark.parametrize("channels", [2, 4, 6, 8])
+def test_few_channels_with_a_stride_are_what_they_are_in_float64(channels: int) -> None:
+    """oneDNN writes past their end, which may end the process: see `Conv`."""
+    conv = Conv(channels, 4, 1, 2).to(memory_format=torch.channels_last)
+    x = torch.randn(4, channels, 8, 8).to(memory_format=torch.channels_last).requires_grad_()
+    exact = torch.nn.Conv2d(channels, 4, 1, 2).double()
+    exact.load_state_dict(conv.state_dict())
+    wide = x.detach().double().requires_grad_()
+    for _ in range(20):
+        found = torch.autograd.grad(conv(x).square().sum(), (x, conv.weight))
+    wanted = torch.autograd.grad(exact(wide).square().sum(), (wide, exact.weight))
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one.double(), other, atol=1e-5, rtol=1e-5)
