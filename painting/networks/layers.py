@@ -48,10 +48,9 @@ class Conv(nn.Conv2d):
         super().__init__(fan_in, fan_out, kernel, stride, padding=kernel // 2, bias=bias)
 
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if self.kernel_size == (1, 1) and self.in_channels < _FEWEST:
-            every = x[:, :, :: self.stride[0], :: self.stride[1]]
-            return conv2d(every, weight, bias)
         if x.shape[2:] != (1, 1):
+            if self.kernel_size == (1, 1) and self.in_channels < _FEWEST:
+                return conv2d(x[:, :, :: self.stride[0], :: self.stride[1]], weight, bias)
             maps: Tensor = super()._conv_forward(x, weight, bias)
             return maps
         row, column = (side // 2 for side in self.kernel_size)
