@@ -53,6 +53,7 @@ def test_agents_paint_in_three_precisions() -> None:
 @pytest.mark.parametrize("norm", ["batch", "weight", "group", "layer"])
 def test_trunks_are_coarse_and_heads_are_not(norm: str, hidden: int) -> None:
     more = {"hidden": hidden, "glance": 2 * (hidden > 0), "residual": 1.0 * (hidden > 0)}
+    torch.manual_seed(0)
     actor = Actor(9, 6, blocks=[1, 1], width=4, norm=norm, **more)
     stir(actor)
     actor.eval()
