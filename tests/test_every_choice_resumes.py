@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from hydra_plugins.impasto.checks import check
 from hydra_plugins.impasto.composing import choices
 from lightning_modules import UpdateModule
 from lightning_modules.callbacks import Checkpoints
+from painting.errors import Interrupted
 from tasks.fitting import find_callback, fit
 from tests.conftest import CONF, Compose
 from tests.lightning_modules.test_resume import assert_equal, content
@@ -141,7 +143,8 @@ def train(
     module: UpdateModule = given["agent"] if "agent" in given else given["module"]
     assert all(OmegaConf.select(cfg, key) for key in module.rate_keys)  # as advice names them
     module.update_hooks.append(lambda n, _: setattr(module, "stop_requested", n == stop))
-    fit(module, given["trainer"], given.get("datamodule"), checkpoint)
+    with pytest.raises(Interrupted) if stop else nullcontext():
+        fit(module, given["trainer"], given.get("datamodule"), checkpoint)
     return find_callback(given["trainer"], Checkpoints).last
 
 

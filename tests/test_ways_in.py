@@ -70,7 +70,7 @@ COMMANDS = {
     ],
 }  # fmt: skip
 NO_PATHS = {
-    "baseline", "class",  # names
+    "baseline", "class", "hosts",  # names
     "agents",  # of which task=serve offers those that can be read, like any other agent's folder
 }  # fmt: skip
 OUTPUTS = {"hydra.run.dir", "hydra.sweep.dir", "data.cache"}

@@ -125,5 +125,5 @@ def test_what_is_left_behind_is_found(tmp_path: Path) -> None:
     (tmp_path / ".hydra" / ".a").touch()
     (tmp_path / "checkpoints").mkdir()
     assert leftovers(tmp_path) == []
-    (tmp_path / "checkpoints" / ".0123456789ab.tmp.ckpt").touch()
-    assert leftovers(tmp_path) == ["checkpoints/.0123456789ab.tmp.ckpt"]
+    (tmp_path / "checkpoints" / ".impasto-0123456789ab.tmp.ckpt").touch()
+    assert leftovers(tmp_path) == ["checkpoints/.impasto-0123456789ab.tmp.ckpt"]

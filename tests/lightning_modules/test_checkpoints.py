@@ -151,8 +151,8 @@ def test_a_fresh_run_in_an_old_folder_keeps_nothing_of_the_old_one(tmp_path: Pat
 
 def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
     for name in (
-        ".0123456789ab.tmp.ckpt",
-        ".0123456789ab.tmp.safetensors",
+        ".impasto-0123456789ab.tmp.ckpt",
+        ".impasto-0123456789ab.tmp.safetensors",
         "replay-3-0-01234567.safetensors",
     ):
         (tmp_path / name).write_bytes(b"half")

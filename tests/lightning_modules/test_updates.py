@@ -132,7 +132,7 @@ def test_each_network_has_an_optimizer_and_a_schedule(agent: ModelBasedDDPG) -> 
     assert discriminator.param_groups[0]["betas"] == (0.5, 0.999)
     rates = []
     for _ in range(8):
-        agent.update(transition(agent))
+        agent.count_update(agent.update(transition(agent)))
         rates.append([o.param_groups[0]["lr"] for o in (actor, critic, discriminator)])
     # Milestones at 3 and 7 updates; the discriminator has no schedule.
     assert rates == [[r, r, 1e-3] for r in [1e-2] * 2 + [5e-3] * 4 + [2.5e-3] * 2]

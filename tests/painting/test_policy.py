@@ -117,7 +117,10 @@ def test_what_is_no_agent_is_refused(tmp_path: Path) -> None:
     for change, message in [
         ({"kind": "renderer"}, "holds a renderer, not an agent"),
         ({"bundle": 3}, "do not fit"),
-        ({"actor": {**config["actor"], "width": 8}}, "do not fit"),
+        (
+            {"actor": {**config["actor"], "width": 8}},
+            "the weights beside it are those of a smaller",
+        ),
         ({"actor": {**config["actor"], "_target_": "subprocess.run"}}, "subprocess"),
     ]:
         config_file.write_text(yaml.safe_dump(config | change))
@@ -126,7 +129,7 @@ def test_what_is_no_agent_is_refused(tmp_path: Path) -> None:
                 PaintingPolicy.load(tmp_path)
     del config["actor"]
     config_file.write_text(yaml.safe_dump(config))
-    with pytest.raises(UserError, match=r"config\.yaml lacks actor"):
+    with pytest.raises(UserError, match=r"config\.yaml: lacks actor"):
         PaintingPolicy.load(tmp_path)
 
 

@@ -132,8 +132,8 @@ WRONG = {
     "background": ("background", [0, 0, 2], "background"),
     "strokes": ("strokes", None, "no list of strokes"),
     "huge width": ("width", 10**12, "width is 1000000000000 — give .* to 100000"),
-    "much": ("height", [0] * 1000, r"height is \[0, 0.{0,40} \.\.\. — "),
-    "long kind": ("stroke", "x" * 9999, "unknown stroke kind 'x{10,50} "),
+    "much": ("height", [0] * 1000, r"height is \[0, 0.{0,40} \.\.\.\] — "),
+    "long kind": ("stroke", "x" * 9999, r"unknown stroke kind 'x{10,50}\.\.\.x{10,50}' "),
 }
 
 

@@ -227,7 +227,7 @@ def test_what_is_no_renderer_is_refused(tmp_path: Path) -> None:
     config_file = tmp_path / "renderer" / "config.yaml"
     config = yaml.safe_load(config_file.read_text())
     for change, message in [
-        ({"kind": "agent"}, "holds a agent, not a renderer"),
+        ({"kind": "agent"}, "holds an agent, not a renderer"),
         ({"renderer": {**config["renderer"], "hidden": [16, 25]}}, "do not fit"),
         ({"renderer": {**config["renderer"], "_target_": "os.system"}}, "'os.system'"),
         ({"renderer": {**config["renderer"], "canvas_size": 17}}, "not a multiple of 16"),

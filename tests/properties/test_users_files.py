@@ -110,7 +110,7 @@ def lay(folder: Path, names: list[str]) -> dict[Path, bytes]:
         with suppress(OSError):  # a file where the folder should be
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.suffix == ".png":
-                Image.new("RGB", (20, 10 + len(laid)), (200, 60, 40)).save(path)
+                Image.new("L", (20, 10 + len(laid)), 90).save(path)
             else:
                 path.write_text(
                     json.dumps(RECORD) if path.name == "strokes.json" else f"mine: {name}"

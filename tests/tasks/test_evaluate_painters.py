@@ -177,7 +177,7 @@ def test_nothing_to_measure(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no pictures in this folder"):
         evaluate_painters({"dots": Dots(3)}, tmp_path, tmp_path)
     (tmp_path / "broken.png").write_bytes(b"no picture")
-    with pytest.raises(UserError, match="can be read"):
+    with pytest.raises(UserError, match=r"broken\.png: not a picture"):
         evaluate_painters({"dots": Dots(3)}, tmp_path, tmp_path)
     with pytest.raises(UserError, match="size=8"):
         evaluate_painters({"dots": Dots(3)}, tmp_path, tmp_path, size=8)

@@ -105,9 +105,10 @@ def test_evaluate_measures_the_same_again(
 ) -> None:
     folder, figures = trained
     again = evaluate(PaintingPolicy.load(folder), digits(folder / "data"), tmp_path)
-    assert again == {
-        key: value for key, value in figures.items() if key not in ("updates", "val_l2")
-    }
+    # Not to the last bit: weights that learned lie in memory in another order than those read.
+    assert again == pytest.approx(
+        {key: value for key, value in figures.items() if key not in ("updates", "val_l2")}, rel=1e-6
+    )
 
 
 def test_a_run_that_goes_on_elsewhere_has_a_best_of_its_own(tmp_path: Path) -> None:
