@@ -58,8 +58,9 @@ mypaint: ## install MyPaint's brush engine and brushes for stroke=mypaint, from 
 
 # At 32 px a second thread gains nothing, and waiting for it on a busy machine costs tenfold.
 quickstart: export OMP_NUM_THREADS = 1
+# The folder of an earlier quickstart goes first, if nothing else lies in it.
 quickstart: $(STAMP) ## train a renderer and an agent, paint digits and a photograph (minutes)
-	$(BIN)/python -m tasks.written_files $(OUT) # of an earlier quickstart, if nothing else is there
+	$(BIN)/python -m tasks.written_files $(OUT)
 	$(BIN)/python run.py task=pretrain experiment=quickstart_renderer hydra.run.dir=$(OUT)/renderer
 	$(BIN)/python run.py task=train experiment=quickstart renderer=neural \
 		renderer.weights=$(OUT)/renderer hydra.run.dir=$(OUT)/agent

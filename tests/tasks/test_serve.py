@@ -131,8 +131,12 @@ def shown(page: Any) -> np.ndarray:
     """The picture on the page, (H, W, 3)."""
     data = page.evaluate(
         """async () => {
-            const image = document.querySelector('#canvas img');
-            await image.decode();
+            let image = null;
+            for (let tries = 0; tries < 100; tries++) {  // another may take its place meanwhile
+                image = document.querySelector('#canvas img');
+                if (await image.decode().then(() => true, () => false)) break;
+                await new Promise(later => setTimeout(later, 50));
+            }
             const canvas = document.createElement('canvas');
             [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
             const context = canvas.getContext('2d');
