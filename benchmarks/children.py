@@ -111,9 +111,12 @@ def until_first_stroke(folder: Path, repeats: int = 3) -> float:
     picture = folder / "photograph.png"
     write_png(picture, fitted(_PHOTOGRAPH, _SIZE))
     command = [
-        sys.executable, str(ROOT / "run.py"), "task=paint", f"image={picture}",
+        sys.executable,
+        str(ROOT / "run.py"),
+        "task=paint",
+        f"image={picture}",
         f"hydra.run.dir={folder / 'painted'}",
-    ]  # fmt: skip
+    ]
     return median([watch(command, PAINTED) for _ in range(repeats + 1)][1:])
 
 
@@ -125,9 +128,12 @@ def watch(command: Sequence[str], message: bytes) -> float:
     """
     started = time.perf_counter()
     with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        command,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-    ) as process:  # fmt: skip
+    ) as process:
         assert process.stderr is not None
         said = b""
         while message not in said:

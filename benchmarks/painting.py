@@ -70,9 +70,16 @@ class Scale:
 
 
 QUICK = Scale(
-    pictures=("coffee", "china"), size=32, strokes=6, steps=6, large=(48, 8), cold=(32, 3),
-    counts=(2, 4), marks=(2, 4, 6), refining=3,
-)  # fmt: skip
+    pictures=("coffee", "china"),
+    size=32,
+    strokes=6,
+    steps=6,
+    large=(48, 8),
+    cold=(32, 3),
+    counts=(2, 4),
+    marks=(2, 4, 6),
+    refining=3,
+)
 
 
 def ten(scale: Scale) -> Iterator[Figure]:
@@ -106,9 +113,15 @@ def _measured(part: str, name: str, painter: OptimizePainter, image: NDArray[np.
     size = image.shape[:2]
     trial = measure(painter, image, size, device=device())
     return Figure(
-        part, name, max(size), painter.strokes, trial.nearness.psnr, trial.seconds,
-        trial.cpu_seconds, trial.peak_memory_mb,
-    )  # fmt: skip
+        part,
+        name,
+        max(size),
+        painter.strokes,
+        trial.nearness.psnr,
+        trial.seconds,
+        trial.cpu_seconds,
+        trial.peak_memory_mb,
+    )
 
 
 def cold(scale: Scale, folder: Path) -> Iterator[Figure]:
@@ -119,9 +132,14 @@ def cold(scale: Scale, folder: Path) -> Iterator[Figure]:
     write_png(source, image)
     steps = [] if scale.steps is None else [f"painter.steps={scale.steps}"]
     command = [
-        sys.executable, str(ROOT / "run.py"), "task=paint", f"image={source}",
-        f"strokes={strokes}", f"hydra.run.dir={out}", *steps,
-    ]  # fmt: skip
+        sys.executable,
+        str(ROOT / "run.py"),
+        "task=paint",
+        f"image={source}",
+        f"strokes={strokes}",
+        f"hydra.run.dir={out}",
+        *steps,
+    ]
     before, started = _children_cpu(), time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - started
@@ -129,9 +147,15 @@ def cold(scale: Scale, folder: Path) -> Iterator[Figure]:
         raise UserError(f"task=paint failed: {done.stderr.strip()}", "correct that first")
     summary = load_summary(out)
     yield Figure(
-        "cold", "coffee", max(image.shape[:2]), strokes, float(summary["psnr"]), seconds,
-        _children_cpu() - before, float(summary["peak_memory_mb"]),
-    )  # fmt: skip
+        "cold",
+        "coffee",
+        max(image.shape[:2]),
+        strokes,
+        float(summary["psnr"]),
+        seconds,
+        _children_cpu() - before,
+        float(summary["peak_memory_mb"]),
+    )
 
 
 def _children_cpu() -> float:
@@ -170,10 +194,17 @@ def row(figure: Figure, history: History) -> str:
     if last is not None:
         change = f"{figure.psnr - last[0]:+.2f} dB, {figure.seconds / last[1]:.2f} × the time"
     cells = (
-        figure.part, figure.picture, f"{figure.size} px", f"{figure.strokes:,}",
-        f"{figure.psnr:.2f} dB", f"{figure.seconds:.1f} s", f"{figure.cpu_seconds:.1f} s",
-        f"{figure.peak_memory_mb:,.0f} MB", yardstick, change,
-    )  # fmt: skip
+        figure.part,
+        figure.picture,
+        f"{figure.size} px",
+        f"{figure.strokes:,}",
+        f"{figure.psnr:.2f} dB",
+        f"{figure.seconds:.1f} s",
+        f"{figure.cpu_seconds:.1f} s",
+        f"{figure.peak_memory_mb:,.0f} MB",
+        yardstick,
+        change,
+    )
     return f"| {' | '.join(cells)} |"
 
 

@@ -15,9 +15,15 @@ VOLUME = 15_000_000
 
 _DATA: dict[str, type[ImageDataModule]] = {"celeba": CelebA, "imagenet": ImageNet}
 _FIGURES = (
-    "summary.json", "metrics.csv", "learning.png", "validation.png", "paintings.png",
-    "curve.csv", "curve.png", "strokes.png",
-)  # fmt: skip
+    "summary.json",
+    "metrics.csv",
+    "learning.png",
+    "validation.png",
+    "paintings.png",
+    "curve.csv",
+    "curve.png",
+    "strokes.png",
+)
 
 
 def export_agent(name: str, run: Path, shelf: Path, updates: int, whole: int) -> Path:

@@ -66,20 +66,39 @@ SCALES = {
     # All of the way in a minute or two on a CPU, to see that there is one.
     "tiny": Scale(
         common=(
-            "logger=none", "canvas.size=16", "batch_size=8", "callbacks.metrics_csv.every=5",
-            "renderer.hidden=[16,32]", "renderer.channels=8", "renderer.allow_untrained=true",
+            "logger=none",
+            "canvas.size=16",
+            "batch_size=8",
+            "callbacks.metrics_csv.every=5",
+            "renderer.hidden=[16,32]",
+            "renderer.channels=8",
+            "renderer.allow_untrained=true",
         ),
         agent=(
-            "strokes=4", "bundle=2", "replay.episodes=16", "data.val_limit=4", "data.test_limit=6",
-            "agent.updates_per_rollout=4", "agent.warmup_env_steps=4", "agent.actor.width=4",
-            "agent.critic.width=4", "agent.actor.blocks=[1,1]", "agent.critic.blocks=[1,1]",
-            "reward.discriminator.channels=[4,4]", "trainer.val_check_interval=5",
+            "strokes=4",
+            "bundle=2",
+            "replay.episodes=16",
+            "data.val_limit=4",
+            "data.test_limit=6",
+            "agent.updates_per_rollout=4",
+            "agent.warmup_env_steps=4",
+            "agent.actor.width=4",
+            "agent.critic.width=4",
+            "agent.actor.blocks=[1,1]",
+            "agent.critic.blocks=[1,1]",
+            "reward.discriminator.channels=[4,4]",
+            "trainer.val_check_interval=5",
         ),
         renderer=("trainer.val_check_interval=20", "task.judged_strokes=32"),
         updates={RENDERER: 100_000, "celeba": 60, "imagenet": 100_000},
-        enough=2.0, usable=4.0, saving=6.0, closing=60.0, warm=10, steady=20,
+        enough=2.0,
+        usable=4.0,
+        saving=6.0,
+        closing=60.0,
+        warm=10,
+        steady=20,
     ),
-}  # fmt: skip
+}
 
 
 def stages_of(

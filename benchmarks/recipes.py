@@ -128,11 +128,14 @@ class Recipes:
         exported = export_agent(stage.name, folder, self.runs / "exports", made, stage.updates)
         packed = pack(self.out, stage.name, exported)
         print(f"{stage.name}: {', '.join(path.name for path in packed)}", flush=True)
-        return "\n".join([
-            f"- {stage.name}: {made:,} of {stage.updates:,} updates"
-            f"{self._speed(stage, self.runs / stage.name, began)}",
-            f"  - {_figures(folder)}", f"  - {self.evaluated(stage, exported)}",
-        ])  # fmt: skip
+        return "\n".join(
+            [
+                f"- {stage.name}: {made:,} of {stage.updates:,} updates"
+                f"{self._speed(stage, self.runs / stage.name, began)}",
+                f"  - {_figures(folder)}",
+                f"  - {self.evaluated(stage, exported)}",
+            ]
+        )
 
     def _speed(self, stage: Stage, folder: Path, began: int) -> str:
         found = pace(folder, began, self.scale.warm)

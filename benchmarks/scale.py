@@ -20,8 +20,10 @@ def main() -> None:
     environment, reward = agent.environment, agent.reward
     assert isinstance(reward, WganGpReward)
     learned: dict[str, nn.Module] = {
-        "actor": agent.actor, "critic": agent.critic, "discriminator": reward.discriminator,
-    }  # fmt: skip
+        "actor": agent.actor,
+        "critic": agent.critic,
+        "discriminator": reward.discriminator,
+    }
     for name, module in learned.items():
         print(f"{name}: {parameter_count(module):,} parameters that learn")
     print(f"renderer: {parameter_count(agent.renderer):,} parameters, frozen")

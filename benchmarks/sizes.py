@@ -38,10 +38,20 @@ def default_scale() -> Scale:
 
 
 QUICK = Scale(
-    size=32, batch=4, drawn=8, repeats=1, replay=8, effort=0.02,
+    size=32,
+    batch=4,
+    drawn=8,
+    repeats=1,
+    replay=8,
+    effort=0.02,
     overrides=(
-        "canvas.size=32", "strokes=10", "agent.actor.width=4", "agent.critic.width=4",
-        "renderer.hidden=[16]", "renderer.channels=4", "reward.discriminator.channels=[4]",
+        "canvas.size=32",
+        "strokes=10",
+        "agent.actor.width=4",
+        "agent.critic.width=4",
+        "renderer.hidden=[16]",
+        "renderer.channels=4",
+        "reward.discriminator.channels=[4]",
     ),
     renderer=("canvas.size=32", "renderer.hidden=[16]", "renderer.channels=4", "batch_size=4"),
-)  # fmt: skip
+)

@@ -54,8 +54,11 @@ class ImageNet(PictureSet):
         "research and educational use only, as the images that they were learned from."
     )
     hub_parts: ClassVar[dict[str, int]] = {
-        "train": TRAIN, "val": TEST, "valid": TEST, "validation": TEST
-    }  # fmt: skip
+        "train": TRAIN,
+        "val": TEST,
+        "valid": TEST,
+        "validation": TEST,
+    }
 
     def __init__(
         self, *, hub_id: str = "evanarlian/imagenet_1k_resized_256", **options: Unpack[Options]

@@ -122,9 +122,12 @@ def _leaf(
 
 
 def _lay(
-    picture: Image, leaf: Leaf, generator: np.random.Generator,
-    palette: NDArray[np.float64], textures: Sequence[Image],
-) -> None:  # fmt: skip
+    picture: Image,
+    leaf: Leaf,
+    generator: np.random.Generator,
+    palette: NDArray[np.float64],
+    textures: Sequence[Image],
+) -> None:
     """Lay one leaf over the picture, in the box that it touches."""
     size = len(picture)
     reach = leaf.radius * 1.6 + leaf.softness + 1 / size
@@ -168,9 +171,13 @@ def coverage(leaf: Leaf, size: int, rows: slice, cols: slice) -> Image:
 
 
 def _filling(
-    generator: np.random.Generator, palette: NDArray[np.float64], textures: Sequence[Image],
-    size: int, box: tuple[slice, slice], radius: float,
-) -> Image:  # fmt: skip
+    generator: np.random.Generator,
+    palette: NDArray[np.float64],
+    textures: Sequence[Image],
+    size: int,
+    box: tuple[slice, slice],
+    radius: float,
+) -> Image:
     """What a leaf looks like: a gradient between two colours, and a texture on it, (h, w, 3)."""
     rows, cols = box
     first, second = palette[generator.integers(len(palette), size=2)]

@@ -73,8 +73,10 @@ class CacheWriter:
         if self._done:
             _log.info(
                 "preparing %s goes on after %s of %s images",
-                self._what, f"{self._done:,}", f"{self._count:,}",
-            )  # fmt: skip
+                self._what,
+                f"{self._done:,}",
+                f"{self._count:,}",
+            )
         # Plain writes, not writes through a mapping: on a full disk those raise, these would crash.
         with self._file.open("r+b" if self._file.exists() else "w+b") as file:
             if not self._done:

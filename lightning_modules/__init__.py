@@ -17,7 +17,19 @@ from lightning_modules.updates import UpdateModule
 from lightning_modules.vae_renderer import VaeRendererModule
 
 __all__ = [
-    "DDPG", "TD3", "ActorCritic", "AtomicCheckpointIO", "AutoPrecision", "GanRendererModule",
-    "LstmAdversarial", "ModelBasedDDPG", "PaintingAgent", "PatchQ", "RankStrategy",
-    "RendererModule", "ShortHorizon", "UpdateModule", "VaeRendererModule",
-]  # fmt: skip
+    "DDPG",
+    "TD3",
+    "ActorCritic",
+    "AtomicCheckpointIO",
+    "AutoPrecision",
+    "GanRendererModule",
+    "LstmAdversarial",
+    "ModelBasedDDPG",
+    "PaintingAgent",
+    "PatchQ",
+    "RankStrategy",
+    "RendererModule",
+    "ShortHorizon",
+    "UpdateModule",
+    "VaeRendererModule",
+]

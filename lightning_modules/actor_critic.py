@@ -62,14 +62,21 @@ class ActorCritic(PaintingAgent):
     target_critic: nn.Module
 
     def __init__(
-        self, *, reward: Reward, critic: CriticFactory, actor_optimizer: OptimizerFactory,
-        critic_optimizer: OptimizerFactory, reward_optimizer: OptimizerFactory,
+        self,
+        *,
+        reward: Reward,
+        critic: CriticFactory,
+        actor_optimizer: OptimizerFactory,
+        critic_optimizer: OptimizerFactory,
+        reward_optimizer: OptimizerFactory,
         actor_scheduler: SchedulerFactory | None = None,
         critic_scheduler: SchedulerFactory | None = None,
         reward_scheduler: SchedulerFactory | None = None,
-        discount: float = 0.95, tau: float = 0.001, target_batch_statistics: bool = False,
+        discount: float = 0.95,
+        tau: float = 0.001,
+        target_batch_statistics: bool = False,
         **shared: Any,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(**shared)
         self.reward = reward
         check_network("agent.critic", partial(self.make_critic, critic))

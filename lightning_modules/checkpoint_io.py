@@ -23,9 +23,17 @@ from painting.versions import versions
 
 # What torch raises on files that are something else, or cut off (found by trying many).
 _UNREADABLE = (
-    OSError, RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError,
-    pickle.UnpicklingError, struct.error, zipfile.BadZipFile,
-)  # fmt: skip
+    OSError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    pickle.UnpicklingError,
+    struct.error,
+    zipfile.BadZipFile,
+)
 
 
 @dataclass(frozen=True)
@@ -51,9 +59,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """
 
     def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: str | os.PathLike[str],
+        self,
+        checkpoint: dict[str, Any],
+        path: str | os.PathLike[str],
         storage_options: SaveOptions | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Write a checkpoint.
 
         Raises:
@@ -68,9 +78,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             seal(draft.file, manifest, Path(path))
 
     def load_checkpoint(
-        self, path: str | os.PathLike[str], map_location: Any = "cpu",
+        self,
+        path: str | os.PathLike[str],
+        map_location: Any = "cpu",
         weights_only: bool | None = True,
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> dict[str, Any]:
         """Read a checkpoint; where its replays lie is added to what the project has in it.
 
         Raises:

@@ -54,12 +54,20 @@ class GanRendererModule(RendererModule):
     curves: ClassVar[tuple[str, ...]] = ("renderer_loss",)
 
     def __init__(
-        self, renderer: Renderer, *, critic: CriticFactory, optimizer: OptimizerFactory,
-        critic_updates: int = 3, pixel_updates: int = 0, critic_alone: int = 0,
-        pixel_weight: float = 0.0, gradient_penalty: float = 10.0,
+        self,
+        renderer: Renderer,
+        *,
+        critic: CriticFactory,
+        optimizer: OptimizerFactory,
+        critic_updates: int = 3,
+        pixel_updates: int = 0,
+        critic_alone: int = 0,
+        pixel_weight: float = 0.0,
+        gradient_penalty: float = 10.0,
         critic_optimizer: OptimizerFactory | None = None,
-        scheduler: SchedulerFactory | None = None, **shared: Any,
-    ) -> None:  # fmt: skip
+        scheduler: SchedulerFactory | None = None,
+        **shared: Any,
+    ) -> None:
         super().__init__(renderer, optimizer=optimizer, scheduler=scheduler, **shared)
         self.critic = critic(renderer.stroke.shape_dim, renderer.canvas_size)
         self.critic_updates = critic_updates

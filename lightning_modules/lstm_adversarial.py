@@ -55,9 +55,13 @@ class LstmAdversarial(ActorCritic):
     slow_copies = ()
 
     def __init__(
-        self, *, preconditioning: Preconditioning | None = None, actor_every: int = 1,
-        gumbel: float | None = None, **shared: Any,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        preconditioning: Preconditioning | None = None,
+        actor_every: int = 1,
+        gumbel: float | None = None,
+        **shared: Any,
+    ) -> None:
         super().__init__(**shared)
         self.gumbel = gumbel
         if gumbel is not None and not self.renderer.stroke.levels:

@@ -56,11 +56,18 @@ class PaintingAgent(SteppingModule, ABC):
     """
 
     def __init__(
-        self, environment: PaintingEnvironment, actor: ActorFactory, replay: ReplayBuffer,
-        updates: int, batch_size: int = 96, updates_per_rollout: int = 10,
-        warmup_env_steps: int = 400, exploration: Exploration | None = None,
-        start: ContinuedStart | None = None, seed: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        environment: PaintingEnvironment,
+        actor: ActorFactory,
+        replay: ReplayBuffer,
+        updates: int,
+        batch_size: int = 96,
+        updates_per_rollout: int = 10,
+        warmup_env_steps: int = 400,
+        exploration: Exploration | None = None,
+        start: ContinuedStart | None = None,
+        seed: int = 0,
+    ) -> None:
         super().__init__(updates, seed)
         if start is not None and not callable(start):
             todo = "add +agent.start._target_=painting.starts.ContinuedStart"

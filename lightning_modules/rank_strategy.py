@@ -75,18 +75,22 @@ class RankStrategy(DDPStrategy):
                 _log.info(line)
 
     def optimizer_step(
-        self, optimizer: Optimizer, closure: Callable[[], Any],
-        model: pl.LightningModule | torch.nn.Module | None = None, **kwargs: Any,
-    ) -> Any:  # fmt: skip
+        self,
+        optimizer: Optimizer,
+        closure: Callable[[], Any],
+        model: pl.LightningModule | torch.nn.Module | None = None,
+        **kwargs: Any,
+    ) -> Any:
         """Step by gradients that are averaged over the ranks."""
 
         def averaged() -> Any:
             result = closure()  # makes the gradients where Lightning does; nothing where agents do
             gradients = [
                 parameter.grad
-                for group in optimizer.param_groups for parameter in group["params"]
+                for group in optimizer.param_groups
+                for parameter in group["params"]
                 if parameter.grad is not None
-            ]  # fmt: skip
+            ]
             average(gradients)
             return result
 

@@ -66,11 +66,16 @@ class RendererModule(SteppingModule):
     """Figures of an update that belong into one picture with the renderer's error."""
 
     def __init__(
-        self, renderer: Renderer, updates: int, optimizer: OptimizerFactory,
+        self,
+        renderer: Renderer,
+        updates: int,
+        optimizer: OptimizerFactory,
         scheduler: SchedulerFactory | None = None,
-        batch_size: int = 64, seed: int = 0, judged_strokes: int = 2048,
+        batch_size: int = 64,
+        seed: int = 0,
+        judged_strokes: int = 2048,
         pairs: Pairs | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(updates, seed)
         self.renderer = renderer
         check_count("batch_size", batch_size, LEARNING * renderer.canvas_size**2)
@@ -156,9 +161,11 @@ class RendererModule(SteppingModule):
         """Error on fresh strokes, beside the mean image's; structure and texture."""
         verdict = self.judge()
         figures = {
-            "val_mse": verdict.mse, "mean_image_mse": verdict.mean_image,
-            "val_ssim": verdict.ssim, "val_spectral": verdict.spectral,
-        }  # fmt: skip
+            "val_mse": verdict.mse,
+            "mean_image_mse": verdict.mean_image,
+            "val_ssim": verdict.ssim,
+            "val_spectral": verdict.spectral,
+        }
         self.log_dict(figures, batch_size=1)
 
     @torch.no_grad()

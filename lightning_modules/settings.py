@@ -55,9 +55,10 @@ def apply_changes(
         Whether anything was changed.
     """
     options = {
-        key: value for key, value in here["options"].items()
+        key: value
+        for key, value in here["options"].items()
         if key in saved["options"] and saved["options"][key] != value
-    }  # fmt: skip
+    }
     rescheduled = any(saved[key] != here[key] for key in ("scheduler", "schedule", "rates"))
     for group, rates in zip(optimizer.param_groups, here["rates"], strict=True):
         group.update(options | (rates if rescheduled else {}))

@@ -38,9 +38,13 @@ class TD3(ModelBasedDDPG):
     """
 
     def __init__(
-        self, *, target_noise: float = 0.02, noise_clip: float = 0.05, actor_every: int = 2,
+        self,
+        *,
+        target_noise: float = 0.02,
+        noise_clip: float = 0.05,
+        actor_every: int = 2,
         **shared: Any,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if actor_every < 1 or target_noise < 0 or noise_clip < 0:
             raise ValueError(
                 f"actor_every {actor_every}, target_noise {target_noise}, noise_clip {noise_clip}: "

@@ -258,8 +258,10 @@ class UpdateModule(pl.LightningModule):
         if self.trainer.is_global_zero:
             log.warning(
                 "saved by %d process(es), going on in %d: random numbers are drawn anew, so that "
-                "this run is no longer bit for bit what it would have been", saved, world,
-            )  # fmt: skip
+                "this run is no longer bit for bit what it would have been",
+                saved,
+                world,
+            )
 
 
 def _check_shapes(saved: Mapping[str, Tensor], here: Mapping[str, Tensor]) -> None:

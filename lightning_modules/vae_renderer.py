@@ -42,10 +42,16 @@ class VaeRendererModule(RendererModule):
     renderer: VaeRenderer
 
     def __init__(
-        self, renderer: VaeRenderer, *, encoder: EncoderFactory, optimizer: OptimizerFactory,
-        vae_updates: int = 250_000, kl_weight: float = 1.0,
-        scheduler: SchedulerFactory | None = None, **shared: Any,
-    ) -> None:  # fmt: skip
+        self,
+        renderer: VaeRenderer,
+        *,
+        encoder: EncoderFactory,
+        optimizer: OptimizerFactory,
+        vae_updates: int = 250_000,
+        kl_weight: float = 1.0,
+        scheduler: SchedulerFactory | None = None,
+        **shared: Any,
+    ) -> None:
         super().__init__(renderer, optimizer=optimizer, scheduler=scheduler, **shared)
         self.encoder = encoder(renderer.canvas_size, renderer.latent)
         self.vae_updates = vae_updates

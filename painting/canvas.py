@@ -20,9 +20,12 @@ def decibels(l2: float | Tensor) -> float:
 
 
 def blank_canvas(
-    count: int, height: int, width: int, background: Sequence[float],
+    count: int,
+    height: int,
+    width: int,
+    background: Sequence[float],
     device: torch.device | str | None = None,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Canvases of one colour.
 
     Args:

@@ -25,9 +25,23 @@ from painting.memory import check_reading
 # What Pillow may take a file for: pictures of pixels. Left to itself it also starts Ghostscript for
 # what looks like PostScript, and parses formats that nobody has tried to break for years.
 FORMATS = (
-    "AVIF", "BMP", "DIB", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI",
-    "SGI", "TGA", "TIFF", "WEBP",
-)  # fmt: skip
+    "AVIF",
+    "BMP",
+    "DIB",
+    "GIF",
+    "HEIF",
+    "ICO",
+    "JPEG",
+    "JPEG2000",
+    "PCX",
+    "PNG",
+    "PPM",
+    "QOI",
+    "SGI",
+    "TGA",
+    "TIFF",
+    "WEBP",
+)
 _ALIASES = ("MPO",)  # what Pillow calls a JPEG of several pictures, whose first it reads
 _PNG_DEPTH = 24  # where in a PNG the bits of a channel stand
 _BITS, _SAMPLE_FORMAT = 258, 339  # tags of TIFF

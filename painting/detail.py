@@ -48,7 +48,8 @@ def check_mask(mask: NDArray[np.uint8], picture: tuple[int, int]) -> None:
     if abs(columns * height / (rows * width) - 1) > _ASPECT:
         raise UserError(
             f"the mask has {columns} x {rows} pixels, another shape than the picture's "
-            f"{width} x {height}", "cut it as the picture is",
-        )  # fmt: skip
+            f"{width} x {height}",
+            "cut it as the picture is",
+        )
     if not mask.any():
         raise UserError("the mask is black all over", "make it white where detail goes")

@@ -14,9 +14,12 @@ _DEVICE_PIXELS = 2**24  # on an accelerator, where a few strokes are drawn as fa
 
 
 def draw_each(
-    stroke: Stroke, strokes: Tensor, height: int, width: int,
+    stroke: Stroke,
+    strokes: Tensor,
+    height: int,
+    width: int,
     background: Sequence[float] = (0.0, 0.0, 0.0),
-) -> Iterator[Tensor]:  # fmt: skip
+) -> Iterator[Tensor]:
     """Paint stroke after stroke with the exact rasterizer.
 
     Many strokes are rasterized at a time, as many as fit into little memory.
@@ -40,9 +43,13 @@ def draw_each(
 
 @torch.no_grad()
 def draw(
-    stroke: Stroke, strokes: Tensor, height: int, width: int,
-    background: Sequence[float] = (0.0, 0.0, 0.0), redrawn: bool = False,
-) -> Tensor:  # fmt: skip
+    stroke: Stroke,
+    strokes: Tensor,
+    height: int,
+    width: int,
+    background: Sequence[float] = (0.0, 0.0, 0.0),
+    redrawn: bool = False,
+) -> Tensor:
     """The finished paintings of strokes (B, N, D): (B, 3, H, W).
 
     With `redrawn` a kind that draws with random numbers takes others: see `Stroke.redrawn`.
@@ -58,9 +65,12 @@ def draw(
 
 
 def _rasterized(
-    stroke: Stroke, strokes: Tensor, height: int, width: int,
+    stroke: Stroke,
+    strokes: Tensor,
+    height: int,
+    width: int,
     rasterize: Callable[[Tensor, int, int], Tensor],
-) -> Iterator[tuple[Tensor, Tensor]]:  # fmt: skip
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Of one stroke of each painting after the other alpha (B, 1, H, W) and colour (B, 3)."""
     pixels = _PIXELS if strokes.device.type == "cpu" else _DEVICE_PIXELS
     together = max(1, pixels // max(1, strokes.shape[0] * height * width))

@@ -46,9 +46,12 @@ class PaintingEnvironment:
     """
 
     def __init__(
-        self, renderer: Renderer, strokes: int, bundle: int,
+        self,
+        renderer: Renderer,
+        strokes: int,
+        bundle: int,
         background: Sequence[float] = (0.0, 0.0, 0.0),
-    ) -> None:  # fmt: skip
+    ) -> None:
         if isinstance(renderer.stroke.palette, int):
             raise UserError(
                 f"stroke.palette={renderer.stroke.palette}: a number of colours is found in one "

@@ -32,14 +32,23 @@ _SHARD_BYTES = 14_000_000  # leaves room for headers under 15 MB
 _PIECE = "#"  # a tensor that is larger than a shard is cut into rows: name#0, name#1, …
 # What the readers of YAML, JSON and safetensors raise on what is damaged, or shaped otherwise.
 _UNREADABLE = (
-    OSError, SafetensorError, ValueError, LookupError, TypeError, AttributeError, RuntimeError,
-)  # fmt: skip
+    OSError,
+    SafetensorError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+)
 
 
 def write_export(
-    folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor],
-    dtype: torch.dtype | None = None, files: Mapping[str, str] | None = None,
-) -> None:  # fmt: skip
+    folder: Path,
+    config: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    dtype: torch.dtype | None = None,
+    files: Mapping[str, str] | None = None,
+) -> None:
     """Write an exported folder, whole or not at all; an older one of the same name is replaced.
 
     Args:
@@ -72,9 +81,11 @@ def write_export(
 
 
 def _write_folder(
-    folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor],
+    folder: Path,
+    config: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
     files: Mapping[str, str] | None,
-) -> None:  # fmt: skip
+) -> None:
     (folder / CONFIG).write_text(yaml.safe_dump(dict(config), sort_keys=False))
     shards = _shards({key: value.detach().cpu().contiguous() for key, value in tensors.items()})
     if len(shards) == 1:

@@ -28,9 +28,11 @@ _MANY_WEIGHTS = 2**19
 
 
 def fast_form(
-    policy: PaintingPolicy, device: torch.device | str, precision: str = AUTO,
+    policy: PaintingPolicy,
+    device: torch.device | str,
+    precision: str = AUTO,
     compiled: bool | str = "auto",
-) -> PaintingPolicy:  # fmt: skip
+) -> PaintingPolicy:
     """A copy of a policy that paints as well in less time.
 
     Args:

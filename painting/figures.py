@@ -97,9 +97,14 @@ def _enlargement(size: int) -> int:
 
 
 def save_curves(
-    path: Path, x: Sequence[float], curves: Mapping[str, Sequence[float]], x_label: str,
-    y_label: str, log: bool = False, log_x: bool = False,
-) -> None:  # fmt: skip
+    path: Path,
+    x: Sequence[float],
+    curves: Mapping[str, Sequence[float]],
+    x_label: str,
+    y_label: str,
+    log: bool = False,
+    log_x: bool = False,
+) -> None:
     """Draw curves over a common x as PNG.
 
     Args:

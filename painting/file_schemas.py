@@ -156,8 +156,10 @@ class Manifest(_Strict):
 
 
 OF_KIND: dict[str, type[BaseModel]] = {
-    "agent": Agent, "renderer": Renderer, "classifier": Classifier,
-}  # fmt: skip
+    "agent": Agent,
+    "renderer": Renderer,
+    "classifier": Classifier,
+}
 
 
 def fault(schema: type[BaseModel], content: object) -> tuple[str, str] | None:

@@ -28,9 +28,11 @@ _DEEPEST = 100  # lists and mappings within each other, in YAML
 _MOST_NODES = 2**20
 _NUMBER = re.compile(r"[-+.\d][-+.:_\w]{4000}")  # more digits than Python reads
 _KINDS = {
-    stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
     stat.S_IFSOCK: "a socket",
-}  # fmt: skip
+}
 
 
 class Unsuitable(OSError):

@@ -61,8 +61,9 @@ def try_lock(file: TextIO, shared: bool = False) -> bool:
             raise
         _log.warning(
             "%s: this file system has no locks (%s); let one process at a time work there",
-            Path(file.name).parent, error.strerror,
-        )  # fmt: skip
+            Path(file.name).parent,
+            error.strerror,
+        )
     return True
 
 

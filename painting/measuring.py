@@ -86,9 +86,12 @@ def target_of(image: NDArray[np.uint8], size: tuple[int, int]) -> Tensor:
 
 
 def measure(
-    painter: Painter, image: NDArray[np.uint8], size: tuple[int, int] | None = None,
-    progress: Progress | None = None, device: torch.device | str = "cpu",
-) -> Trial:  # fmt: skip
+    painter: Painter,
+    image: NDArray[np.uint8],
+    size: tuple[int, int] | None = None,
+    progress: Progress | None = None,
+    device: torch.device | str = "cpu",
+) -> Trial:
     """Paint a picture and measure it.
 
     Args:

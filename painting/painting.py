@@ -121,11 +121,17 @@ class Unfinished(KeyboardInterrupt):
 
 
 def paint(
-    image: NDArray[np.uint8] | str | Path, strokes: int = 500, stroke: Stroke | None = None,
-    painter: Painter | None = None, background: Sequence[float] = (0.0, 0.0, 0.0),
-    seed: int = 0, progress: Progress | None = None, device: torch.device | str = "cpu",
-    start: Tensor | None = None, mask: NDArray[np.uint8] | str | Path | None = None,
-) -> Painting:  # fmt: skip
+    image: NDArray[np.uint8] | str | Path,
+    strokes: int = 500,
+    stroke: Stroke | None = None,
+    painter: Painter | None = None,
+    background: Sequence[float] = (0.0, 0.0, 0.0),
+    seed: int = 0,
+    progress: Progress | None = None,
+    device: torch.device | str = "cpu",
+    start: Tensor | None = None,
+    mask: NDArray[np.uint8] | str | Path | None = None,
+) -> Painting:
     """Paint one picture.
 
     >>> import numpy as np
@@ -182,9 +188,10 @@ def paint(
 
 
 def _paint(
-    find: Callable[[Progress], Tensor], progress: Progress | None,
+    find: Callable[[Progress], Tensor],
+    progress: Progress | None,
     finished: Callable[[Tensor], Painting],
-) -> Painting:  # fmt: skip
+) -> Painting:
     """Find strokes, and make a painting of them; of those so far when it is interrupted."""
     last: list[Sketch] = []
 
@@ -203,9 +210,13 @@ def _paint(
 
 
 def _paint_opaque(
-    image: NDArray[np.uint8], painter: Painter, background: Color, progress: Progress | None,
-    device: torch.device | str, weight: Tensor | None,
-) -> Painting:  # fmt: skip
+    image: NDArray[np.uint8],
+    painter: Painter,
+    background: Color,
+    progress: Progress | None,
+    device: torch.device | str,
+    weight: Tensor | None,
+) -> Painting:
     """Paint a picture (H, W, 4) where it is opaque; it is measured on the blank canvas."""
     painter = painter.on(unlike(image))
     red, green, blue = painter.background

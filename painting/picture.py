@@ -43,9 +43,13 @@ def draw_picture(
 
 @torch.no_grad()
 def draw_frames(
-    stroke: Stroke, strokes: Tensor, height: int, width: int, background: Sequence[float],
+    stroke: Stroke,
+    strokes: Tensor,
+    height: int,
+    width: int,
+    background: Sequence[float],
     frames: int,
-) -> Iterator[NDArray[np.uint8]]:  # fmt: skip
+) -> Iterator[NDArray[np.uint8]]:
     """Draw the making of a painting.
 
     Args:
@@ -71,9 +75,12 @@ def draw_frames(
 
 @torch.no_grad()
 def draw_canvas(
-    stroke: Stroke, strokes: Tensor, height: int, width: int,
+    stroke: Stroke,
+    strokes: Tensor,
+    height: int,
+    width: int,
     background: Sequence[float] = (0.0, 0.0, 0.0),
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Draw a painting exactly, not rounded to bytes: what figures are measured on.
 
     The same canvas as `painting.drawing.draw` makes, in the time that the strokes' boxes take.

@@ -151,9 +151,11 @@ def _check_actor(folder: Path, actor: Mapping[str, Any], environment: PaintingEn
 
 
 def check_agreement(
-    folder: Path | str, asked: Mapping[str, Any], has: Mapping[str, Any],
+    folder: Path | str,
+    asked: Mapping[str, Any],
+    has: Mapping[str, Any],
     fingerprints: Sequence[str] = (),
-) -> None:  # fmt: skip
+) -> None:
     """Check that an agent is what was asked for: every key that is not None.
 
     Args:

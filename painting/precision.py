@@ -78,16 +78,25 @@ def settled_precision(seen: Iterable[tuple[nn.Module, int]], device: torch.devic
         return FULL
     for conv, x in _calls(seen):
         weight = conv.weight
-        key = (str(device), conv.stride, conv.padding, conv.dilation, conv.groups, *_form(weight),
-               conv.bias is not None, *_form(x))  # fmt: skip
+        key = (
+            str(device),
+            conv.stride,
+            conv.padding,
+            conv.dilation,
+            conv.groups,
+            *_form(weight),
+            conv.bias is not None,
+            *_form(x),
+        )
         if key not in _tried:
             _tried[key] = _is_right(conv, x, device)
             if not _tried[key]:
                 print(
                     f"precision=auto is {FULL}: in bfloat16 this machine gets a convolution wrong, "
                     f"{tuple(weight.shape)} with stride {conv.stride[0]} on maps of "
-                    f"{x.shape[2]} x {x.shape[3]}", file=sys.stderr,
-                )  # fmt: skip
+                    f"{x.shape[2]} x {x.shape[3]}",
+                    file=sys.stderr,
+                )
         if not _tried[key]:
             return FULL
     return MIXED

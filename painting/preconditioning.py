@@ -23,9 +23,13 @@ class Preconditioning:
     """
 
     def __init__(
-        self, examples: str | Path = "digits", updates: int = 1000, weight: float = 10.0,
-        factor: float = 0.5, every: int = 500,
-    ) -> None:  # fmt: skip
+        self,
+        examples: str | Path = "digits",
+        updates: int = 1000,
+        weight: float = 10.0,
+        factor: float = 0.5,
+        every: int = 500,
+    ) -> None:
         self.examples: HumanStrokes | None = HumanStrokes(examples)
         self.updates = updates
         self.weight = weight

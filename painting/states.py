@@ -57,9 +57,13 @@ class States:
             canvas = self._kept[nearest].clone()
             for number in range(nearest * self.every, count):
                 lay(
-                    painting.stroke, self._strokes[number], self._boxes[number], canvas, 0,
+                    painting.stroke,
+                    self._strokes[number],
+                    self._boxes[number],
+                    canvas,
+                    0,
                     painting.height,
-                )  # fmt: skip
+                )
                 if number + 1 == len(self._kept) * self.every:
                     self._kept.append(canvas.clone())
         return to_array(canvas)

@@ -141,11 +141,17 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], fps: float) -> 
                 if film is None:
                     height, width = padded.shape[:2]
                     film = imageio_ffmpeg.write_frames(
-                        str(temporary.resolve()), (width, height), fps=fps, codec="libx264",
-                        macro_block_size=1, pix_fmt_in="rgb24", pix_fmt_out="yuv420p",
-                        quality=None, ffmpeg_log_level="error",
+                        str(temporary.resolve()),
+                        (width, height),
+                        fps=fps,
+                        codec="libx264",
+                        macro_block_size=1,
+                        pix_fmt_in="rgb24",
+                        pix_fmt_out="yuv420p",
+                        quality=None,
+                        ffmpeg_log_level="error",
                         output_params=["-crf", "18", "-movflags", "+faststart"],
-                    )  # fmt: skip
+                    )
                     _send(film, None, path)
                 _send(film, padded, path)
         finally:

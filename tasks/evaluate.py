@@ -184,9 +184,12 @@ def evaluate(
 
 
 def _paint(
-    policy: PaintingPolicy, datamodule: ImageDataModule, device: str, order: OrderCount | None,
+    policy: PaintingPolicy,
+    datamodule: ImageDataModule,
+    device: str,
+    order: OrderCount | None,
     reading: ReadingCount | None,
-) -> tuple[Curve, Sheet, dict[str, float]]:  # fmt: skip
+) -> tuple[Curve, Sheet, dict[str, float]]:
     """Paint the test split; of each batch nothing is kept but what it adds to the figures.
 
     Returns:
@@ -220,6 +223,10 @@ def _save_curve(folder: Path, rows: list[dict[str, float]]) -> None:
         writer.writeheader()
         writer.writerows(rows)
     save_curves(
-        folder / "curve.png", [row["stroke"] for row in rows],
-        {"test L2": [row["l2_mean"] for row in rows]}, "strokes", "L2", log=True,
-    )  # fmt: skip
+        folder / "curve.png",
+        [row["stroke"] for row in rows],
+        {"test L2": [row["l2_mean"] for row in rows]},
+        "strokes",
+        "L2",
+        log=True,
+    )

@@ -34,10 +34,15 @@ _SHEET_COLUMNS = 8
 
 
 def evaluate_painters(
-    painters: Mapping[str, Painter], images: str | Path | Sequence[str | Path], folder: str | Path,
-    strokes: int = 400, counts: Sequence[int] | int | None = None, size: int | None = None,
-    lpips: str | None = None, device: torch.device | str = "cpu",
-) -> dict[str, float]:  # fmt: skip
+    painters: Mapping[str, Painter],
+    images: str | Path | Sequence[str | Path],
+    folder: str | Path,
+    strokes: int = 400,
+    counts: Sequence[int] | int | None = None,
+    size: int | None = None,
+    lpips: str | None = None,
+    device: torch.device | str = "cpu",
+) -> dict[str, float]:
     """Paint every picture with every painter in every number of strokes, and measure.
 
     All paintings of a picture are drawn exactly at one size, and compared with it at that size.

@@ -33,9 +33,12 @@ def find_callback(trainer: pl.Trainer, kind: type[Kind]) -> Kind:
 
 
 def fit(
-    module: UpdateModule, trainer: pl.Trainer, datamodule: pl.LightningDataModule | None = None,
-    ckpt_path: Path | None = None, compiled: bool | str = "auto",
-) -> None:  # fmt: skip
+    module: UpdateModule,
+    trainer: pl.Trainer,
+    datamodule: pl.LightningDataModule | None = None,
+    ckpt_path: Path | None = None,
+    compiled: bool | str = "auto",
+) -> None:
     """Make all of the module's updates, or say why not.
 
     Args:

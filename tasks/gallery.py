@@ -14,10 +14,28 @@ from tasks.run_folder import SUMMARY, load_summary
 # Pictures from inside the project's own runs are small; anything larger is left in its folder.
 _LARGEST_BYTES = 3_000_000
 _FIGURES = (
-    "experiment", "status", "updates", "strokes", "l2", "l2_renderer", "psnr", "ssim", "readable",
-    "in_order", "strokes_in_order", "renderer_mse", "mean_image_mse", "noise_mse", "renderer_ssim",
-    "spectral_distance", "class", "probability", "probability_renderer", "images", "seconds",
-)  # fmt: skip
+    "experiment",
+    "status",
+    "updates",
+    "strokes",
+    "l2",
+    "l2_renderer",
+    "psnr",
+    "ssim",
+    "readable",
+    "in_order",
+    "strokes_in_order",
+    "renderer_mse",
+    "mean_image_mse",
+    "noise_mse",
+    "renderer_ssim",
+    "spectral_distance",
+    "class",
+    "probability",
+    "probability_renderer",
+    "images",
+    "seconds",
+)
 
 
 def gallery(runs: str | Sequence[str], folder: Path) -> dict[str, Any]:

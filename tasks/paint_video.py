@@ -87,9 +87,13 @@ def paint_frames(
 
 
 def paint_video(
-    painter: Painter, clip: Clip, folder: Path, size: int | None, settings: VideoSettings,
+    painter: Painter,
+    clip: Clip,
+    folder: Path,
+    size: int | None,
+    settings: VideoSettings,
     device: torch.device | str,
-) -> tuple[list[dict[str, float]], Painting]:  # fmt: skip
+) -> tuple[list[dict[str, float]], Painting]:
     """Write `painting.mp4`, without sound, and the strokes of every frame in `frames/`.
 
     An interruption leaves the film of the frames so far.

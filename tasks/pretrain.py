@@ -18,9 +18,12 @@ _SAMPLES = 16
 
 
 def pretrain(
-    module: RendererModule, trainer: pl.Trainer, folder: Path, ckpt_path: Path | None = None,
+    module: RendererModule,
+    trainer: pl.Trainer,
+    folder: Path,
+    ckpt_path: Path | None = None,
     compiled: bool | str = "auto",
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Train a renderer, judge it on fresh strokes, and export it with the verdict.
 
     Leaves ``renderer/``, ``strokes.png`` (exact strokes above drawn ones) and ``curve.png``.
@@ -70,8 +73,9 @@ def pretrain(
         red, plain = ("\033[31m", "\033[0m") if sys.stderr.isatty() else ("", "")
         print(
             f"{red}warning: the renderer is NOT TRAINED: {found}; it draws no strokes. "
-            f"Pretrain it longer.{plain}", file=sys.stderr,
-        )  # fmt: skip
+            f"Pretrain it longer.{plain}",
+            file=sys.stderr,
+        )
         figures["status"] = "untrained"
     return figures
 
@@ -84,6 +88,10 @@ def _show(module: RendererModule, trainer: pl.Trainer, folder: Path) -> None:
     nan = float("nan")
     curves = {name: [row.get(name, nan) for row in rows] for name in names}
     save_curves(
-        folder / "curve.png", [row["update"] for row in rows], curves, "update",
-        "mean squared error", log=True,
-    )  # fmt: skip
+        folder / "curve.png",
+        [row["update"] for row in rows],
+        curves,
+        "update",
+        "mean squared error",
+        log=True,
+    )

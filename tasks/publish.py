@@ -28,9 +28,13 @@ CARD = "README.md"
 
 
 def publish(
-    runs: str | Sequence[str], name: str, datamodule: ImageDataModule,
-    photographs: Sequence[int] = (), shelf: Path = FOLDER, command: str | None = None,
-) -> dict[str, Any]:  # fmt: skip
+    runs: str | Sequence[str],
+    name: str,
+    datamodule: ImageDataModule,
+    photographs: Sequence[int] = (),
+    shelf: Path = FOLDER,
+    command: str | None = None,
+) -> dict[str, Any]:
     """Put a run's agent where its name finds it: 16-bit weights, a card, and checksums.
 
     Args:

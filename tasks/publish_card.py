@@ -12,9 +12,14 @@ Figures = Mapping[int, Mapping[str, float]]
 
 
 def write_card(
-    run: Run, name: str, policy: PaintingPolicy, datamodule: ImageDataModule, machine: str,
-    photographs: Figures, command: str | None = None,
-) -> str:  # fmt: skip
+    run: Run,
+    name: str,
+    policy: PaintingPolicy,
+    datamodule: ImageDataModule,
+    machine: str,
+    photographs: Figures,
+    command: str | None = None,
+) -> str:
     """A card in Markdown.
 
     Args:

@@ -11,9 +11,12 @@ PICTURE = "search.png"
 
 
 def write_search(
-    folder: Path, objective: str, history: tuple[Sequence[int], Sequence[float]],
-    importance: Mapping[str, float], best: Mapping[str, object],
-) -> None:  # fmt: skip
+    folder: Path,
+    objective: str,
+    history: tuple[Sequence[int], Sequence[float]],
+    importance: Mapping[str, float],
+    best: Mapping[str, object],
+) -> None:
     """Write ``best.yaml`` and ``search.png``, and print the gist.
 
     Args:
@@ -36,9 +39,11 @@ def write_search(
 
 
 def _draw(
-    path: Path, objective: str, history: tuple[Sequence[int], Sequence[float]],
+    path: Path,
+    objective: str,
+    history: tuple[Sequence[int], Sequence[float]],
     importance: Mapping[str, float],
-) -> None:  # fmt: skip
+) -> None:
     """The values and the best so far by trial; beside it the importance of the parameters."""
     from matplotlib.figure import Figure  # slow to import
 

@@ -100,9 +100,13 @@ def _temporary_folder() -> Iterator[Path]:
 
 @contextmanager
 def _opened(
-    studio: Studio, count: int, painter: str | None, stroke: str | None, hosts: Sequence[str],
+    studio: Studio,
+    count: int,
+    painter: str | None,
+    stroke: str | None,
+    hosts: Sequence[str],
     ports: Sequence[int],
-) -> Iterator[str]:  # fmt: skip
+) -> Iterator[str]:
     """The page of a studio, open; its address."""
     try:
         from tasks.page.layout import CSS, build_page
@@ -122,11 +126,21 @@ def _opened(
 
     def launch(port: int) -> str:
         _, address, _ = page.launch(
-            server_name=_HOST, server_port=port, max_file_size=studio.limits.bytes, css=CSS,
-            quiet=True, share=False, inbrowser=False, prevent_thread_lock=True, footer_links=[],
-            ssr_mode=False, pwa=False, mcp_server=False, enable_monitoring=False,
+            server_name=_HOST,
+            server_port=port,
+            max_file_size=studio.limits.bytes,
+            css=CSS,
+            quiet=True,
+            share=False,
+            inbrowser=False,
+            prevent_thread_lock=True,
+            footer_links=[],
+            ssr_mode=False,
+            pwa=False,
+            mcp_server=False,
+            enable_monitoring=False,
             app_kwargs={"lifespan": behind_door},
-        )  # fmt: skip
+        )
         return str(address)
 
     address = _launched(ports, launch)

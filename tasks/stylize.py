@@ -143,8 +143,11 @@ def _measured(
         log.info(
             "transfer: a content loss of %.4f on the learned renderer's canvases, %.4f as the "
             "strokes are really drawn (L2 between them %.4f): %s",
-            figures["content_loss_renderer"], figures["content_loss"], l2, shown(folder / TRANSFER),
-        )  # fmt: skip
+            figures["content_loss_renderer"],
+            figures["content_loss"],
+            l2,
+            shown(folder / TRANSFER),
+        )
     return figures
 
 

@@ -15,9 +15,13 @@ from tasks.fitting import find_callback, fit
 
 
 def train(
-    agent: PaintingAgent, datamodule: ImageDataModule, trainer: pl.Trainer, folder: Path,
-    ckpt_path: Path | None = None, compiled: bool | str = "auto",
-) -> dict[str, Any]:  # fmt: skip
+    agent: PaintingAgent,
+    datamodule: ImageDataModule,
+    trainer: pl.Trainer,
+    folder: Path,
+    ckpt_path: Path | None = None,
+    compiled: bool | str = "auto",
+) -> dict[str, Any]:
     """Train an agent, export the best one by validation, and measure it on the test split.
 
     Leaves ``agent/`` and everything that `evaluate` leaves, and ``learning.png``, the L2 by update.
@@ -45,9 +49,13 @@ def train(
     rows = find_callback(trainer, MetricsCsv).rows
     values = [row.get("val_l2", float("nan")) for row in rows]
     save_curves(
-        folder / "learning.png", [row["update"] for row in rows], {"validation L2": values},
-        "update", "L2", log=True,
-    )  # fmt: skip
+        folder / "learning.png",
+        [row["update"] for row in rows],
+        {"validation L2": values},
+        "update",
+        "L2",
+        log=True,
+    )
     figures = evaluate(policy, datamodule, folder, device=str(trainer.strategy.root_device))
     # What a search goes by: test figures are no business of its.
     return {"updates": agent.update_count, "val_l2": checkpoints.best_value, **figures}

@@ -99,9 +99,12 @@ def _accuracy(place: Path, lesson: Lesson, images: Tensor, labels: Tensor) -> fl
 
 
 def _card(
-    datamodule: ImageDataModule, lesson: Lesson, network: SmallClassifier,
-    accuracy: float | None, count: int,
-) -> str:  # fmt: skip
+    datamodule: ImageDataModule,
+    lesson: Lesson,
+    network: SmallClassifier,
+    accuracy: float | None,
+    count: int,
+) -> str:
     """What README.md says."""
     size, numbers = datamodule.canvas_size, sum(p.numel() for p in network.parameters())
     figures = "None: no test picture has a label."

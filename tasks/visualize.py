@@ -150,8 +150,12 @@ def _read(aim: ClassGoal, canvas: GridCanvas, strokes: Tensor, folder: Path) -> 
         log.info(
             "transfer: %s has a probability of %.4f on the learned renderer's canvas, %.4f as the "
             "strokes are really drawn (L2 between them %.4f): %s",
-            aim.name, seen, _mean(each), l2, shown(folder / TRANSFER),
-        )  # fmt: skip
+            aim.name,
+            seen,
+            _mean(each),
+            l2,
+            shown(folder / TRANSFER),
+        )
     return figures
 
 

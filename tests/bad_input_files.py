@@ -248,7 +248,8 @@ def _brushes(folder: Path) -> None:
 
 def _classifiers(folder: Path) -> None:
     for name, classes in (
-        ("animals", ["giant panda", "red panda", "teddy"]), ("letters", ["a", "b"])
-    ):  # fmt: skip
+        ("animals", ["giant panda", "red panda", "teddy"]),
+        ("letters", ["a", "b"]),
+    ):
         network = SmallClassifier(len(classes), 4)
         save_classifier(folder / name, network, classes, 16, "of no use")

@@ -20,10 +20,23 @@ MOST_SECONDS = 60  # of the processor's time; a machine that is busy takes longe
 PATIENCE = 600  # seconds by the clock, after which something waits for what does not come
 _MOST_MEMORY = 4 << 30  # bytes beyond what the process has mapped already
 _PRELOADED = (
-    "torch", "pytorch_lightning", "torchvision.models", "matplotlib.pyplot", "datamodules",
-    "lightning_modules", "painting.rewards", "painting.replay", "painting.renderers", "tasks.train",
-    "tasks.compare", "tasks.evaluate", "tasks.paint", "tasks.visualize", "tasks.stylize", "run",
-)  # fmt: skip
+    "torch",
+    "pytorch_lightning",
+    "torchvision.models",
+    "matplotlib.pyplot",
+    "datamodules",
+    "lightning_modules",
+    "painting.rewards",
+    "painting.replay",
+    "painting.renderers",
+    "tasks.train",
+    "tasks.compare",
+    "tasks.evaluate",
+    "tasks.paint",
+    "tasks.visualize",
+    "tasks.stylize",
+    "run",
+)
 
 
 def run_forked(command: Sequence[str]) -> dict[str, Any]:

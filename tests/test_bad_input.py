@@ -144,9 +144,12 @@ def _is_installed(module: str) -> bool:
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(
-    row: Row, unchanged: Path, run_main: RunMain, monkeypatch: pytest.MonkeyPatch,
+    row: Row,
+    unchanged: Path,
+    run_main: RunMain,
+    monkeypatch: pytest.MonkeyPatch,
     hide_libmypaint: Callable[[], None],
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.chdir(unchanged)
     if row.libmypaint and not _has_libmypaint():
         pytest.skip("libmypaint is not installed")
@@ -171,9 +174,14 @@ def test_bad_input_is_one_line_and_exit_2(
 def test_bad_input_as_a_program(row: Row, unchanged: Path) -> None:
     before = tree(unchanged)
     done = subprocess.run(
-        command_line(*row.argv), cwd=unchanged, env=environment(**dict(row.env)),
-        capture_output=True, encoding="utf-8", timeout=240, check=False,
-    )  # fmt: skip
+        command_line(*row.argv),
+        cwd=unchanged,
+        env=environment(**dict(row.env)),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=240,
+        check=False,
+    )
     assert_refused(row, Finished(done.returncode, done.stdout, done.stderr))
     assert tree(unchanged) == before
 

@@ -24,10 +24,20 @@ REFUSED = {
     ("lstm_adversarial", "parameter_noise"): "exploration=none",
 }
 SMALL = (
-    "task=train", "experiment=quickstart", "trainer=cpu", "logger=none", "canvas.size=16",
-    "strokes=4", "bundle=2", "updates=2", "batch_size=3", "replay.episodes=4",
-    "agent.warmup_env_steps=0", "agent.updates_per_rollout=1", "data.val_limit=4",
-)  # fmt: skip
+    "task=train",
+    "experiment=quickstart",
+    "trainer=cpu",
+    "logger=none",
+    "canvas.size=16",
+    "strokes=4",
+    "bundle=2",
+    "updates=2",
+    "batch_size=3",
+    "replay.episodes=4",
+    "agent.warmup_env_steps=0",
+    "agent.updates_per_rollout=1",
+    "data.val_limit=4",
+)
 
 
 @pytest.fixture(scope="session")

@@ -28,14 +28,30 @@ CLASSIFIER, LAYERS = "squeezenet1_1", ["features.1"]
 # Three updates to a rollout, one rollout of warm-up: 4 is in the middle of a rollout's group.
 STOP, END = 4, 7
 SMALL = (
-    "task=train", "renderer=analytic", "stroke=circle", "trainer=cpu", "logger=none",
-    "canvas.size=16", "strokes=5", "bundle=2", "batch_size=4", "replay.episodes=8",
-    "agent.updates_per_rollout=3", "agent.warmup_env_steps=3", "agent.tau=0.1",
-    "agent.actor.blocks=[1,1]", "agent.actor.width=4",
-    "agent.critic.blocks=[1,1]", "agent.critic.width=4", "trainer.val_check_interval=2",
-    "data.val_limit=4", "~callbacks.progress", "~callbacks.pictures",
-    "schedule@agent.actor_scheduler=cosine", "agent.actor_scheduler.T_max=6",
-)  # fmt: skip
+    "task=train",
+    "renderer=analytic",
+    "stroke=circle",
+    "trainer=cpu",
+    "logger=none",
+    "canvas.size=16",
+    "strokes=5",
+    "bundle=2",
+    "batch_size=4",
+    "replay.episodes=8",
+    "agent.updates_per_rollout=3",
+    "agent.warmup_env_steps=3",
+    "agent.tau=0.1",
+    "agent.actor.blocks=[1,1]",
+    "agent.actor.width=4",
+    "agent.critic.blocks=[1,1]",
+    "agent.critic.width=4",
+    "trainer.val_check_interval=2",
+    "data.val_limit=4",
+    "~callbacks.progress",
+    "~callbacks.pictures",
+    "schedule@agent.actor_scheduler=cosine",
+    "agent.actor_scheduler.T_max=6",
+)
 
 
 @dataclass(frozen=True)
@@ -199,11 +215,21 @@ def test_what_is_no_group(
 @pytest.mark.parametrize("pairs", ["null", 200])
 def test_a_renderers_pretraining(compose_config: Compose, tmp_path: Path, pairs: str | int) -> None:
     cfg = compose_config(
-        "task=pretrain", "renderer.hidden=[8,16]", "renderer.channels=4", "stroke=circle",
-        "canvas.size=16", "batch_size=4", "trainer=cpu", "logger=none", "task.judged_strokes=8",
-        "~callbacks.progress", "~callbacks.pictures", "task.scheduler.milestones=[2,5]",
-        f"task.pairs={pairs}", f"data.cache={tmp_path / 'cache'}",
-    )  # fmt: skip
+        "task=pretrain",
+        "renderer.hidden=[8,16]",
+        "renderer.channels=4",
+        "stroke=circle",
+        "canvas.size=16",
+        "batch_size=4",
+        "trainer=cpu",
+        "logger=none",
+        "task.judged_strokes=8",
+        "~callbacks.progress",
+        "~callbacks.pictures",
+        "task.scheduler.milestones=[2,5]",
+        f"task.pairs={pairs}",
+        f"data.cache={tmp_path / 'cache'}",
+    )
     whole = content(train(cfg, tmp_path / "whole", END))
     assert (tmp_path / "cache").exists() == (pairs == 200)
     stopped = train(cfg, tmp_path / "stopped", END, stop=STOP)

@@ -51,11 +51,27 @@ print(" ".join(loaded[0]))
 """
 # Loading these takes longer than the first stroke may take.
 SLOW = {
-    "datamodules", "datasets", "lightning_fabric", "lightning_modules", "matplotlib", "pandas",
-    "pytorch_lightning", "skimage", "sklearn", "sympy", "tensorboard", "torchmetrics",
-    "torchvision", "triton", "torch._dynamo", "torch._inductor", "torch.distributed.tensor",
-    "scipy.ndimage", "scipy.signal", "scipy.stats",
-}  # fmt: skip
+    "datamodules",
+    "datasets",
+    "lightning_fabric",
+    "lightning_modules",
+    "matplotlib",
+    "pandas",
+    "pytorch_lightning",
+    "skimage",
+    "sklearn",
+    "sympy",
+    "tensorboard",
+    "torchmetrics",
+    "torchvision",
+    "triton",
+    "torch._dynamo",
+    "torch._inductor",
+    "torch.distributed.tensor",
+    "scipy.ndimage",
+    "scipy.signal",
+    "scipy.stats",
+}
 
 
 def sources(package: str) -> list[Path]:
@@ -123,13 +139,23 @@ def test_the_first_stroke_waits_for_nothing_that_it_does_not_need(
 ) -> None:
     Image.radial_gradient("L").resize((32, 32)).convert("RGB").save(tmp_path / "picture.png")
     arguments = [
-        "task=paint", f"painter={painter}", *more, "strokes=1", "canvas.size=32",
-        f"image={tmp_path / 'picture.png'}", f"hydra.run.dir={tmp_path / 'run'}",
-    ]  # fmt: skip
+        "task=paint",
+        f"painter={painter}",
+        *more,
+        "strokes=1",
+        "canvas.size=32",
+        f"image={tmp_path / 'picture.png'}",
+        f"hydra.run.dir={tmp_path / 'run'}",
+    ]
     done = subprocess.run(
         [sys.executable, "-c", RUN, *arguments],
-        cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "picture" / "painting.gif").is_file()
     loaded = done.stdout.splitlines()[-1].split()
@@ -151,8 +177,12 @@ def test_the_collector_pauses_only_while_libraries_are_loaded(tmp_path: Path) ->
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=tmp_path, env=environment(PYTHONPATH=str(ROOT)), capture_output=True, text=True,
-        timeout=60, check=True,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=str(ROOT)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
     lines = ["False False", "True True", "False True", "True True", "None"]
     assert done.stdout.splitlines() == lines

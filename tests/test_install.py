@@ -19,9 +19,14 @@ _START = "import run; run.impasto()"  # what the installed script does
 def impasto(code: Path, folder: Path, *words: str) -> str:
     """Run the command of the code in a folder, from another one."""
     done = subprocess.run(
-        [sys.executable, "-P", "-c", _START, *words], cwd=folder, capture_output=True, text=True,
-        env=environment(PYTHONPATH=str(code)), timeout=240, check=False,
-    )  # fmt: skip
+        [sys.executable, "-P", "-c", _START, *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=environment(PYTHONPATH=str(code)),
+        timeout=240,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -52,9 +57,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
         shutil.copy(ROOT / name, folder / "code")
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q"]
     done = subprocess.run(
-        [*command, "-w", str(folder), "."], cwd=folder / "code", capture_output=True, text=True,
-        timeout=240, check=False,
-    )  # fmt: skip
+        [*command, "-w", str(folder), "."],
+        cwd=folder / "code",
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     [built] = folder.glob("*.whl")
     return zipfile.ZipFile(built)
@@ -104,9 +113,15 @@ def make_browser(programs: Path) -> subprocess.CompletedProcess[str]:
     command = [str(programs / "make"), "-f", str(ROOT / "Makefile"), "browser"]
     command += [f"SHELL={programs / 'bash'}", "PYTHON=none"]
     return subprocess.run(
-        command, cwd=programs, env={"PATH": str(programs)}, capture_output=True, text=True,
-        timeout=60, check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+        command,
+        cwd=programs,
+        env={"PATH": str(programs)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 def test_make_browser_leaves_one_that_is_found(programs: Path) -> None:

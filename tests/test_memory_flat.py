@@ -49,17 +49,28 @@ def test_from_a_full_replay_to_the_2000th_update_memory_grows_by_less_than_a_per
 ) -> None:
     """Validations, pictures, checkpoints and the rows of metrics.csv are all part of it."""
     arguments = [
-        "task=train", "experiment=quickstart", f"updates={UPDATES}", f"batch_size={TARGETS}",
-        f"replay.episodes={EPISODES}", f"agent.updates_per_rollout={UPDATES_PER_ROLLOUT}",
-        "agent.actor.width=8", "agent.actor.hidden=32", "agent.critic.width=8",
-        "trainer.val_check_interval=50", "callbacks.metrics_csv.every=10",
-        "callbacks.checkpoints.every=200", f"data.cache={tmp_path / 'data'}",
+        "task=train",
+        "experiment=quickstart",
+        f"updates={UPDATES}",
+        f"batch_size={TARGETS}",
+        f"replay.episodes={EPISODES}",
+        f"agent.updates_per_rollout={UPDATES_PER_ROLLOUT}",
+        "agent.actor.width=8",
+        "agent.actor.hidden=32",
+        "agent.critic.width=8",
+        "trainer.val_check_interval=50",
+        "callbacks.metrics_csv.every=10",
+        "callbacks.checkpoints.every=200",
+        f"data.cache={tmp_path / 'data'}",
         f"hydra.run.dir={tmp_path / 'run'}",
-    ]  # fmt: skip
+    ]
     with subprocess.Popen(
-        command_line(*arguments), env=environment(), cwd=tmp_path,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    ) as run:  # fmt: skip
+        command_line(*arguments),
+        env=environment(),
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as run:
         samples = sample(run, tmp_path / "run" / "metrics.csv")
     assert run.returncode == 0
 

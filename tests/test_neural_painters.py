@@ -15,19 +15,33 @@ from tests.conftest import RunMain
 ROOT = Path(__file__).parents[1]
 SMALL = {
     "pretrain": (
-        "canvas.size=32", "task.pairs=64", "updates=6", "batch_size=8", "task.judged_strokes=64",
+        "canvas.size=32",
+        "task.pairs=64",
+        "updates=6",
+        "batch_size=8",
+        "task.judged_strokes=64",
     ),
     "train": (
-        "data=digits", "canvas.size=32", "updates=2", "batch_size=4", "data.val_limit=4",
-        "data.test_limit=8", "renderer.allow_untrained=true",
+        "data=digits",
+        "canvas.size=32",
+        "updates=2",
+        "batch_size=4",
+        "data.val_limit=4",
+        "data.test_limit=8",
+        "renderer.allow_untrained=true",
     ),
     "visualize": ("canvas.size=32", "descent.steps=3", "renderer.allow_untrained=true"),
     "stylize": (
-        "canvas.size=32", "descent.steps=2", "strokes=20", "renderer.allow_untrained=true",
-        "size=64", "features.model=squeezenet1_1", "features.layers=[features.1]",
+        "canvas.size=32",
+        "descent.steps=2",
+        "strokes=20",
+        "renderer.allow_untrained=true",
+        "size=64",
+        "features.model=squeezenet1_1",
+        "features.layers=[features.1]",
     ),
     "gallery": (),
-}  # fmt: skip
+}
 OWN = {
     "vae": ("renderer.learning.vae_updates=3",),
     "gan": ("renderer.learning.pixel_updates=2", "renderer.learning.critic_alone=2"),
@@ -39,8 +53,11 @@ def commands() -> list[list[str]]:
     python = f"BIN={Path(sys.executable).parent}"
     printed = subprocess.run(
         ["make", "-n", "neural-painters", "STAMP=", python, "FEATURES=random"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout.replace("\\\n", " ")  # fmt: skip
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.replace("\\\n", " ")
     calls: list[list[str]] = []
     for line in printed.splitlines():
         if "run.py" not in line:

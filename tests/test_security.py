@@ -253,9 +253,15 @@ def agent(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "target",
-    ["os.mkdir", "painting.images.os.mkdir", "painting.exports.write_export",
-     "painting.tensors.Path", "painting.images.uuid.os.mkdir", "painting"],
-)  # fmt: skip
+    [
+        "os.mkdir",
+        "painting.images.os.mkdir",
+        "painting.exports.write_export",
+        "painting.tensors.Path",
+        "painting.images.uuid.os.mkdir",
+        "painting",
+    ],
+)
 def test_an_exported_config_builds_classes_of_painting_alone(
     target: str, agent: Path, trap: Path
 ) -> None:

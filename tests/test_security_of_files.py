@@ -82,9 +82,15 @@ def test_a_packed_bomb_is_unpacked_no_further(
 
 def test_names_of_pictures_stay_in_the_run_folder() -> None:
     pictures = [
-        "../../../x.png", "/etc/passwd.png", "...png", "..", ".", "a/..png", ".hydra",
+        "../../../x.png",
+        "/etc/passwd.png",
+        "...png",
+        "..",
+        ".",
+        "a/..png",
+        ".hydra",
         "run.log.png",
-    ]  # fmt: skip
+    ]
     names = folder_names([Path(one) for one in pictures])
     assert len(set(names)) == len(names)
     for name in names:

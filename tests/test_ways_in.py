@@ -35,7 +35,8 @@ AGENT = "task=paint image=photo.png strokes=2 export=[] painter=agent"
 COMMANDS = {
     "resume": [f"{TRAIN} resume=@", "task=pretrain experiment=quickstart_renderer resume=@"],
     "image": [
-        "task=paint painter.steps=1 strokes=2 export=[] image=@", "task=evaluate image=@",
+        "task=paint painter.steps=1 strokes=2 export=[] image=@",
+        "task=evaluate image=@",
         "task=stylize features.weights=random image=@",
     ],
     "runs": [f"task={task} runs=@" for task in ("compare", "curves", "gallery", "publish")],
@@ -66,13 +67,16 @@ COMMANDS = {
     "sweep": ["task=status sweep=@"],
     "features.weights": ["task=stylize image=photo.png features.weights=@"],
     "classifiers": [
-        "task=visualize class=3 classifiers=[resnet18:@]", "task=visualize class=3 classifiers=[@]",
+        "task=visualize class=3 classifiers=[resnet18:@]",
+        "task=visualize class=3 classifiers=[@]",
     ],
-}  # fmt: skip
+}
 NO_PATHS = {
-    "baseline", "class", "hosts",  # names
+    "baseline",
+    "class",
+    "hosts",  # names
     "agents",  # of which task=serve offers those that can be read, like any other agent's folder
-}  # fmt: skip
+}
 OUTPUTS = {"hydra.run.dir", "hydra.sweep.dir", "data.cache"}
 MISSING = "task=render export=[] record=none"
 KINDS = ("pipe", "device", "link", "huge", "folder")
@@ -151,9 +155,13 @@ def test_nothing_but_a_file_is_read(key: str, place: Path) -> None:
         kinds = kinds[:-1]
     ran = subprocess.run(
         [sys.executable, "-m", "tests.forked"],
-        input=json.dumps(commands), cwd=place, env=environment(PYTHONPATH=str(ROOT)),
-        stdout=subprocess.PIPE, text=True, check=True,
-    )  # fmt: skip
+        input=json.dumps(commands),
+        cwd=place,
+        env=environment(PYTHONPATH=str(ROOT)),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
     found = [json.loads(line) for line in ran.stdout.splitlines()]
     assert len(found) == len(commands)
     for number in range(0, len(commands), len(kinds)):
@@ -210,9 +218,15 @@ SAYS = {
 @pytest.mark.parametrize("kind", SAYS)
 @pytest.mark.parametrize(
     "name",
-    ["summary.json", "metrics.csv", "curve.csv", ".hydra/config.yaml", ".hydra/hydra.yaml",
-     ".hydra/overrides.yaml"],
-)  # fmt: skip
+    [
+        "summary.json",
+        "metrics.csv",
+        "curve.csv",
+        ".hydra/config.yaml",
+        ".hydra/hydra.yaml",
+        ".hydra/overrides.yaml",
+    ],
+)
 def test_a_report_says_which_file_of_a_run_it_can_not_read(
     kind: str, name: str, run_folder: Path, place: Path, tmp_path: Path
 ) -> None:

@@ -107,9 +107,12 @@ class LearningToPaint:
     def agent(self) -> Any:
         """Its agent, with the batch as the number of canvases."""
         agent = self.learning.DDPG(
-            batch_size=self.batch, env_batch=self.batch, max_step=self.steps,
-            discount=0.95**5, writer=_Writer(),
-        )  # fmt: skip
+            batch_size=self.batch,
+            env_batch=self.batch,
+            max_step=self.steps,
+            discount=0.95**5,
+            writer=_Writer(),
+        )
         agent.train()
         return agent
 

@@ -66,16 +66,24 @@ class Peer:
             todo = "give PEER= a checkout of github.com/hzwer/ICCV2019-LearningToPaint"
             raise UserError(f"{folder} has no baseline/DRL/ddpg.py", todo)
         self._command = [
-            sys.executable, "-m", "benchmarks.peer.worker",
-            str(folder.resolve()), str(batch), str(steps),
-        ]  # fmt: skip
+            sys.executable,
+            "-m",
+            "benchmarks.peer.worker",
+            str(folder.resolve()),
+            str(batch),
+            str(steps),
+        ]
 
     def __enter__(self) -> "Peer":
         """Start it; what it prints is not shown."""
         self._process = subprocess.Popen(
-            self._command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            self._command,
+            cwd=ROOT,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        )
         return self
 
     def __exit__(

@@ -56,37 +56,52 @@ def _rows(bench: Workbench, peer: Peer) -> Iterator[Row]:
     stroke = Bezier()
     shapes = stroke.sample(scale.drawn, device=device())
     yield (
-        "strokes", "strokes drawn exactly", "≥ 1,000 ×" if gpu else "≥ 3 ×",
-        lambda: compare(peer, "strokes", lambda: stroke.rasterize(shapes, scale.size, scale.size),
-                        scale.drawn, DRAWN, many),
-    )  # fmt: skip
+        "strokes",
+        "strokes drawn exactly",
+        "≥ 1,000 ×" if gpu else "≥ 3 ×",
+        lambda: compare(
+            peer,
+            "strokes",
+            lambda: stroke.rasterize(shapes, scale.size, scale.size),
+            scale.drawn,
+            DRAWN,
+            many,
+        ),
+    )
     yield (
-        "renderer", "renderer training, a stroke", "",
-        lambda: compare(peer, "renderer_step", bench.renderer_step,
-                        bench.pretraining.batch_size, RENDERED, many),
-    )  # fmt: skip
+        "renderer",
+        "renderer training, a stroke",
+        "",
+        lambda: compare(
+            peer, "renderer_step", bench.renderer_step, bench.pretraining.batch_size, RENDERED, many
+        ),
+    )
     target = bench.pictures(1)
     yield (
-        "picture", f"{bench.agent.environment.strokes} strokes of one picture",
+        "picture",
+        f"{bench.agent.environment.strokes} strokes of one picture",
         "≥ 5 ×" if gpu else "≥ 3 ×",
         lambda: compare(peer, "picture", lambda: bench.paint(target), 1, 1, many),
-    )  # fmt: skip
+    )
     if missing_compiler(device()) is None:
         yield (
-            "picture_compiled", "the same with compile=true", "",
+            "picture_compiled",
+            "the same with compile=true",
+            "",
             lambda: compare(peer, "picture", lambda: bench.paint(target, True), 1, 1, many),
-        )  # fmt: skip
+        )
     update = compare_once(lambda: compare(peer, "update", bench.update, 1, 1, many))
     yield "update", f"one update, batch {scale.batch}", "" if gpu else "≥ 2 ×", update
     targets = bench.pictures(scale.batch)
     share = 1 / bench.agent.updates_per_rollout
     yield (
-        "update_with_rollout", f"one update with 1/{1 / share:.0f} of a rollout",
+        "update_with_rollout",
+        f"one update with 1/{1 / share:.0f} of a rollout",
         "≥ 10 ×" if gpu else "",
         lambda: update().plus(
             compare(peer, "rollout", lambda: bench.rollout(targets), 1, 1, few), share
         ),
-    )  # fmt: skip
+    )
 
 
 def compare_once(measure: Callable[[], Comparison]) -> Callable[[], Comparison]:

@@ -14,8 +14,15 @@ from tasks.run_folder import WHEREABOUTS, followed
 
 # How long a run is, what watches it, and what a run that learns doesn't use: besides whereabouts.
 _MAY_CHANGE = (
-    *WHEREABOUTS, "updates", "task.updates", "callbacks", "painter", "export", "size", "runs",
-)  # fmt: skip
+    *WHEREABOUTS,
+    "updates",
+    "task.updates",
+    "callbacks",
+    "painter",
+    "export",
+    "size",
+    "runs",
+)
 _SHOWN = 8
 _ABSENT = object()
 

@@ -19,9 +19,14 @@ from painting.errors import Diverged, Interrupted, Pruned, UserError
 from painting.stopping import stop_signals
 
 __all__ = [
-    "JobFailed", "Outcome", "Terminated", "outcome_before_job", "outcome_of", "terminable",
+    "JobFailed",
+    "Outcome",
+    "Terminated",
+    "outcome_before_job",
+    "outcome_of",
+    "terminable",
     "undisturbed",
-]  # fmt: skip
+]
 
 USER_ERROR = 2
 _BUG = 1

@@ -104,9 +104,13 @@ class Rank:
         # -P: not the current folder but the parent's path says what is imported. A process group
         # of its own: Ctrl-C reaches rank 0 alone, which agrees with the others on where to stop.
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _FOLLOW], stdin=subprocess.PIPE, stdout=self._report,
-            stderr=self._said, env={**env, "LOCAL_RANK": str(number)}, process_group=0,
-        )  # fmt: skip
+            [sys.executable, "-P", "-c", _FOLLOW],
+            stdin=subprocess.PIPE,
+            stdout=self._report,
+            stderr=self._said,
+            env={**env, "LOCAL_RANK": str(number)},
+            process_group=0,
+        )
 
     def tell(self, task: Task) -> None:
         """Send what is to be done. The pipe stays open: its end is that of rank 0."""

@@ -35,9 +35,12 @@ class Checkpoints(pl.Callback):
     """
 
     def __init__(
-        self, folder: str | Path, every: int = 1000, monitor: str | None = None,
+        self,
+        folder: str | Path,
+        every: int = 1000,
+        monitor: str | None = None,
         config: str | Path | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.folder = Path(folder)
         self.last = self.folder / LAST
         self.previous = self.folder / PREVIOUS

@@ -75,9 +75,10 @@ class MetricsCsv(pl.Callback):
         """Put validation figures into the row of the present update."""
         assert isinstance(pl_module, UpdateModule)
         measured = {
-            name: value.item() for name, value in trainer.callback_metrics.items()
+            name: value.item()
+            for name, value in trainer.callback_metrics.items()
             if name.startswith("val_") or name == "mean_image_mse"
-        }  # fmt: skip
+        }
         self._add(trainer, pl_module.update_count, measured)
 
     def _add(self, trainer: pl.Trainer, update: int, figures: dict[str, float]) -> None:

@@ -25,9 +25,14 @@ class Pictures(pl.Callback):
         self._pictures: tuple[Tensor, Tensor] | None = None
 
     def on_validation_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any,
-        batch_idx: int, dataloader_idx: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
         """Look at the first batch."""
         if batch_idx == 0 and trainer.is_global_zero and isinstance(pl_module, UpdateModule):
             self._pictures = pl_module.pictures(batch, self.count)

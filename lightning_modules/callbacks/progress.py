@@ -27,9 +27,13 @@ class Progress(pl.Callback):
         if not trainer.is_global_zero:
             return
         self._bar = tqdm(
-            total=pl_module.updates, initial=min(pl_module.update_count, pl_module.updates),
-            unit="update", dynamic_ncols=True, file=sys.stderr, mininterval=0.5,
-        )  # fmt: skip
+            total=pl_module.updates,
+            initial=min(pl_module.update_count, pl_module.updates),
+            unit="update",
+            dynamic_ncols=True,
+            file=sys.stderr,
+            mininterval=0.5,
+        )
         pl_module.update_hooks.append(self._advance)
 
     def _advance(self, update: int, figures: Figures) -> None:
@@ -41,9 +45,10 @@ class Progress(pl.Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show what was measured."""
         self._measured = {
-            name: f"{value.item():.5f}" for name, value in trainer.callback_metrics.items()
+            name: f"{value.item():.5f}"
+            for name, value in trainer.callback_metrics.items()
             if name.startswith("val_")
-        }  # fmt: skip
+        }
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the bar."""

@@ -31,9 +31,10 @@ def perturb(
     """
     plain = {
         f"{name}.{key}" if name else key
-        for name, module in actor.named_modules() if isinstance(module, _NORMALIZATIONS)
+        for name, module in actor.named_modules()
+        if isinstance(module, _NORMALIZATIONS)
         for key, _ in module.named_parameters(recurse=False)
-    }  # fmt: skip
+    }
     noisy = dict(perturbed.named_parameters())
     for name, parameter in actor.named_parameters():
         noisy[name].copy_(parameter)

@@ -99,9 +99,13 @@ class Gif(Film):
         path = folder / f"{STEM}.gif"
         with atomic_write(path) as temporary:
             pages[0].save(
-                temporary, format="GIF", save_all=True, append_images=pages[1:],
-                duration=durations, loop=0,
-            )  # fmt: skip
+                temporary,
+                format="GIF",
+                save_all=True,
+                append_images=pages[1:],
+                duration=durations,
+                loop=0,
+            )
         return path
 
 

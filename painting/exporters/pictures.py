@@ -22,10 +22,13 @@ class Png(Exporter):
         write_png(
             path,
             draw_picture(
-                painting.stroke, painting.strokes, painting.height, painting.width,
+                painting.stroke,
+                painting.strokes,
+                painting.height,
+                painting.width,
                 painting.background,
             ),
-        )  # fmt: skip
+        )
         return path
 
 

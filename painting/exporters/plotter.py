@@ -63,12 +63,21 @@ class Gcode(Exporter):
     """
 
     def __init__(
-        self, width: float = 200.0, tool: float = 1.0, feed: float = 1500.0,
-        travel: float = 5000.0, change: str = "pause", pen: str = "z", lift: float = 5.0,
-        depth: float = 0.0, servo_down: float = 1000.0, servo_up: float = 0.0,
-        servo_wait: float = 0.2, header: Sequence[str] = ("G21 ; millimetres", "G90 ; absolute"),
+        self,
+        width: float = 200.0,
+        tool: float = 1.0,
+        feed: float = 1500.0,
+        travel: float = 5000.0,
+        change: str = "pause",
+        pen: str = "z",
+        lift: float = 5.0,
+        depth: float = 0.0,
+        servo_down: float = 1000.0,
+        servo_up: float = 0.0,
+        servo_wait: float = 0.2,
+        header: Sequence[str] = ("G21 ; millimetres", "G90 ; absolute"),
         footer: Sequence[str] = ("M2 ; end",),
-    ) -> None:  # fmt: skip
+    ) -> None:
         for key, value in {"width": width, "tool": tool, "feed": feed, "travel": travel}.items():
             _require(0 < value < math.inf, key, value, "give more than 0 (mm, or mm/min)")
         servo = {"servo_down": servo_down, "servo_up": servo_up, "servo_wait": servo_wait}

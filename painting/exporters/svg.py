@@ -79,9 +79,14 @@ class Svg(Exporter):
         """What ids begin with: no other painting's do, which may stand in the same document."""
         stroke = painting.stroke
         about = [
-            stroke.name, stroke.options(), painting.width, painting.height, painting.background,
-            painting.strokes.tolist(), self.decimals,
-        ]  # fmt: skip
+            stroke.name,
+            stroke.options(),
+            painting.width,
+            painting.height,
+            painting.background,
+            painting.strokes.tolist(),
+            self.decimals,
+        ]
         return "p" + hashlib.sha256(json.dumps(about).encode()).hexdigest()[:10]
 
     def _path(self, path: marks.Path, color: str, name: str) -> Iterator[str]:

@@ -4,5 +4,9 @@ from painting.mypaint.brushes import check_settings, find_brush, installed_brush
 from painting.mypaint.program import MyPaintBrush, MyPaintCanvas
 
 __all__ = [
-    "MyPaintBrush", "MyPaintCanvas", "check_settings", "find_brush", "installed_brushes",
-]  # fmt: skip
+    "MyPaintBrush",
+    "MyPaintCanvas",
+    "check_settings",
+    "find_brush",
+    "installed_brushes",
+]

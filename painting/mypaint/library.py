@@ -29,18 +29,28 @@ class TileRequest(ctypes.Structure):
     """MyPaintTileRequest."""
 
     _fields_ = [
-        ("tx", c_int), ("ty", c_int), ("readonly", c_int), ("buffer", c_void_p),
-        ("context", c_void_p), ("thread_id", c_int), ("mipmap_level", c_int),
-    ]  # fmt: skip
+        ("tx", c_int),
+        ("ty", c_int),
+        ("readonly", c_int),
+        ("buffer", c_void_p),
+        ("context", c_void_p),
+        ("thread_id", c_int),
+        ("mipmap_level", c_int),
+    ]
 
 
 class SettingInfo(ctypes.Structure):
     """MyPaintBrushSettingInfo."""
 
     _fields_ = [
-        ("cname", c_char_p), ("name", c_char_p), ("constant", c_int), ("min", c_float),
-        ("default", c_float), ("max", c_float), ("tooltip", c_char_p),
-    ]  # fmt: skip
+        ("cname", c_char_p),
+        ("name", c_char_p),
+        ("constant", c_int),
+        ("min", c_float),
+        ("default", c_float),
+        ("max", c_float),
+        ("tooltip", c_char_p),
+    ]
 
 
 _OBJECT = c_void_p
@@ -65,7 +75,7 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "mypaint_tile_request_init": (None, [POINTER(TileRequest), *[c_int] * 4]),
     "mypaint_tiled_surface_tile_request_start": (None, [_OBJECT, POINTER(TileRequest)]),
     "mypaint_tiled_surface_tile_request_end": (None, [_OBJECT, POINTER(TileRequest)]),
-}  # fmt: skip
+}
 
 
 @cache

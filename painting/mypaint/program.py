@@ -43,9 +43,11 @@ class _Held(ABC):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.close()
 
 
@@ -144,9 +146,14 @@ class MyPaintBrush(_Held):
             self._brush = None
 
     def stroke(
-        self, canvas: MyPaintCanvas, points: NDArray[np.float64], pressure: Sequence[float],
-        radius: float, color: Sequence[float] = (0.0, 0.0, 0.0), seed: int | None = None,
-    ) -> Rectangle:  # fmt: skip
+        self,
+        canvas: MyPaintCanvas,
+        points: NDArray[np.float64],
+        pressure: Sequence[float],
+        radius: float,
+        color: Sequence[float] = (0.0, 0.0, 0.0),
+        seed: int | None = None,
+    ) -> Rectangle:
         """Paint one stroke along a quadratic Bézier curve.
 
         Args:
@@ -183,8 +190,10 @@ class MyPaintBrush(_Held):
         hue, saturation, value = colorsys.rgb_to_hsv(*color)
         values = {
             "radius_logarithmic": math.log(max(radius, 1e-3)),
-            "color_h": hue, "color_s": saturation, "color_v": value,
-        }  # fmt: skip
+            "color_h": hue,
+            "color_s": saturation,
+            "color_v": value,
+        }
         for name, number in values.items():
             self._library.mypaint_brush_set_base_value(self._brush, setting_number(name), number)
 

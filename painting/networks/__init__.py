@@ -8,7 +8,18 @@ from painting.networks.resnet import ResNet
 from painting.networks.strokes import StrokeCritic, StrokeEncoder
 
 __all__ = [
-    "ActionCritic", "Actor", "Critic", "Discriminator", "LstmActor", "PairEmbedding", "ResNet",
-    "StrokeCritic", "StrokeEncoder", "TwinCritic", "ZeroCritic", "frozen_copy", "make_plain",
+    "ActionCritic",
+    "Actor",
+    "Critic",
+    "Discriminator",
+    "LstmActor",
+    "PairEmbedding",
+    "ResNet",
+    "StrokeCritic",
+    "StrokeEncoder",
+    "TwinCritic",
+    "ZeroCritic",
+    "frozen_copy",
+    "make_plain",
     "polyak_update",
-]  # fmt: skip
+]

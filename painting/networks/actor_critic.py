@@ -24,9 +24,15 @@ class Critic(ResNet):
     """
 
     def __init__(
-        self, in_channels: int, blocks: Sequence[int] = (2, 2, 2, 2), width: int = 64,
-        norm: str = "weight", residual: float = 0.0, hidden: int = 0, glance: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        in_channels: int,
+        blocks: Sequence[int] = (2, 2, 2, 2),
+        width: int = 64,
+        norm: str = "weight",
+        residual: float = 0.0,
+        hidden: int = 0,
+        glance: int = 0,
+    ) -> None:
         super().__init__(in_channels, 1, blocks, width, norm, residual, hidden, glance)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
@@ -85,10 +91,18 @@ class ActionCritic(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, action_dim: int, features: int = 256, action_hidden: int = 512,
-        blocks: Sequence[int] = (2, 2, 2, 2), width: int = 64, norm: str = "weight",
-        residual: float = 0.0, hidden: int = 0, glance: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        in_channels: int,
+        action_dim: int,
+        features: int = 256,
+        action_hidden: int = 512,
+        blocks: Sequence[int] = (2, 2, 2, 2),
+        width: int = 64,
+        norm: str = "weight",
+        residual: float = 0.0,
+        hidden: int = 0,
+        glance: int = 0,
+    ) -> None:
         super().__init__()
         self.trunk = ResNet(in_channels, features, blocks, width, norm, residual, hidden, glance)
         self.joint = nn.Linear(features + action_dim, action_hidden)

@@ -40,9 +40,14 @@ class Classifier(nn.Module):
     """
 
     def __init__(
-        self, name: str, network: nn.Module, classes: Sequence[str], size: int,
-        mean: Sequence[float] = (0.0, 0.0, 0.0), std: Sequence[float] = (1.0, 1.0, 1.0),
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        network: nn.Module,
+        classes: Sequence[str],
+        size: int,
+        mean: Sequence[float] = (0.0, 0.0, 0.0),
+        std: Sequence[float] = (1.0, 1.0, 1.0),
+    ) -> None:
         super().__init__()
         self.name = name
         self.network = fixed(network.eval())

@@ -27,9 +27,12 @@ class PairEmbedding(nn.Module):
     """
 
     def __init__(
-        self, channels: Sequence[int] = (16, 32, 64, 128), outputs: int = 256,
-        norm: str = "weight", attention: Collection[int] = (),
-    ) -> None:  # fmt: skip
+        self,
+        channels: Sequence[int] = (16, 32, 64, 128),
+        outputs: int = 256,
+        norm: str = "weight",
+        attention: Collection[int] = (),
+    ) -> None:
         super().__init__()
         if norm not in _CONVS:
             todo = f"give {' or '.join(_CONVS)}"
@@ -65,9 +68,11 @@ class Discriminator(PairEmbedding):
     """
 
     def __init__(
-        self, channels: Sequence[int] = (16, 32, 64, 128), norm: str = "weight",
+        self,
+        channels: Sequence[int] = (16, 32, 64, 128),
+        norm: str = "weight",
         attention: Collection[int] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(channels, 1, norm, attention)
 
     def forward(self, target: Tensor, canvas: Tensor) -> Tensor:

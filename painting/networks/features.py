@@ -36,9 +36,12 @@ class ClassifierFeatures(nn.Module):
     """
 
     def __init__(
-        self, model: str = "vgg16", layers: Sequence[str] = ("features.3", "features.8"),
-        weights: str = "default", setting: str = "reward.weights",
-    ) -> None:  # fmt: skip
+        self,
+        model: str = "vgg16",
+        layers: Sequence[str] = ("features.3", "features.8"),
+        weights: str = "default",
+        setting: str = "reward.weights",
+    ) -> None:
         super().__init__()
         network = _untrained(model, layers, setting.partition(".")[0])
         if weights == "random":

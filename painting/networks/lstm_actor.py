@@ -37,18 +37,37 @@ class LstmActor(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, out_features: int, bundle: int = 5, features: int = 256,
-        units: int = 256, layers: int = 1, blocks: Sequence[int] = (1, 1, 1, 1), width: int = 32,
-        norm: str = "batch", residual: float = 0.0, hidden: int = 0, glance: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        in_channels: int,
+        out_features: int,
+        bundle: int = 5,
+        features: int = 256,
+        units: int = 256,
+        layers: int = 1,
+        blocks: Sequence[int] = (1, 1, 1, 1),
+        width: int = 32,
+        norm: str = "batch",
+        residual: float = 0.0,
+        hidden: int = 0,
+        glance: int = 0,
+    ) -> None:
         super().__init__()
         if out_features % bundle:
             raise ValueError(f"{out_features} numbers are no {bundle} strokes of one length")
         self._config = {
-            "in_channels": in_channels, "out_features": out_features, "bundle": bundle,
-            "features": features, "units": units, "layers": layers, "blocks": list(blocks),
-            "width": width, "norm": norm, "residual": residual, "hidden": hidden, "glance": glance,
-        }  # fmt: skip
+            "in_channels": in_channels,
+            "out_features": out_features,
+            "bundle": bundle,
+            "features": features,
+            "units": units,
+            "layers": layers,
+            "blocks": list(blocks),
+            "width": width,
+            "norm": norm,
+            "residual": residual,
+            "hidden": hidden,
+            "glance": glance,
+        }
         self.encoder = ResNet(in_channels, features, blocks, width, norm, residual, hidden, glance)
         self.begin = nn.Linear(features, 2 * layers * units)  # hidden and cell state of each layer
         # Seeing the same at every step, an LSTM would settle, and repeat its last stroke.

@@ -112,18 +112,29 @@ class ResNet(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, out_features: int, blocks: Sequence[int] = (2, 2, 2, 2),
-        width: int = 64, norm: str = "batch", residual: float = 0.0, hidden: int = 0,
+        self,
+        in_channels: int,
+        out_features: int,
+        blocks: Sequence[int] = (2, 2, 2, 2),
+        width: int = 64,
+        norm: str = "batch",
+        residual: float = 0.0,
+        hidden: int = 0,
         glance: int = 0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         if norm not in _NORMS:
             raise ValueError(f"norm is {norm!r}, not one of {', '.join(_NORMS)}")
         self._config = {
-            "in_channels": in_channels, "out_features": out_features, "blocks": list(blocks),
-            "width": width, "norm": norm, "residual": residual, "hidden": hidden,
+            "in_channels": in_channels,
+            "out_features": out_features,
+            "blocks": list(blocks),
+            "width": width,
+            "norm": norm,
+            "residual": residual,
+            "hidden": hidden,
             "glance": glance,
-        }  # fmt: skip
+        }
         conv, nonlinearity = _NORMS[norm]
         self.residual = residual
         seen = in_channels + 3 if residual else in_channels

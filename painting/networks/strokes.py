@@ -53,19 +53,26 @@ class StrokeCritic(nn.Module):
         super().__init__()
         side = canvas_size // _FOLD
         self.look = nn.Sequential(
-            nn.Conv2d(1, channels, 4, 2, 1), nn.LeakyReLU(_SLOPE),
-            nn.Conv2d(channels, 2 * channels, 4, 2, 1), nn.LeakyReLU(_SLOPE),
-        )  # fmt: skip
+            nn.Conv2d(1, channels, 4, 2, 1),
+            nn.LeakyReLU(_SLOPE),
+            nn.Conv2d(channels, 2 * channels, 4, 2, 1),
+            nn.LeakyReLU(_SLOPE),
+        )
         self.spread = nn.Sequential(
-            nn.Linear(shape_dim, _HIDDEN), nn.LeakyReLU(_SLOPE),
-            nn.Linear(_HIDDEN, channels * side * side), nn.Unflatten(1, (channels, side, side)),
-        )  # fmt: skip
+            nn.Linear(shape_dim, _HIDDEN),
+            nn.LeakyReLU(_SLOPE),
+            nn.Linear(_HIDDEN, channels * side * side),
+            nn.Unflatten(1, (channels, side, side)),
+        )
         numbers = 8 * channels * (side // _FOLD) ** 2
         self.judge = nn.Sequential(
-            nn.Conv2d(3 * channels, 4 * channels, 4, 2, 1), nn.LeakyReLU(_SLOPE),
-            nn.Conv2d(4 * channels, 8 * channels, 4, 2, 1), nn.LeakyReLU(_SLOPE),
-            nn.Flatten(), nn.Linear(numbers, 1),
-        )  # fmt: skip
+            nn.Conv2d(3 * channels, 4 * channels, 4, 2, 1),
+            nn.LeakyReLU(_SLOPE),
+            nn.Conv2d(4 * channels, 8 * channels, 4, 2, 1),
+            nn.LeakyReLU(_SLOPE),
+            nn.Flatten(),
+            nn.Linear(numbers, 1),
+        )
 
     def forward(self, shape: Tensor, alpha: Tensor) -> Tensor:
         """Shapes (N, S) and alpha (N, 1, n, n) to scores (N,)."""

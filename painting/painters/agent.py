@@ -44,9 +44,12 @@ class AgentPainter(Painter):
     """
 
     def __init__(
-        self, policy: PaintingPolicy, strokes: int | None = None, precision: str = AUTO,
+        self,
+        policy: PaintingPolicy,
+        strokes: int | None = None,
+        precision: str = AUTO,
         compiled: bool | str = "auto",
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.policy = policy
         self.precision = check_precision(precision)
         self.compiled = check_compiling(compiled, "cpu")
@@ -62,9 +65,13 @@ class AgentPainter(Painter):
 
     @classmethod
     def load(
-        cls, weights: str | Path | None, stroke: Stroke | None = None, strokes: int | None = None,
-        precision: str = AUTO, compiled: bool | str = "auto",
-    ) -> "AgentPainter":  # fmt: skip
+        cls,
+        weights: str | Path | None,
+        stroke: Stroke | None = None,
+        strokes: int | None = None,
+        precision: str = AUTO,
+        compiled: bool | str = "auto",
+    ) -> "AgentPainter":
         """Make the painter of an exported agent.
 
         Args:
@@ -107,9 +114,12 @@ class AgentPainter(Painter):
 
     @torch.no_grad()
     def paint(
-        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
+        self,
+        target: Tensor,
+        progress: Progress | None = None,
+        start: Tensor | None = None,
         weight: Tensor | None = None,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """See `Painter.paint`."""
         if start is not None:
             raise ValueError("an agent paints anew: it does not go on from strokes")

@@ -59,9 +59,12 @@ class Easel:
     """
 
     def __init__(
-        self, stroke: Stroke, target: Tensor, background: Sequence[float],
+        self,
+        stroke: Stroke,
+        target: Tensor,
+        background: Sequence[float],
         weight: Tensor | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.stroke = stroke
         self.height, self.width = target.shape[1:]
         blank = blank_canvas(1, self.height, self.width, background, target.device)[0]

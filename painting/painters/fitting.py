@@ -17,9 +17,14 @@ _PRECISION = 1e-8  # of the energy that is left to that at the start
 
 @torch.no_grad()
 def fit_colors(
-    alpha: Tensor, color: Tensor, ground: Tensor, target: Tensor, tiling: Tiling, ridge: float,
+    alpha: Tensor,
+    color: Tensor,
+    ground: Tensor,
+    target: Tensor,
+    tiling: Tiling,
+    ridge: float,
     weight: Tensor | None = None,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """The colours that paint the target best with these shapes: a canvas is linear in them.
 
     Least squares, drawn a little to the present colours (a hidden stroke's colour is free), then
@@ -117,9 +122,13 @@ def _solve(apply: Callable[[Tensor], Tensor], right: Tensor, diagonal: Tensor) -
 
 @torch.no_grad()
 def stroke_worth(
-    alpha: Tensor, color: Tensor, ground: Tensor, target: Tensor, tiling: Tiling,
+    alpha: Tensor,
+    color: Tensor,
+    ground: Tensor,
+    target: Tensor,
+    tiling: Tiling,
     weight: Tensor | None = None,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """By how much the squared error would grow if a stroke were left out, exactly: (N,).
 
     Negative for a stroke that spoils the painting. The arguments are those of `fit_colors`.

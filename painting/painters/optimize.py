@@ -116,9 +116,12 @@ class OptimizePainter(Painter):
         return replace(self, steps=steps, learning_rate=rate, moves=0)
 
     def paint(
-        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
+        self,
+        target: Tensor,
+        progress: Progress | None = None,
+        start: Tensor | None = None,
         weight: Tensor | None = None,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """See `Painter.paint`."""
         stroke = self.stroke
         if isinstance(stroke.palette, int):

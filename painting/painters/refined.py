@@ -47,9 +47,12 @@ class AgentOptimizePainter(Painter):
         return replace(self, refiner=self.refiner.following(steps))
 
     def paint(
-        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
+        self,
+        target: Tensor,
+        progress: Progress | None = None,
+        start: Tensor | None = None,
         weight: Tensor | None = None,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """See `Painter.paint`."""
         if start is None:
             size = self.proposer.canvas(*target.shape[1:])

@@ -10,6 +10,14 @@ from painting.renderers.vae import VaeRenderer
 from painting.renderers.verdict import Verdict, judge
 
 __all__ = [
-    "AnalyticRenderer", "FieldRenderer", "GanRenderer", "NeuralRenderer", "Renderer",
-    "VaeRenderer", "Verdict", "judge", "load_renderer", "save_renderer",
-]  # fmt: skip
+    "AnalyticRenderer",
+    "FieldRenderer",
+    "GanRenderer",
+    "NeuralRenderer",
+    "Renderer",
+    "VaeRenderer",
+    "Verdict",
+    "judge",
+    "load_renderer",
+    "save_renderer",
+]

@@ -29,9 +29,11 @@ def save_renderer(folder: Path, renderer: Renderer, verdict: Verdict) -> None:
 
 
 def load_renderer(
-    weights: str | Path, stroke: Stroke | None = None, canvas_size: int | None = None,
+    weights: str | Path,
+    stroke: Stroke | None = None,
+    canvas_size: int | None = None,
     allow_untrained: bool = False,
-) -> Renderer:  # fmt: skip
+) -> Renderer:
     """A renderer from an exported ``renderer/`` folder, or from the run folder that holds one.
 
     Args:

@@ -46,14 +46,22 @@ class FieldRenderer(Renderer):
     """
 
     def __init__(
-        self, stroke: Stroke, canvas_size: int, fields: int = 32, opacities: int = 8,
-        hidden: int = 256, channels: int = 64,
-    ) -> None:  # fmt: skip
+        self,
+        stroke: Stroke,
+        canvas_size: int,
+        fields: int = 32,
+        opacities: int = 8,
+        hidden: int = 256,
+        channels: int = 64,
+    ) -> None:
         super().__init__(stroke, canvas_size)
         check_canvas_size(canvas_size)
         self._config = {
-            "fields": fields, "opacities": opacities, "hidden": hidden, "channels": channels,
-        }  # fmt: skip
+            "fields": fields,
+            "opacities": opacities,
+            "hidden": hidden,
+            "channels": channels,
+        }
         for name, value in self._config.items():
             if value <= 0:
                 raise ValueError(f"{name} is {value}, not at least 1")
@@ -71,11 +79,13 @@ class FieldRenderer(Renderer):
         subpixels = _FOLD**2
         self.pixel_layers = nn.Sequential(
             nn.PixelUnshuffle(_FOLD),
-            nn.Conv2d(fields * subpixels, channels, 1), nn.ReLU(),
-            nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(fields * subpixels, channels, 1),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.ReLU(),
             last := nn.Conv2d(channels, (1 + opacities) * subpixels, 1),
             nn.PixelShuffle(_FOLD),
-        )  # fmt: skip
+        )
         with torch.no_grad():  # an untrained renderer draws next to nothing, see NeuralRenderer
             assert last.bias is not None
             last.weight *= 0.5

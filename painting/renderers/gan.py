@@ -28,9 +28,12 @@ class GanRenderer(Renderer):
     """
 
     def __init__(
-        self, stroke: Stroke, canvas_size: int, hidden: Sequence[int] = (256, 512),
+        self,
+        stroke: Stroke,
+        canvas_size: int,
+        hidden: Sequence[int] = (256, 512),
         channels: int = 32,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(stroke, canvas_size)
         check_canvas_size(canvas_size)
         self._config = {"hidden": list(hidden), "channels": channels}

@@ -35,9 +35,12 @@ class NeuralRenderer(Renderer):
     """
 
     def __init__(
-        self, stroke: Stroke, canvas_size: int,
-        hidden: Sequence[int] = (512, 1024, 2048), channels: int = 16,
-    ) -> None:  # fmt: skip
+        self,
+        stroke: Stroke,
+        canvas_size: int,
+        hidden: Sequence[int] = (512, 1024, 2048),
+        channels: int = 16,
+    ) -> None:
         super().__init__(stroke, canvas_size)
         check_canvas_size(canvas_size)
         if channels <= 0 or channels % 4:

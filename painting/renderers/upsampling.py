@@ -33,16 +33,22 @@ class Upsampling(nn.Sequential):
         assert last.bias is not None
         nn.init.constant_(last.bias, _BLANK)
         super().__init__(
-            nn.Linear(features, 4 * channels * side * side), nn.ReLU(),
+            nn.Linear(features, 4 * channels * side * side),
+            nn.ReLU(),
             nn.Unflatten(1, (4 * channels, side, side)),
-            nn.Conv2d(4 * channels, 8 * channels, 3, padding=1), nn.PixelShuffle(2),
+            nn.Conv2d(4 * channels, 8 * channels, 3, padding=1),
+            nn.PixelShuffle(2),
             *grained(2 * channels, 2 * side),
-            nn.Conv2d(2 * channels, 4 * channels, 3, padding=1), nn.PixelShuffle(2),
+            nn.Conv2d(2 * channels, 4 * channels, 3, padding=1),
+            nn.PixelShuffle(2),
             *grained(channels, 4 * side),
-            nn.Conv2d(channels, channels, 3, padding=1), *grained(channels, 4 * side),
-            nn.Conv2d(channels, 4 * _FINE, 3, padding=1), nn.PixelShuffle(2),
-            *grained(_FINE, canvas_size), last,
-        )  # fmt: skip
+            nn.Conv2d(channels, channels, 3, padding=1),
+            *grained(channels, 4 * side),
+            nn.Conv2d(channels, 4 * _FINE, 3, padding=1),
+            nn.PixelShuffle(2),
+            *grained(_FINE, canvas_size),
+            last,
+        )
 
 
 class Grain(nn.Module):

@@ -30,9 +30,13 @@ class VaeRenderer(Renderer):
     """
 
     def __init__(
-        self, stroke: Stroke, canvas_size: int, latent: int = 64,
-        hidden: Sequence[int] = (512, 512), channels: int = 32,
-    ) -> None:  # fmt: skip
+        self,
+        stroke: Stroke,
+        canvas_size: int,
+        latent: int = 64,
+        hidden: Sequence[int] = (512, 512),
+        channels: int = 32,
+    ) -> None:
         super().__init__(stroke, canvas_size)
         check_canvas_size(canvas_size)
         self.latent = latent

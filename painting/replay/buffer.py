@@ -107,9 +107,12 @@ class ReplayBuffer:
         self._filled = min(self._filled + count, self.episodes)
 
     def sample(
-        self, count: int, generator: torch.Generator | None = None,
-        device: torch.device | str | None = None, update: int = 0,
-    ) -> Transition:  # fmt: skip
+        self,
+        count: int,
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        update: int = 0,
+    ) -> Transition:
         """Draw transitions, with replacement.
 
         Args:
@@ -133,9 +136,12 @@ class ReplayBuffer:
         there = to_float(canvas[episode, step + 1].to(to))
         at = step.to(to)
         return Transition(
-            State(here, target, at), action[episode, step].to(to), State(there, target, at + 1),
-            position, weight.to(to),
-        )  # fmt: skip
+            State(here, target, at),
+            action[episode, step].to(to),
+            State(there, target, at + 1),
+            position,
+            weight.to(to),
+        )
 
     def prioritize(self, position: Tensor, error: Tensor) -> None:
         """Take note of how wrong the critic was; of no use where all are drawn alike.

@@ -20,9 +20,15 @@ from painting.replay.buffer import Layout
 
 PIECE_BYTES = 16 << 20
 _CODES = {
-    torch.uint8: "U8", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",
-    torch.float64: "F64", torch.int64: "I64", torch.int32: "I32", torch.bool: "BOOL",
-}  # fmt: skip
+    torch.uint8: "U8",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.float64: "F64",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.bool: "BOOL",
+}
 _DTYPES = {code: dtype for dtype, code in _CODES.items()}
 
 

@@ -29,9 +29,15 @@ class PrioritizedReplay(ReplayBuffer):
     """
 
     def __init__(
-        self, episodes: int, device: str | None = None, alpha: float = 0.7, beta: float = 0.4,
-        beta_updates: int = 200_000, epsilon: float = 1e-4, save: bool = True,
-    ) -> None:  # fmt: skip
+        self,
+        episodes: int,
+        device: str | None = None,
+        alpha: float = 0.7,
+        beta: float = 0.4,
+        beta_updates: int = 200_000,
+        epsilon: float = 1e-4,
+        save: bool = True,
+    ) -> None:
         super().__init__(episodes, device, save)
         if alpha < 0 or not 0 <= beta <= 1 or beta_updates < 1 or epsilon <= 0:
             raise ValueError(

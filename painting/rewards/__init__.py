@@ -16,8 +16,21 @@ from painting.rewards.weighted import WeightedReward
 from painting.rewards.wgan_gp import WganGpReward
 
 __all__ = [
-    "AdversarialReward", "CramerGanReward", "DraganReward", "FisherGanReward", "L1Reward",
-    "L2Reward", "LearnedReward", "PerceptualReward", "PsnrReward", "Reward", "SaganReward",
-    "SnganReward", "WeightedReward", "WganGpReward", "gradient_penalty", "l2_distance",
+    "AdversarialReward",
+    "CramerGanReward",
+    "DraganReward",
+    "FisherGanReward",
+    "L1Reward",
+    "L2Reward",
+    "LearnedReward",
+    "PerceptualReward",
+    "PsnrReward",
+    "Reward",
+    "SaganReward",
+    "SnganReward",
+    "WeightedReward",
+    "WganGpReward",
+    "gradient_penalty",
+    "l2_distance",
     "perturbed_gradient_penalty",
-]  # fmt: skip
+]

@@ -24,9 +24,12 @@ class DraganReward(PenalizedReward):
     """
 
     def __init__(
-        self, discriminator: nn.Module, gradient_penalty_weight: float = 10.0, noise: float = 0.5,
+        self,
+        discriminator: nn.Module,
+        gradient_penalty_weight: float = 10.0,
+        noise: float = 0.5,
         tau: float = 0.001,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(discriminator, gradient_penalty_weight, tau)
         self.noise = check_weight("noise", noise)
 

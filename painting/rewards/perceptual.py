@@ -31,10 +31,13 @@ class PerceptualReward(Reward):
     """
 
     def __init__(
-        self, model: str = "vgg16",
+        self,
+        model: str = "vgg16",
         layers: Sequence[str] = ("features.3", "features.8", "features.15"),
-        weights: str = "default", min_size: int = 32, scale: float = 1.0,
-    ) -> None:  # fmt: skip
+        weights: str = "default",
+        min_size: int = 32,
+        scale: float = 1.0,
+    ) -> None:
         super().__init__()
         if min_size < 1:
             raise UserError(f"reward.min_size is {min_size}", "give pixels, such as 32")

@@ -8,6 +8,14 @@ from painting.strokes.mypaint import MyPaint
 from painting.strokes.pixel import Pixel
 
 __all__ = [
-    "COLOR_DIM", "Bezier", "Brush", "Circle", "Line", "MyPaint", "Pixel", "Rectangle", "Stroke",
+    "COLOR_DIM",
+    "Bezier",
+    "Brush",
+    "Circle",
+    "Line",
+    "MyPaint",
+    "Pixel",
+    "Rectangle",
+    "Stroke",
     "Triangle",
-]  # fmt: skip
+]

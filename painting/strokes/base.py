@@ -70,9 +70,11 @@ class Stroke(Limited, Recorded, ABC):
         return {"stroke": self.name, **{f"stroke.{k}": v for k, v in self.config().items()}}
 
     def sample(
-        self, count: int, generator: torch.Generator | None = None,
+        self,
+        count: int,
+        generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """Random shapes, uniform in [0, 1] as in SARA section 4.2, within the limits.
 
         Args:
@@ -87,9 +89,12 @@ class Stroke(Limited, Recorded, ABC):
         return self.limit_shape(free)
 
     def place(
-        self, center: Tensor, scale: float, generator: torch.Generator | None = None,
+        self,
+        center: Tensor,
+        scale: float,
+        generator: torch.Generator | None = None,
         sides: tuple[float, float] = (1.0, 1.0),
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """Random shapes of full paint, of about one size, around given places: before `limit`.
 
         A parameter whose name starts with x or y is a coordinate here; a kind in whose vector one
@@ -138,9 +143,15 @@ class Stroke(Limited, Recorded, ABC):
         return self.outlines(shape, height, width).draw(Windows(height, width)).unsqueeze(1)
 
     def rasterize_windows(
-        self, shape: Tensor, height: int, width: int, corner: Tensor, rows: int, columns: int,
+        self,
+        shape: Tensor,
+        height: int,
+        width: int,
+        corner: Tensor,
+        rows: int,
+        columns: int,
         owner: Tensor | None = None,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """Draw the same as `rasterize`, but only windows of the canvas.
 
         Args:

@@ -184,8 +184,17 @@ class Bezier(PenStroke):
 
     name = "bezier"
     parameters = (
-        "x0", "y0", "x1", "y1", "x2", "y2", "radius0", "opacity0", "radius1", "opacity1",
-    )  # fmt: skip
+        "x0",
+        "y0",
+        "x1",
+        "y1",
+        "x2",
+        "y2",
+        "radius0",
+        "opacity0",
+        "radius1",
+        "opacity1",
+    )
     end = ("x2", "y2")
     relative = ("x1", "y1")
 
@@ -202,9 +211,12 @@ class Bezier(PenStroke):
         return self._pen(shape, torch.stack([p0, p0 + (p2 - p0) * inner, p2], dim=1))
 
     def place(
-        self, center: Tensor, scale: float, generator: torch.Generator | None = None,
+        self,
+        center: Tensor,
+        scale: float,
+        generator: torch.Generator | None = None,
         sides: tuple[float, float] = (1.0, 1.0),
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """Random shapes around given places; the control point, being relative, is anywhere."""
         shape = super().place(center, scale, generator, sides)
         shape[:, 2:4] = torch.rand(len(center), 2, generator=generator, device=center.device)

@@ -39,9 +39,13 @@ class DiscreteStroke(Stroke, ABC):
     optional = ("lift",)
 
     def __init__(
-        self, levels: int | None = None, lift: bool = False, rounded: bool = True,
-        lift_known: bool = False, **limits: Any,
-    ) -> None:  # fmt: skip
+        self,
+        levels: int | None = None,
+        lift: bool = False,
+        rounded: bool = True,
+        lift_known: bool = False,
+        **limits: Any,
+    ) -> None:
         self.level_count = check_levels(levels)
         self.lift = check_flag("lift", lift)
         self.rounded = check_flag("rounded", rounded)
@@ -79,9 +83,11 @@ class DiscreteStroke(Stroke, ABC):
         return super().limits() | rounded | ({"lift_known": True} if self.lift_known else {})
 
     def sample(
-        self, count: int, generator: torch.Generator | None = None,
+        self,
+        count: int,
+        generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """See `Stroke.sample`; every level is as likely as any other."""
         if not self.levels:
             return super().sample(count, generator, device)
@@ -89,9 +95,12 @@ class DiscreteStroke(Stroke, ABC):
         return even_levels(super().limit_shape(free), self.levels)
 
     def place(
-        self, center: Tensor, scale: float, generator: torch.Generator | None = None,
+        self,
+        center: Tensor,
+        scale: float,
+        generator: torch.Generator | None = None,
         sides: tuple[float, float] = (1.0, 1.0),
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """See `Stroke.place`; with the brush down."""
         return self._down(super().place(center, scale, generator, sides))
 

@@ -50,9 +50,12 @@ class Limited:
     slimness: float = 1.0
 
     def __init__(
-        self, opaque: bool = False, max_width: float | None = None,
-        max_length: float | None = None, palette: Sequence[Sequence[float]] | int | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        opaque: bool = False,
+        max_width: float | None = None,
+        max_length: float | None = None,
+        palette: Sequence[Sequence[float]] | int | None = None,
+    ) -> None:
         if not isinstance(opaque, bool):
             raise UserError(f"stroke.opaque={opaque!r} makes no sense", "give true or false")
         self.opaque = opaque
@@ -155,8 +158,9 @@ class Limited:
         """The largest number in [0, 1] that the limits allow for a parameter."""
         share = 1.0
         for key, names, full in [
-            ("max_width", self.across, self.slimness), ("max_length", self.along, 1.0)
-        ]:  # fmt: skip
+            ("max_width", self.across, self.slimness),
+            ("max_length", self.along, 1.0),
+        ]:
             limit = getattr(self, key)
             if limit is None or not name.startswith(names):
                 continue

@@ -65,9 +65,11 @@ class MyPaint(DiscreteStroke):
     fingerprints = (_SETTINGS,)
 
     def __init__(
-        self, brush: str = "classic/dry_brush", settings: dict[str, Any] | None = None,
+        self,
+        brush: str = "classic/dry_brush",
+        settings: dict[str, Any] | None = None,
         **discrete: Any,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(**discrete)
         if settings is None:
             self.brush, self._settings = find_brush(brush)
@@ -104,9 +106,12 @@ class MyPaint(DiscreteStroke):
         return self._painted(shape.detach(), height, width, SEEDS // 2)[:, None]
 
     def place(
-        self, center: Tensor, scale: float, generator: torch.Generator | None = None,
+        self,
+        center: Tensor,
+        scale: float,
+        generator: torch.Generator | None = None,
         sides: tuple[float, float] = (1.0, 1.0),
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """See `Stroke.place`; pressed so hard that it can be seen."""
         shape = super().place(center, scale, generator, sides)
         columns = self.columns(("pressure0", "pressure1"))

@@ -109,9 +109,13 @@ class _CompiledPen(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, segments: Tensor, opacity: Tensor, count: Tensor, windows: Windows,
+        ctx: Any,
+        segments: Tensor,
+        opacity: Tensor,
+        count: Tensor,
+        windows: Windows,
         kernel: Kernel,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         ctx.save_for_backward(segments, opacity, count)
         ctx.windows, ctx.kernel = windows, kernel
         return kernel.draw(segments, opacity, count, windows)

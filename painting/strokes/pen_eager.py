@@ -87,9 +87,15 @@ def _along_and_across(segment: tuple[Tensor, ...], x: Tensor, y: Tensor) -> tupl
 
 
 def hull_coverage(
-    u: Tensor, v: Tensor, length: Tensor, radius: Tensor,
-    growth: Tensor, lean: Tensor, shift: Tensor, ink: Tensor,
-) -> Tensor:  # fmt: skip
+    u: Tensor,
+    v: Tensor,
+    length: Tensor,
+    radius: Tensor,
+    growth: Tensor,
+    lean: Tensor,
+    shift: Tensor,
+    ink: Tensor,
+) -> Tensor:
     """Coverage of pixels (u, v) by the hull of the discs at a segment's two ends."""
     with torch.no_grad():
         # How far along lies the disc that reaches nearest to the pixel. The signed distance is

@@ -68,9 +68,14 @@ def _box(
 
 @_compiled
 def _cover_row(
-    segment: Array, corner_x: float, y: float, left: np.uint64, right: np.uint64, centers: Array,
+    segment: Array,
+    corner_x: float,
+    y: float,
+    left: np.uint64,
+    right: np.uint64,
+    centers: Array,
     coverage: Array,
-) -> None:  # fmt: skip
+) -> None:
     """Coverage of a row's pixels from left to right by a segment: `pen_eager.hull_coverage`."""
     number = coverage.dtype.type
     zero, one, tiny = number(0), number(1), number(1e-9)
@@ -89,9 +94,15 @@ def _cover_row(
 
 @_compiled
 def draw(
-    first: int, last: int, segments: Array, opacity: Array, counts: Array, owner: Array,
-    corner: Array, alpha: Array,
-) -> None:  # fmt: skip
+    first: int,
+    last: int,
+    segments: Array,
+    opacity: Array,
+    counts: Array,
+    owner: Array,
+    corner: Array,
+    alpha: Array,
+) -> None:
     """Draw a range of windows into alpha (R, H, W)."""
     height, width = alpha.shape[1:]
     rows, columns = np.uint64(height), np.uint64(width)  # see `_box`
@@ -125,9 +136,18 @@ def draw(
 
 @_compiled
 def differentiate(
-    first: int, last: int, segments: Array, opacity: Array, counts: Array, owner: Array,
-    corner: Array, order: Array, grad: Array, of_segments: Array, of_opacity: Array,
-) -> None:  # fmt: skip
+    first: int,
+    last: int,
+    segments: Array,
+    opacity: Array,
+    counts: Array,
+    owner: Array,
+    corner: Array,
+    order: Array,
+    grad: Array,
+    of_segments: Array,
+    of_opacity: Array,
+) -> None:
     """Add the gradients of a range of windows in an order, of that of alpha (R, H, W)."""
     height, width = grad.shape[1:]
     rows, columns = np.uint64(height), np.uint64(width)  # see `_box`
@@ -164,10 +184,12 @@ def differentiate(
                         if partly[row, column] > 0 and coverage[column] > covered[row, column]:
                             before = int(shown[row, column])
                             _move_edge(
-                                segments[stroke, before], centers[column] + x, centers[row] + y,
+                                segments[stroke, before],
+                                centers[column] + x,
+                                centers[row] + y,
                                 grad[window, row, column] * change * number(before - index),
                                 of_segments[stroke, before],
-                            )  # fmt: skip
+                            )
                 for column in range(left, right):
                     # Everything is read first: a read behind a condition is not vectorized.
                     now, was = coverage[column], covered[row, column]
@@ -189,10 +211,12 @@ def differentiate(
                     # It is M(0), and M of all segments but the first up to itself.
                     before = int(shown[row, column])
                     _move_edge(
-                        segments[stroke, before], centers[column] + x, centers[row] + y,
+                        segments[stroke, before],
+                        centers[column] + x,
+                        centers[row] + y,
                         grad[window, row, column] * (start + change * number(before)),
                         of_segments[stroke, before],
-                    )  # fmt: skip
+                    )
         of_end = of_change / number(count - 1)
         of_opacity[stroke, 0] += of_start - of_end
         of_opacity[stroke, 1] += of_end

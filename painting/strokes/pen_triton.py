@@ -53,9 +53,16 @@ def draw(segments: Tensor, opacity: Tensor, count: Tensor, windows: Windows) -> 
     inputs = (*_contiguous(segments, opacity, count), owner, corner, alpha)
     with torch.cuda.device_of(segments):
         pen_triton_loops.draw[(len(owner) * grid.tiles,)](
-            *inputs, windows.rows, windows.columns, segments.shape[1], grid.across, grid.tiles,
-            rows=grid.rows, columns=grid.columns, num_warps=grid.warps,
-        )  # fmt: skip
+            *inputs,
+            windows.rows,
+            windows.columns,
+            segments.shape[1],
+            grid.across,
+            grid.tiles,
+            rows=grid.rows,
+            columns=grid.columns,
+            num_warps=grid.warps,
+        )
     return alpha
 
 
@@ -75,9 +82,19 @@ def differentiate(
     inputs = (*_contiguous(segments, opacity, count), owner, corner, grad.contiguous())
     with torch.cuda.device_of(segments):
         pen_triton_loops.differentiate[(programs,)](
-            *inputs, of_segments, of_opacity, windows.rows, windows.columns, most, grid.across,
-            grid.tiles, alone=alone, rows=grid.rows, columns=grid.columns, num_warps=grid.warps,
-        )  # fmt: skip
+            *inputs,
+            of_segments,
+            of_opacity,
+            windows.rows,
+            windows.columns,
+            most,
+            grid.across,
+            grid.tiles,
+            alone=alone,
+            rows=grid.rows,
+            columns=grid.columns,
+            num_warps=grid.warps,
+        )
     if alone:
         of_segments = _summed(of_segments, windows, len(segments), grid)
         of_opacity = _summed(of_opacity, windows, len(segments), grid)

@@ -35,9 +35,17 @@ def _load(segments, place):
     """The ten numbers of a segment."""
     at = segments + place * 10
     return (
-        tl.load(at), tl.load(at + 1), tl.load(at + 2), tl.load(at + 3), tl.load(at + 4),
-        tl.load(at + 5), tl.load(at + 6), tl.load(at + 7), tl.load(at + 8), tl.load(at + 9),
-    )  # fmt: skip
+        tl.load(at),
+        tl.load(at + 1),
+        tl.load(at + 2),
+        tl.load(at + 3),
+        tl.load(at + 4),
+        tl.load(at + 5),
+        tl.load(at + 6),
+        tl.load(at + 7),
+        tl.load(at + 8),
+        tl.load(at + 9),
+    )
 
 
 @_kernel
@@ -78,9 +86,20 @@ def _coverage(segment, x, y):
 
 @_kernel
 def draw(
-    segments, opacity, counts, owner, corner, alpha, height,
-    width, most, across, tiles, rows: tl.constexpr, columns: tl.constexpr,
-) -> None:  # fmt: skip
+    segments,
+    opacity,
+    counts,
+    owner,
+    corner,
+    alpha,
+    height,
+    width,
+    most,
+    across,
+    tiles,
+    rows: tl.constexpr,
+    columns: tl.constexpr,
+) -> None:
     """Draw alpha (R, H, W), a program for each of R K tiles, of which `across` stand in a row."""
     window = (tl.program_id(0) // tiles).to(tl.int64)
     tile = tl.program_id(0) % tiles
@@ -108,10 +127,23 @@ def draw(
 
 @_kernel
 def differentiate(
-    segments, opacity, counts, owner, corner, grad,
-    of_segments, of_opacity, height, width, most, across, tiles,
-    alone: tl.constexpr, rows: tl.constexpr, columns: tl.constexpr,
-) -> None:  # fmt: skip
+    segments,
+    opacity,
+    counts,
+    owner,
+    corner,
+    grad,
+    of_segments,
+    of_opacity,
+    height,
+    width,
+    most,
+    across,
+    tiles,
+    alone: tl.constexpr,
+    rows: tl.constexpr,
+    columns: tl.constexpr,
+) -> None:
     """Gradients of that of alpha (R, H, W), a program for each tile as in `draw`.
 
     With `alone` every tile has sums of its own, (R K, M, 10) and (R K, 2), which are 0; otherwise
@@ -203,8 +235,14 @@ def _add(total, value, alone: tl.constexpr) -> None:
 
 @_kernel
 def touch(
-    segments, counts, owner, center, around, touched, most,
-) -> None:  # fmt: skip
+    segments,
+    counts,
+    owner,
+    center,
+    around,
+    touched,
+    most,
+) -> None:
     """Whether a disc around each window's center (R, 2) meets the hull of a segment."""
     window = tl.program_id(0).to(tl.int64)
     stroke = tl.load(owner + window)

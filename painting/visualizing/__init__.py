@@ -8,5 +8,12 @@ from painting.visualizing.teaching import Lesson
 from painting.visualizing.views import Views
 
 __all__ = [
-    "ClassGoal", "ContentGoal", "Descent", "Grid", "GridCanvas", "Lesson", "Views", "find_class",
-]  # fmt: skip
+    "ClassGoal",
+    "ContentGoal",
+    "Descent",
+    "Grid",
+    "GridCanvas",
+    "Lesson",
+    "Views",
+    "find_class",
+]

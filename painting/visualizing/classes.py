@@ -37,9 +37,13 @@ class ClassGoal:
 
     @classmethod
     def of(
-        cls, classifiers: Sequence[Classifier], label: str, goal: str, views: Views,
+        cls,
+        classifiers: Sequence[Classifier],
+        label: str,
+        goal: str,
+        views: Views,
         background: Sequence[float],
-    ) -> "ClassGoal":  # fmt: skip
+    ) -> "ClassGoal":
         """The goal of a class by its name, or by its number in the first classifier.
 
         Raises:

@@ -50,9 +50,12 @@ class Descent:
         return torch.cat([shape, torch.rand(count, COLOR_DIM, generator=generator)], dim=1)
 
     def run(
-        self, canvas: GridCanvas, strokes: Tensor, loss: Callable[[Tensor], Tensor],
+        self,
+        canvas: GridCanvas,
+        strokes: Tensor,
+        loss: Callable[[Tensor], Tensor],
         told: Told | None = None,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """Move strokes to where the loss is low.
 
         Args:

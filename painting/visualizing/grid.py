@@ -146,9 +146,13 @@ class GridCanvas:
     """
 
     def __init__(
-        self, renderer: Renderer, grid: Grid, strokes: int, background: Sequence[float],
+        self,
+        renderer: Renderer,
+        grid: Grid,
+        strokes: int,
+        background: Sequence[float],
         device: torch.device | str = "cpu",
-    ) -> None:  # fmt: skip
+    ) -> None:
         if not renderer.differentiable:
             raise UserError(
                 f"{type(renderer).__name__} has no gradient for strokes to follow",

@@ -51,9 +51,13 @@ class Lesson:
     views: Views = _VIEWS
 
     def teach(
-        self, network: SmallClassifier, images: Tensor, labels: Tensor,
-        generator: torch.Generator, progress: Callable[[float], None] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        network: SmallClassifier,
+        images: Tensor,
+        labels: Tensor,
+        generator: torch.Generator,
+        progress: Callable[[float], None] | None = None,
+    ) -> None:
         """Teach a classifier.
 
         Args:

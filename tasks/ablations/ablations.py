@@ -11,9 +11,13 @@ from tasks.ablations.runner import run_all
 
 
 def ablations(
-    plan: Mapping[str, Any], scale: str, folder: Path, chosen: Sequence[str] | None = None,
-    jobs: int = 2, vary: Sequence[str] = (),
-) -> dict[str, Any]:  # fmt: skip
+    plan: Mapping[str, Any],
+    scale: str,
+    folder: Path,
+    chosen: Sequence[str] | None = None,
+    jobs: int = 2,
+    vary: Sequence[str] = (),
+) -> dict[str, Any]:
     """Make the papers' experiments at a scale, and write ``report.md`` with its pictures.
 
     Started again in the same folder it goes on where it was stopped.

@@ -84,9 +84,12 @@ class Plan:
 
 
 def read_plan(
-    plan: Mapping[str, Any], scale: str, chosen: Sequence[str] | None, vary: Sequence[str],
+    plan: Mapping[str, Any],
+    scale: str,
+    chosen: Sequence[str] | None,
+    vary: Sequence[str],
     folder: Path,
-) -> Plan:  # fmt: skip
+) -> Plan:
     """The plan of a config.
 
     Args:

@@ -64,8 +64,12 @@ def run_all(jobs: Sequence[Job], side_by_side: int) -> list[Job]:
 def _start(job: Job) -> "subprocess.Popen[bytes]":
     job.folder.parent.mkdir(parents=True, exist_ok=True)
     command = [
-        sys.executable, str(_PROGRAM), *job.overrides, "resume=auto", f"hydra.run.dir={job.folder}"
-    ]  # fmt: skip
+        sys.executable,
+        str(_PROGRAM),
+        *job.overrides,
+        "resume=auto",
+        f"hydra.run.dir={job.folder}",
+    ]
     # Small networks gain nothing from a second thread, and lose much where another run wants it.
     environment = {"OMP_NUM_THREADS": "1", **os.environ}
     with _log_of(job).open("ab") as output:

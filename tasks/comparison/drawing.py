@@ -13,9 +13,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COLORS = (
-    "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd",
-    "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf",
-)  # fmt: skip
+    "#1f77b4",
+    "#ff7f0e",
+    "#2ca02c",
+    "#d62728",
+    "#9467bd",
+    "#8c564b",
+    "#e377c2",
+    "#7f7f7f",
+    "#bcbd22",
+    "#17becf",
+)
 _DASHES = ("-", "--", ":", "-.")
 _LONG = 60  # letters of a label, of which two go no longer side by side
 _MOST_MARKED = 40  # a curve of more points needs no mark on each
@@ -56,9 +64,13 @@ def _by_stroke(axes: "Axes", row: Row) -> bool:
         return False
     columns = list(zip(*curves, strict=False))  # of the shortest, should their lengths differ
     _draw(
-        axes, row, list(range(len(columns))), [statistics.fmean(column) for column in columns],
-        [min(column) for column in columns], [max(column) for column in columns],
-    )  # fmt: skip
+        axes,
+        row,
+        list(range(len(columns))),
+        [statistics.fmean(column) for column in columns],
+        [min(column) for column in columns],
+        [max(column) for column in columns],
+    )
     return True
 
 
@@ -67,15 +79,19 @@ _PLOTS: tuple[tuple[str, str, str, str, Callable[["Axes", Row], bool]], ...] = (
     (
         "l2_by_update.png",
         f"Validation L2 by update; {_BAND}, the diamond is the test L2 at the end.",
-        "updates", "validation L2", _by_update,
+        "updates",
+        "validation L2",
+        _by_update,
     ),
     (
         "l2_by_second.png",
         f"Validation L2 by second of training; {_BAND}, the diamond is the test L2 at the end.",
-        "seconds", "validation L2", _by_second,
+        "seconds",
+        "validation L2",
+        _by_second,
     ),
     ("l2_by_stroke.png", f"Test L2 by stroke; {_BAND}.", "strokes", "test L2", _by_stroke),
-)  # fmt: skip
+)
 
 
 def _draw_learning(axes: "Axes", row: Row, x: Callable[[CurvePoint], float]) -> bool:
@@ -84,26 +100,41 @@ def _draw_learning(axes: "Axes", row: Row, x: Callable[[CurvePoint], float]) -> 
         return False
     places = [x(point) for point in curve]
     _draw(
-        axes, row, places, [point.mean for point in curve], [point.low for point in curve],
+        axes,
+        row,
+        places,
+        [point.mean for point in curve],
+        [point.low for point in curve],
         [point.high for point in curve],
-    )  # fmt: skip
+    )
     if row.l2.mean is not None:
         axes.plot(
-            places[-1], row.l2.mean, marker="D", markersize=7, markerfacecolor="none",
+            places[-1],
+            row.l2.mean,
+            marker="D",
+            markersize=7,
+            markerfacecolor="none",
             color=color(row),
-        )  # fmt: skip
+        )
     return True
 
 
 def _draw(
-    axes: "Axes", row: Row, x: Sequence[float], mean: Sequence[float], low: Sequence[float],
+    axes: "Axes",
+    row: Row,
+    x: Sequence[float],
+    mean: Sequence[float],
+    low: Sequence[float],
     high: Sequence[float],
-) -> None:  # fmt: skip
+) -> None:
     axes.plot(
-        x, mean, label=row.variant.label.replace("$", r"\$"), color=color(row),
+        x,
+        mean,
+        label=row.variant.label.replace("$", r"\$"),
+        color=color(row),
         linestyle=_DASHES[row.number // len(_COLORS) % len(_DASHES)],
         marker="." if len(x) <= _MOST_MARKED else "",
-    )  # fmt: skip
+    )
     axes.fill_between(x, low, high, color=color(row), alpha=0.18, linewidth=0)
 
 

@@ -17,9 +17,18 @@ _TITLE = "Comparison"
 _PAINTINGS = "paintings_side_by_side.png"
 _NONE = "–"
 _HEADER = (
-    "variant", "runs", "test L2", "difference", "verdict", "PSNR (dB)", "SSIM", "updates",
-    "seconds to level", "reached", "seconds",
-)  # fmt: skip
+    "variant",
+    "runs",
+    "test L2",
+    "difference",
+    "verdict",
+    "PSNR (dB)",
+    "SSIM",
+    "updates",
+    "seconds to level",
+    "reached",
+    "seconds",
+)
 _RUNS_HEADER = ("run", "variant", "seed", "status", "test L2", "command")
 _STYLE = """
 th { text-align: left; padding: 0 1rem 0 0; border-bottom: 2px solid } td { vertical-align: top }

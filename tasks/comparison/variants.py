@@ -124,9 +124,12 @@ def _labels(members: Sequence[Sequence[Run]]) -> list[str]:
 
 
 def _tells(
-    name: str, place: str, column: Sequence[Hashable], named: Mapping[str, Sequence[Hashable]],
+    name: str,
+    place: str,
+    column: Sequence[Hashable],
+    named: Mapping[str, Sequence[Hashable]],
     given: set[str],
-) -> bool:  # fmt: skip
+) -> bool:
     """Whether a column of values, one by variant, says more than the groups named so far."""
     if len(set(column)) == 1:
         return False

@@ -47,21 +47,26 @@ class Events:
             self.dropped, controls.photo, [controls.photo, stage.canvas, controls.status], **QUIET
         )
         controls.painter.change(
-            self.painter_chosen, [controls.painter, controls.kind],
-            [controls.kind, controls.opaque], **QUIET,
-        )  # fmt: skip
-        order = [
-            controls.photo, controls.painter, controls.kind, controls.opaque, controls.strokes
-        ]  # fmt: skip
+            self.painter_chosen,
+            [controls.painter, controls.kind],
+            [controls.kind, controls.opaque],
+            **QUIET,
+        )
+        order = [controls.photo, controls.painter, controls.kind, controls.opaque, controls.strokes]
         painted = controls.paint.click(self.paint, order, self._shown_by_paint(), **QUIET)
         controls.stop.click(self.stop, None, None, queue=False, **QUIET)
         shown = [stage.canvas, stage.at]
         first = painted.success(self.play_fresh, stage.fresh, shown, **QUIET)
         again = stage.play.click(self.play, None, shown, **QUIET)
         stage.at.input(
-            self.scrub, stage.at, stage.canvas, cancels=[first, again],
-            trigger_mode="always_last", preprocess=False, **QUIET,
-        )  # fmt: skip
+            self.scrub,
+            stage.at,
+            stage.canvas,
+            cancels=[first, again],
+            trigger_mode="always_last",
+            preprocess=False,
+            **QUIET,
+        )
         for name, button in stage.exports.items():
             made = button.click(self.exporting(name), None, [controls.status, stage.file], **QUIET)
             made.success(None, None, None, js=_DOWNLOAD)
@@ -91,9 +96,14 @@ class Events:
         return kinds, gr.Checkbox(interactive=True)
 
     def paint(
-        self, path: str | None, painter: str, stroke: str, opaque: bool, strokes: float,
+        self,
+        path: str | None,
+        painter: str,
+        stroke: str,
+        opaque: bool,
+        strokes: float,
         request: gr.Request,
-    ) -> Iterator[list[Any]]:  # fmt: skip
+    ) -> Iterator[list[Any]]:
         """The button Paint."""
         stage, visit = self._stage, self._visit(request)
         busy = stage.enabled(0)

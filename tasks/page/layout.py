@@ -58,17 +58,20 @@ class Controls:
     def __init__(self, studio: Studio, strokes: int, painter: str | None, kind: str | None) -> None:
         limits = studio.limits
         self.photo = gr.File(
-            label=f"Picture (at most {limits.megabytes:g} MB)", file_types=["image"], height=140,
+            label=f"Picture (at most {limits.megabytes:g} MB)",
+            file_types=["image"],
+            height=140,
             elem_id="photo",
-        )  # fmt: skip
+        )
         self.painter = _choice("Painter", studio.painters, painter, "painter")
         free = studio.own[str(self.painter.value)] is None
         names = studio.takes[str(self.painter.value)]
         self.kind = _choice("Stroke", studio.kinds, kind, "kind", free, names)
         self.opaque = gr.Checkbox(
-            label="Opaque strokes", info="as a pen's or a thick brush's; G-code needs it",
+            label="Opaque strokes",
+            info="as a pen's or a thick brush's; G-code needs it",
             interactive=free,
-        )  # fmt: skip
+        )
         most = max(limits.strokes, 2)
         self.strokes = gr.Slider(
             1, most, min(strokes, most), step=1, label="Number of strokes", elem_id="strokes"
@@ -84,15 +87,26 @@ class Stage:
 
     def __init__(self, studio: Studio) -> None:
         self.canvas = gr.Image(
-            show_label=False, format="png", interactive=False, height=520,
-            buttons=["fullscreen"], elem_id="canvas",
-        )  # fmt: skip
+            show_label=False,
+            format="png",
+            interactive=False,
+            height=520,
+            buttons=["fullscreen"],
+            elem_id="canvas",
+        )
         with gr.Row(equal_height=True):
             self.play = gr.Button("Play", size="sm", scale=1, min_width=80, interactive=False)
             self.at = gr.Slider(
-                0, 1, 0, step=1, label="Strokes shown", scale=8, interactive=False, elem_id="at",
+                0,
+                1,
+                0,
+                step=1,
+                label="Strokes shown",
+                scale=8,
+                interactive=False,
+                elem_id="at",
                 buttons=[],
-            )  # fmt: skip
+            )
         gr.Markdown("Take it with you:")
         with gr.Row(elem_id="exports"):
             self.exports = {
@@ -118,16 +132,24 @@ class Stage:
 
 
 def _choice(
-    label: str, offers: Mapping[str, Offer[Any]], wanted: str | None, elem_id: str,
-    interactive: bool = True, among: Sequence[str] = (),
-) -> gr.Dropdown:  # fmt: skip
+    label: str,
+    offers: Mapping[str, Offer[Any]],
+    wanted: str | None,
+    elem_id: str,
+    interactive: bool = True,
+    among: Sequence[str] = (),
+) -> gr.Dropdown:
     """One of the offers, or at first of some of them, by name, with what it is."""
     names = list(among or offers)
     value = find(names, wanted) or names[0]
     about = {name: offer.about for name, offer in offers.items()}
     choice = gr.Dropdown(
-        names, value=value, label=label, info=about[value], elem_id=elem_id,
+        names,
+        value=value,
+        label=label,
+        info=about[value],
+        elem_id=elem_id,
         interactive=interactive,
-    )  # fmt: skip
+    )
     choice.change(lambda name: gr.Dropdown(info=about[name]), choice, choice, queue=False, **QUIET)
     return choice

@@ -41,8 +41,9 @@ def test_history_grows_and_knows_the_last_of_the_same(tmp_path: Path) -> None:
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(r["commit"], r["psnr"], r["seconds"]) for r in rows] == [
-        ("abc", "30.500", "20.000"), ("", "31.000", "16.000"),
-    ]  # fmt: skip
+        ("abc", "30.500", "20.000"),
+        ("", "31.000", "16.000"),
+    ]
     history = History(path, "a machine, 2 cores")
     assert history.last(FIGURE) == (31.0, 16.0)
     assert History(path, "another machine").last(FIGURE) is None
@@ -99,9 +100,12 @@ class Growing(Painter):
         return 16, 16
 
     def paint(
-        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
+        self,
+        target: Tensor,
+        progress: Progress | None = None,
+        start: Tensor | None = None,
         weight: Tensor | None = None,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         rounds = 2 if target.mean() > 0.5 else 4
         place = torch.linspace(0.2, 0.8, self.strokes)[:, None]
         color = target.mean((1, 2)).expand(self.strokes, 3)
@@ -136,8 +140,9 @@ def test_curve_by_seconds_holds_what_is_finished() -> None:
     expected = [(1, 1), (3, 4), (4, 4), (4, 4)]
     assert values == pytest.approx([(psnr(dark, a) + psnr(light, b)) / 2 for a, b in expected])
     assert table({"dots": ([1.0, 2.0], [10.0, 11.5])}, "seconds")[2:] == [
-        "| dots | 1.0 | 10.00 |", "| dots | 2.0 | 11.50 |",
-    ]  # fmt: skip
+        "| dots | 1.0 | 10.00 |",
+        "| dots | 2.0 | 11.50 |",
+    ]
 
 
 def test_three_painters_and_their_marks() -> None:

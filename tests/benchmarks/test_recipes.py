@@ -112,12 +112,15 @@ def test_hours_are_said_of_enough_updates_alone() -> None:
 
 def test_a_renderers_error_is_that_of_its_last_validation(tmp_path: Path) -> None:
     assert renderer_error(tmp_path) is None
-    write_metrics(tmp_path, [
-        {"update": 100, "seconds": 5, "renderer_loss": 0.3},
-        {"update": 250, "seconds": 9, "val_mse": 0.02, "mean_image_mse": 0.1},
-        {"update": 500, "seconds": 20, "val_mse": 0.004, "mean_image_mse": 0.1},
-        {"update": 600, "seconds": 24, "renderer_loss": 0.1},
-    ])  # fmt: skip
+    write_metrics(
+        tmp_path,
+        [
+            {"update": 100, "seconds": 5, "renderer_loss": 0.3},
+            {"update": 250, "seconds": 9, "val_mse": 0.02, "mean_image_mse": 0.1},
+            {"update": 500, "seconds": 20, "val_mse": 0.004, "mean_image_mse": 0.1},
+            {"update": 600, "seconds": 24, "renderer_loss": 0.1},
+        ],
+    )
     assert renderer_error(tmp_path) == pytest.approx((500, 20, 0.04))
     assert SCALES["paper"].enough == pytest.approx(0.05)
 
@@ -147,11 +150,24 @@ def test_two_commands_make_one_run(
 
     def command(number: int) -> str:
         out = tmp_path / f"out{number}"
-        main([
-            "--data", str(data), "--out", str(out), "--runs", str(runs), "--scale", "tiny",
-            "--minutes", str(8 + age() / 60), "--stages", "renderer celeba",
-            "trainer=cpu", "celeba:updates=100000",
-        ])  # fmt: skip
+        main(
+            [
+                "--data",
+                str(data),
+                "--out",
+                str(out),
+                "--runs",
+                str(runs),
+                "--scale",
+                "tiny",
+                "--minutes",
+                str(8 + age() / 60),
+                "--stages",
+                "renderer celeba",
+                "trainer=cpu",
+                "celeba:updates=100000",
+            ]
+        )
         said = capsys.readouterr().out
         assert (out / "report.md").read_text() in said
         left = {path.name for path in out.iterdir()}

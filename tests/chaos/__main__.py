@@ -53,10 +53,16 @@ class Chaos:
             disk = self.disks and self.runs % 4 == 2
             kinds = take(self.left, made, disk, chosen)
             campaign = Campaign(
-                self.folder / f"run-{self.runs:02d}", self.folder / "faults", made, kinds,
-                len(self.injected) + 1, random.Random(f"{self.seed}-{self.runs}"), disk, self.show,
+                self.folder / f"run-{self.runs:02d}",
+                self.folder / "faults",
+                made,
+                kinds,
+                len(self.injected) + 1,
+                random.Random(f"{self.seed}-{self.runs}"),
+                disk,
+                self.show,
                 fresh=self.fresh,
-            )  # fmt: skip
+            )
             self.present = campaign.injected
             found = campaign.go(nursery) if kinds else []
             self.present = []

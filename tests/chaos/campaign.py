@@ -66,9 +66,15 @@ class Campaign:
         if self.disk and not mount_small(disk, _MEGABYTES):
             raise RuntimeError("a small file system can't be mounted")
         victim = Victim(
-            nursery, disk, self.recipe, self.random, self.folder / "yardstick", self.disk,
-            self.fresh, self.updates,
-        )  # fmt: skip
+            nursery,
+            disk,
+            self.recipe,
+            self.random,
+            self.folder / "yardstick",
+            self.disk,
+            self.fresh,
+            self.updates,
+        )
         try:
             self.show(f"an undisturbed run: {self.recipe.name}")
             undisturbed(victim)

@@ -18,10 +18,21 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 _PRELOADED = (
-    "torch", "pytorch_lightning", "sklearn.datasets", "torchmetrics.functional.image",
-    "matplotlib.pyplot", "datamodules", "lightning_modules", "painting.rewards", "painting.replay",
-    "painting.exploration", "painting.renderers", "tasks.train", "tasks.evaluate", "run",
-)  # fmt: skip
+    "torch",
+    "pytorch_lightning",
+    "sklearn.datasets",
+    "torchmetrics.functional.image",
+    "matplotlib.pyplot",
+    "datamodules",
+    "lightning_modules",
+    "painting.rewards",
+    "painting.replay",
+    "painting.exploration",
+    "painting.renderers",
+    "tasks.train",
+    "tasks.evaluate",
+    "run",
+)
 
 
 def serve() -> None:

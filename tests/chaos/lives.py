@@ -89,8 +89,11 @@ class Nursery:
         self._fresh: dict[int, subprocess.Popen[bytes]] = {}
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.forks"],
-            cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
         assert self._answer(_PATIENCE) == {"ready": True}
 
     def __enter__(self) -> "Nursery":
@@ -107,9 +110,12 @@ class Nursery:
         self._server.wait(30)
 
     def start(
-        self, argv: Sequence[str], fresh: bool = False, file_limit: int | None = None,
+        self,
+        argv: Sequence[str],
+        fresh: bool = False,
+        file_limit: int | None = None,
         env: Mapping[str, str] | None = None,
-    ) -> Life:  # fmt: skip
+    ) -> Life:
         """Start a process of run.py.
 
         Args:
@@ -124,16 +130,25 @@ class Nursery:
         if fresh:
             with out.open("wb") as stdout, err.open("wb") as stderr:
                 process = subprocess.Popen(
-                    command_line(*argv), cwd=self.folder, env=environment(**(env or {})),
-                    stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
-                )  # fmt: skip
+                    command_line(*argv),
+                    cwd=self.folder,
+                    env=environment(**(env or {})),
+                    stdin=subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=stderr,
+                )
             life = Life(process.pid, out, err, fresh=True)
             self._fresh[process.pid] = process
         else:
             request = {
-                "argv": list(argv), "program": str(ROOT / "run.py"), "cwd": str(self.folder),
-                "out": str(out), "err": str(err), "env": dict(env or {}), "file_limit": file_limit,
-            }  # fmt: skip
+                "argv": list(argv),
+                "program": str(ROOT / "run.py"),
+                "cwd": str(self.folder),
+                "out": str(out),
+                "err": str(err),
+                "env": dict(env or {}),
+                "file_limit": file_limit,
+            }
             assert self._server.stdin is not None
             self._server.stdin.write(json.dumps(request).encode() + b"\n")
             self._server.stdin.flush()

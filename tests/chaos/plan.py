@@ -38,8 +38,11 @@ def take(left: Counter[str], recipe: Recipe, disk: bool, chosen: random.Random) 
     """Draw what befalls one run, in order, out of what is left: at the end what belongs there."""
     fitting = [n for n in left.elements() if KINDS[n]().fits(recipe, disk)]
     # What only few runs can have comes first, so that it is not left over.
-    rare = [name for name in fitting if not KINDS[name]().fits(recipe, not disk)
-            or "fits" in KINDS[name].__dict__]  # fmt: skip
+    rare = [
+        name
+        for name in fitting
+        if not KINDS[name]().fits(recipe, not disk) or "fits" in KINDS[name].__dict__
+    ]
     common = [name for name in fitting if name not in rare]
     chosen.shuffle(rare)
     chosen.shuffle(common)

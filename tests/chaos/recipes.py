@@ -15,18 +15,30 @@ _GROUP = 4  # updates to a rollout
 _PICTURES = 48
 
 _COMMON = (
-    "task=train", "experiment=quickstart", "trainer=cpu", "logger=none", "canvas.size=16",
-    "strokes=6", "bundle=2", "batch_size=8", "replay.episodes=64",
+    "task=train",
+    "experiment=quickstart",
+    "trainer=cpu",
+    "logger=none",
+    "canvas.size=16",
+    "strokes=6",
+    "bundle=2",
+    "batch_size=8",
+    "replay.episodes=64",
     f"agent.updates_per_rollout={_GROUP}",
-    "agent.actor.blocks=[1,1]", "agent.actor.width=4", "agent.actor.hidden=16",
-    "agent.actor.glance=0", "data.val_limit=16", "data.test_limit=16",
-    f"callbacks.checkpoints.every={EVERY}", "callbacks.metrics_csv.every=5",
+    "agent.actor.blocks=[1,1]",
+    "agent.actor.width=4",
+    "agent.actor.hidden=16",
+    "agent.actor.glance=0",
+    "data.val_limit=16",
+    "data.test_limit=16",
+    f"callbacks.checkpoints.every={EVERY}",
+    "callbacks.metrics_csv.every=5",
     "trainer.val_check_interval=6",
     # Its own, of which a fault makes one that explodes: the bits up to there are the same.
     "~agent.actor_scheduler",
     "+agent.actor_scheduler={_target_: torch.optim.lr_scheduler.MultiStepLR, _partial_: true, "
     "milestones: [60], gamma: 0.5}",
-)  # fmt: skip
+)
 _CRITIC = ("agent.critic.blocks=[1,1]", "agent.critic.width=4", "agent.critic.hidden=0")
 _ACTION_CRITIC = (*_CRITIC[:2], "agent.critic.features=8", "agent.critic.action_hidden=16")
 
@@ -82,13 +94,20 @@ def recipe(number: int, seed: int) -> Recipe:
     workers = 2 if number % 3 == 1 else 0
     pictures = number % 2 == 1
     overrides = (
-        *_COMMON, f"agent={agent}", *AGENTS[agent], f"reward={reward}", *REWARDS[reward],
-        f"exploration={exploration}", f"replay={replay}", f"data.num_workers={workers}",
+        *_COMMON,
+        f"agent={agent}",
+        *AGENTS[agent],
+        f"reward={reward}",
+        *REWARDS[reward],
+        f"exploration={exploration}",
+        f"replay={replay}",
+        f"data.num_workers={workers}",
         f"seed={(seed + number) % 100}",
-    )  # fmt: skip
+    )
     words = [agent, reward, exploration, replay, f"{workers} workers"]
-    return Recipe(", ".join([*words, "pictures" if pictures else "digits"]), overrides, workers,
-                  pictures)  # fmt: skip
+    return Recipe(
+        ", ".join([*words, "pictures" if pictures else "digits"]), overrides, workers, pictures
+    )
 
 
 def draw_pictures(folder: Path) -> None:

@@ -52,9 +52,17 @@ def test_a_run_survives(
     logs = tmp_path / "logs"
     logs.mkdir()
     campaign = Campaign(
-        tmp_path / "run", logs, made, [kind.name for kind in kinds], 1,
-        random.Random(0), disk=False, show=print, updates=updates, fresh=0,
-    )  # fmt: skip
+        tmp_path / "run",
+        logs,
+        made,
+        [kind.name for kind in kinds],
+        1,
+        random.Random(0),
+        disk=False,
+        show=print,
+        updates=updates,
+        fresh=0,
+    )
     with Nursery(tmp_path / "lives") as nursery:
         found = campaign.go(nursery)
     assert [fault.why for fault in found if fault.why] == []
@@ -99,9 +107,10 @@ def test_a_run_takes_only_what_it_can_have_and_endings_last() -> None:
 
 def write_checkpoint(path: Path, weight: float, seconds: float) -> None:
     content = {
-        "impasto": {"update_count": 3}, "seconds": seconds,
+        "impasto": {"update_count": 3},
+        "seconds": seconds,
         "state_dict": {"weight": torch.tensor([1.0, weight])},
-    }  # fmt: skip
+    }
     with path.open("w+b") as file:
         torch.save(content, file)
         seal(file, Manifest(3), path)

@@ -75,8 +75,13 @@ class Victim:
     def argv(self) -> list[str]:
         """The command, the same in every life."""
         data = data_overrides(self.recipe, self.root, self.cache)
-        return [*self.recipe.overrides, *data, f"updates={self.updates}", "resume=auto",
-                f"hydra.run.dir={self.run}"]  # fmt: skip
+        return [
+            *self.recipe.overrides,
+            *data,
+            f"updates={self.updates}",
+            "resume=auto",
+            f"hydra.run.dir={self.run}",
+        ]
 
     def note(self, text: str) -> None:
         """Say in the fault's log what was found."""

@@ -184,9 +184,10 @@ def test_ranks_share_the_validation_split_and_none_has_nothing(
         shares = []
         for rank in range(world):
             data.trainer = SimpleNamespace(  # type: ignore[assignment]
-                global_rank=rank, world_size=world,
+                global_rank=rank,
+                world_size=world,
                 strategy=SimpleNamespace(root_device=torch.device("cpu")),
-            )  # fmt: skip
+            )
             batches = list(data.val_dataloader())
             shares.append([row for batch in batches for row in batch["index"].tolist()])
             tested = [row for batch in data.test_dataloader() for row in batch["index"].tolist()]

@@ -78,8 +78,10 @@ def test_a_class_is_the_folder_directly_below_the_split(
 ) -> None:
     data = build(ImageNet, fill(**TRAIN, **{"val/images": 9}))  # as Tiny ImageNet is laid out
     assert {name: len(rows) for name, rows in data.splits().items()} == {
-        "train": 22, "val": 2, "test": 9
-    }  # fmt: skip
+        "train": 22,
+        "val": 2,
+        "test": 9,
+    }
     assert data.classes == ["n01", "n02", "n03"]
     assert set(data.labels("train")) == {0, 1, 2}
     assert set(data.labels("test")) == {-1}  # there are no classes in images/

@@ -103,8 +103,9 @@ def test_palettes_and_noise_are_what_they_say() -> None:
     assert colors.max() <= 1
     noise = power_noise(generator, 128, 1.0)
     assert (abs(noise.mean()), noise.std()) == (
-        pytest.approx(0, abs=1e-5), pytest.approx(1, abs=1e-5)
-    )  # fmt: skip
+        pytest.approx(0, abs=1e-5),
+        pytest.approx(1, abs=1e-5),
+    )
     spectrum = np.abs(np.fft.fft2(noise))
     assert spectrum[0, 2] / spectrum[0, 16] == pytest.approx(8, rel=1e-3)
 
@@ -129,10 +130,12 @@ def test_textures_matter_and_are_all_there(build: Build) -> None:
     assert [one.split()[0] for one in textures] == list(TEXTURES)
     stripes = np.tile(np.float32([0, 1]), (40, 20))
     pairs = [
-        (draw_scene(np.random.default_rng(seed), 32, []),
-         draw_scene(np.random.default_rng(seed), 32, [stripes]))
+        (
+            draw_scene(np.random.default_rng(seed), 32, []),
+            draw_scene(np.random.default_rng(seed), 32, [stripes]),
+        )
         for seed in range(8)
-    ]  # fmt: skip
+    ]
     assert any(not np.array_equal(plain, textured) for plain, textured in pairs)
 
 

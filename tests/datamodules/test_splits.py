@@ -51,8 +51,10 @@ def test_runs_of_neighbours_are_a_twentieth_each() -> None:
     official = np.repeat(np.array([TRAIN, TEST], np.int8), [50_000, 10_000])
     rows = split_rows(60_000, official, 0, 0.1, {"train": None, "val": None, "test": 1_000}, 100)
     assert {split: len(found) for split, found in rows.items()} == {
-        "train": 48_000, "val": 2_000, "test": 1_000,
-    }  # fmt: skip
+        "train": 48_000,
+        "val": 2_000,
+        "test": 1_000,
+    }
     assert len(np.flatnonzero(np.diff(rows["val"]) > 1)) + 1 <= 20
     assert len(np.flatnonzero(np.diff(rows["test"]) > 1)) + 1 <= 20
     assert rows["val"][-1] - rows["val"][0] > 20_000

@@ -58,8 +58,9 @@ def test_all_that_an_update_touches_lies_on_the_device(
         assert value.isfinite(), name
     changed = {
         name.split(".")[0]
-        for name, value in agent.named_parameters() if not torch.equal(value, before[name])
-    }  # fmt: skip
+        for name, value in agent.named_parameters()
+        if not torch.equal(value, before[name])
+    }
     slow = {f"target_{name}" for name in agent.slow_copies}
     assert changed == {"actor", "critic", "reward"} | slow
 
@@ -168,9 +169,13 @@ def test_an_update_waits_for_the_device_nowhere(
     if device.type != "cuda":
         pytest.skip("only CUDA can tell")
     agent = agent_on(
-        device, ModelBasedDDPG, "wgan_gp", replay=replay(8), environment=world(),
+        device,
+        ModelBasedDDPG,
+        "wgan_gp",
+        replay=replay(8),
+        environment=world(),
         actor=partial(Actor, **SMALL),
-    )  # fmt: skip
+    )
     agent.rollout(target_on(device))
     agent.update(agent.replay.sample(6, agent.generator, agent.device))  # what is made once
     torch.cuda.synchronize()

@@ -16,12 +16,25 @@ from tests.conftest import RunCli, RunMain
 pytestmark = pytest.mark.gpu
 
 TINY = (
-    "canvas.size=16", "strokes=5", "bundle=2", "batch_size=8", "replay.episodes=16",
-    "data.val_limit=8", "data.test_limit=8", "logger=none", "data.cache=data",
-    "agent.updates_per_rollout=3", "agent.warmup_env_steps=3", "trainer.val_check_interval=2",
-    "agent.actor.blocks=[1,1]", "agent.actor.width=4", "agent.actor.hidden=16",
-    "agent.actor.glance=0", "agent.critic.blocks=[1,1]", "agent.critic.width=4",
-)  # fmt: skip
+    "canvas.size=16",
+    "strokes=5",
+    "bundle=2",
+    "batch_size=8",
+    "replay.episodes=16",
+    "data.val_limit=8",
+    "data.test_limit=8",
+    "logger=none",
+    "data.cache=data",
+    "agent.updates_per_rollout=3",
+    "agent.warmup_env_steps=3",
+    "trainer.val_check_interval=2",
+    "agent.actor.blocks=[1,1]",
+    "agent.actor.width=4",
+    "agent.actor.hidden=16",
+    "agent.actor.glance=0",
+    "agent.critic.blocks=[1,1]",
+    "agent.critic.width=4",
+)
 QUICKSTART = ("task=train", "experiment=quickstart", *TINY)
 
 
@@ -81,10 +94,18 @@ def test_the_painter_that_optimizes(
 def test_pretraining(renderer: str, run_main: RunMain, trainer: str, tmp_path: Path) -> None:
     small = {"neural": ("renderer.hidden=[16,32]", "renderer.channels=8")}
     done = run_main(
-        "task=pretrain", f"renderer={renderer}", "stroke=circle", "canvas.size=16", "updates=6",
-        "batch_size=8", "task.judged_strokes=32", "logger=none", trainer, "hydra.run.dir=run",
+        "task=pretrain",
+        f"renderer={renderer}",
+        "stroke=circle",
+        "canvas.size=16",
+        "updates=6",
+        "batch_size=8",
+        "task.judged_strokes=32",
+        "logger=none",
+        trainer,
+        "hydra.run.dir=run",
         *small.get(renderer, ("renderer.hidden=16", "renderer.channels=8")),
-    )  # fmt: skip
+    )
     assert done.code == 0, done.err
     assert summary_of(tmp_path / "run")["renderer_mse"] > 0
     assert (tmp_path / "run" / "renderer" / "weights.safetensors").exists()
@@ -95,9 +116,14 @@ def test_bf16_trains_with_finite_losses(
     reward: str, run_main: RunMain, trainer: str, tmp_path: Path
 ) -> None:
     done = run_main(
-        *QUICKSTART, f"reward={reward}", "updates=6", trainer, "trainer.precision=bf16-mixed",
-        "callbacks.metrics_csv.every=3", "hydra.run.dir=run",
-    )  # fmt: skip
+        *QUICKSTART,
+        f"reward={reward}",
+        "updates=6",
+        trainer,
+        "trainer.precision=bf16-mixed",
+        "callbacks.metrics_csv.every=3",
+        "hydra.run.dir=run",
+    )
     assert done.code == 0, done.err
     left = summary_of(tmp_path / "run")
     assert left["status"] == "finished"
@@ -167,9 +193,13 @@ def test_two_gpus_learn_as_one(run_cli: RunCli, device: torch.device, tmp_path: 
     if torch.cuda.device_count() < 2:
         pytest.skip("there are no two GPUs; tests/lightning_modules/test_ranks.py has two of a CPU")
     done = run_cli(
-        *QUICKSTART, "updates=6", "trainer=ddp", "trainer.devices=2", "trainer.accelerator=gpu",
+        *QUICKSTART,
+        "updates=6",
+        "trainer=ddp",
+        "trainer.devices=2",
+        "trainer.accelerator=gpu",
         f"hydra.run.dir={tmp_path / 'run'}",
-    )  # fmt: skip
+    )
     assert done.code == 0, done.err
     left = summary_of(tmp_path / "run")
     assert (left["status"], left["updates"]) == ("finished", 6)

@@ -28,9 +28,12 @@ def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_lies_over_a_node_counts_more_section_by_section(compose_config: Compose) -> None:
     node = {
-        "_target_": f"{HERE}.keep", "a": 1, "b": {"c": 2, "d": 3}, "e": 4,
+        "_target_": f"{HERE}.keep",
+        "a": 1,
+        "b": {"c": 2, "d": 3},
+        "e": 4,
         "_with_": {"_target_": f"{HERE}.keep_more", "b": {"d": 5, "f": 6}, "e": {"g": 7}},
-    }  # fmt: skip
+    }
     expected = {"a": 1, "b": {"c": 2, "d": 5, "f": 6}, "e": {"g": 7}, "more": True}
     assert build(node, compose_config("task=pretrain")) == expected
     assert node["b"] == {"c": 2, "d": 3}  # others may hold it, too
@@ -60,9 +63,12 @@ def test_learning_is_taken_out_of_renderers_alone(compose_config: Compose) -> No
     ],
 )
 def test_a_trainer_settles_precision_auto_where_bfloat16_is_fast(
-    features: dict[str, bool], word: str, expected: dict[str, Any], compose_config: Compose,
+    features: dict[str, bool],
+    word: str,
+    expected: dict[str, Any],
+    compose_config: Compose,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features, raising=False)
     cfg = compose_config("task=train", f"trainer._target_={HERE}.keep", f"precision={word}")
     cfg.run.device = "cpu"

@@ -25,13 +25,31 @@ def saved(cfg: DictConfig) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "override",
     [
-        "updates=7", "trainer=cpu", "+trainer.log_every_n_steps=3", "logger=csv", "resume=x",
-        "callbacks.checkpoints.every=5", "~callbacks.pictures", "data.cache=/b", "+data.root=/a",
-        "data.num_workers=2", "replay.save=false", "replay.device=cpu", "export=[png]",
-        "compile=false", "painter=agent", "size=9", "image=a", "hydra.run.dir=x", "seed=0",
-        "strokes=5", "bundle=5", "agent.batch_size=32", "batch_size=32.0",
+        "updates=7",
+        "trainer=cpu",
+        "+trainer.log_every_n_steps=3",
+        "logger=csv",
+        "resume=x",
+        "callbacks.checkpoints.every=5",
+        "~callbacks.pictures",
+        "data.cache=/b",
+        "+data.root=/a",
+        "data.num_workers=2",
+        "replay.save=false",
+        "replay.device=cpu",
+        "export=[png]",
+        "compile=false",
+        "painter=agent",
+        "size=9",
+        "image=a",
+        "hydra.run.dir=x",
+        "seed=0",
+        "strokes=5",
+        "bundle=5",
+        "agent.batch_size=32",
+        "batch_size=32.0",
     ],
-)  # fmt: skip
+)
 def test_what_may_differ(compose_config: Compose, override: str) -> None:
     """And what is only written differently."""
     before = saved(compose_config(*QUICK))

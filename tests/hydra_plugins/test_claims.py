@@ -15,11 +15,23 @@ from tests.conftest import RunMain
 
 PAINT = ("task=paint", "painter.steps=1", "strokes=2", "export=[]")
 TRAIN = (
-    "task=train", "experiment=quickstart", "trainer=cpu", "logger=none", "canvas.size=16",
-    "strokes=2", "bundle=1", "replay.episodes=32", "agent.warmup_env_steps=2", "batch_size=4",
-    "agent.actor.width=4", "agent.critic.width=4", "agent.actor.hidden=8", "data.val_limit=4",
-    "data.test_limit=4", "data.cache=../cache",
-)  # fmt: skip
+    "task=train",
+    "experiment=quickstart",
+    "trainer=cpu",
+    "logger=none",
+    "canvas.size=16",
+    "strokes=2",
+    "bundle=1",
+    "replay.episodes=32",
+    "agent.warmup_env_steps=2",
+    "batch_size=4",
+    "agent.actor.width=4",
+    "agent.critic.width=4",
+    "agent.actor.hidden=8",
+    "data.val_limit=4",
+    "data.test_limit=4",
+    "data.cache=../cache",
+)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -75,8 +87,9 @@ def test_another_task_is_refused_in_its_folder(
     before = contents(a_run)
     done = run_main(*PAINT, f"image={picture}", "hydra.run.dir=runs/a")
     assert (done.code, done.err) == (
-        2, "error: runs/a holds a run of 2 updates — choose another hydra.run.dir\n",
-    )  # fmt: skip
+        2,
+        "error: runs/a holds a run of 2 updates — choose another hydra.run.dir\n",
+    )
     assert contents(a_run) == before
 
 
@@ -208,8 +221,9 @@ def test_two_runs_in_one_second_have_two_folders(
 def test_a_folder_that_is_none(run_main: RunMain, picture: Path) -> None:
     done = run_main(*PAINT, "image=a.png", "hydra.run.dir=a.png")
     assert (done.code, done.err) == (
-        2, "error: a.png is not a folder — choose another hydra.run.dir\n",
-    )  # fmt: skip
+        2,
+        "error: a.png is not a folder — choose another hydra.run.dir\n",
+    )
 
 
 def test_a_job_of_a_sweep_goes_on_in_its_folder_and_in_no_users(tmp_path: Path) -> None:

@@ -16,10 +16,18 @@ from painting.errors import Pruned
 from tests.conftest import Finished, RunCli, RunMain, command_line, environment
 
 SMALL = (
-    "task=train", "experiment=quickstart", "canvas.size=16", "logger=none", "batch_size=8",
-    "data.val_limit=9", "data.test_limit=9", "replay.episodes=32", "agent.warmup_env_steps=2",
-    "agent.actor.width=8", "agent.critic.width=8",
-)  # fmt: skip
+    "task=train",
+    "experiment=quickstart",
+    "canvas.size=16",
+    "logger=none",
+    "batch_size=8",
+    "data.val_limit=9",
+    "data.test_limit=9",
+    "replay.episodes=32",
+    "agent.warmup_env_steps=2",
+    "agent.actor.width=8",
+    "agent.critic.width=8",
+)
 TWO = ("trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu")
 
 
@@ -63,9 +71,17 @@ def test_a_sweep_runs_each_job_on_two_ranks(run_cli: RunCli, tmp_path: Path) -> 
 @pytest.mark.slow
 def test_pretraining_on_two_ranks(run_cli: RunCli, tmp_path: Path) -> None:
     done = run_cli(
-        "task=pretrain", "experiment=renderer_cpu", "canvas.size=16", "stroke=circle", *TWO,
-        "logger=none", "updates=4", "batch_size=8", "task.judged_strokes=32", "hydra.run.dir=run",
-    )  # fmt: skip
+        "task=pretrain",
+        "experiment=renderer_cpu",
+        "canvas.size=16",
+        "stroke=circle",
+        *TWO,
+        "logger=none",
+        "updates=4",
+        "batch_size=8",
+        "task.judged_strokes=32",
+        "hydra.run.dir=run",
+    )
     assert done.code == 0, done.err
     assert summary(tmp_path / "run")["status"] == "untrained"
     assert "batches of 8 each, 16 in every update" in done.out
@@ -75,11 +91,22 @@ def test_pretraining_on_two_ranks(run_cli: RunCli, tmp_path: Path) -> None:
 def test_torchrun_starts_the_processes(tmp_path: Path) -> None:
     program = [*command_line()[:1], "-m", "torch.distributed.run", "--standalone"]
     done = subprocess.run(
-        [*program, "--nproc-per-node=2", *command_line()[1:], *SMALL, *TWO, "updates=6",
-         "hydra.run.dir=run"],
-        cwd=tmp_path, env=environment(), capture_output=True, encoding="utf-8", timeout=300,
+        [
+            *program,
+            "--nproc-per-node=2",
+            *command_line()[1:],
+            *SMALL,
+            *TWO,
+            "updates=6",
+            "hydra.run.dir=run",
+        ],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
         check=False,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("in every update") == done.stdout.count("test: L2") == 1
     assert summary(tmp_path / "run")["updates"] == 6
@@ -92,13 +119,21 @@ def test_torchrun_starts_the_processes(tmp_path: Path) -> None:
 def running(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """A run on two ranks that has saved itself at least once, and the process of rank 1."""
     program = command_line(
-        *SMALL, *TWO, "updates=5000", "callbacks.checkpoints.every=4", "hydra.run.dir=run",
+        *SMALL,
+        *TWO,
+        "updates=5000",
+        "callbacks.checkpoints.every=4",
+        "hydra.run.dir=run",
         *arguments,
-    )  # fmt: skip
+    )
     run = subprocess.Popen(
-        program, cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        program,
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         encoding="utf-8",
-    )  # fmt: skip
+    )
     try:
         for _ in range(1200):
             if (folder / "run" / "checkpoints" / "last.ckpt").exists():

@@ -109,10 +109,12 @@ def test_a_run_beside_it_whose_checkpoints_are_broken_is_passed_over(tmp_path: P
 @pytest.mark.parametrize(
     "comment",
     [
-        b'{"impasto": 1}', b"[" * 30_000, b'{"impasto": 1, "update": "x", "config": 3}',
+        b'{"impasto": 1}',
+        b"[" * 30_000,
+        b'{"impasto": 1, "update": "x", "config": 3}',
         b'{"impasto": 1, "sha256": 1, "update": [], "config": {}, "versions": 1, "replay": [{}]}',
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("summary", ["[" * 100_000, '{"status": ["diverged"], "updates": {}}'])
 def test_a_damaged_run_beside_it_disturbs_nothing(
     comment: bytes, summary: str, tmp_path: Path

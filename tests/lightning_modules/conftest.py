@@ -202,9 +202,12 @@ def stir(network: nn.Module) -> None:
 
 
 def run(
-    module: UpdateModule, folder: Path, data: pl.LightningDataModule | None = None,
-    ckpt_path: Path | None = None, **trainer: Any,
-) -> Path:  # fmt: skip
+    module: UpdateModule,
+    folder: Path,
+    data: pl.LightningDataModule | None = None,
+    ckpt_path: Path | None = None,
+    **trainer: Any,
+) -> Path:
     """Make a module's updates; the last checkpoint."""
     checkpoints = Checkpoints(folder, every=10_000, monitor=trainer.pop("monitor", None))
     callbacks = [*trainer.pop("callbacks", []), checkpoints]

@@ -14,10 +14,14 @@ from painting.strokes import Circle
 from tests.lightning_modules.conftest import BUNDLE, SIZE, Agent, attached, make_agent_of
 
 PARTS = {
-    "actor": "actor.", "critic": "critic.", "discriminator": "reward.discriminator.",
-    "target_actor": "target_actor.", "target_critic": "target_critic.",
-    "target_discriminator": "reward.target_discriminator.", "renderer": "renderer.",
-}  # fmt: skip
+    "actor": "actor.",
+    "critic": "critic.",
+    "discriminator": "reward.discriminator.",
+    "target_actor": "target_actor.",
+    "target_critic": "target_critic.",
+    "target_discriminator": "reward.target_discriminator.",
+    "renderer": "renderer.",
+}
 
 
 @contextmanager
@@ -26,9 +30,11 @@ def only_changes(agent: ActorCritic, *parts: str) -> Iterator[None]:
     before = {key: value.clone() for key, value in agent.state_dict().items()}
     yield
     changed = {
-        part for part, prefix in PARTS.items() for key, value in agent.state_dict().items()
+        part
+        for part, prefix in PARTS.items()
+        for key, value in agent.state_dict().items()
         if key.startswith(prefix) and not torch.equal(value, before[key])
-    }  # fmt: skip
+    }
     assert changed == set(parts)
 
 

@@ -76,9 +76,11 @@ def exact_updates(of: slice, seed: int, norm: str, **trainer: Any) -> dict[str, 
     torch.set_default_dtype(torch.float64)
     try:
         agent = make_agent(
-            seed=seed, updates=UPDATES, actor=partial(Actor, norm=norm, **SMALL),
+            seed=seed,
+            updates=UPDATES,
+            actor=partial(Actor, norm=norm, **SMALL),
             critic=partial(Critic, norm=norm, **SMALL),
-        ).double()  # fmt: skip
+        ).double()
         attached = make_trainer(Path("."), limit_train_batches=0, **trainer)
         attached.fit(agent, MemoryData())
         if trainer.get("sync_batchnorm"):
@@ -92,8 +94,9 @@ def exact_updates(of: slice, seed: int, norm: str, **trainer: Any) -> dict[str, 
             if update == 1:  # the critic starts at 0, and says nothing to the actor before
                 gradients = {
                     name: parameter.grad.clone()
-                    for name, parameter in agent.named_parameters() if parameter.grad is not None
-                }  # fmt: skip
+                    for name, parameter in agent.named_parameters()
+                    if parameter.grad is not None
+                }
         return {"gradients": gradients, "state": agent.state_dict()}
     finally:
         torch.set_default_dtype(torch.float32)
@@ -121,9 +124,13 @@ class Note(pl.Callback):
 
 
 def fit(
-    module: UpdateModule, own: Path, checkpoints: Path, data: pl.LightningDataModule | None = None,
-    ckpt_path: Path | None = None, **trainer: Any,
-) -> Note:  # fmt: skip
+    module: UpdateModule,
+    own: Path,
+    checkpoints: Path,
+    data: pl.LightningDataModule | None = None,
+    ckpt_path: Path | None = None,
+    **trainer: Any,
+) -> Note:
     """A run with everything that writes.
 
     Args:
@@ -150,10 +157,13 @@ def digits(cache: Path) -> Digits:
 def described(agent: ActorCritic, note: Note) -> dict[str, Any]:
     """What may be compared with another rank or another run."""
     return {
-        "state": dict(agent.state_dict()), "replay": agent.replay.tensors(),
-        "images": note.images, "measured": note.measured,
-        "generator": agent.generator.get_state(), "global": torch.get_rng_state(),
-    }  # fmt: skip
+        "state": dict(agent.state_dict()),
+        "replay": agent.replay.tensors(),
+        "images": note.images,
+        "measured": note.measured,
+        "generator": agent.generator.get_state(),
+        "global": torch.get_rng_state(),
+    }
 
 
 def real_agent(updates: int = UPDATES) -> ModelBasedDDPG:

@@ -214,10 +214,13 @@ def test_the_slow_copies_are_those_that_are_named(kind: type[ActorCritic]) -> No
 @pytest.mark.parametrize(
     ("kind", "wrong"),
     [
-        (TD3, {"actor_every": 0}), (TD3, {"target_noise": -1.0}), (TD3, {"noise_clip": -1.0}),
-        (ShortHorizon, {"horizon": 0}), (ShortHorizon, {"td_lambda": 1.5}),
+        (TD3, {"actor_every": 0}),
+        (TD3, {"target_noise": -1.0}),
+        (TD3, {"noise_clip": -1.0}),
+        (ShortHorizon, {"horizon": 0}),
+        (ShortHorizon, {"td_lambda": 1.5}),
     ],
-)  # fmt: skip
+)
 def test_wrong_arguments(kind: type[ActorCritic], wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         make_agent_of(kind, **wrong)

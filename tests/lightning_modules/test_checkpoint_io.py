@@ -73,10 +73,25 @@ def test_a_checkpoint_that_was_cut_off(path: Path, share: float) -> None:
 
 
 NO_CHECKPOINTS = [
-    b"hello, this is text", b"0", b"\x00" * 100, b"\x89PNG\r\n\x1a\n" + b"\x00" * 50,
-    b"PK\x03\x04" + b"\x00" * 60, b"(", b".", b"\x80\x02.", b"cos\nsystem\n(S'x'\ntR.",
-    b"[1, 2]", b"{}", b"I1\n.", b"V\xff\n.", b"s" * 9, b"K" * 9, b"X\xff", b"G\x01.", b"J\x01",
-]  # fmt: skip
+    b"hello, this is text",
+    b"0",
+    b"\x00" * 100,
+    b"\x89PNG\r\n\x1a\n" + b"\x00" * 50,
+    b"PK\x03\x04" + b"\x00" * 60,
+    b"(",
+    b".",
+    b"\x80\x02.",
+    b"cos\nsystem\n(S'x'\ntR.",
+    b"[1, 2]",
+    b"{}",
+    b"I1\n.",
+    b"V\xff\n.",
+    b"s" * 9,
+    b"K" * 9,
+    b"X\xff",
+    b"G\x01.",
+    b"J\x01",
+]
 
 
 @pytest.mark.parametrize("content", NO_CHECKPOINTS, ids=repr)

@@ -275,9 +275,10 @@ def test_each_process_takes_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def gather_two(value: Any) -> list[Any]:
         if isinstance(value, dict) and "state" in value:
             other.update(
-                random=value["random"], data=value["data"],
+                random=value["random"],
+                data=value["data"],
                 state={**value["state"], "rollout_count": 77},
-            )  # fmt: skip
+            )
             return [value, other]
         return [value, value]
 

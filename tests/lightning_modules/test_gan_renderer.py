@@ -21,10 +21,13 @@ COUNT = 8
 def make_module(**arguments: Any) -> GanRendererModule:
     torch.manual_seed(0)
     settings: dict[str, Any] = {
-        "updates": 6, "batch_size": COUNT, "judged_strokes": 16, "critic_updates": 2,
+        "updates": 6,
+        "batch_size": COUNT,
+        "judged_strokes": 16,
+        "critic_updates": 2,
         "critic": partial(StrokeCritic, channels=2),
         "optimizer": partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.9)),
-    }  # fmt: skip
+    }
     return GanRendererModule(GanRenderer(Circle(), SIZE, [8], 2), **settings | arguments)
 
 

@@ -84,10 +84,14 @@ def test_rewards_and_values_do_not_broadcast() -> None:
     batch = batch_of([0, 0, 0, 1, 1])
     one_by_one = []
     for n in range(5):
-        single = Transition(*(
-            State(*(tensor[n : n + 1] for tensor in part)) if isinstance(part, State)
-            else part[n : n + 1] for part in batch
-        ))  # fmt: skip
+        single = Transition(
+            *(
+                State(*(tensor[n : n + 1] for tensor in part))
+                if isinstance(part, State)
+                else part[n : n + 1]
+                for part in batch
+            )
+        )
         agent.critic.weight.data.fill_(1.0)
         one_by_one.append(agent.update_critic(single)["critic_loss"])
     agent.critic.weight.data.fill_(1.0)
@@ -126,8 +130,11 @@ def test_slow_copies_stay_in_evaluation_mode(agent: ModelBasedDDPG) -> None:
     assert agent.critic.training
     assert agent.reward.discriminator.training
     frozen = [
-        agent.target_actor, agent.target_critic, agent.reward.target_discriminator, agent.renderer
-    ]  # fmt: skip
+        agent.target_actor,
+        agent.target_critic,
+        agent.reward.target_discriminator,
+        agent.renderer,
+    ]
     for network in frozen:
         assert not any(module.training for module in network.modules())
     agent.eval()
@@ -170,8 +177,11 @@ def test_a_reward_that_is_not_learned_has_no_optimizer() -> None:
     agent = attached(make_agent("l2"))
     assert len(agent.optimizers()) == 2
     assert set(agent.update(transition(agent))) == {
-        "critic_loss", "value", "actor_loss", "reward",
-    }  # fmt: skip
+        "critic_loss",
+        "value",
+        "actor_loss",
+        "reward",
+    }
 
 
 @pytest.mark.parametrize("reward", ["l2", "wgan_gp"])

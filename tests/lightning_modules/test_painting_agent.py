@@ -213,8 +213,9 @@ def test_rollouts_begin_where_the_start_says() -> None:
     expected = start(agent.policy, target, torch.Generator().manual_seed(3))
     held = agent.replay.tensors()
     for found, wanted in (
-        (held["target"], expected.target), (held["canvas"][:, 0], expected.canvas)
-    ):  # fmt: skip
+        (held["target"], expected.target),
+        (held["canvas"][:, 0], expected.canvas),
+    ):
         assert (to_float(found) - wanted).abs().max() <= 0.5 / 255 + 1e-6
     assert not torch.equal(to_float(held["target"]), target)  # some look closer
     assert agent.actor.training is False

@@ -11,16 +11,30 @@ from painting.errors import Pruned
 from tests.conftest import RunMain
 
 SMALL = (
-    "task=train", "experiment=quickstart", "trainer=cpu", "logger=none", "canvas.size=16",
-    "strokes=4", "bundle=2", "updates=4", "batch_size=3", "replay.episodes=4",
-    "agent.warmup_env_steps=0", "agent.updates_per_rollout=1", "data.val_limit=4",
-    "data.test_limit=14", "trainer.val_check_interval=1", "callbacks.checkpoints.every=1",
-)  # fmt: skip
+    "task=train",
+    "experiment=quickstart",
+    "trainer=cpu",
+    "logger=none",
+    "canvas.size=16",
+    "strokes=4",
+    "bundle=2",
+    "updates=4",
+    "batch_size=3",
+    "replay.episodes=4",
+    "agent.warmup_env_steps=0",
+    "agent.updates_per_rollout=1",
+    "data.val_limit=4",
+    "data.test_limit=14",
+    "trainer.val_check_interval=1",
+    "callbacks.checkpoints.every=1",
+)
 # Anything above 0 is pruned at the first validation after the second update.
 THRESHOLD = (
-    "hydra.sweeper.pruner.name=ThresholdPruner", "+hydra.sweeper.pruner.upper=0",
-    "hydra.sweeper.pruner.n_startup_trials=null", "hydra.sweeper.pruner.n_warmup_steps=2",
-)  # fmt: skip
+    "hydra.sweeper.pruner.name=ThresholdPruner",
+    "+hydra.sweeper.pruner.upper=0",
+    "hydra.sweeper.pruner.n_startup_trials=null",
+    "hydra.sweeper.pruner.n_warmup_steps=2",
+)
 
 
 def test_a_pruned_run_stops_reports_and_is_not_tested(run_main: RunMain, tmp_path: Path) -> None:

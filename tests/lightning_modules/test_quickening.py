@@ -74,9 +74,11 @@ def test_channels_come_last_and_nothing_else_changes(agent: ModelBasedDDPG) -> N
     ("device", "order"), [("cpu", torch.contiguous_format), ("cuda", torch.channels_last)]
 )
 def test_large_convolutions_see_contiguous_maps_on_a_cpu(
-    agent: ModelBasedDDPG, monkeypatch: pytest.MonkeyPatch, device: str,
+    agent: ModelBasedDDPG,
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
     order: torch.memory_format,
-) -> None:  # fmt: skip
+) -> None:
     largest = max(agent.actor.modules(), key=_weights)
     first = agent.actor.stem[0][0]
     monkeypatch.setattr("lightning_modules.quickening._MANY_WEIGHTS", _weights(largest))

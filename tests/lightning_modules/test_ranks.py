@@ -35,9 +35,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     digits(folder / "cache").prepare_data()
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     shared = environment(
-        MASTER_ADDR="127.0.0.1", MASTER_PORT=str(store.port), NODE_RANK="0",
-        TORCHELASTIC_USE_AGENT_STORE="True", PYTHONPATH=str(ROOT), **{STARTED_BY_US: str(WORLD)},
-    )  # fmt: skip
+        MASTER_ADDR="127.0.0.1",
+        MASTER_PORT=str(store.port),
+        NODE_RANK="0",
+        TORCHELASTIC_USE_AGENT_STORE="True",
+        PYTHONPATH=str(ROOT),
+        **{STARTED_BY_US: str(WORLD)},
+    )
     program = [sys.executable, "-m", "tests.lightning_modules.rank_pair", str(folder)]
     outputs = [(folder / f"{rank}.log").open("wb") for rank in range(WORLD)]
     pair = [

@@ -69,9 +69,12 @@ def test_strokes_that_judge_are_never_trained_on(
     module.judge()
     (judging,) = drawn
     trained_on = torch.cat([module.strokes_of(update) for update in range(300)])
-    assert not torch.isin(trained_on, judging).any(1).logical_and(
-        torch.isin(trained_on, judging).all(1)
-    ).any()  # fmt: skip
+    assert (
+        not torch.isin(trained_on, judging)
+        .any(1)
+        .logical_and(torch.isin(trained_on, judging).all(1))
+        .any()
+    )
     module.judge()
     assert torch.equal(drawn[-1], judging)  # always the same, so that verdicts can be compared
 
@@ -251,7 +254,9 @@ def test_validation_logs_the_verdict(tmp_path: Path) -> None:
     (measured,) = make_trainer(tmp_path).validate(module, verbose=False)
     verdict = module.judge()
     expected = {
-        "val_mse": verdict.mse, "mean_image_mse": verdict.mean_image,
-        "val_ssim": verdict.ssim, "val_spectral": verdict.spectral,
-    }  # fmt: skip
+        "val_mse": verdict.mse,
+        "mean_image_mse": verdict.mean_image,
+        "val_ssim": verdict.ssim,
+        "val_spectral": verdict.spectral,
+    }
     assert measured == pytest.approx(expected, rel=1e-5)

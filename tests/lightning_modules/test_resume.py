@@ -62,9 +62,14 @@ def seed_everything(seed: int) -> None:
 
 
 def train(
-    folder: Path, digits: MakeDigits, stops: list[int], reward: str = "wgan_gp", seed: int = 0,
-    kind: type[ActorCritic] = ModelBasedDDPG, **arguments: Any,
-) -> dict[str, Any]:  # fmt: skip
+    folder: Path,
+    digits: MakeDigits,
+    stops: list[int],
+    reward: str = "wgan_gp",
+    seed: int = 0,
+    kind: type[ActorCritic] = ModelBasedDDPG,
+    **arguments: Any,
+) -> dict[str, Any]:
     """One run, stopped and resumed at some updates in a new process's objects; its checkpoint."""
     last = None
     for updates in stops:
@@ -256,8 +261,13 @@ def test_random_states_are_taken_back(tmp_path: Path) -> None:
     torch.save(get_random_state(), tmp_path / "state")
 
     def draw() -> list[float]:
-        return [random.random(), random.gauss(0, 1), float(np.random.standard_normal()),
-                float(np.random.rand()), torch.rand(()).item()]  # fmt: skip
+        return [
+            random.random(),
+            random.gauss(0, 1),
+            float(np.random.standard_normal()),
+            float(np.random.rand()),
+            torch.rand(()).item(),
+        ]
 
     expected = draw()
     seed_everything(4)

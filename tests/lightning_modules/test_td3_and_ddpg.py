@@ -172,9 +172,12 @@ def test_ddpg_learns_from_actions_which_stroke_pays() -> None:
     """A critic that has seen rewards leads the actor to a stroke that pays, without a model."""
     torch.manual_seed(0)
     agent = simple_agent(
-        DDPG, critic=lambda channels, dim: QuadraticValue(dim), actor_scheduler=None,
-        critic_scheduler=None, critic_optimizer=partial(torch.optim.Adam, lr=0.03),
-    )  # fmt: skip
+        DDPG,
+        critic=lambda channels, dim: QuadraticValue(dim),
+        actor_scheduler=None,
+        critic_scheduler=None,
+        critic_optimizer=partial(torch.optim.Adam, lr=0.03),
+    )
     best = 0.3
     agent.rewards = lambda state, following: -(agent.drawn - best).square().sum(1)  # type: ignore[method-assign]
     for _ in range(300):

@@ -113,8 +113,9 @@ def test_slow_copies_follow_by_tau(agent: ModelBasedDDPG) -> None:
     slow_critic = {key: value.clone() for key, value in agent.target_critic.state_dict().items()}
     agent.update(transition(agent))
     pairs = [
-        (agent.target_actor, agent.actor, slow), (agent.target_critic, agent.critic, slow_critic)
-    ]  # fmt: skip
+        (agent.target_actor, agent.actor, slow),
+        (agent.target_critic, agent.critic, slow_critic),
+    ]
     for target, source, before in pairs:
         for key, value in target.state_dict().items():
             if value.is_floating_point():
@@ -124,9 +125,7 @@ def test_slow_copies_follow_by_tau(agent: ModelBasedDDPG) -> None:
 
 def test_each_network_has_an_optimizer_and_a_schedule(agent: ModelBasedDDPG) -> None:
     critic, actor, discriminator = agent.optimizers()
-    for optimizer, part in [
-        (actor, "actor"), (critic, "critic"), (discriminator, "discriminator")
-    ]:  # fmt: skip
+    for optimizer, part in [(actor, "actor"), (critic, "critic"), (discriminator, "discriminator")]:
         held = {id(p) for group in optimizer.param_groups for p in group["params"]}
         assert held == {id(p) for p in parameters(agent, part)}
     assert discriminator.param_groups[0]["betas"] == (0.5, 0.999)

@@ -22,10 +22,13 @@ COUNT, LATENT = 8, 3
 def make_module(**arguments: Any) -> VaeRendererModule:
     torch.manual_seed(0)
     settings: dict[str, Any] = {
-        "updates": 6, "vae_updates": 3, "batch_size": COUNT, "judged_strokes": 16,
+        "updates": 6,
+        "vae_updates": 3,
+        "batch_size": COUNT,
+        "judged_strokes": 16,
         "encoder": partial(StrokeEncoder, channels=2),
         "optimizer": partial(torch.optim.Adam, lr=1e-2),
-    }  # fmt: skip
+    }
     return VaeRendererModule(VaeRenderer(Circle(), SIZE, LATENT, [8], 2), **settings | arguments)
 
 

@@ -36,9 +36,13 @@ print(full, megabytes() - before)
 def held(how: str) -> tuple[float, float]:
     """MiB that ten tensors of 16 MiB take, small ones among them, and after the large ones went."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, how], cwd=ROOT, capture_output=True, text=True,
-        timeout=120, check=True,
-    )  # fmt: skip
+        [sys.executable, "-c", PROGRAM, how],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
     full, after = map(float, done.stdout.split())
     return full, after
 

@@ -146,8 +146,10 @@ def test_weights_that_do_not_fit(three: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"three\.pth lacks fc\.bias of resnet18 — give"):
         load_classifier(f"resnet18:{three}")
     state = torch.load(three, weights_only=True)
-    torch.save({name: one for name, one in state.items() if "features.3" not in name},
-               tmp_path / "less.pth")  # fmt: skip
+    torch.save(
+        {name: one for name, one in state.items() if "features.3" not in name},
+        tmp_path / "less.pth",
+    )
     with pytest.raises(UserError, match=r"less\.pth does not fit squeezenet1_1 \("):
         load_classifier(f"{MODEL}:{tmp_path / 'less.pth'}")
     (tmp_path / "no.pth").write_bytes(b"no weights")

@@ -37,8 +37,10 @@ def test_small_weights_are_one_file(tmp_path: Path) -> None:
     given = {key: value for key, value in tensors().items() if not key.startswith("large")}
     write_export(tmp_path / "x", {"kind": "thing", "size": [1, 2]}, given)
     assert {path.name for path in tmp_path.rglob("*")} == {
-        "x", "config.yaml", "weights.safetensors",
-    }  # fmt: skip
+        "x",
+        "config.yaml",
+        "weights.safetensors",
+    }
     config, found = read_export(tmp_path / "x")
     assert config == {"kind": "thing", "size": [1, 2]}
     assert_equal(found, given)
@@ -163,10 +165,13 @@ def test_nothing_foreign_is_ever_called(target: str | None, tmp_path: Path) -> N
     with pytest.raises(UserError, match="not of painting"):
         build({"_target_": target, "command": f"touch {mark}"})
     with pytest.raises(UserError, match="not of painting"):
-        build({
-            "_target_": "painting.renderers.AnalyticRenderer", "canvas_size": 8,
-            "stroke": {"_target_": target, "command": f"touch {mark}"},
-        })  # fmt: skip
+        build(
+            {
+                "_target_": "painting.renderers.AnalyticRenderer",
+                "canvas_size": 8,
+                "stroke": {"_target_": target, "command": f"touch {mark}"},
+            }
+        )
     assert not mark.exists()
 
 

@@ -49,8 +49,10 @@ def test_in_full_precision_it_is_the_same_but_for_rounding(norm: str) -> None:
     after = original.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(after[key], value) for key, value in before.items())
-    assert any("Norm" in type(layer).__name__ or "Param" in type(layer).__name__
-               for layer in original.actor.modules())  # fmt: skip
+    assert any(
+        "Norm" in type(layer).__name__ or "Param" in type(layer).__name__
+        for layer in original.actor.modules()
+    )
 
 
 @pytest.mark.parametrize("norm", ["batch", "weight"])

@@ -82,8 +82,12 @@ def test_no_weight_depends_on_the_canvas_size() -> None:
 def test_it_is_built_again_from_its_config(tmp_path: Path) -> None:
     renderer = small(Bezier(), 32)
     assert {k: v for k, v in renderer.config().items() if k != "stroke"} == {
-        "canvas_size": 32, "fields": 4, "opacities": 3, "hidden": 16, "channels": 8,
-    }  # fmt: skip
+        "canvas_size": 32,
+        "fields": 4,
+        "opacities": 3,
+        "hidden": 16,
+        "channels": 8,
+    }
     again = build(describe(renderer))
     assert isinstance(again, FieldRenderer)
     assert {k: v.shape for k, v in again.state_dict().items()} == {

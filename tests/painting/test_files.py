@@ -46,8 +46,11 @@ def test_what_is_no_file_is_neither_opened_nor_waited_for(
     Path("dangling").symlink_to("nowhere")
     monkeypatch.setattr(os, "open", lambda *_: pytest.fail("it was opened"))
     for name, kind in {
-        "pipe": "a pipe", "socket": "a socket", "/dev/zero": "a device", ".": "a folder",
-    }.items():  # fmt: skip
+        "pipe": "a pipe",
+        "socket": "a socket",
+        "/dev/zero": "a device",
+        ".": "a folder",
+    }.items():
         with pytest.raises(Unsuitable, match=f"is {kind}, not a file"):
             open_file(name)
     with pytest.raises(FileNotFoundError):
@@ -74,19 +77,26 @@ TEN_TO_THE_TENTH = "a0: &a0 [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]\n" + "".join(
 @pytest.mark.parametrize(
     ("read", "text"),
     [
-        (read_json, b"{"), (read_json, b"\xff"), (read_json, b"[" * 100_000),
-        (read_yaml, b"a: ["), (read_yaml, b"\xff"), (read_yaml, b"\0"),
+        (read_json, b"{"),
+        (read_json, b"\xff"),
+        (read_json, b"[" * 100_000),
+        (read_yaml, b"a: ["),
+        (read_yaml, b"\xff"),
+        (read_yaml, b"\0"),
         (read_yaml, b"[" * 100_000),  # which ends a process where PyYAML's loader in C goes into it
-        (read_yaml, b"- " * 100_000), (read_yaml, b"a: &a [*a]"),
+        (read_yaml, b"- " * 100_000),
+        (read_yaml, b"a: &a [*a]"),
         (read_yaml, TEN_TO_THE_TENTH.encode()),
         (read_yaml, TEN_TO_THE_TENTH.replace("[*", "{<<: [*").replace("]", "]}").encode()),
         (read_yaml, b"a: " + b":".join([b"1"] * 1_000_000)),  # a number to the base of 60
-        (read_yaml, b"a: !!timestamp x"), (read_yaml, b"a: !!bool x"),
-        (read_yaml, b"a: 1:" + b":".join([b"1"] * 500) + b".5"), (read_yaml, b"!!python/name:os x"),
+        (read_yaml, b"a: !!timestamp x"),
+        (read_yaml, b"a: !!bool x"),
+        (read_yaml, b"a: 1:" + b":".join([b"1"] * 500) + b".5"),
+        (read_yaml, b"!!python/name:os x"),
         (lambda path: list(read_rows(path)), b"a\n" + b"x" * 200_000),
         (lambda path: list(read_rows(path)), b"\xff"),
     ],
-)  # fmt: skip
+)
 def test_what_can_not_be_read_is_a_value_error(
     read: Callable[[Path], Any], text: bytes, tmp_path: Path
 ) -> None:
@@ -100,8 +110,10 @@ def test_contents(tmp_path: Path) -> None:
     path = tmp_path / "it"
     path.write_text("a: &x {b: [1, 2.5, ä]}\nc: *x\nd: " + "1" * 3000)
     assert read_yaml(path) == {
-        "a": {"b": [1, 2.5, "ä"]}, "c": {"b": [1, 2.5, "ä"]}, "d": int("1" * 3000),
-    }  # fmt: skip
+        "a": {"b": [1, 2.5, "ä"]},
+        "c": {"b": [1, 2.5, "ä"]},
+        "d": int("1" * 3000),
+    }
     path.write_text('{"a": [1]}')
     assert read_json(path) == {"a": [1]}
     path.write_text('a,b\r\n1,"x\ny"\r\n2\r\n', newline="")

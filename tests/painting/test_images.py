@@ -196,8 +196,9 @@ def test_what_can_be_read_counts_in_a_folder_and_the_rest_is_said(
     assert caplog.messages == [f"{tmp_path}: left out by their suffixes: 2 (o.jxl, p.mov)"]
     caplog.clear()
     assert [path.name for path in find_images(str(tmp_path / "[a-op]*"), also=(".mov",))] == [
-        *NAMES.split(), "p.mov",
-    ]  # fmt: skip
+        *NAMES.split(),
+        "p.mov",
+    ]
     assert "1 (o.jxl)" in caplog.text
     (tmp_path / "other").mkdir()
     for number in range(8):

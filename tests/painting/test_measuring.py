@@ -25,9 +25,12 @@ class Disc(Painter):
         return 16, 32
 
     def paint(
-        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
+        self,
+        target: Tensor,
+        progress: Progress | None = None,
+        start: Tensor | None = None,
         weight: Tensor | None = None,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         assert target.shape == (3, 16, 32)
         block = np.ones(64_000_000, np.uint8)
         time.sleep(0.2)

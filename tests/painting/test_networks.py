@@ -162,9 +162,10 @@ def test_discriminator_is_differentiable_twice() -> None:
     (gradient,) = torch.autograd.grad(score.sum(), canvas, create_graph=True)
     gradient.square().sum().backward()
     reached = [
-        name for name, p in network.named_parameters()
+        name
+        for name, p in network.named_parameters()
         if p.grad is not None and p.grad.abs().max() > 0
-    ]  # fmt: skip
+    ]
     assert len([name for name in reached if "weight" in name]) == 2 * 3  # scale and direction
 
 

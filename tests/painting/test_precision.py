@@ -66,8 +66,10 @@ def test_trunks_are_coarse_and_heads_are_not(norm: str, hidden: int) -> None:
         action = actor(observation(SIZE, SIZE))
     types = {name: out.dtype for name, out in kept.items()}
     assert types == {
-        "stem": torch.bfloat16, "stages": torch.bfloat16, "head": torch.float32,
-    }  # fmt: skip
+        "stem": torch.bfloat16,
+        "stages": torch.bfloat16,
+        "head": torch.float32,
+    }
     assert action.dtype == torch.float32
     torch.testing.assert_close(action, plain, rtol=0, atol=5e-3)
     assert not torch.equal(action, plain)
@@ -212,9 +214,12 @@ def coarse_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 @pytest.mark.parametrize("stride", [1, 2])
 def test_auto_is_float32_where_a_convolution_is_wrong_in_bfloat16(
-    forward: float, backward: float | None, stride: int, monkeypatch: pytest.MonkeyPatch,
+    forward: float,
+    backward: float | None,
+    stride: int,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     network = Actor(9, 6, [1, 1], 4)
     with monkeypatch.context() as patch:
         patch.setattr(functional, "conv2d", broken(forward, backward, stride))

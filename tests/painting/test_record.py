@@ -69,8 +69,12 @@ def test_limits_hold_in_a_record(stroke: Stroke, tmp_path: Path) -> None:
 def test_the_file_has_the_documented_fields(file: Path) -> None:
     content = json.loads(file.read_text())
     assert {key: value for key, value in content.items() if key != "strokes"} == {
-        "version": 1, "stroke": "bezier", "width": 60, "height": 40, "background": [0.0, 0.25, 1.0],
-    }  # fmt: skip
+        "version": 1,
+        "stroke": "bezier",
+        "width": 60,
+        "height": 40,
+        "background": [0.0, 0.25, 1.0],
+    }
     vector = record(Bezier()).strokes[0].tolist()
     first = content["strokes"][0]
     assert first["color"] == vector[10:]

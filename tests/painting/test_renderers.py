@@ -169,9 +169,13 @@ def test_a_loaded_renderer_draws_the_same(tmp_path: Path) -> None:
     assert load_renderer(tmp_path).stroke.name == "bezier"
     config = yaml.safe_load((tmp_path / "renderer" / "config.yaml").read_text())
     assert config["verdict"] == {
-        "mse": 0.001, "mean_image": 0.05, "noise": 0.0, "ssim": 0.9, "spectral": 0.25,
+        "mse": 0.001,
+        "mean_image": 0.05,
+        "noise": 0.0,
+        "ssim": 0.9,
+        "spectral": 0.25,
         "trained": True,
-    }  # fmt: skip
+    }
 
 
 def test_an_untrained_renderer_is_refused_unless_allowed(tmp_path: Path) -> None:

@@ -27,8 +27,10 @@ def test_no_painting_compiles_anything_more(tmp_path: Path) -> None:
     Image.radial_gradient("L").resize((48, 32)).convert("RGB").save(tmp_path / "picture.png")
     compiled = run("-m", "painting.warm_up")
     assert {name.partition("-")[0] for name in compiled} >= {
-        "pen_loops.draw", "pen_loops.differentiate", "pen_loops.touch",
-    }  # fmt: skip
+        "pen_loops.draw",
+        "pen_loops.differentiate",
+        "pen_loops.touch",
+    }
     for painter in ("optimize", "agent"):
         folder = tmp_path / painter
         arguments = [f"image={tmp_path / 'picture.png'}", f"painter={painter}", "strokes=5"]

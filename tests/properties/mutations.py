@@ -75,14 +75,50 @@ def _span(rng: random.Random, data: bytes | bytearray) -> tuple[int, int]:
 
 
 _MUTATIONS: tuple[Callable[[random.Random, bytearray, bytes], None], ...] = (
-    _flip, _cut, _drop, _double, _swap, _splice, _overwrite,
-)  # fmt: skip
+    _flip,
+    _cut,
+    _drop,
+    _double,
+    _swap,
+    _splice,
+    _overwrite,
+)
 
 _VALUES: tuple[Any, ...] = (
-    None, True, "", "x", -1, 0, 0.5, 1e308, -1e308, 10**30, 2**63, float("nan"), float("inf"),
-    [], {}, [[]], [0, 0, 0], [0.5] * 3, [2, 0, 0], {"x": 0.5}, "bezier", "line", "brush", "pixel",
-    1, 2, 99, 100_000, 100_001, [None], "é\ud800", "data:image/png;base64,", "a" * 1000,
-)  # fmt: skip
+    None,
+    True,
+    "",
+    "x",
+    -1,
+    0,
+    0.5,
+    1e308,
+    -1e308,
+    10**30,
+    2**63,
+    float("nan"),
+    float("inf"),
+    [],
+    {},
+    [[]],
+    [0, 0, 0],
+    [0.5] * 3,
+    [2, 0, 0],
+    {"x": 0.5},
+    "bezier",
+    "line",
+    "brush",
+    "pixel",
+    1,
+    2,
+    99,
+    100_000,
+    100_001,
+    [None],
+    "é\ud800",
+    "data:image/png;base64,",
+    "a" * 1000,
+)
 _NAMES = ("x", "y", "radius", "opacity", "shape", "color", "strokes", "options", "grid", "image")
 
 

@@ -41,17 +41,30 @@ def pictures() -> list[bytes]:
     turned = Image.Exif()
     turned[0x0112] = 6
     options: list[tuple[Image.Image, str, dict[str, object]]] = [
-        (color, "PNG", {}), (layer, "PNG", {}), (deep, "PNG", {}),
-        (color.quantize(8), "PNG", {"transparency": 0}), (color.convert("1"), "PNG", {}),
-        (color, "JPEG", {"exif": turned}), (color, "JPEG", {"progressive": True}),
-        (color.convert("CMYK"), "JPEG", {}), (color, "BMP", {}), (color.quantize(8), "BMP", {}),
-        (color, "GIF", {"save_all": True, "append_images": [color]}), (color, "PPM", {}),
-        (color, "TGA", {"compression": "tga_rle"}), (layer, "TIFF", {"compression": "tiff_lzw"}),
-        (deep, "TIFF", {}), (color, "TIFF", {"compression": "jpeg"}), (color, "WEBP", {}),
-        (layer, "WEBP", {"lossless": True}), (color, "JPEG2000", {}),
+        (color, "PNG", {}),
+        (layer, "PNG", {}),
+        (deep, "PNG", {}),
+        (color.quantize(8), "PNG", {"transparency": 0}),
+        (color.convert("1"), "PNG", {}),
+        (color, "JPEG", {"exif": turned}),
+        (color, "JPEG", {"progressive": True}),
+        (color.convert("CMYK"), "JPEG", {}),
+        (color, "BMP", {}),
+        (color.quantize(8), "BMP", {}),
+        (color, "GIF", {"save_all": True, "append_images": [color]}),
+        (color, "PPM", {}),
+        (color, "TGA", {"compression": "tga_rle"}),
+        (layer, "TIFF", {"compression": "tiff_lzw"}),
+        (deep, "TIFF", {}),
+        (color, "TIFF", {"compression": "jpeg"}),
+        (color, "WEBP", {}),
+        (layer, "WEBP", {"lossless": True}),
+        (color, "JPEG2000", {}),
         (layer, "ICO", {"sizes": [(12, 9)]}),
-        (color.convert("L"), "PCX", {}), (color, "SGI", {}), (layer, "QOI", {}),
-    ]  # fmt: skip
+        (color.convert("L"), "PCX", {}),
+        (color, "SGI", {}),
+        (layer, "QOI", {}),
+    ]
     files = []
     for picture, name, more in options:
         buffer = BytesIO()

@@ -59,10 +59,29 @@ def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     GlobalHydra.instance().clear()
 
 
-word = st.sampled_from([
-    *KEYS, "task", "agent", "stroke", "strokes", "bundle", "canvas.size", "canvas", "agent.tau",
-    "painter.steps", "export", "+new", "~seed", "hydra.run.dir", "hydra.job.name", "reward@x",
-]) | notation  # fmt: skip
+word = (
+    st.sampled_from(
+        [
+            *KEYS,
+            "task",
+            "agent",
+            "stroke",
+            "strokes",
+            "bundle",
+            "canvas.size",
+            "canvas",
+            "agent.tau",
+            "painter.steps",
+            "export",
+            "+new",
+            "~seed",
+            "hydra.run.dir",
+            "hydra.job.name",
+            "reward@x",
+        ]
+    )
+    | notation
+)
 value = st.sampled_from(
     [
         "0",

@@ -14,9 +14,11 @@ from tests.conftest import CONF
 from tests.painting.strokes.kinds import KINDS
 
 SETTINGS = settings(
-    max_examples=60, deadline=None, derandomize=True,
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-)  # fmt: skip
+)
 unit = st.floats(0, 1, width=32)
 colors = st.tuples(unit, unit, unit)
 
@@ -47,8 +49,10 @@ def test_strokes_survive_a_file(data: st.DataObject, tmp_path: Path) -> None:
     assert found.stroke.name == record.stroke.name
     assert found.stroke.options() == record.stroke.options()
     assert (found.width, found.height, found.background) == (
-        record.width, record.height, record.background,
-    )  # fmt: skip
+        record.width,
+        record.height,
+        record.background,
+    )
     assert found.strokes.dtype == torch.float32
     # A file has lengths and angles in other units than the vector, and every point by itself; they
     # are rounded on the way. What has no unit is exact.

@@ -34,11 +34,37 @@ MOST = 200.0  # megabytes above a good file
 COUNTS = [pytest.param(40, id="few"), pytest.param(500, id="many", marks=pytest.mark.slow)]
 LAUGHS = {f"k{n}": f"${{k{n + 1}}}${{k{n + 1}}}" for n in range(60)}
 ODD: list[Any] = [
-    None, True, 0, -1, 2.5, 63, 10**6, 10**9, 2**31, 10**30, -(10**30), float("nan"),
-    float("inf"), "", "abc", "${seed}", "${${${a}}}", "${oc.env:HOME}", "${" * 400, "a" * 5000,
-    [], {}, [[]], [1] * 300, [64] * 8, [0.5, float("nan"), 2], {"_target_": "os.system"},
-    {"_target_": "painting.strokes.Circle"}, {"_target_": "painting.networks.Actor"}, LAUGHS,
-]  # fmt: skip
+    None,
+    True,
+    0,
+    -1,
+    2.5,
+    63,
+    10**6,
+    10**9,
+    2**31,
+    10**30,
+    -(10**30),
+    float("nan"),
+    float("inf"),
+    "",
+    "abc",
+    "${seed}",
+    "${${${a}}}",
+    "${oc.env:HOME}",
+    "${" * 400,
+    "a" * 5000,
+    [],
+    {},
+    [[]],
+    [1] * 300,
+    [64] * 8,
+    [0.5, float("nan"), 2],
+    {"_target_": "os.system"},
+    {"_target_": "painting.strokes.Circle"},
+    {"_target_": "painting.networks.Actor"},
+    LAUGHS,
+]
 
 
 def _nest(depth: int, kind: type) -> Any:
@@ -49,9 +75,10 @@ def _nest(depth: int, kind: type) -> Any:
 
 
 nested = st.builds(
-    _nest, st.sampled_from([5, 40, 90]),
+    _nest,
+    st.sampled_from([5, 40, 90]),
     st.sampled_from([list, dict]),
-)  # fmt: skip
+)
 odd = (
     st.sampled_from(ODD).map(copy.deepcopy)
     | nested
@@ -90,8 +117,16 @@ def broken(draw: st.DrawFn, text: str) -> bytes:
     """Its text, mostly as it is; else cut off, no UTF-8, or full of what stands for more."""
     data = text.encode(errors="surrogatepass")
     how, place = draw(st.integers(0, 7)), draw(st.integers(0, len(data)))
-    bombs = [b"\xff\xfe", b"a: &a [1, 1]\nb: &b [*a, *a]\n", b"[" * 3000, b"{a: " * 3000,
-             b"- " * 3000, b"? " * 3000, b"\n<<: {x: 1}\n", b"\0"]  # fmt: skip
+    bombs = [
+        b"\xff\xfe",
+        b"a: &a [1, 1]\nb: &b [*a, *a]\n",
+        b"[" * 3000,
+        b"{a: " * 3000,
+        b"- " * 3000,
+        b"? " * 3000,
+        b"\n<<: {x: 1}\n",
+        b"\0",
+    ]
     if how == 0:
         return data[:place]
     return data if how > 2 else data[:place] + draw(st.sampled_from(bombs)) + data[place:]
@@ -133,9 +168,11 @@ def _exports(folder: Path) -> dict[str, Callable[[Path], object]]:
     for name in ("config.yaml", "weights.safetensors"):
         (folder / "digits" / name).write_bytes((FOLDER / "digits" / name).read_bytes())
     return {
-        "sequence": PaintingPolicy.load, "digits": PaintingPolicy.load, "renderer": load_renderer,
+        "sequence": PaintingPolicy.load,
+        "digits": PaintingPolicy.load,
+        "renderer": load_renderer,
         "classifier": lambda path: load_classifier(str(path)),
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("count", COUNTS)

@@ -29,9 +29,11 @@ def two_runs(folder: Path) -> list[str]:
     """A run validated after 10 and 20 updates, and one after 10 and 30, of another tau."""
     first = write_run(folder / "a", validations=[(10, 1.0, 0.5), (15, 1.5, None), (20, 2.0, 0.25)])
     other = write_run(
-        folder / "b", validations=[(10, 3.0, 0.4), (30, 9.0, 0.1)], agent__tau=0.5,
+        folder / "b",
+        validations=[(10, 3.0, 0.4), (30, 9.0, 0.1)],
+        agent__tau=0.5,
         overrides=["agent.tau=0.5"],
-    )  # fmt: skip
+    )
     return [str(first), str(other)]
 
 

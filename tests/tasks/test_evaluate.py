@@ -42,11 +42,16 @@ def test_curve_is_the_mean_of_each_pictures_own_figures() -> None:
     psnr = [peak_signal_noise_ratio(a, b, data_range=1.0) for a, b in pairs]
     ssim = [
         structural_similarity(
-            a, b, channel_axis=0, data_range=1.0, gaussian_weights=True, sigma=1.5,
+            a,
+            b,
+            channel_axis=0,
+            data_range=1.0,
+            gaussian_weights=True,
+            sigma=1.5,
             use_sample_covariance=False,
         )
         for a, b in pairs
-    ]  # fmt: skip
+    ]
     blank_row, row = curve.rows()
     assert (blank_row["stroke"], row["stroke"]) == (0, 1)
     assert row["l2_mean"] == pytest.approx(np.mean(l2), rel=1e-5)

@@ -45,9 +45,12 @@ class Dots(Painter):
         return (self.longer, shorter) if height > width else (shorter, self.longer)
 
     def paint(
-        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
+        self,
+        target: Tensor,
+        progress: Progress | None = None,
+        start: Tensor | None = None,
         weight: Tensor | None = None,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         color = target.mean((1, 2))
         dots = [
             torch.cat([torch.tensor([(n + 0.5) / self.strokes, 0.5, 0.9, 1.0]), color])
@@ -138,22 +141,30 @@ def test_means_are_over_pictures_of_each_painter_and_count() -> None:
     rows = [
         {"painter": painter, "picture": picture, "strokes": strokes, "psnr": psnr, "size": 16}
         for painter, picture, strokes, psnr in (
-            ("x", "a", 5, 10.0), ("x", "a", 9, 20.0), ("y", "a", 5, 1.0), ("x", "b", 5, 13.0),
+            ("x", "a", 5, 10.0),
+            ("x", "a", 9, 20.0),
+            ("y", "a", 5, 1.0),
+            ("x", "b", 5, 13.0),
         )
-    ]  # fmt: skip
+    ]
     assert [(row["painter"], row["strokes"], row["psnr"]) for row in means(rows)] == [
-        ("x", 5, 11.5), ("x", 9, 20.0), ("y", 5, 1.0),
-    ]  # fmt: skip
+        ("x", 5, 11.5),
+        ("x", 9, 20.0),
+        ("y", 5, 1.0),
+    ]
     assert {row["picture"] for row in means(rows)} == {"mean"}
 
 
 @pytest.mark.parametrize(
     ("counts", "strokes", "expected"),
     [
-        (None, 400, [50, 100, 200, 400]), (None, 3, [1, 2, 3]), (7, 400, [7]),
-        ([200, 50, 50], 400, [50, 200]), ([1e2], 400, [100]),
+        (None, 400, [50, 100, 200, 400]),
+        (None, 3, [1, 2, 3]),
+        (7, 400, [7]),
+        ([200, 50, 50], 400, [50, 200]),
+        ([1e2], 400, [100]),
     ],
-)  # fmt: skip
+)
 def test_counts(counts: list[int] | None, strokes: int, expected: list[int]) -> None:
     assert stroke_counts(counts, strokes) == expected
 
@@ -245,10 +256,16 @@ def test_painters_side_by_side_from_the_command_line(
     quick.parent.mkdir(parents=True)
     quick.write_text("defaults: [agent+optimize, _self_]\nrefiner: {steps: 30}\n")
     done = run_main(
-        f"hydra.searchpath=[file://{quick.parent.parent}]", "task=evaluate",
-        f"image={pictures / 'a.png'}", "painters=[agent,quick]",
-        "agent.weights=agent", "counts=[6]", "size=32", "trainer=cpu", "hydra.run.dir=out",
-    )  # fmt: skip
+        f"hydra.searchpath=[file://{quick.parent.parent}]",
+        "task=evaluate",
+        f"image={pictures / 'a.png'}",
+        "painters=[agent,quick]",
+        "agent.weights=agent",
+        "counts=[6]",
+        "size=32",
+        "trainer=cpu",
+        "hydra.run.dir=out",
+    )
     assert done.code == 0, done.err
     rows = read_rows(tmp_path / "out")
     assert [row["painter"] for row in rows] == ["agent", "quick"] * 2

@@ -67,7 +67,9 @@ def test_the_summary_has_them(data: Digits, tmp_path: Path) -> None:
 
 def test_they_are_left_out_where_no_example_fits(data: Digits) -> None:
     for strokes, stroke in (
-        (torch.rand(5, 13), Bezier()), (torch.rand(6, 11), Line()), (torch.rand(6, 7), Circle()),
-    ):  # fmt: skip
+        (torch.rand(5, 13), Bezier()),
+        (torch.rand(6, 11), Line()),
+        (torch.rand(6, 7), Circle()),
+    ):
         assert order_count(data, policy(strokes, stroke)) is None
     assert order_count(data, policy(DIGITS[3])) is not None

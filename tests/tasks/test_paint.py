@@ -37,9 +37,12 @@ class CirclePainter(Painter):
         return SIZE, SIZE
 
     def paint(
-        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
+        self,
+        target: Tensor,
+        progress: Progress | None = None,
+        start: Tensor | None = None,
         weight: Tensor | None = None,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         assert target.shape == (3, SIZE, SIZE)
         assert target.dtype == torch.float32
         left, right = target[:, :, : SIZE // 2], target[:, :, SIZE // 2 :]
@@ -150,8 +153,9 @@ def test_a_folder_leaves_a_sheet_of_targets_above_paintings(tmp_path: Path) -> N
     assert sheet.shape[1] >= 3 * 128
     assert sheet[132, 0].tolist() == [0, 0, 255]  # below it a painting's corner: the background
     assert {path.name for path in (tmp_path / "run" / "b").iterdir()} == {
-        "painting.png", "strokes.json",
-    }  # fmt: skip
+        "painting.png",
+        "strokes.json",
+    }
 
 
 def test_equal_stems_and_reserved_names_get_folders_of_their_own(tmp_path: Path) -> None:

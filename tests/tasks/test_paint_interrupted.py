@@ -26,9 +26,12 @@ def test_an_interruption_leaves_what_is_painted_so_far(
 ) -> None:
     class Stopped(CirclePainter):
         def paint(
-            self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
+            self,
+            target: Tensor,
+            progress: Progress | None = None,
+            start: Tensor | None = None,
             weight: Tensor | None = None,
-        ) -> Tensor:  # fmt: skip
+        ) -> Tensor:
             found = super().paint(target)
             assert progress is not None
             for step in range(steps):

@@ -175,9 +175,12 @@ def film(path: Path, *options: str) -> Path:
     ],
 )
 def test_a_film_keeps_the_aspect_that_it_is_shown_in(
-    tmp_path: Path, ratio: str, turned: bool, shape: tuple[int, int],
+    tmp_path: Path,
+    ratio: str,
+    turned: bool,
+    shape: tuple[int, int],
     caplog: pytest.LogCaptureFixture,
-) -> None:  # fmt: skip
+) -> None:
     path = film(tmp_path / "a.mp4", f"setsar={ratio}")
     if turned:
         marked, source = tmp_path / "turned.mp4", ["-display_rotation", "90", "-i", str(path)]

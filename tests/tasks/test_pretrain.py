@@ -16,9 +16,16 @@ from tasks import pretrain as pretrain_task
 from tests.conftest import CONF, RunMain
 
 SMALL = (
-    "task=pretrain", "stroke=circle", "trainer=cpu", "logger=none", "canvas.size=16", "updates=4",
-    "batch_size=4", "task.judged_strokes=32", "~callbacks.progress",
-)  # fmt: skip
+    "task=pretrain",
+    "stroke=circle",
+    "trainer=cpu",
+    "logger=none",
+    "canvas.size=16",
+    "updates=4",
+    "batch_size=4",
+    "task.judged_strokes=32",
+    "~callbacks.progress",
+)
 LEARNED = [name for name in choices(CONF, "renderer") if name != "analytic"]
 MODULES = {"gan": GanRendererModule, "vae": VaeRendererModule}
 OWN = {
@@ -70,9 +77,14 @@ def test_settings_of_a_renderers_learning_get_to_its_module(
 ) -> None:
     """Those of its own file, those of the task, and both in one section, laid over each other."""
     done = run_main(
-        *SMALL, "renderer=gan", "renderer.learning.critic_updates=2", "task.optimizer.lr=0.25",
-        "renderer.learning.critic.channels=6", *OWN["gan"], f"hydra.run.dir={tmp_path}",
-    )  # fmt: skip
+        *SMALL,
+        "renderer=gan",
+        "renderer.learning.critic_updates=2",
+        "task.optimizer.lr=0.25",
+        "renderer.learning.critic.channels=6",
+        *OWN["gan"],
+        f"hydra.run.dir={tmp_path}",
+    )
     assert done.code == 0, done.err
     (module,) = seen
     assert (module.critic_updates, module.batch_size, module.gradient_penalty) == (2, 4, 10.0)

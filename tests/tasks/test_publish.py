@@ -23,8 +23,11 @@ from tests.tasks.comparison.folders import write_run
 
 SIZE, STROKES, BUNDLE = 16, 2, 2
 SUMMARY: dict[str, object] = {
-    "updates": 1234, "images": 321, "strokes": STROKES, "device": "cpu",
-}  # fmt: skip
+    "updates": 1234,
+    "images": 321,
+    "strokes": STROKES,
+    "device": "cpu",
+}
 
 
 def make_policy() -> PaintingPolicy:
@@ -36,9 +39,12 @@ def make_policy() -> PaintingPolicy:
 
 def make_run(folder: Path, **changes: Any) -> tuple[str, PaintingPolicy]:
     given = {
-        "l2": 0.0123, "summary": SUMMARY, "overrides": ["task=train", "experiment=digits_agent"],
-        "validations": [(100, 55.0, 0.2), (1234, 777.0, 0.02)], **changes,
-    }  # fmt: skip
+        "l2": 0.0123,
+        "summary": SUMMARY,
+        "overrides": ["task=train", "experiment=digits_agent"],
+        "validations": [(100, 55.0, 0.2), (1234, 777.0, 0.02)],
+        **changes,
+    }
     write_run(folder, **given)
     policy = make_policy()
     policy.save(folder / "agent")
@@ -62,13 +68,22 @@ def test_publishes_what_the_run_left(tmp_path: Path) -> None:
     assert {value.dtype for value in stored if value.is_floating_point()} == {torch.float16}
     card = (shelf / "mine" / "README.md").read_text(encoding="utf-8")
     for wanted in (
-        "# mine: an agent that paints", "`agent.weights=mine`", "squares of 16 x 16",
-        "2 circle strokes at a time in bundles of 2", "`data=digits`: 1,797 handwritten digits",
-        "python run.py task=train experiment=digits_agent", "| updates | 1,234 |",
-        "| seconds of training | 777 |", f"| machine | {machine()}; cpu,", "| seed | 0 |",
-        "On 321 pictures of the test split", "| L2 | 0.0123 |",
-        "| PSNR, dB | 10 |", "| SSIM | 0.5 |", "## Licence\n\nMIT",
-    ):  # fmt: skip
+        "# mine: an agent that paints",
+        "`agent.weights=mine`",
+        "squares of 16 x 16",
+        "2 circle strokes at a time in bundles of 2",
+        "`data=digits`: 1,797 handwritten digits",
+        "python run.py task=train experiment=digits_agent",
+        "| updates | 1,234 |",
+        "| seconds of training | 777 |",
+        f"| machine | {machine()}; cpu,",
+        "| seed | 0 |",
+        "On 321 pictures of the test split",
+        "| L2 | 0.0123 |",
+        "| PSNR, dB | 10 |",
+        "| SSIM | 0.5 |",
+        "## Licence\n\nMIT",
+    ):
         assert wanted in card, wanted
     assert "photograph |" not in card
     count = sum(parameter.numel() for parameter in policy.parameters())
@@ -116,11 +131,13 @@ def test_photographs_are_painted_by_the_rounded_agent(
         ({"choices": {"task": "evaluate"}}, "mine", digits, r"not a finished run of task=train"),
         ({}, "mine", lambda: digits(Leaves), r"was trained on digits, not on leaves"),
         (
-            {"choices": {"data": "images"}}, "mine",
-            lambda: digits(Images, hub_id="a/b"), r"data=images does not say under which terms",
+            {"choices": {"data": "images"}},
+            "mine",
+            lambda: digits(Images, hub_id="a/b"),
+            r"data=images does not say under which terms",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_may_not_be_published(
     tmp_path: Path, changes: dict[str, Any], name: str, data: Any, message: str
 ) -> None:

@@ -40,10 +40,16 @@ from tests.tasks.page.pictures import hollow_png
 STROKES = 9
 MOST_KEPT = 4_000_000
 OVERRIDES = (
-    "task=serve", "trainer=cpu", f"strokes={STROKES}", "painter.steps=6", "painter.moves=0",
-    "most_megabytes=1", "most_megapixels=0.5", f"most_megabytes_kept={MOST_KEPT / 1e6}",
+    "task=serve",
+    "trainer=cpu",
+    f"strokes={STROKES}",
+    "painter.steps=6",
+    "painter.moves=0",
+    "most_megabytes=1",
+    "most_megapixels=0.5",
+    f"most_megabytes_kept={MOST_KEPT / 1e6}",
     "hydra.run.dir=out",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -72,9 +78,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            command_line(*OVERRIDES), cwd=folder, stdout=log, stderr=log, text=True,
+            command_line(*OVERRIDES),
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            text=True,
             env=environment(TMPDIR=str(folder / "tmp")),
-        )  # fmt: skip
+        )
     signal.signal(signal.SIGINT, before)
     try:
         deadline = time.monotonic() + 120
@@ -220,10 +230,18 @@ def test_another_name_for_this_machine_gets_nothing(server: Server) -> None:
     asset = re.findall(r"assets/[\w.-]+\.js", html)[0]
     assert answer(server, "GET", f"/{asset}", Host="[::1]:7860").status == 200
     paths = [
-        "/", "/config", f"/{asset}", "/theme.css", "/gradio_api/info", "/gradio_api/upload",
-        "/gradio_api/queue/join", "/gradio_api/queue/data?session_hash=a", "/nothing",
-        "/gradio_api/heartbeat/a", f"/gradio_api/file={server.folder}",
-    ]  # fmt: skip
+        "/",
+        "/config",
+        f"/{asset}",
+        "/theme.css",
+        "/gradio_api/info",
+        "/gradio_api/upload",
+        "/gradio_api/queue/join",
+        "/gradio_api/queue/data?session_hash=a",
+        "/nothing",
+        "/gradio_api/heartbeat/a",
+        f"/gradio_api/file={server.folder}",
+    ]
     for path in paths:
         for method in ("GET", "POST", "OPTIONS", "HEAD"):
             for headers in (

@@ -27,9 +27,13 @@ ROWS = [
 
 
 def leave(
-    folder: Path, *overrides: str, summary: dict[str, object] | None = None, begun: bool = True,
-    updates: object = "${task.updates}", rows: list[str] = ROWS,
-) -> Path:  # fmt: skip
+    folder: Path,
+    *overrides: str,
+    summary: dict[str, object] | None = None,
+    begun: bool = True,
+    updates: object = "${task.updates}",
+    rows: list[str] = ROWS,
+) -> Path:
     """A run folder."""
     (folder / ".hydra").mkdir(parents=True)
     config = {"updates": updates, "task": {"updates": 100}, "seed": 0}
@@ -103,8 +107,10 @@ def test_the_table_names_runs_by_what_tells_them_apart(
     with (out / "status.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["run"], row["status"]) for row in rows] == [
-        ("0", "finished"), ("2", "not begun"), ("10", "killed"),
-    ]  # fmt: skip
+        ("0", "finished"),
+        ("2", "not begun"),
+        ("10", "killed"),
+    ]
     with locked(sweep):  # somebody will begin it
         assert [state.status for state in read_states(sweep)] == ["finished", "waiting", "killed"]
         assert status(str(sweep), out) == {"runs": 3}
@@ -154,9 +160,13 @@ def test_on_the_command_line_it_loads_no_torch(tmp_path: Path) -> None:
         "assert 'matplotlib' not in sys.modules"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment(PYTHONPATH=str(ROOT)),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=str(ROOT)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("1 runs: 1 failed\n")
     assert (tmp_path / "out" / "status.csv").is_file()

@@ -42,9 +42,14 @@ def make(
     picture: Path, features: ClassifierFeatures, folder: Path, **changed: object
 ) -> dict[str, float]:
     given: dict[str, object] = {
-        "renderer": AnalyticRenderer(Bezier(), SIZE), "image": picture, "features": features,
-        "folder": folder, "strokes": 40, "canvases": 2, "descent": Descent(steps=40, size=0.1),
-    }  # fmt: skip
+        "renderer": AnalyticRenderer(Bezier(), SIZE),
+        "image": picture,
+        "features": features,
+        "folder": folder,
+        "strokes": 40,
+        "canvases": 2,
+        "descent": Descent(steps=40, size=0.1),
+    }
     result = stylize(**{**given, **changed})  # type: ignore[arg-type]
     return {key: float(str(value)) for key, value in result.items()}
 
@@ -98,9 +103,12 @@ def test_colours_that_are_found_in_the_picture(
     ],
 )
 def test_what_makes_no_sense(
-    changed: dict[str, object], says: str, image: Path, features: ClassifierFeatures,
+    changed: dict[str, object],
+    says: str,
+    image: Path,
+    features: ClassifierFeatures,
     tmp_path: Path,
-) -> None:  # fmt: skip
+) -> None:
     with pytest.raises(UserError, match=says):
         make(image, features, tmp_path / "run", **changed)
     assert not (tmp_path / "run").exists()
@@ -114,10 +122,19 @@ def test_one_picture_at_a_time(image: Path, features: ClassifierFeatures, tmp_pa
 
 def test_the_command(image: Path, run_main: RunMain, tmp_path: Path) -> None:
     done = run_main(
-        "task=stylize", f"image={image}", "strokes=10", "canvas.size=16", "grid.canvases=1",
-        f"features.model={MODEL}", f"features.layers=[{LAYERS[0]}]", "features.weights=random",
-        "descent.steps=2", "export=[]", "hydra.run.dir=run", "trainer=cpu",
-    )  # fmt: skip
+        "task=stylize",
+        f"image={image}",
+        "strokes=10",
+        "canvas.size=16",
+        "grid.canvases=1",
+        f"features.model={MODEL}",
+        f"features.layers=[{LAYERS[0]}]",
+        "features.weights=random",
+        "descent.steps=2",
+        "export=[]",
+        "hydra.run.dir=run",
+        "trainer=cpu",
+    )
     assert done.code == 0, done.err
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["task"] == "stylize"

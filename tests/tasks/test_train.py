@@ -53,13 +53,27 @@ def test_train_leaves_what_it_promises(trained: tuple[Path, dict[str, object]]) 
     folder, figures = trained
     left = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert {
-        "agent/config.yaml", "agent/weights.safetensors", "checkpoints/last.ckpt",
-        "checkpoints/best.ckpt", "metrics.csv", "learning.png", "curve.csv", "curve.png",
+        "agent/config.yaml",
+        "agent/weights.safetensors",
+        "checkpoints/last.ckpt",
+        "checkpoints/best.ckpt",
+        "metrics.csv",
+        "learning.png",
+        "curve.csv",
+        "curve.png",
         "paintings.png",
-    } <= left  # fmt: skip
+    } <= left
     expected = {
-        "updates", "strokes", "images", "val_l2", "l2", "psnr", "ssim", "l2_renderer", "readable",
-    }  # fmt: skip
+        "updates",
+        "strokes",
+        "images",
+        "val_l2",
+        "l2",
+        "psnr",
+        "ssim",
+        "l2_renderer",
+        "readable",
+    }
     assert set(figures) == expected
     assert (figures["updates"], figures["strokes"], figures["images"]) == (6, STROKES, 20)
 

@@ -37,9 +37,14 @@ def learned(stroke: Stroke, size: int = SIZE) -> FieldRenderer:
 
 def make(folder: Path, renderer: Renderer, **changed: object) -> dict[str, object]:
     given: dict[str, object] = {
-        "renderer": renderer, "classifiers": ["digits"], "label": "3", "folder": folder,
-        "strokes": 4, "views": Views(2), "descent": Descent(steps=STEPS, size=0.1, spread=0.5),
-    }  # fmt: skip
+        "renderer": renderer,
+        "classifiers": ["digits"],
+        "label": "3",
+        "folder": folder,
+        "strokes": 4,
+        "views": Views(2),
+        "descent": Descent(steps=STEPS, size=0.1, spread=0.5),
+    }
     return visualize(**{**given, **changed})  # type: ignore[arg-type]
 
 
@@ -70,9 +75,12 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     run = Descent.run
 
     def spied(
-        self: Descent, canvas: GridCanvas, start: Tensor, loss: Callable[[Tensor], Tensor],
+        self: Descent,
+        canvas: GridCanvas,
+        start: Tensor,
+        loss: Callable[[Tensor], Tensor],
         tell: Callable[[float, Tensor], None],
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         def both(value: float, strokes: Tensor) -> None:
             every.append(strokes)
             tell(value, strokes)
@@ -105,9 +113,14 @@ def test_the_renderers_canvas_lies_beside_the_strokes_with_their_l2(tmp_path: Pa
 @pytest.mark.parametrize("bar", [True, False])
 @pytest.mark.parametrize(("candidates", "asked", "taken"), [(1, 1, 5), (3, 3, 4), (50, 6, 1)])
 def test_of_the_last_steps_strokes_those_are_taken_that_read_best(
-    candidates: int, asked: int, taken: int, bar: bool, tmp_path: Path, told: list[Tensor],
+    candidates: int,
+    asked: int,
+    taken: int,
+    bar: bool,
+    tmp_path: Path,
+    told: list[Tensor],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     worth = [0.3, 0.9, 0.1, 0.2, 0.8, 0.5]
     judged: list[Tensor] = []
 
@@ -186,11 +199,16 @@ def test_a_stylized_picture_lies_beside_what_the_renderer_saw(tmp_path: Path) ->
     features = ClassifierFeatures("squeezenet1_1", ["features.1"], "random")
     results = [
         stylize(
-            renderer, tmp_path / "noise.png", features, tmp_path / str(number), strokes=12,
-            canvases=1, descent=Descent(steps=2, size=0.1),
+            renderer,
+            tmp_path / "noise.png",
+            features,
+            tmp_path / str(number),
+            strokes=12,
+            canvases=1,
+            descent=Descent(steps=2, size=0.1),
         )
         for number, renderer in enumerate((learned(Bezier(), 16), AnalyticRenderer(Bezier(), 16)))
-    ]  # fmt: skip
+    ]
     assert not (tmp_path / "1" / "noise" / "transfer.png").exists()
     assert "l2_transfer" not in results[1]
     folder = tmp_path / "0" / "noise"

@@ -26,10 +26,15 @@ LIMITED = Bezier(max_width=0.2)
 
 def make(folder: Path, **changed: object) -> dict[str, object]:
     given: dict[str, object] = {
-        "renderer": AnalyticRenderer(LIMITED, SIZE), "classifiers": ["digits"], "label": "3",
-        "folder": folder, "strokes": 4, "size": 48, "views": Views(2),
+        "renderer": AnalyticRenderer(LIMITED, SIZE),
+        "classifiers": ["digits"],
+        "label": "3",
+        "folder": folder,
+        "strokes": 4,
+        "size": 48,
+        "views": Views(2),
         "descent": Descent(steps=15, size=0.05, spread=0.5),
-    }  # fmt: skip
+    }
     return visualize(**{**given, **changed})  # type: ignore[arg-type]
 
 
@@ -46,10 +51,13 @@ def test_what_is_written_and_reported(tmp_path: Path) -> None:
     assert isinstance(probability, float)
     # The renderer draws exactly, so both are the same picture, within its limits.
     assert result == {
-        "strokes": 4, "class": "3", "index": 3, "probability": probability,
+        "strokes": 4,
+        "class": "3",
+        "index": 3,
+        "probability": probability,
         "probability_digits": probability,
         "probability_renderer": pytest.approx(probability, abs=1e-4),
-    }  # fmt: skip
+    }
 
 
 def test_the_same_seed_paints_the_same(tmp_path: Path) -> None:
@@ -128,9 +136,17 @@ def test_when_interrupted_what_is_painted_is_written(
 
 def test_the_command(run_main: RunMain, tmp_path: Path) -> None:
     done = run_main(
-        "task=visualize", "class=7", "strokes=3", "canvas.size=32", "descent.steps=2", "size=40",
-        "views.count=1", "export=[csv]", "hydra.run.dir=run", "trainer=cpu",
-    )  # fmt: skip
+        "task=visualize",
+        "class=7",
+        "strokes=3",
+        "canvas.size=32",
+        "descent.steps=2",
+        "size=40",
+        "views.count=1",
+        "export=[csv]",
+        "hydra.run.dir=run",
+        "trainer=cpu",
+    )
     assert done.code == 0, done.err
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert (summary["task"], summary["class"], summary["strokes"]) == ("visualize", "7", 3)

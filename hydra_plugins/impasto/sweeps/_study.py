@@ -44,9 +44,13 @@ def open_study(url: str, fixed: Sequence[str], folder: Path) -> optuna.Study:
 
 
 def next_trials(
-    study: optuna.Study, space: Mapping[str, BaseDistribution], most: int, total: int,
-    sampler: Mapping[str, Any], seed: int,
-) -> list[tuple[int, dict[str, Any]]]:  # fmt: skip
+    study: optuna.Study,
+    space: Mapping[str, BaseDistribution],
+    most: int,
+    total: int,
+    sampler: Mapping[str, Any],
+    seed: int,
+) -> list[tuple[int, dict[str, Any]]]:
     """Numbers and parameters of the next trials: first those that were cut off, then new ones.
 
     The sampler is made anew for every batch, by the seed and the number of trials: so a search that

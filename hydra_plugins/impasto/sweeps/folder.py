@@ -105,9 +105,11 @@ def held(sweep: Path) -> Iterator[None]:
 
 
 def assign(
-    sweep: Path, configs: Sequence[DictConfig], overrides: Sequence[Sequence[str]],
+    sweep: Path,
+    configs: Sequence[DictConfig],
+    overrides: Sequence[Sequence[str]],
     names: Sequence[str | None],
-) -> list[Job]:  # fmt: skip
+) -> list[Job]:
     """Give every job its folder: the one that it had, or a new one.
 
     Args:
@@ -132,10 +134,12 @@ def assign(
     for exactly in (True, False):
         for i, want in enumerate(wanted):
             same = [
-                name for name, (config, words) in found.items()
-                if name not in given.values() and config == want
+                name
+                for name, (config, words) in found.items()
+                if name not in given.values()
+                and config == want
                 and (words == _words(overrides[i]) or not exactly)
-            ]  # fmt: skip
+            ]
             if i not in given and same:
                 given[i] = str(i) if str(i) in same else same[0]
     for i in range(len(wanted)):

@@ -41,10 +41,16 @@ class OptunaSweeper(Sweeper):
     """
 
     def __init__(
-        self, n_trials: int, n_jobs: int, objective: str, monitor: str,
-        params: Mapping[str, str] | None, storage: str | None, sampler: Mapping[str, Any],
+        self,
+        n_trials: int,
+        n_jobs: int,
+        objective: str,
+        monitor: str,
+        params: Mapping[str, str] | None,
+        storage: str | None,
+        sampler: Mapping[str, Any],
         pruner: Mapping[str, Any] | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.n_trials = n_trials
         self.n_jobs = n_jobs
         self.objective = objective
@@ -107,9 +113,12 @@ class OptunaSweeper(Sweeper):
             self._conclude(found, fixed, folder)
 
     def _search(
-        self, study: "Study", fixed: Sequence[str], space: "Mapping[str, BaseDistribution]",
+        self,
+        study: "Study",
+        fixed: Sequence[str],
+        space: "Mapping[str, BaseDistribution]",
         folder: Path,
-    ) -> None:  # fmt: skip
+    ) -> None:
         from hydra_plugins.impasto.sweeps._study import next_trials
 
         assert self.config is not None
@@ -156,13 +165,17 @@ class OptunaSweeper(Sweeper):
             print(f"error: no trial finished — see run.log in {folder}/0", file=sys.stderr)
             raise JobFailed(2, folder)
         write_search(
-            folder, self.objective, history(study), importance(study),
+            folder,
+            self.objective,
+            history(study),
+            importance(study),
             {
-                "trial": best.number, self.objective: float(best.value),
+                "trial": best.number,
+                self.objective: float(best.value),
                 "parameters": dict(best.params),
                 "command": command([*fixed, *as_overrides(best.params)]),
             },
-        )  # fmt: skip
+        )
 
     def _again(self, folder: Path) -> str:
         assert self.config is not None

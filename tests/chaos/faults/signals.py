@@ -124,8 +124,15 @@ class Requeue(Stop):
         program = tools / "scontrol"
         program.write_text(f'#!/bin/sh\necho "$@" >> "{notes}"\n')
         program.chmod(0o755)
-        slurm = {"JOB_ID": "4711", "NTASKS": "1", "PROCID": "0", "LOCALID": "0", "NODEID": "0",
-                 "JOB_NAME": "chaos", "NTASKS_PER_NODE": "1"}  # fmt: skip
+        slurm = {
+            "JOB_ID": "4711",
+            "NTASKS": "1",
+            "PROCID": "0",
+            "LOCALID": "0",
+            "NODEID": "0",
+            "JOB_NAME": "chaos",
+            "NTASKS_PER_NODE": "1",
+        }
         if victim.random.random() < 0.5:
             slurm |= {"ARRAY_JOB_ID": "4700", "ARRAY_TASK_ID": "3"}
         self.expected = f"requeue {'4700_3' if 'ARRAY_JOB_ID' in slurm else '4711'}\n"

@@ -28,11 +28,21 @@ SLOW = ("submitit_local", "ray")
 EVERY = [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in LAUNCHERS]
 PARALLEL = [one for one in EVERY if one.values[0] != "basic"]
 SMALL = (
-    "task=train", "experiment=quickstart", "trainer=cpu", "logger=none", "canvas.size=16",
-    "updates=3", "batch_size=3", "replay.episodes=4", "agent.warmup_env_steps=0",
-    "agent.updates_per_rollout=1", "data.val_limit=4", "data.test_limit=14",
-    "callbacks.checkpoints.every=1", "callbacks.metrics_csv.every=1",
-)  # fmt: skip
+    "task=train",
+    "experiment=quickstart",
+    "trainer=cpu",
+    "logger=none",
+    "canvas.size=16",
+    "updates=3",
+    "batch_size=3",
+    "replay.episodes=4",
+    "agent.warmup_env_steps=0",
+    "agent.updates_per_rollout=1",
+    "data.val_limit=4",
+    "data.test_limit=14",
+    "callbacks.checkpoints.every=1",
+    "callbacks.metrics_csv.every=1",
+)
 
 
 def words(fake: FakeTasks, launcher: str, *more: str) -> tuple[str, ...]:
@@ -57,9 +67,14 @@ def files_of(folder: Path) -> dict[str, tuple[bytes, int]]:
 def started(*arguments: str, cwd: Path, **env: str) -> Iterator[subprocess.Popen[str]]:
     """A program in a process group of its own, of which nothing is left afterwards."""
     process = subprocess.Popen(
-        command_line(*arguments), cwd=cwd, env=environment(**env), stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        command_line(*arguments),
+        cwd=cwd,
+        env=environment(**env),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     try:
         yield process
     finally:
@@ -170,10 +185,13 @@ def end_survivor(folder: Path) -> None:
     time.sleep(0.5)
 
 
-@pytest.mark.parametrize(("kind", "expected"), [
-    ("odd_dies_once", ["finished", "finished", "finished"]),
-    pytest.param("odd_dies", [None, "finished", "finished"], marks=pytest.mark.slow),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("odd_dies_once", ["finished", "finished", "finished"]),
+        pytest.param("odd_dies", [None, "finished", "finished"], marks=pytest.mark.slow),
+    ],
+)
 def test_a_worker_that_dies_costs_the_others_nothing(
     kind: str, expected: list[str | None], run_cli: RunCli, fake_tasks: FakeTasks, tmp_path: Path
 ) -> None:
@@ -276,8 +294,11 @@ echo 'JobID|State|NodeList'
 for i in 0 1 2 3; do echo "100_$i|RUNNING|here"; done
 """
 FAKE_TOOLS = {
-    "sbatch": FAKE_SLURM, "srun": FAKE_SRUN, "sacct": FAKE_SACCT, "scancel": "#!/bin/bash\n",
-}  # fmt: skip
+    "sbatch": FAKE_SLURM,
+    "srun": FAKE_SRUN,
+    "sacct": FAKE_SACCT,
+    "scancel": "#!/bin/bash\n",
+}
 
 
 @pytest.mark.slow

@@ -23,9 +23,13 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 @pytest.mark.parametrize(("kind", "code"), [("succeed", 0), ("odd_fails", 2)])
 def test_a_sweep_ends_with_it_whether_jobs_fail_or_not(
-    kind: str, code: int, compared: list[Path], run_main: RunMain, tmp_path: Path,
+    kind: str,
+    code: int,
+    compared: list[Path],
+    run_main: RunMain,
+    tmp_path: Path,
     fake_tasks: FakeTasks,
-) -> None:  # fmt: skip
+) -> None:
     sweep = (f"task.kind={kind}", "updates=1,2", "hydra.sweep.dir=sweep")
     assert run_main("-m", *fake_tasks.arguments, *sweep).code == code
     assert [folder.resolve() for folder in compared] == [tmp_path / "sweep"]
@@ -125,9 +129,17 @@ def test_compare_names_what_is_wrong(run_main: RunMain, tmp_path: Path) -> None:
 def test_a_real_sweep_end_to_end(run_main: RunMain, tmp_path: Path) -> None:
     small = ("canvas.size=16", "updates=2", "data.val_limit=8", "data.test_limit=14")
     done = run_main(
-        "-m", "task=train", "experiment=quickstart", "trainer=cpu", "logger=none", *small,
-        "replay.episodes=32", "bundle=5,1", "seed=0,1", "hydra.sweep.dir=sweep",
-    )  # fmt: skip
+        "-m",
+        "task=train",
+        "experiment=quickstart",
+        "trainer=cpu",
+        "logger=none",
+        *small,
+        "replay.episodes=32",
+        "bundle=5,1",
+        "seed=0,1",
+        "hydra.sweep.dir=sweep",
+    )
     assert done.code == 0, done.err
     assert done.out.endswith("report: sweep/report.html\n")
     text = (tmp_path / "sweep" / "report.md").read_text()

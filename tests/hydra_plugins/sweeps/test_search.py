@@ -122,8 +122,10 @@ def test_names_and_options_of_optuna_are_checked(tmp_path: Path) -> None:
         make_pruner({"name": "Median"})
     with pytest.raises(UserError, match=r"hydra.sweeper.pruner: .*unexpected keyword"):
         make_pruner({"name": "MedianPruner", "colour": 1})
-    assert isinstance(make_pruner({"name": "HyperbandPruner", "n_startup_trials": None}),
-                      optuna.pruners.HyperbandPruner)  # fmt: skip
+    assert isinstance(
+        make_pruner({"name": "HyperbandPruner", "n_startup_trials": None}),
+        optuna.pruners.HyperbandPruner,
+    )
     study = open_study(storage_url(tmp_path, None), [], tmp_path)
     with pytest.raises(UserError, match=r"choose from .*TPESampler"):
         next_trials(study, SPACE, 1, 1, {"name": "Guess"}, 0)

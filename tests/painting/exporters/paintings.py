@@ -12,9 +12,12 @@ BACKGROUND = (0.2, 0.4, 0.6)
 
 
 def some_painting(
-    stroke: Stroke, count: int = 40, width: int = 240, height: int = 160,
+    stroke: Stroke,
+    count: int = 40,
+    width: int = 240,
+    height: int = 160,
     background: tuple[float, float, float] | None = BACKGROUND,
-) -> StrokeRecord:  # fmt: skip
+) -> StrokeRecord:
     strokes = torch.rand(count, stroke.dim, generator=torch.Generator().manual_seed(0))
     return StrokeRecord(stroke, strokes, width, height, background)
 

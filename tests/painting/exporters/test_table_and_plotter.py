@@ -147,9 +147,10 @@ def test_work_is_said_before_and_bounded(caplog: pytest.LogCaptureFixture) -> No
 
 
 @pytest.mark.parametrize(
-    "stroke", [kind for kind in every_kind(opaque=True) if kind.name != "brush"],
+    "stroke",
+    [kind for kind in every_kind(opaque=True) if kind.name != "brush"],
     ids=lambda kind: kind.name,
-)  # fmt: skip
+)
 def test_every_kind_with_an_outline(stroke: Stroke, tmp_path: Path) -> None:
     painting = some_painting(stroke, 4)
     limited = StrokeRecord(stroke, stroke.limit(painting.strokes), 240, 160, None)
@@ -167,9 +168,16 @@ def test_what_a_plotter_cannot_draw_is_refused(tmp_path: Path) -> None:
         Gcode().write(tmp_path, some_painting(brush))
     assert list(tmp_path.iterdir()) == []
     wrong: list[dict[str, Any]] = [
-        {"tool": 0.0}, {"width": -1.0}, {"width": float("inf")}, {"lift": 0.0}, {"change": "swap"},
-        {"pen": "laser"}, {"servo_wait": -1.0}, {"header": "G21"}, {"footer": ["M2\nM0"]},
-    ]  # fmt: skip
+        {"tool": 0.0},
+        {"width": -1.0},
+        {"width": float("inf")},
+        {"lift": 0.0},
+        {"change": "swap"},
+        {"pen": "laser"},
+        {"servo_wait": -1.0},
+        {"header": "G21"},
+        {"footer": ["M2\nM0"]},
+    ]
     for settings in wrong:
         with pytest.raises(UserError, match=rf"export\.gcode\.{next(iter(settings))}"):
             Gcode(**settings)

@@ -72,13 +72,23 @@ def curve(points: object) -> dict[str, object]:
 @pytest.mark.parametrize(
     "settings",
     [
-        None, [], {}, {"opaque": 1.0}, {"opaque": {"base_value": "1"}},
-        {"opaque": {"base_value": float("nan")}}, {"opaque": {"base_value": True}},
-        {"opaque": {"base_value": 1e9}}, {"opaque": {"base_value": 1, "inputs": []}},
-        curve([[0, 0]]), curve([[0, 0]] * 65), curve([[0, 0], [1]]), curve([[1, 0], [0, 1]]),
-        curve([[0, 0], [1, float("inf")]]), curve("ab"),
+        None,
+        [],
+        {},
+        {"opaque": 1.0},
+        {"opaque": {"base_value": "1"}},
+        {"opaque": {"base_value": float("nan")}},
+        {"opaque": {"base_value": True}},
+        {"opaque": {"base_value": 1e9}},
+        {"opaque": {"base_value": 1, "inputs": []}},
+        curve([[0, 0]]),
+        curve([[0, 0]] * 65),
+        curve([[0, 0], [1]]),
+        curve([[1, 0], [0, 1]]),
+        curve([[0, 0], [1, float("inf")]]),
+        curve("ab"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_brush_never_reaches_the_library(settings: object) -> None:
     with pytest.raises(UserError, match="thing: not a brush of MyPaint"):
         check_settings(settings, "thing")

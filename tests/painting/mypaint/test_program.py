@@ -23,9 +23,12 @@ def plain(**values: float) -> Settings:
 
 
 def painted(
-    settings: Settings, seed: int | None = 0, color: tuple[float, ...] = (1, 0, 0),
-    points: NDArray[np.float64] = ACROSS, pressure: tuple[float, float] = (1, 1),
-) -> NDArray[np.float32]:  # fmt: skip
+    settings: Settings,
+    seed: int | None = 0,
+    color: tuple[float, ...] = (1, 0, 0),
+    points: NDArray[np.float64] = ACROSS,
+    pressure: tuple[float, float] = (1, 1),
+) -> NDArray[np.float32]:
     with MyPaintCanvas(SIZE, SIZE) as canvas, MyPaintBrush(settings) as brush:
         brush.stroke(canvas, points, pressure, 6.0, color, seed)
         return canvas.rgba()

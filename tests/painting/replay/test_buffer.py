@@ -116,8 +116,10 @@ def test_t_plus_2_pictures_per_episode_and_no_reward() -> None:
     pictures = replay.tensors()
     assert set(pictures) == {"target", "canvas", "action"}  # no reward, no second canvas
     assert {key: value.dtype for key, value in pictures.items()} == {
-        "target": torch.uint8, "canvas": torch.uint8, "action": torch.float32,
-    }  # fmt: skip
+        "target": torch.uint8,
+        "canvas": torch.uint8,
+        "action": torch.float32,
+    }
     per_episode = (T + 2) * 3 * H * W + T * A * 4
     assert replay.bytes_per_transition == per_episode / T
 

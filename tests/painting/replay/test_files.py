@@ -18,9 +18,15 @@ from painting.replay.files import load_tensors, save_tensors
 from tests.painting.replay.restoring import restore
 
 TYPES = [
-    torch.uint8, torch.bool, torch.float16, torch.bfloat16, torch.float32, torch.int64,
-    torch.float64, torch.int32,
-]  # fmt: skip
+    torch.uint8,
+    torch.bool,
+    torch.float16,
+    torch.bfloat16,
+    torch.float32,
+    torch.int64,
+    torch.float64,
+    torch.int32,
+]
 
 
 def some(dtype: torch.dtype, *shape: int) -> Tensor:
@@ -58,8 +64,11 @@ def test_only_what_is_held_is_saved(tmp_path: Path) -> None:
     with safe_open(path, "pt") as file:
         shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
     assert shapes == {
-        "target": [5, 3, 8, 8], "canvas": [5, 3, 3, 8, 8], "action": [5, 2, 5], "priority": [10],
-    }  # fmt: skip
+        "target": [5, 3, 8, 8],
+        "canvas": [5, 3, 3, 8, 8],
+        "action": [5, 2, 5],
+        "priority": [10],
+    }
     assert other.episodes == 100
     assert torch.equal(other.probabilities(), replay.probabilities())
 

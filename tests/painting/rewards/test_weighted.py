@@ -58,9 +58,14 @@ def test_parts_learn_as_they_would_alone() -> None:
     losses = [part.loss(canvas, target)[0] for part in (wgan, fisher)]
     torch.testing.assert_close(loss, losses[0] + losses[1])
     assert set(figures) == {
-        "one_loss", "one_wasserstein", "one_gradient_penalty",
-        "two_loss", "two_score_gap", "two_second_moment", "two_multiplier",
-    }  # fmt: skip
+        "one_loss",
+        "one_wasserstein",
+        "one_gradient_penalty",
+        "two_loss",
+        "two_score_gap",
+        "two_second_moment",
+        "two_multiplier",
+    }
     assert figures["one_wasserstein"].item() == pytest.approx(1)
     assert figures["two_loss"].item() == pytest.approx(losses[1].item())
     with torch.no_grad():

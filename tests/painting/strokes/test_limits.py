@@ -14,8 +14,11 @@ from tests.painting.strokes.kinds import every_kind, names
 
 PALETTE = [[0.0, 0.0, 0.0], [1.0, 0.5, 0.0], [0.2, 0.3, 0.9]]
 LIMITS: dict[str, object] = {
-    "opaque": True, "max_width": 0.1, "max_length": 0.25, "palette": PALETTE,
-}  # fmt: skip
+    "opaque": True,
+    "max_width": 0.1,
+    "max_length": 0.25,
+    "palette": PALETTE,
+}
 
 
 def limited() -> list[Stroke]:

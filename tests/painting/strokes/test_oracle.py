@@ -15,10 +15,12 @@ def test_bezier_is_algorithm_1(count: int) -> None:
     shape = Bezier().sample(count, torch.Generator().manual_seed(1)).double()
     drawn = torch.cat([Bezier().rasterize(part, 128, 128) for part in shape.split(100)])
     drawn = drawn.squeeze(1).numpy()
-    errors = np.array([
-        np.square(alpha - algorithm_1(vector, 128)).mean()
-        for alpha, vector in zip(drawn, shape.numpy(), strict=True)
-    ])  # fmt: skip
+    errors = np.array(
+        [
+            np.square(alpha - algorithm_1(vector, 128)).mean()
+            for alpha, vector in zip(drawn, shape.numpy(), strict=True)
+        ]
+    )
     print(f"mean squared difference to Algorithm 1 over {count} strokes: {errors.mean():.2e}")
     assert errors.mean() <= LIMIT
     assert np.median(errors) <= LIMIT / 2

@@ -15,8 +15,17 @@ def test_dimensions() -> None:
     }
     assert dims == {"bezier": (10, 13), "line": (8, 11), "circle": (4, 7), "triangle": (7, 10)}
     assert BEZIER.parameters == (
-        "x0", "y0", "x1", "y1", "x2", "y2", "radius0", "opacity0", "radius1", "opacity1",
-    )  # fmt: skip
+        "x0",
+        "y0",
+        "x1",
+        "y1",
+        "x2",
+        "y2",
+        "radius0",
+        "opacity0",
+        "radius1",
+        "opacity1",
+    )
 
 
 def test_samples_are_uniform_and_reproducible(kind: Stroke) -> None:
@@ -46,9 +55,17 @@ def test_a_record_is_absolute() -> None:
     """The control point, and radii as fractions of the shorter side: (1 + 64 r) / 256."""
     vector = torch.tensor([0.25, 0.5, 0.5, 0.25, 0.75, 1.0, 0.0, 1.0, 0.5, 0.125])
     assert BEZIER.to_record(vector) == {
-        "x0": 0.25, "y0": 0.5, "x1": 0.5, "y1": 0.625, "x2": 0.75, "y2": 1.0,
-        "radius0": 1 / 256, "opacity0": 1.0, "radius1": 33 / 256, "opacity1": 0.125,
-    }  # fmt: skip
+        "x0": 0.25,
+        "y0": 0.5,
+        "x1": 0.5,
+        "y1": 0.625,
+        "x2": 0.75,
+        "y2": 1.0,
+        "radius0": 1 / 256,
+        "opacity0": 1.0,
+        "radius1": 33 / 256,
+        "opacity1": 0.125,
+    }
 
 
 def test_a_record_draws_what_the_vector_draws() -> None:

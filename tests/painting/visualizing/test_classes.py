@@ -111,9 +111,10 @@ def test_the_ideal_3(capsys: pytest.CaptureFixture[str]) -> None:
     exact = [
         draw_canvas(stroke, strokes, size, size)
         for strokes in (
-            descent.finished(stroke, start), descent.run(canvas, start, goal.loss(generator))
+            descent.finished(stroke, start),
+            descent.run(canvas, start, goal.loss(generator)),
         )
-    ]  # fmt: skip
+    ]
     [before], [after] = (goal.probabilities(picture) for picture in exact)
     with capsys.disabled():
         print(f"\nthe ideal 3: {before:.4f} at the start, {after:.4f} at the end")

@@ -34,9 +34,13 @@ def circle(x: float, y: float, radius: float, color: tuple[float, float, float])
     ],
 )
 def test_where_canvases_lie(
-    height: int, width: int, canvases: int, overlap: float, tops: tuple[int, ...],
+    height: int,
+    width: int,
+    canvases: int,
+    overlap: float,
+    tops: tuple[int, ...],
     lefts: tuple[int, ...],
-) -> None:  # fmt: skip
+) -> None:
     grid = Grid.over(height, width, 32, canvases, overlap)
     assert (grid.tops, grid.lefts) == (tops, lefts)
     assert (grid.height, grid.width) == (tops[-1] + 32, lefts[-1] + 32)

@@ -19,16 +19,21 @@ PLAN: dict[str, Any] = {
     "scales": {"small": {"base": ["experiment=tiny"], "seeds": [0, 7]}},
     "rows": {
         "a": {
-            "title": "Agents", "source": "ICCV", "paper": "One is better.",
+            "title": "Agents",
+            "source": "ICCV",
+            "paper": "One is better.",
             "variants": {"one": [], "two": ["agent=ddpg"], "three": ["agent=td3", "x=[a, b]"]},
             "claims": [["one", "two"], ["three", "one"]],
         },
         "b": {
-            "title": "Bundles", "source": "ICCV", "paper": "Five.",
-            "variants": {"five": [], "one": ["bundle=1"]}, "claims": [],
+            "title": "Bundles",
+            "source": "ICCV",
+            "paper": "Five.",
+            "variants": {"five": [], "one": ["bundle=1"]},
+            "claims": [],
         },
     },
-}  # fmt: skip
+}
 
 # A program that counts how often it was called, and leaves what its overrides ask for.
 PROGRAM = """
@@ -54,12 +59,23 @@ def the_plan(folder: Path, chosen: list[str] | None = None) -> Plan:
 def test_rows_share_runs_and_first_seeds_come_first(tmp_path: Path) -> None:
     jobs = the_plan(tmp_path).jobs()
     assert [str(job.folder.relative_to(tmp_path)) for job in jobs] == [
-        "base/seed0", "agent=ddpg/seed0", "agent=td3_x=-a-b/seed0", "bundle=1/seed0",
-        "base/seed7", "agent=ddpg/seed7", "agent=td3_x=-a-b/seed7", "bundle=1/seed7",
-    ]  # fmt: skip
+        "base/seed0",
+        "agent=ddpg/seed0",
+        "agent=td3_x=-a-b/seed0",
+        "bundle=1/seed0",
+        "base/seed7",
+        "agent=ddpg/seed7",
+        "agent=td3_x=-a-b/seed7",
+        "bundle=1/seed7",
+    ]
     assert jobs[2].overrides == (
-        "task=train", "experiment=tiny", "y=1", "agent=td3", "x=[a, b]", "seed=0",
-    )  # fmt: skip
+        "task=train",
+        "experiment=tiny",
+        "y=1",
+        "agent=td3",
+        "x=[a, b]",
+        "seed=0",
+    )
     assert len(the_plan(tmp_path, ["b"]).jobs()) == 4
 
 
@@ -155,10 +171,14 @@ def made_up(plan: Plan, variant: list[str], l2: list[float], agent: str = "ddpg"
     for job, value in zip(plan.runs(variant), l2, strict=True):
         overrides = list(job.overrides)
         write_run(
-            job.folder, l2=value, seed=int(job.folder.name[4:]), overrides=overrides,
-            choices={"agent": agent}, validations=[(10, 1.0, value), (20, 2.0, value)],
+            job.folder,
+            l2=value,
+            seed=int(job.folder.name[4:]),
+            overrides=overrides,
+            choices={"agent": agent},
+            validations=[(10, 1.0, value), (20, 2.0, value)],
             agent___target_=agent,
-        )  # fmt: skip
+        )
 
 
 def test_the_report_says_what_became_of_each_claim(tmp_path: Path) -> None:

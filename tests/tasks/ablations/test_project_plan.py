@@ -37,8 +37,10 @@ def test_the_command_of_a_report_can_be_given_again(
     read = read_plan(project_plan(compose_config), "quick", ["a", "c"], vary, tmp_path)
     cfg = compose_config(*read.asked)
     assert (cfg.task.call.scale, cfg.task.call.chosen, cfg.task.call.vary) == (
-        "quick", ["a", "c"], vary,
-    )  # fmt: skip
+        "quick",
+        ["a", "c"],
+        vary,
+    )
 
 
 def test_agents_replay_and_exploration_have_four_steps_and_every_choice_a_row(

@@ -54,11 +54,18 @@ def config_with(**changes: object) -> dict[str, Any]:
 
 
 def write_run(
-    folder: Path, *, l2: float | None = 0.25, seed: int = 0, status: str | None = "finished",
-    overrides: Sequence[str] = ("task=train",), choices: dict[str, str | None] | None = None,
+    folder: Path,
+    *,
+    l2: float | None = 0.25,
+    seed: int = 0,
+    status: str | None = "finished",
+    overrides: Sequence[str] = ("task=train",),
+    choices: dict[str, str | None] | None = None,
     validations: Sequence[tuple[int, float, float | None]] = (),
-    by_stroke: Sequence[float] = (), summary: dict[str, object] | None = None, **changes: object,
-) -> Path:  # fmt: skip
+    by_stroke: Sequence[float] = (),
+    summary: dict[str, object] | None = None,
+    **changes: object,
+) -> Path:
     """Write a run's folder; without a status it has no summary."""
     hydra = folder / ".hydra"
     hydra.mkdir(parents=True)

@@ -21,10 +21,14 @@ def two_variants(tmp_path: Path) -> list[Run]:
         [(5, 0, 0.5), (5, 1, 0.75), (1, 0, 0.125), (1, 1, 0.25)]
     ):
         folder = write_run(
-            tmp_path / str(i), l2=l2, seed=seed, bundle=bundle, by_stroke=[1.0, l2],
+            tmp_path / str(i),
+            l2=l2,
+            seed=seed,
+            bundle=bundle,
+            by_stroke=[1.0, l2],
             validations=[(10, 2000.0 + 2 * seed, 0.5), (20, 4000.0, l2)],
             overrides=["task=train", f"bundle={bundle}", "exploration=<a|b>"],
-        )  # fmt: skip
+        )
         add_sheet(folder, pictures(0), pictures(i + 1))
     write_run(tmp_path / "4", seed=2, status="failed", l2=None)
     return [read_run(tmp_path / str(i)) for i in range(5)]

@@ -62,10 +62,13 @@ def test_what_leads_to_no_run_is_named(tmp_path: Path, source: str, problem: str
 
 def test_what_a_run_left(tmp_path: Path) -> None:
     folder = write_run(
-        tmp_path / "run", l2=0.125, seed=3, overrides=["task=train", "data.cache='/a/b'"],
+        tmp_path / "run",
+        l2=0.125,
+        seed=3,
+        overrides=["task=train", "data.cache='/a/b'"],
         validations=[(5, 1.5, 0.5), (8, 2.0, None), (9, 3.0, nan), (10, 3.5, 0.25)],
         by_stroke=[0.5, 0.25],
-    )  # fmt: skip
+    )
     run = read_run(folder)
     assert (run.task, run.status, run.finished, run.seed) == ("train", "finished", True, 3)
     assert run.validations == (Point(5, 1.5, 0.5), Point(10, 3.5, 0.25))

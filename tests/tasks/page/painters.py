@@ -25,9 +25,12 @@ class GrowingPainter(Painter):
         return (8, 16) if width > height else (16, 8)
 
     def paint(
-        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
+        self,
+        target: Tensor,
+        progress: Progress | None = None,
+        start: Tensor | None = None,
         weight: Tensor | None = None,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         places = torch.linspace(0.2, 0.8, self.strokes)[:, None].expand(-1, self.stroke.shape_dim)
         color = target.mean((1, 2)).expand(self.strokes, 3)
         strokes = torch.cat([places, color], dim=1)
@@ -49,7 +52,10 @@ class BrokenPainter(GrowingPainter):
         self.error = error
 
     def paint(
-        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
+        self,
+        target: Tensor,
+        progress: Progress | None = None,
+        start: Tensor | None = None,
         weight: Tensor | None = None,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         raise self.error

@@ -31,9 +31,12 @@ def asked(*headers: tuple[str, str], folder: Path = Path(), **scope: Any) -> int
         answers.append(message)
 
     request = {
-        "type": "http", "method": "GET", "path": "/",
-        "headers": [(key.encode(), value.encode()) for key, value in headers], **scope,
-    }  # fmt: skip
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "headers": [(key.encode(), value.encode()) for key, value in headers],
+        **scope,
+    }
     room = scope.get("room", Room(folder, 10_000, 100))
     door = Door(page, host_names(["Paint.example.org"]), room, MOST)
     asyncio.run(door(request, None, send))  # type: ignore[arg-type]

@@ -44,9 +44,11 @@ class NoFfmpeg(Mp4):
 
 
 PAINTERS = {
-    "free": Offer(GrowingPainter), "agent": Offer(agent), "none": Offer(no_agent),
+    "free": Offer(GrowingPainter),
+    "agent": Offer(agent),
+    "none": Offer(no_agent),
     "broken": Offer(broken),
-}  # fmt: skip
+}
 KINDS = {"circle": Offer(Circle), "line": Offer(Line), "brush": Offer(Brush)}
 EXPORTS = {"svg": Offer(Svg), "csv": Offer(Csv), "gcode": Offer(Gcode), "mp4": Offer(NoFfmpeg)}
 
@@ -122,8 +124,9 @@ def test_the_page_shows_the_kinds_of_the_painter_that_is_chosen(tmp_path: Path) 
     assert controls.kind.value == "circle"
     events = Events(studio, controls, None)  # type: ignore[arg-type]
     for painter, kind, choices, value in (
-        ("picky", "line", ["circle"], "circle"), ("free", "line", ["circle", "line"], "line")
-    ):  # fmt: skip
+        ("picky", "line", ["circle"], "circle"),
+        ("free", "line", ["circle", "line"], "line"),
+    ):
         shown, opaque = events.painter_chosen(painter, kind)
         assert [name for name, _ in shown.choices] == choices
         assert (shown.value, shown.interactive, opaque.interactive) == (value, True, True)

@@ -75,9 +75,12 @@ class HesitantPainter(GrowingPainter):
     """Reports before it has laid a stroke."""
 
     def paint(
-        self, target: Tensor, progress: Progress | None = None, start: Tensor | None = None,
+        self,
+        target: Tensor,
+        progress: Progress | None = None,
+        start: Tensor | None = None,
         weight: Tensor | None = None,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         assert progress is not None
         progress(Sketch(1, 0.0, self.stroke, torch.zeros(0, self.stroke.dim)))
         raise AssertionError("it should have been stopped")
