@@ -1,4 +1,4 @@
-"""What the arguments of all image sets are checked for."""
+"""Checks of the arguments that all image sets take."""
 
 from pathlib import Path
 

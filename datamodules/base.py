@@ -1,4 +1,4 @@
-"""What all image sets share: preparing, splitting, loading, resuming."""
+"""Base of all image sets: preparing, splitting, loading, resuming."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -239,7 +239,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
 
     @property
     def _place(self) -> tuple[int, int]:
-        """Which rank this is, of how many."""
+        """Return this process's rank and the number of ranks."""
         if self.trainer is None:
             return 0, 1
         return self.trainer.global_rank, self.trainer.world_size

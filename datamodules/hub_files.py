@@ -39,7 +39,7 @@ class HubFiles:
 
     @property
     def local(self) -> bool:
-        """Whether it is a folder."""
+        """Return True if the data set is a folder on this machine."""
         return isinstance(self.source, Path)
 
     def fingerprint(self) -> dict[str, object]:

@@ -128,7 +128,7 @@ def _find(*folders: Path) -> list[Path]:
 
 
 def _candidates(folder: Path, name: str) -> Iterator[Path]:
-    """Where a file may be: packed or not, named with a dash or a dot, or in a folder."""
+    """Yield the paths that a file may have: packed or not, with a dash or a dot, or in a folder."""
     for stem in (name, name.replace("-idx", ".idx")):
         for place in (folder, folder / stem):
             yield from (place / f"{stem}.gz", place / stem)

@@ -1,4 +1,4 @@
-"""What the sets of picture files share: files, files of many, or the Hugging Face hub."""
+"""Base of the sets of picture files: single files, shards of many, or the Hugging Face hub."""
 
 from abc import abstractmethod
 from collections.abc import Mapping

@@ -25,7 +25,7 @@ _NOISE_SIDE = 64  # pixels of a noise texture
 
 @dataclass(frozen=True)
 class Leaf:
-    """Where one shape is and what form it has; lengths in picture sides.
+    """One shape of a dead-leaves picture; lengths are fractions of the picture's side.
 
     Attributes:
         center: x and y.
@@ -147,7 +147,7 @@ def _lay(
 
 
 def coverage(leaf: Leaf, size: int, rows: slice, cols: slice) -> Image:
-    """How much of each pixel a leaf covers, (rows, columns) in [0, 1]."""
+    """Return the share of each pixel that a leaf covers, (rows, columns) in [0, 1]."""
     y = (np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5) / size - leaf.center[1]
     x = (np.arange(cols.start, cols.stop, dtype=np.float32) + 0.5) / size - leaf.center[0]
     cos, sin = np.float32(np.cos(leaf.angle)), np.float32(np.sin(leaf.angle))
@@ -178,7 +178,7 @@ def _filling(
     box: tuple[slice, slice],
     radius: float,
 ) -> Image:
-    """What a leaf looks like: a gradient between two colours, and a texture on it, (h, w, 3)."""
+    """Return a leaf's colours (h, w, 3): a gradient between two of the palette, and a texture."""
     rows, cols = box
     first, second = palette[generator.integers(len(palette), size=2)]
     first = np.clip(first + generator.normal(0, 0.04, 3), 0, 1)
@@ -233,7 +233,7 @@ def power_noise(generator: np.random.Generator, side: int, power: float) -> Imag
 
 
 def _photographed(picture: Image, generator: np.random.Generator) -> NDArray[np.uint8]:
-    """What a camera makes of it: light from one side, contrast, blur, some noise."""
+    """Imitate a camera: light from one side, contrast, blur and some noise; (n, n, 3) uint8."""
     size = len(picture)
     if generator.random() < 0.5:
         light = power_noise(generator, size, 2.0) * generator.uniform(0, 0.25)

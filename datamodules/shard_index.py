@@ -1,4 +1,4 @@
-"""How many pictures there are in each file of many, and their labels."""
+"""Index of shards: the number of pictures in each file, and their labels."""
 
 import contextlib
 import hashlib

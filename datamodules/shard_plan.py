@@ -29,7 +29,7 @@ class Block:
 
 
 class ShardPlan:
-    """Which images the k-th training batch holds, where a file is best read from its start.
+    """Plan of the training batches of a set in shards, where a file is best read from its start.
 
     A pass goes through the files in an order drawn from (seed, pass). Its images are cut into one
     share of neighbours for each of ``world`` processes, so that each reads files of its own, but
@@ -89,7 +89,7 @@ class ShardPlan:
         self._cut = functools.lru_cache(maxsize=2)(self._cut_block)
 
     def position_after(self, position: int, together: int) -> int:
-        """Where to go on after batches of another size, or of another number of ranks.
+        """Return the position to go on from after batches of another size or number of ranks.
 
         Another number of ranks has other shares, so that no place is the same: it goes on as far
         into the pass as it was, and in that pass some images come twice and others not at all.

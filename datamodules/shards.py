@@ -121,7 +121,7 @@ def _read(given: tuple[str, bytes]) -> NDArray[np.uint8]:
 
 
 class _Names(Sequence[str]):
-    """What pictures are called; made when asked for, since there may be millions."""
+    """Names of the pictures, made when asked for, since there may be millions."""
 
     def __init__(self, shards: Shards) -> None:
         self._shards = shards

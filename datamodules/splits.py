@@ -1,4 +1,4 @@
-"""Who is in training, validation and test."""
+"""Split of a data set into training, validation and test."""
 
 from collections.abc import Mapping
 

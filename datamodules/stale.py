@@ -1,4 +1,4 @@
-"""What dead processes left in the folder of prepared sets."""
+"""Removal of what dead processes left in the folder of prepared sets."""
 
 import contextlib
 import logging

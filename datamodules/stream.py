@@ -82,7 +82,7 @@ def _as_it_is(batch: _T) -> _T:
 
 
 class BatchPlan:
-    """Which images the k-th training batch holds, and which of them are flipped.
+    """Plan of the training batches: the images of the k-th, and which of them are flipped.
 
     A pass is one permutation of the set, drawn from (seed, pass); an image's flip is drawn from
     (seed, pass, number). An epoch is one pass, or as many as fill a batch where the set is smaller
@@ -123,7 +123,7 @@ class BatchPlan:
         return passes, passes * self.count // together
 
     def position_after(self, position: int, together: int) -> int:
-        """Where to go on after batches of another size, or of another number of ranks.
+        """Return the position to go on from after batches of another size or number of ranks.
 
         Passes are the same permutations whatever is cut out of them. So the batch that the next
         image lies in comes next: fewer than one batch of images is seen again in that epoch, and
@@ -164,12 +164,12 @@ class Plan(Protocol):
         """Images in a batch, over all ranks."""
 
     def position_after(self, position: int, together: int) -> int:
-        """Where to go on after so many batches of another size, or of another number of ranks."""
+        """Return the position to go on from after batches of another size or number of ranks."""
 
 
 @dataclass
 class Cursor:
-    """How many training batches were handed out, and of how many images each.
+    """Position in training: the number of batches drawn, and the images in each.
 
     Attributes:
         position: Batches.

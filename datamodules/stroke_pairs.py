@@ -122,7 +122,7 @@ class StrokePairs:
         return {"shapes.f32": 4 * self._dim, "alphas.u8": self.canvas_size**2}
 
     def _progress(self) -> int:
-        """How many strokes are on the disk for good."""
+        """Return the number of strokes that are safely on the disk."""
         try:
             done = int(read_json(self.folder / "progress.json")["done"])
             whole = all(

@@ -60,7 +60,7 @@ class CacheWriter:
 
     @property
     def bytes_to_write(self) -> int:
-        """How many bytes of images are missing."""
+        """Number of bytes of images that are still to be written."""
         return (self._count - self._done) * self._image_bytes
 
     def write(self) -> None:

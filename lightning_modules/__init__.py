@@ -1,4 +1,4 @@
-"""What learns, as LightningModules: the renderer's pretraining and the painting agents."""
+"""LightningModules: the pretraining of renderers, and the painting agents."""
 
 from lightning_modules.actor_critic import ActorCritic
 from lightning_modules.checkpoint_io import AtomicCheckpointIO

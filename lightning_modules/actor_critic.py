@@ -1,4 +1,4 @@
-"""What agents with an actor, a critic and a reward share: who learns, by what, in which order."""
+"""Base of agents with an actor, a critic and a reward: their losses, and the order of updates."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -118,7 +118,7 @@ class ActorCritic(PaintingAgent):
 
     @property
     def needs_critic(self) -> bool:
-        """Whether there is anything to value; a painting of one bundle has no future."""
+        """Return True if there is a future to value: not in a painting of a single bundle."""
         return self.environment.max_steps > 1
 
     def make_critic(self, factory: CriticFactory) -> nn.Module:

@@ -38,7 +38,7 @@ _UNREADABLE = (
 
 @dataclass(frozen=True)
 class SaveOptions:
-    """What a checkpoint's file says beyond its content; Lightning hands it on unseen.
+    """Metadata of a checkpoint's file, which Lightning passes on unseen.
 
     Attributes:
         config: The run's composed config; None if it has none.

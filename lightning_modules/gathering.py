@@ -1,4 +1,4 @@
-"""What every process of a run has of its own, brought together."""
+"""Gathering of one value from every process of a run."""
 
 from typing import TypeVar
 

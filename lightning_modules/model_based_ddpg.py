@@ -51,7 +51,7 @@ class ModelBasedDDPG(ActorCritic):
 
     @torch.no_grad()
     def target_value(self, state: State) -> Tensor:
-        """What V(s) should be by the slow copies, (B,), 0 where the painting is finished."""
+        """Return the target value of V(s) by the target networks, (B,); 0 where finished."""
         following = self.environment.step(state, self.target_action(state))
         reward = self.reward(state.canvas, following.canvas, state.target)  # (B,)
         value: Tensor = self.discount * (reward + self.future(following))

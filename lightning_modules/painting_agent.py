@@ -275,7 +275,7 @@ class PaintingAgent(SteppingModule, ABC):
 
     @property
     def validation_is_due(self) -> bool:
-        """Whether the run validates after the present rollout, and all its updates are made."""
+        """Return True if the run validates after this rollout, and all its updates are made."""
         interval = int(self.trainer.val_check_batch or 1)
         complete = self.finished or self.updates_due <= 0
         return complete and (self.finished or self.rollout_count % interval == 0)

@@ -43,7 +43,7 @@ class AutoPrecision(MixedPrecision):
         return module
 
     def autocast_context_manager(self) -> torch.autocast:
-        """What Lightning has for bfloat16, in force if that is what was settled."""
+        """Return Lightning's bfloat16 context, enabled if mixed precision was settled on."""
         on = self.precision == MIXED
         return torch.autocast(self.device, torch.bfloat16, enabled=on, cache_enabled=False)
 

@@ -1,4 +1,4 @@
-"""How Lightning's trainer makes many processes learn as one."""
+"""Lightning strategy in which many processes learn as one."""
 
 import logging
 import os

@@ -12,7 +12,7 @@ APART = 0x9E3779B97F4A7C15
 
 
 def rank_count() -> int:
-    """How many ranks there are at the moment; 1 where no process group is open."""
+    """Return the number of ranks at the moment; 1 where no process group is open."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
@@ -59,7 +59,7 @@ def moving_buffers(module: nn.Module) -> list[Tensor]:
 
 
 class Agreement:
-    """What ranks say together at the end of an update, in one message, so that they stay in step.
+    """Exchange of the ranks at the end of an update, in one message, so that they stay in step.
 
     Any rank's request to stop becomes that of all, at the same update: a rank that stopped alone
     would leave the others waiting. Statistics of batches, and whatever else training moves beside
@@ -96,7 +96,7 @@ class Agreement:
         return means
 
     def stops(self, asked: bool) -> bool:
-        """Whether the run stops here: this rank alone was asked to, or all know that one was."""
+        """Return True if the run stops here: this rank alone was asked to, or all know of one."""
         return asked if rank_count() == 1 else self._to_stop
 
 

@@ -178,7 +178,7 @@ class RendererModule(SteppingModule):
 
     @property
     def validation_is_due(self) -> bool:
-        """Whether the run validates after the present update."""
+        """Return True if the run validates after the present update."""
         interval = int(self.trainer.val_check_batch or 1)
         return self.finished or self.update_count % interval == 0
 

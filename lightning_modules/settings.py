@@ -17,7 +17,7 @@ _RATES = ("lr", "initial_lr")  # the second is what a schedule starts from
 
 
 def settings_of(optimizer: Optimizer, scheduler: LRScheduler | None) -> Settings:
-    """What was configured: to be taken before the first step, and before anything is restored."""
+    """Record optimizer and schedule as configured: before any step, and before any is loaded."""
     return {
         "optimizer": type(optimizer).__name__,
         "options": dict(optimizer.defaults),
@@ -28,7 +28,7 @@ def settings_of(optimizer: Optimizer, scheduler: LRScheduler | None) -> Settings
 
 
 def fit_together(saved: Sequence[Settings], here: Sequence[Settings]) -> bool:
-    """Whether states of optimizers and schedules of one run can be restored into another's."""
+    """Return True if one run's states of optimizers and schedules can be loaded into another's."""
 
     def kinds(settings: Sequence[Settings]) -> list[tuple[str, bool]]:
         return [(one["optimizer"], one["scheduler"] is None) for one in settings]

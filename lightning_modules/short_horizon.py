@@ -13,7 +13,7 @@ from painting.replay import Transition
 
 
 class Unrolled(NamedTuple):
-    """What the actor does from B states on, with its gradient.
+    """Rollout of the actor from B states, with its gradient.
 
     Attributes:
         states: s_t to s_{t+h}.

@@ -61,7 +61,7 @@ class TD3(ModelBasedDDPG):
 
     @property
     def actor_is_due(self) -> bool:
-        """Whether the update that is being made moves the actor."""
+        """Return True if the present update moves the actor."""
         return (self.update_count + 1) % self.actor_every == 0
 
     def update_critic(self, transition: Transition) -> Figures:

@@ -1,4 +1,4 @@
-"""What every module that learns shares: counting updates, and stopping after exactly so many."""
+"""Base of every module that learns: counts updates, and stops after exactly so many."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -55,7 +55,7 @@ class UpdateModule(pl.LightningModule):
 
     @property
     def finished(self) -> bool:
-        """Whether the run has made all its updates."""
+        """Return True if the run has made all its updates."""
         return self.update_count >= self.updates
 
     @property
@@ -75,7 +75,7 @@ class UpdateModule(pl.LightningModule):
 
     @property
     def validation_is_due(self) -> bool:
-        """Whether a validation here belongs to the run's rhythm; not so where a stop brings one."""
+        """Return True if a validation is scheduled here, rather than brought about by a stop."""
         return True
 
     def count_update(self, figures: Figures) -> None:
@@ -115,7 +115,7 @@ class UpdateModule(pl.LightningModule):
             self.trainer.should_stop = True
 
     def pictures(self, batch: Any, count: int) -> tuple[Tensor, Tensor] | None:
-        """What is wanted and what the module presently makes of it.
+        """Return targets and what the module presently makes of them.
 
         Args:
             batch: The first one of a validation.
@@ -147,11 +147,11 @@ class UpdateModule(pl.LightningModule):
     # ---- resume
 
     def geometry(self) -> dict[str, Any]:
-        """What a checkpoint and this module must agree on before one is loaded into the other."""
+        """Return what a checkpoint and this module must agree on for one to load the other."""
         return {}
 
     def training_state(self) -> dict[str, Any]:
-        """What learns or draws and is no parameter, as values that load safely."""
+        """Return the state that is no parameter (replay, draws), as values that load safely."""
         return {}
 
     def load_training_state(self, state: dict[str, Any], replay: Path | None) -> None:
@@ -243,7 +243,7 @@ class UpdateModule(pl.LightningModule):
             log.warning("going on with other settings of optimizers than before")
 
     def _own_of(self, ranks: Sequence[T]) -> T:
-        """What this process takes of what as many or another number of processes saved."""
+        """Return this process's part of what as many, or another number of, processes saved."""
         return ranks[self.trainer.global_rank % len(ranks)]
 
     @property

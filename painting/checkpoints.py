@@ -1,4 +1,4 @@
-"""Which checkpoint of a folder is good; torch is not needed to know."""
+"""Choice of a good checkpoint in a folder, without torch."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -27,12 +27,12 @@ class Good(NamedTuple):
 
 
 def has_checkpoint(folder: Path) -> bool:
-    """Whether a folder has a checkpoint that a run may go on from, broken or not."""
+    """Return True if a folder has a checkpoint that a run may go on from, broken or not."""
     return any((folder / name).exists() for name in _CHOICE)
 
 
 def written(folder: Path) -> Manifest | None:
-    """What a folder's newest checkpoint says of itself, whole or not; None if there is none."""
+    """Return the manifest of a folder's newest checkpoint, whole or not; None if there is none."""
     for name in _CHOICE:
         try:
             return read_manifest(folder / name)
@@ -77,7 +77,7 @@ def whole(path: Path) -> Good:
 
 
 def beside(path: Path) -> str:
-    """What to do if a checkpoint is broken: go on from the good one beside it, if there is one."""
+    """Return advice for a broken checkpoint: to resume from the good one beside it, if any."""
     for name in (*_CHOICE, BEST):
         other = path.with_name(name)
         if other != path and is_whole(other):
@@ -86,7 +86,7 @@ def beside(path: Path) -> str:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a checkpoint is there, and nothing of it is damaged."""
+    """Return True if a checkpoint exists and is undamaged."""
     try:
         verify(path)
     except Broken:

@@ -67,7 +67,7 @@ def grey_of_words(words: NDArray[np.uint16]) -> NDArray[np.uint8]:
 
 @functools.lru_cache(_KEPT)
 def _conversion(profile: bytes, mode: str) -> tuple[str, Convert] | None:
-    """What converts pictures by an ICC profile to sRGB, and in which mode it takes them.
+    """Return the conversion of pictures from an ICC profile to sRGB.
 
     Args:
         profile: The whole profile.
@@ -132,7 +132,7 @@ def _is_adobe(source: Image.Image) -> bool:
 
 
 def _profile_of_png(info: Mapping[Any, Any], grey: bool) -> bytes | None:
-    """What the chunks gAMA and cHRM say as an ICC profile; None where they say sRGB."""
+    """Return an ICC profile of the chunks gAMA and cHRM; None where they say sRGB."""
     file_gamma = info.get("gamma")
     gamma = None if file_gamma is None else 1 / file_gamma
     values = info.get("chromaticity")

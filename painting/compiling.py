@@ -1,4 +1,4 @@
-"""Whether networks can be compiled, and compiling one that learns no more."""
+"""Compilation of networks that learn no more, and the check for a compiler."""
 
 import importlib.util
 import os
@@ -13,7 +13,7 @@ _COMPILERS = ("c++", "g++", "clang++", "gcc", "cc")
 
 
 def missing_compiler(device: torch.device | str) -> str | None:
-    """What `torch.compile` would lack on a device; None if all is there."""
+    """Return what `torch.compile` would lack on a device; None if all is there."""
     if torch.device(device).type == "cuda" and importlib.util.find_spec("triton") is None:
         return "triton"
     named = filter(None, (os.environ.get("CXX"), os.environ.get("CC")))
@@ -51,7 +51,7 @@ class Frozen(nn.Module):
         self._compiled = torch.compile(network)
 
     def forward(self, x: Tensor) -> Tensor:
-        """What the network makes of its input."""
+        """Run the compiled network on its input."""
         from torch._inductor import config  # imported by compiling: two seconds
 
         with torch.no_grad(), config.patch(freezing=True):

@@ -148,7 +148,7 @@ def _present_formats() -> tuple[str, ...]:
 
 @functools.cache
 def picture_suffixes() -> frozenset[str]:
-    """How the names of files end that are pictures of one of the formats, in lower case."""
+    """Return the suffixes of picture files in the supported formats, in lower case."""
     formats = {*_present_formats(), *_ALIASES}
     return frozenset(end for end, name in Image.registered_extensions().items() if name in formats)
 

@@ -22,7 +22,7 @@ class Describable(Protocol):
 
 
 def describe(thing: Describable) -> dict[str, Any]:
-    """How to build `thing` again, as a plain dictionary: ``_target_`` and its arguments."""
+    """Return a plain dictionary to build `thing` from again: ``_target_`` and its arguments."""
     kind = type(thing)
     arguments = {
         key: describe(value) if hasattr(value, "config") else value

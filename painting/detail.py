@@ -1,4 +1,4 @@
-"""Where detail goes: a picture, white where strokes matter most, as weights of the error."""
+"""Weights of the error, from a mask that is white where strokes matter most."""
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ _ASPECT = 0.05  # by which share a mask's aspect ratio may differ from its pictu
 
 
 def weights(mask: NDArray[np.uint8], picture: tuple[int, int], canvas: tuple[int, int]) -> Tensor:
-    """How much the error of each pixel of a canvas counts.
+    """Return the weight of each pixel's error on a canvas.
 
     Args:
         mask: (H, W, 3) uint8, of any size; its brightness counts.

@@ -98,14 +98,14 @@ class PaintingEnvironment:
         return State(paint(state.canvas, alpha, color), state.target, state.step + 1)
 
     def _painted(self, step: Tensor) -> Tensor:
-        """Which strokes of the bundle at `step` (B,) belong to the painting, bool (B, K)."""
+        """Return a mask (B, K) of the bundle's strokes at `step` (B,) that are in the painting."""
         number = step[:, None] * self.bundle + torch.arange(self.bundle, device=step.device)
         return number < self.strokes
 
     def done(self, state: State) -> Tensor:
-        """Whether each painting is finished, bool (B,)."""
+        """Return a mask (B,) of the paintings that are finished."""
         return state.step >= self.max_steps
 
     def observe(self, state: State) -> Tensor:
-        """What the networks see of a state, (B, 9, H, W): see `painting.observation`."""
+        """Return the networks' observation of a state, (B, 9, H, W): see `painting.observation`."""
         return observation(state.canvas, state.target, state.step / self.max_steps)

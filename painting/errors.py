@@ -1,4 +1,4 @@
-"""What a user can get wrong, as exceptions that say what to do; and being interrupted."""
+"""Errors of the user, as exceptions that say what to do; and interruption."""
 
 import json
 import re

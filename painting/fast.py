@@ -120,7 +120,7 @@ class _Product(nn.Module):
         return product.view(-1, batch, height, width).transpose(0, 1)
 
     def _patches(self, x: Tensor) -> Tensor:
-        """What the convolution sees at every place, as a view of the padded map."""
+        """Return the patches that the kernel sees, (B, H', W', kh, kw, C), as a view."""
         kernel, stride, pad = self.conv.kernel_size[0], self.conv.stride[0], self.conv.padding[0]
         assert isinstance(pad, int)
         padded = functional.pad(x.permute(0, 2, 3, 1), (0, 0, pad, pad, pad, pad))

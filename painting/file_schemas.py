@@ -1,4 +1,4 @@
-"""What the small files that others hand over hold: one schema each, and what is wrong with one.
+"""Schemas of the small files that come from outside, and the first fault of a file.
 
 Loading pydantic takes a while, so this is imported where such a file is read, and not before.
 """
@@ -91,7 +91,7 @@ class Part(_Strict):
 
 
 class Verdict(_Strict):
-    """How well a renderer draws, as far as it decides on its use."""
+    """Quality of a renderer, as far as it decides on its use."""
 
     trained: bool
     mse: Positive
@@ -145,7 +145,7 @@ class Replay(_Strict):
 
 
 class Manifest(_Strict):
-    """What a checkpoint says of itself: `painting.manifest`."""
+    """Manifest of a checkpoint: `painting.manifest`."""
 
     impasto: Literal[1]
     sha256: Annotated[str, Field(pattern=_SUM)]

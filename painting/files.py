@@ -36,7 +36,7 @@ _KINDS = {
 
 
 class Unsuitable(OSError):
-    """What has the name is no regular file, or one that is too large; `strerror` says which."""
+    """Something other than a regular file, or a file that is too large; `strerror` says which."""
 
     def __str__(self) -> str:
         """The file, and what it is."""

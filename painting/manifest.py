@@ -1,4 +1,4 @@
-"""What a checkpoint says of itself, and whether it is whole; read without torch.
+"""Manifest of a checkpoint, and the check that the file is whole; needs no torch.
 
 A checkpoint is a zip file, as torch writes it. Its manifest is the file's comment, which every
 reader of zip files skips: ``unzip -z last.ckpt`` prints it. It is JSON::
@@ -36,7 +36,7 @@ class Broken(ValueError):
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a checkpoint says of itself.
+    """Metadata of a checkpoint.
 
     Attributes:
         update: Updates made when it was saved.
@@ -91,7 +91,7 @@ def check_size(manifest: Manifest, path: Path, replays: int) -> None:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """What a checkpoint says of itself, without looking whether the rest of it is whole.
+    """Read a checkpoint's manifest, without checking that the rest of the file is whole.
 
     Raises:
         Broken: There is no such file, or its manifest is damaged or missing.

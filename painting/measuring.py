@@ -1,4 +1,4 @@
-"""What a painter does with a picture, in figures: how near, how long, how much memory."""
+"""Measurements of a painter on a picture: error, time and memory."""
 
 import time
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _LOOKS = 0.05  # seconds between two looks at the process's memory
 
 @dataclass(frozen=True)
 class Nearness:
-    """How near a canvas comes to its target.
+    """Similarity of a canvas to its target.
 
     Attributes:
         canvas: (3, H, W) in [0, 1].

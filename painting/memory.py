@@ -1,4 +1,4 @@
-"""How much memory there is, and whether a picture fits, before it is read or painted.
+"""Free memory, and checks that a picture fits before it is read or painted.
 
 What is estimated is memory that the system cannot take back, above what the program has anyway.
 """
@@ -36,7 +36,7 @@ def available_bytes() -> float:
 
 
 def has_room(needed: float) -> bool:
-    """Whether there is memory for so many bytes."""
+    """Return True if so many bytes of memory are free."""
     return needed <= _LITTLE or needed <= room()
 
 
@@ -126,7 +126,7 @@ def _largest(height: int, width: int, bytes_per_pixel: int) -> int:
 
 
 def lack(needed: float, verb: str = "needs about") -> str:
-    """What to say of something that needs more bytes than there are, after its name."""
+    """Say how much memory something needs, and how much is free; the text follows its name."""
     there = available_bytes()
     return f"{verb} {needed / _GIGA:.1f} GB of memory, and {there / _GIGA:.1f} GB are free"
 
@@ -145,7 +145,7 @@ def _of_machine() -> float:
 
 
 def _below(folder: Path, limit: str, used: str, files: str) -> float:
-    """What is left below a container's limit; without one, infinitely much."""
+    """Return the bytes that are left below a container's limit; infinity without one."""
     try:
         left = float((folder / limit).read_text()) - float((folder / used).read_text())
         for line in (folder / "memory.stat").read_text().splitlines():

@@ -1,4 +1,4 @@
-"""How much memory the process takes."""
+"""Peak of the memory that the process takes."""
 
 import resource
 import sys

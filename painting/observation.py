@@ -1,4 +1,4 @@
-"""What the networks see: nine planes."""
+"""Observation of the networks: nine planes."""
 
 import torch
 from torch import Tensor

@@ -63,7 +63,7 @@ def full_precision(like: Tensor) -> torch.autocast:
 
 
 def settled_precision(seen: Iterable[tuple[nn.Module, int]], device: torch.device | str) -> str:
-    """What ``auto`` is for some networks: MIXED if the hardware has it and is right, else FULL.
+    """Choose the precision for ``auto``: MIXED if the hardware has it and is right, else FULL.
 
     Each distinct convolution of what bears bfloat16 (a network's `coarse_parts`) is computed and
     differentiated in both, on random maps, beside numbers that memory was poisoned with before.
@@ -134,7 +134,7 @@ def _calls_of(parts: nn.Sequential, side: int) -> list[tuple[nn.Conv2d, Tensor]]
 
 
 def _is_right(conv: nn.Conv2d, x: Tensor, device: torch.device | str) -> bool:
-    """Whether a convolution and its gradients are, in bfloat16, near what they are in float32."""
+    """Return True if a convolution and its gradients in bfloat16 are near those in float32."""
     drawn = partial(_drawn, generator=torch.Generator().manual_seed(0), device=device)
     maps = x.expand(max(1, _PLACES // x[0, 0].numel()), -1, -1, -1)
     order = torch.channels_last if _form(x)[1] else torch.contiguous_format

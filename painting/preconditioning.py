@@ -37,7 +37,7 @@ class Preconditioning:
         self.every = every
 
     def is_alone(self, update: int) -> bool:
-        """Whether update number `update`, counted from 0, regresses strokes and nothing else."""
+        """Return True if update number `update`, from 0 on, regresses strokes and nothing else."""
         return update < self.updates
 
     def weight_at(self, update: int) -> float:

@@ -1,4 +1,4 @@
-"""Whether networks fit into memory, asked before they take it."""
+"""Check that networks fit into memory, before they take it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -129,5 +129,5 @@ def _kept_by_each(network: nn.Module, *shape: int) -> int:
 
 
 def _copies() -> int:
-    """How often the CPU has every weight; what learns on another device passes it once."""
+    """Return the number of copies of every weight on the CPU; 1 if another device learns."""
     return 1 if torch.accelerator.is_available() else _COPIES

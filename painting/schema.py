@@ -9,7 +9,7 @@ from painting.strokes.base import Stroke, loaded_kinds
 
 
 def schema() -> dict[str, Any]:
-    """What `strokes.json` holds, for every stroke kind of this package."""
+    """Return the JSON schema of `strokes.json`, for every stroke kind of this package."""
     level = {"type": "number", "minimum": 0, "maximum": 1}
     color = {"type": "array", "items": level, "minItems": 3, "maxItems": 3}
     pixels = {"type": "integer", "minimum": 1, "maximum": LARGEST}

@@ -1,4 +1,4 @@
-"""Where episodes begin: on a blank canvas, or in the middle of a painting."""
+"""Initial states of episodes: a blank canvas, or the middle of a painting."""
 
 import torch
 from torch import Tensor

@@ -41,7 +41,7 @@ class States:
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        """How many strokes the painting has."""
+        """Return the number of strokes in the painting."""
         return len(self._strokes)
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Which signals ask a run to save itself and stop."""
+"""Signals that ask a run to save itself and stop."""
 
 import os
 import signal

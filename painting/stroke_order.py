@@ -1,4 +1,4 @@
-"""Whether strokes follow an example in order and direction."""
+"""Comparison of strokes with an example's, in order and direction."""
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ _LEAST = 1e-6  # canvas sides: what is smaller is a dot, and has no direction
 
 
 def center_lines(stroke: Stroke, strokes: Tensor) -> Tensor:
-    """Where the brush goes, in its order: strokes (B, N, D) to (B, N, 5, 2), in canvas sides.
+    """Return the brush's path in its order: strokes (B, N, D) to (B, N, 5, 2), in canvas sides.
 
     Raises:
         UserError: Strokes of the kind go nowhere.
@@ -22,7 +22,7 @@ def center_lines(stroke: Stroke, strokes: Tensor) -> Tensor:
 
 
 def follows(painted: Tensor, example: Tensor) -> Tensor:
-    """Which strokes of paintings are where, and go where, that stroke of the example does.
+    """Return a mask of the strokes that lie and go where the same stroke of the example does.
 
     Both are first moved and scaled as a whole, so that the box around all points of all strokes has
     its centre at 0 and a longer side of 1: a digit may be written larger, or beside the example.

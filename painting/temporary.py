@@ -21,7 +21,7 @@ def temporary_name(path: Path) -> Path:
 
 
 def is_leftover(name: str) -> bool:
-    """Whether a file's name is one of `temporary_name`."""
+    """Return True if a file's name is one of `temporary_name`."""
     return _TEMPORARY.fullmatch(name) is not None
 
 

@@ -34,7 +34,7 @@ class Unreadable(Exception):
 
 
 def read_tensors(path: Path) -> Any:
-    """What `torch.save` wrote, as long as it is tensors and plain containers, on the CPU.
+    """Read a file of `torch.save` to the CPU, if it holds tensors and plain containers only.
 
     Raises:
         Unreadable: It is not, or there is no such file.
@@ -52,7 +52,7 @@ def read_tensors(path: Path) -> Any:
 
 
 def load(file: BufferedReader) -> Any:
-    """What `torch.save` wrote to an open file, without running code from it.
+    """Load what `torch.save` wrote to an open file, without running code from it.
 
     Raises:
         ValueError: What is in it is larger than the file: it is packed, which `torch.save` never

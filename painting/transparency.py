@@ -30,7 +30,7 @@ def laid_on(image: NDArray[np.uint8], color: Color) -> NDArray[np.uint8]:
 
 
 def opaque(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Where a picture (H, W, 4) is painted, (H, W).
+    """Return a mask (H, W) of the painted pixels of a picture (H, W, 4).
 
     Raises:
         UserError: Nowhere.

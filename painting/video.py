@@ -69,7 +69,7 @@ class Clip:
 
 
 def is_video(path: str | Path) -> bool:
-    """Whether a file is called as films are."""
+    """Return True if a file's name ends like a film's."""
     return os.path.splitext(path)[1].lower() in VIDEO_SUFFIXES
 
 

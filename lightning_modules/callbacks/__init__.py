@@ -1,4 +1,4 @@
-"""What watches a run: checkpoints, figures, pictures, progress, signals."""
+"""Callbacks of a run: checkpoints, metrics, pictures, progress, pruning, signals."""
 
 from lightning_modules.callbacks.checkpoints import Checkpoints
 from lightning_modules.callbacks.graceful_stop import GracefulStop

@@ -31,7 +31,7 @@ class Exploration(ABC):
         """Take note that the rollout is over."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What rollouts have changed, as values that load safely."""
+        """Return the state that rollouts have changed, as values that load safely."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027

@@ -25,7 +25,7 @@ _LONGEST = 655_350  # ms of a GIF's frame: hundredths of a second in 16 bits
 
 
 class Film(Exporter):
-    """What the two kinds of film share.
+    """Base of the two kinds of film, GIF and MP4.
 
     Args:
         seconds: How long the painting takes; shorter if it has fewer strokes than frames.
@@ -62,7 +62,7 @@ class Film(Exporter):
 
     @property
     def most_frames(self) -> int:
-        """How many frames the painting is drawn in, if it has as many strokes."""
+        """Number of frames in which the painting grows, if it has as many strokes."""
         return max(2, round(self.seconds * self.fps))
 
 

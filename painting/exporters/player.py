@@ -48,7 +48,7 @@ class Html(Exporter):
 
 
 def _content(painting: StrokeRecord) -> dict[str, object]:
-    """What player.html says that it needs."""
+    """Return the data that player.html shows, in the form that it describes."""
     stroke, stamps = painting.stroke, list[str]()
     strokes = []
     for one in painting.strokes:

@@ -151,13 +151,13 @@ class Gcode(Exporter):
         yield from self.footer
 
     def _change(self, number: int) -> str:
-        """What changes the tool for that of a number."""
+        """Return the G-code that changes to the tool of a number."""
         return {"pause": "M0 ", "tool": f"T{number} M6 ", "none": ""}[self.change]
 
     def _shapes(
         self, stroke: Stroke, strokes: Tensor, height: int, width: int
     ) -> Iterator[BaseGeometry]:
-        """What strokes (N, S) or (N, D) cover of the page, in mm, y up.
+        """Yield the area of the page that each stroke (N, S) or (N, D) covers, in mm, y up.
 
         Raises:
             UserError: A tool can't draw one of them.
@@ -240,7 +240,7 @@ def _check_mark(mark: marks.Mark, name: str) -> None:
 
 
 def _outline(mark: marks.Mark) -> BaseGeometry:
-    """What a mark that was checked covers, in pixels."""
+    """Return the area that a checked mark covers, in pixels."""
     if isinstance(mark, marks.Disc):
         return Point(mark.center).buffer(mark.radius)
     if isinstance(mark, marks.Area):

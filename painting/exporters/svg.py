@@ -76,7 +76,7 @@ class Svg(Exporter):
         yield "</svg>"
 
     def _prefix(self, painting: StrokeRecord) -> str:
-        """What ids begin with: no other painting's do, which may stand in the same document."""
+        """Return the prefix of ids, unlike that of any other painting in the same document."""
         stroke = painting.stroke
         about = [
             stroke.name,

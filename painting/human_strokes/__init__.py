@@ -1,4 +1,4 @@
-"""How a person paints the pictures of a class: one stroke record for each class, drawn by hand.
+"""Paintings by hand of the pictures of a class: one stroke record for each class.
 
 ``digits`` comes with the project: ``0.json`` to ``9.json``, six Bézier strokes each on black.
 A painter of another kind whose strokes go along curves takes them along the same (`Stroke.trace`).
@@ -68,7 +68,7 @@ class HumanStrokes:
             _check_range(_as(stroke, record, path), stroke, path)
 
     def fit(self, stroke: Stroke, count: int) -> bool:
-        """Whether `check` has nothing to say."""
+        """Return True if `check` raises no error."""
         try:
             self.check(stroke, count)
         except UserError:

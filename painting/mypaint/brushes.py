@@ -64,7 +64,7 @@ def installed_brushes() -> dict[str, Path]:
 
 
 def _folders() -> Iterator[Path]:
-    """Where programs' data lie, by the XDG Base Directory Specification; and Homebrew's."""
+    """Yield the folders of MyPaint's brushes: XDG Base Directory Specification, and Homebrew's."""
     home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
     shared = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share:/opt/homebrew/share"
     for base in (home, *shared.split(":")):
@@ -89,7 +89,7 @@ def _read(path: Path) -> Settings:
 
 
 def check_settings(settings: object, name: str) -> Settings:
-    """What libmypaint may be given: it ends the process, or does not end, where it finds worse.
+    """Check the settings of a brush: bad ones crash or hang libmypaint.
 
     Args:
         settings: By a setting's name ``base_value``, a number, and ``inputs``, by an input's name
@@ -117,7 +117,7 @@ def check_settings(settings: object, name: str) -> Settings:
 
 
 def _is_curve(points: object) -> bool:
-    """Whether it is a list of 2 to 64 points (x, y) whose x does not fall."""
+    """Return True for a list of 2 to 64 points (x, y) whose x does not fall."""
     if not isinstance(points, list) or not _FEWEST_POINTS <= len(points) <= _MOST_POINTS:
         return False
     pairs = all(

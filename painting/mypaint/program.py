@@ -52,7 +52,7 @@ class _Held(ABC):
 
 
 class MyPaintCanvas(_Held):
-    """What MyPaint paints on: transparent at first.
+    """Canvas of MyPaint, transparent at first.
 
     Args:
         height: Rows H.
@@ -210,7 +210,7 @@ class MyPaintBrush(_Held):
 
 
 def _motions(points: NDArray[np.float64], pressure: Sequence[float]) -> list[list[float]]:
-    """Where the pen is after each step, and how hard it presses: x, y, pressure."""
+    """Return the pen's x, y and pressure after each step."""
     t = np.linspace(0, 1, _STEPS + 1)[:, None]
     path = (1 - t) ** 2 * points[0] + 2 * t * (1 - t) * points[1] + t**2 * points[2]
     force = (1 - t) * pressure[0] + t * pressure[1]

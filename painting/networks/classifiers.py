@@ -187,6 +187,6 @@ def _with_state(
 
 
 def _short(given: str) -> str:
-    """What a classifier is called: the model of MODEL:FILE, a folder's last name."""
+    """Return a classifier's short name: the model of MODEL:FILE, or a folder's last name."""
     model, colon, _ = given.partition(":")
     return model if colon else Path(given).name

@@ -59,7 +59,7 @@ class PairEmbedding(nn.Module):
 
 
 class Discriminator(PairEmbedding):
-    """How real a pair looks: the same with one output. The papers' is the default.
+    """Discriminator of pairs of target and canvas; the papers' network is the default.
 
     Args:
         channels: See `PairEmbedding`.

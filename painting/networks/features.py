@@ -66,7 +66,7 @@ class ClassifierFeatures(nn.Module):
         return [maps[layer] for layer in self.layers]
 
     def get_extra_state(self) -> Tensor:
-        """What a checkpoint holds of the weights."""
+        """Return what a checkpoint holds in place of the weights: their fingerprint."""
         return self.fingerprint
 
     def set_extra_state(self, state: Tensor) -> None:
@@ -135,7 +135,7 @@ def _randomize(network: nn.Module) -> None:
 
 
 def is_model(name: str) -> bool:
-    """Whether torchvision has a classifier of this name."""
+    """Return True if torchvision has a classifier of this name."""
     from torchvision import models
 
     return name in models.list_models(module=models)

@@ -92,5 +92,5 @@ class LstmActor(nn.Module):
 
     @property
     def coarse_parts(self) -> tuple[nn.Module, ...]:
-        """What bears bfloat16."""
+        """Layers that may run in bfloat16."""
         return self.encoder.coarse_parts

@@ -178,7 +178,7 @@ class ResNet(nn.Module):
 
     @property
     def coarse_parts(self) -> tuple[nn.Module, ...]:
-        """What bears bfloat16."""
+        """Layers that may run in bfloat16."""
         return self.stem, self.stages
 
     def _missing(self, observation: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ class StrokeEncoder(nn.Module):
 
 
 class StrokeCritic(nn.Module):
-    """How real a pair of a shape and its alpha looks (Neural Painters, Figure 4).
+    """Discriminator of pairs of a shape and its alpha (Neural Painters, Figure 4).
 
     Alpha goes through two convolutions of stride 2; there it meets the shape, which a small network
     has spread over a map of the same size, so that pixels can be compared with what the shape asks

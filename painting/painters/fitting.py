@@ -1,4 +1,4 @@
-"""What follows from a drawing in closed form: the best colours, and what each stroke is worth.
+"""Best colours of strokes, and the worth of each, in closed form.
 
 Letters in comments: N strokes, K tiles, L layers, R rows, T pixels on a tile's side.
 """
@@ -72,7 +72,7 @@ class _Painting:
     count: int
 
     def of(self, color: Tensor) -> Tensor:
-        """What colours (N, 3) paint: (K, 3, T T)."""
+        """Paint colours (N, 3) on the tiles: (K, 3, T T)."""
         painted = self.rows.new_zeros(len(self.tiling.order), 3, self.rows.shape[1])
         each = color[self.tiling.stroke][:, :, None]
         for rows in self.tiling.slices:

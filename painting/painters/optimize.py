@@ -155,7 +155,7 @@ class OptimizePainter(Painter):
     def _views(
         self, stroke: Stroke, target: Tensor, weight: Tensor | None
     ) -> dict[int, tuple[Easel, Proposer, Tensor]]:
-        """What the steps look at, by the first of them: a large target in half its size at first.
+        """Return the canvases to work on, by first step: a large target begins in half its size.
 
         Each is the easel, what proposes strokes for it, and the learning rates (D,).
         """

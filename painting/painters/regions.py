@@ -66,7 +66,7 @@ def worst_regions(error: Tensor, side: int, count: int) -> list[Region]:
 
 
 def _starts(length: int, side: int) -> list[int]:
-    """Where squares start along one side of a canvas: half a square apart, the last at its end."""
+    """Return where squares start on one side of a canvas: half a square apart, the last flush."""
     last = length - side
     return sorted({*range(0, last + 1, max(1, side // 2)), last})
 

@@ -1,4 +1,4 @@
-"""When the strokes of an optimization come, and when they are moved."""
+"""Schedule of an optimization: when strokes are added, and when they are moved."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _LAST_RATE = 0.02  # learning rate at the end, as a share of the first
 
 @dataclass(frozen=True)
 class Event:
-    """What happens before a step.
+    """Changes to the strokes before a step.
 
     Attributes:
         remove: How many of the least useful strokes are taken away.

@@ -22,7 +22,7 @@ from painting.strokes.outlines import Outlines
 
 @dataclass(frozen=True)
 class Tiling:
-    """Which stroke lies on which tile, in which layer.
+    """Assignment of strokes to tiles and to layers in them.
 
     Attributes:
         stroke: (R,) int64, the stroke of each row; ascending within every tile.
@@ -168,7 +168,7 @@ class _Composite(torch.autograd.Function):
 
 
 def visible(alpha: Tensor, tiling: Tiling) -> tuple[Tensor, Tensor]:
-    """How much of every row is seen in the end, under what is painted over it.
+    """Return the weight of every row in the finished canvas, under what is painted over it.
 
     Args:
         alpha: (R, 1, T, T).

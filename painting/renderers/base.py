@@ -55,12 +55,12 @@ class Renderer(nn.Module, ABC):
 
     @property
     def learned(self) -> bool:
-        """Whether it has learned to draw, so that the strokes themselves may look otherwise."""
+        """Return True if it has learned to draw, so that exact strokes may look otherwise."""
         return any(True for _ in self.parameters())
 
     @property
     def advice(self) -> str:
-        """What to choose where this one has no gradient and one is needed."""
+        """Return advice on what to choose where this one has no gradient and one is needed."""
         if self.stroke.differentiable:
             return "choose renderer=analytic or renderer=neural"
         name = self.stroke.name

@@ -1,4 +1,4 @@
-"""What the painters of Neural Painters make a canvas of numbers with."""
+"""Upsampling network of the painters of Neural Painters."""
 
 import torch
 from torch import Tensor, nn

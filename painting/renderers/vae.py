@@ -50,7 +50,7 @@ class VaeRenderer(Renderer):
         return {**super().config(), **self._config}
 
     def locate(self, shape: Tensor) -> Tensor:
-        """Where in the latent space the strokes of shapes (N, S) are expected: (N, Z)."""
+        """Return the latent points (N, Z) at which strokes of shapes (N, S) are expected."""
         point: Tensor = self.to_latent(2 * shape - 1)
         return point
 

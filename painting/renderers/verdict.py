@@ -1,4 +1,4 @@
-"""How well a renderer draws: its error, its structure and its texture, on fresh strokes."""
+"""Quality of a renderer: its error, its structure and its texture, on fresh strokes."""
 
 import math
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _NEXT_TO_NOTHING = 1e-12  # of the spectrum's mean: of what is less, no logarith
 
 @dataclass(frozen=True)
 class Verdict:
-    """How well a renderer draws fresh strokes.
+    """Quality of a renderer on fresh strokes.
 
     Attributes:
         mse: Mean squared error of its alpha against the exact one.
@@ -46,7 +46,7 @@ class Verdict:
 
     @property
     def trained(self) -> bool:
-        """Whether the renderer draws its strokes at all.
+        """Return True if the renderer draws its strokes at all.
 
         One that draws with texture, as a program does, is as far from the program's strokes as a
         second drawing of it would be, by twice the noise; that is not held against it, as long as
@@ -59,7 +59,7 @@ class Verdict:
 
     @property
     def _learnable(self) -> float:
-        """What the shape says of the strokes, as a mean square."""
+        """Mean square of what the shape determines of the strokes."""
         return self.mean_image - self.noise
 
 

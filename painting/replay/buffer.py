@@ -168,7 +168,7 @@ class ReplayBuffer:
         return self._pictures["canvas"].device
 
     def state_dict(self) -> dict[str, int]:
-        """Where the next episode goes, and how many are held; what they are is in `tensors`."""
+        """Return the next episode's place and the number held; the episodes are in `tensors`."""
         return {"next": self._next, "filled": self._filled}
 
     def tensors(self) -> dict[str, Tensor]:

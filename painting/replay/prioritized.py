@@ -85,7 +85,7 @@ class PrioritizedReplay(ReplayBuffer):
         by_episode[slots.to(self._place)] = torch.where(largest > 0, largest, 1.0)
 
     def tensors(self) -> dict[str, Tensor]:
-        """What is held, with the priorities (N,)."""
+        """Return the tensors of the buffer, with the priorities (N,)."""
         return {**super().tensors(), "priority": self._priority[: len(self)]}
 
     def claim(

@@ -1,4 +1,4 @@
-"""What rewards by a discriminator have in common."""
+"""Base of rewards by a discriminator."""
 
 from torch import Tensor, cat, nn
 

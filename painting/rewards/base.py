@@ -17,7 +17,7 @@ class Reward(nn.Module, ABC):
 
     @abstractmethod
     def score(self, canvas: Tensor, target: Tensor) -> Tensor:
-        """How good canvases are, higher is better: (B, 3, H, W) twice to (B,)."""
+        """Score canvases, higher is better: (B, 3, H, W) twice to (B,)."""
 
     def forward(self, canvas: Tensor, next_canvas: Tensor, target: Tensor) -> Tensor:
         """The reward of painting `canvas` into `next_canvas`.

@@ -66,7 +66,7 @@ class Stroke(Limited, Recorded, ABC):
         return {**self.options(), **self.limits()}
 
     def geometry(self) -> dict[str, Any]:
-        """What two strokes must agree on to be the same kind, as the keys of the command line."""
+        """Return what strokes of one kind must agree on, by the keys of the command line."""
         return {"stroke": self.name, **{f"stroke.{k}": v for k, v in self.config().items()}}
 
     def sample(
@@ -198,7 +198,7 @@ class Stroke(Limited, Recorded, ABC):
         return PlainOutlines(self._checked(shape), height, width, self._draw, self._extent)
 
     def laid(self, shape: Tensor) -> tuple[Tensor, Tensor | None]:
-        """What a renderer is to draw of shapes (N, S), and the share (N,) of its paint that stays.
+        """Return the shapes (N, S) that a renderer draws, and the share (N,) of paint that stays.
 
         None is all; else it is what no renderer has to learn.
         """
@@ -249,7 +249,7 @@ class Stroke(Limited, Recorded, ABC):
         return moved
 
     def columns(self, names: Sequence[str]) -> list[int]:
-        """Where parameters stand in the vector."""
+        """Return the columns of parameters in the vector."""
         return [self.parameters.index(name) for name in names]
 
 

@@ -60,7 +60,7 @@ def read_brush(image: str | Path | None, invert: bool) -> NDArray[np.uint8]:
 
 
 def is_embedded(image: object) -> bool:
-    """Whether it is what `embedded` returned, or made so; a file's name is not."""
+    """Return True for what `embedded` returns, or made so; not for a file's name."""
     return isinstance(image, str) and image.startswith(_EMBEDDED)
 
 

@@ -66,7 +66,7 @@ class PenStroke(Stroke):
 
     @torch.no_grad()
     def _needed(self, shape: Tensor, frame: Frame) -> Tensor:
-        """How many segments draw each curve, (N,) int64.
+        """Return the number of segments that draw each curve, (N,) int64.
 
         A chord of 1 / M of a quadratic curve leaves it by |B''| / 8 M² at most. Opacity goes in
         steps, one for a segment: more of them on a longer curve, whose pixels show more.

@@ -1,4 +1,4 @@
-"""Where strokes are drawn, and what a number of a shape vector is in pixels and in a record."""
+"""Frame of a drawing: converts shape vectors to pixels and to the units of a record."""
 
 import math
 from dataclasses import dataclass

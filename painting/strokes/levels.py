@@ -85,6 +85,6 @@ def check_flag(key: str, value: bool) -> bool:
 
 
 def _steps(shape: Tensor, levels: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Which of the numbers (S,) have levels, and how many steps there are from 0 to 1, or 1."""
+    """Return a mask (S,) of the numbers with levels, and each one's steps from 0 to 1, or 1."""
     count = torch.tensor(levels, device=shape.device)
     return count > 0, (count - 1).clamp_min(1).to(shape)

@@ -24,7 +24,7 @@ _EXAMPLE = "stroke.palette=[[0,0,0],[1,1,1]]"
 
 
 class Limited:
-    """What a stroke kind knows of limits.
+    """Limits of a stroke kind.
 
     Args:
         opaque: Whether every opacity is 1.

@@ -1,4 +1,4 @@
-"""What a stroke is in plain geometry, for those who draw it elsewhere: SVG, HTML, plotters.
+"""Plain geometry of strokes, for those who draw them elsewhere: SVG, HTML, plotters.
 
 Lengths are pixels of the picture it is for; x to the right, y down.
 """
@@ -87,7 +87,7 @@ def turned_corners(center: Points, size: Points, angle: float) -> Points:
 
 
 def hull_angles(step: Points, radius0: float, radius1: float) -> tuple[float, float] | None:
-    """Where the outline of the hull of two discs leaves them.
+    """Return the directions in which the straight sides of the hull of two discs touch them.
 
     Args:
         step: (2,) from the first disc's centre to the second's.

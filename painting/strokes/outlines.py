@@ -42,7 +42,7 @@ class Outlines(ABC):
         return torch.cat([start, end], dim=1).long()
 
     def touched(self, windows: Windows) -> Tensor:
-        """Which windows have any paint: all, unless a kind knows better.
+        """Return a mask of the windows that have any paint: all, unless a kind knows better.
 
         Returns:
             (R,) bool; false only where alpha is 0 on the whole window.

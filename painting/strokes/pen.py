@@ -18,7 +18,7 @@ _FAR = 1e9
 
 
 class Kernel(Protocol):
-    """What a module of compiled loops offers (`pen_kernel.py`, `pen_triton.py`)."""
+    """Interface of a module of compiled loops (`pen_kernel.py`, `pen_triton.py`)."""
 
     def draw(self, segments: Tensor, opacity: Tensor, count: Tensor, windows: Windows) -> Tensor:
         """Alpha (R, H, W), of segments (N, M, 10), opacities (N, 2) and counts (N,)."""
@@ -29,12 +29,12 @@ class Kernel(Protocol):
         """Gradients of segments (N, M, 10) and opacities (N, 2), of that of alpha (R, H, W)."""
 
     def touches(self, segments: Tensor, count: Tensor, windows: Windows) -> Tensor:
-        """Which windows (R,) have a pixel that a segment may reach."""
+        """Return a mask (R,) of windows with a pixel that a segment may reach."""
 
 
 @cache
 def kernel_of(device: str) -> Kernel | None:
-    """What draws on a type of device: the one place where that is chosen.
+    """Return the kernel that draws on a type of device: the one place where that is chosen.
 
     numba's loops on a CPU, Triton's on CUDA where Triton is installed; None is tensor operations
     (`pen_eager.py`), which run anywhere.
@@ -82,7 +82,7 @@ def pen_alpha(segments: Tensor, opacity: Tensor, count: Tensor, windows: Windows
 
 @torch.no_grad()
 def pen_touches(segments: Tensor, count: Tensor, windows: Windows) -> Tensor:
-    """Which windows the pen touches, (R,) bool; all where finding out costs more than drawing."""
+    """Return a mask (R,) of windows that the pen touches; all True where drawing costs less."""
     kernel = kernel_of(segments.device.type)
     if kernel is None:
         assert windows.owner is not None
@@ -91,7 +91,7 @@ def pen_touches(segments: Tensor, count: Tensor, windows: Windows) -> Tensor:
 
 
 def most_segments(count: Tensor, bound: int) -> tuple[Tensor, int]:
-    """How many segments M all strokes get that need so many each, (N,): the most of them.
+    """Return the number of segments M for every stroke: the most that any needs of counts (N,).
 
     On CUDA the kernels draw no more of them than a stroke needs, and asking for the most would wait
     for all that is queued there: M is `bound`, and what needs more is drawn in so many.
@@ -129,7 +129,7 @@ class _CompiledPen(torch.autograd.Function):
 
 
 def to_segments(points: Tensor, radii: Tensor) -> Tensor:
-    """What drawing needs of every segment of polylines.
+    """Compute what drawing needs of every segment of polylines.
 
     Start (x, y), direction (x, y), length; then of its pen: radius at the start, growth per pixel,
     `lean` and `shift` (where along the segment the disc nearest to a pixel lies, see

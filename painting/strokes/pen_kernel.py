@@ -59,7 +59,7 @@ def differentiate(
 
 
 def touches(segments: Tensor, count: Tensor, windows: Windows) -> Tensor:
-    """Which windows (R,) have a pixel that a segment may reach."""
+    """Return a mask (R,) of windows with a pixel that a segment may reach."""
     owner, corner = _places(segments, windows)
     touched = torch.zeros(len(owner), dtype=torch.bool)
     center = corner + corner.new_tensor([windows.columns / 2, windows.rows / 2])
@@ -82,7 +82,7 @@ def _arrays(*tensors: Tensor) -> list[Array]:
 
 
 def _even_shares(alpha: Tensor) -> list[int]:
-    """Where the windows (R, H, W) of each thread begin, and where the last one's end."""
+    """Return the first window (R, H, W) of each thread, and the end of the last one's."""
     threads = max(1, min(torch.get_num_threads(), alpha.numel() // _PIXELS))
     return [len(alpha) * thread // threads for thread in range(threads + 1)]
 

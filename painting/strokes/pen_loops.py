@@ -29,7 +29,7 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 def touch(
     segments: Array, counts: Array, owner: Array, center: Array, around: float, touched: Array
 ) -> None:
-    """Whether a disc around each window's center (2,) meets the hull of a segment."""
+    """Mark in `touched` the windows around whose center a disc meets the hull of a segment."""
     for window in range(len(owner)):
         stroke = owner[window]
         for index in range(counts[stroke]):

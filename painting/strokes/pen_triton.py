@@ -27,7 +27,7 @@ _OWN_SUMS = 2**26  # numbers, 256 MB: at most so many are kept so that tiles nee
 
 @dataclass(frozen=True)
 class _Grid:
-    """How the windows are cut into tiles."""
+    """Division of the windows into tiles."""
 
     rows: int  # of a tile, a power of two
     columns: int
@@ -102,7 +102,7 @@ def differentiate(
 
 
 def touches(segments: Tensor, count: Tensor, windows: Windows) -> Tensor:
-    """Which windows (R,) have a pixel that a segment may reach."""
+    """Return a mask (R,) of windows with a pixel that a segment may reach."""
     owner, corner = _places(segments, windows)
     touched = torch.empty(len(owner), dtype=torch.bool, device=segments.device)
     if len(owner) == 0:

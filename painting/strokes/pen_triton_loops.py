@@ -50,7 +50,7 @@ def _load(segments, place):
 
 @_kernel
 def _reaches(segment, left, top, rows: tl.constexpr, columns: tl.constexpr):
-    """Whether a segment's box meets a tile; it does not if it is no number."""
+    """Return True if a segment's box meets a tile; False for a segment of NaN."""
     start_x, start_y, cosine, sine, length, radius, growth, _, _, _ = segment
     end_x, end_y = start_x + cosine * length, start_y + sine * length
     reach = tl.maximum(radius, radius + growth * length) + 1.0
@@ -62,7 +62,7 @@ def _reaches(segment, left, top, rows: tl.constexpr, columns: tl.constexpr):
 
 @_kernel
 def _nearest(segment, x, y):
-    """How pixels lie to the nearest disc of a segment's hull: `pen_eager.hull_coverage`.
+    """Locate pixels from the nearest disc of a segment's hull: `pen_eager.hull_coverage`.
 
     Returns:
         Where along the segment that disc is; of a pixel from its centre, along and across; the
@@ -243,7 +243,7 @@ def touch(
     touched,
     most,
 ) -> None:
-    """Whether a disc around each window's center (R, 2) meets the hull of a segment."""
+    """Mark in `touched` the windows around whose center a disc meets the hull of a segment."""
     window = tl.program_id(0).to(tl.int64)
     stroke = tl.load(owner + window)
     count = tl.load(counts + stroke).to(tl.int32)

@@ -85,7 +85,7 @@ class Pixel(Stroke):
 
 
 def _starts(count: int, corner: Tensor) -> Tensor:
-    """Where pixels start, (N or 1, count)."""
+    """Return the coordinates at which pixels start, (N or 1, count)."""
     return torch.arange(count, dtype=corner.dtype, device=corner.device) + corner[:, None]
 
 

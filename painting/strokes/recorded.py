@@ -13,7 +13,7 @@ from painting.strokes.trace import Trace
 
 
 class Recorded:
-    """What a stroke kind knows of its numbers' units.
+    """Units of a stroke kind's numbers, in its vector and in a record.
 
     Attributes:
         turn: By which angle, in radians, a shape can be turned to look the same again: what an

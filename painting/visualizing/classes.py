@@ -57,7 +57,7 @@ class ClassGoal:
         return cls(classifiers, indices, name, goal, views, background)
 
     def loss(self, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
-        """What to minimize of a picture (3, H, W): at every call from other views."""
+        """Return the loss of a picture (3, H, W), which sees it in other views at every call."""
 
         def of(picture: Tensor) -> Tensor:
             maps = self.views.draw(generator, picture.device)
@@ -66,7 +66,7 @@ class ClassGoal:
         return of
 
     def _scores(self, pictures: Tensor) -> Tensor:
-        """What is to grow, (classifiers, V)."""
+        """Return the scores to maximize, (classifiers, V)."""
         scores = []
         for classifier, index in zip(self.classifiers, self.indices, strict=True):
             logits = classifier(pictures)
@@ -84,7 +84,7 @@ class ClassGoal:
 
 
 def find_class(classifier: Classifier, label: str) -> int:
-    """Which output of a classifier a class is.
+    """Return the index of a class among a classifier's outputs.
 
     Args:
         classifier: Any.

@@ -1,4 +1,4 @@
-"""What a network sees in a picture, as all that a painting has to keep."""
+"""Content loss: a painting keeps the features that a network sees in a picture."""
 
 from collections.abc import Callable
 
@@ -40,7 +40,7 @@ class ContentGoal:
             raise UserError(f"the network can't look at a picture of {size} px", todo) from error
 
     def loss(self, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
-        """What to minimize of a painting (3, H, W)."""
+        """Return the loss of a painting (3, H, W)."""
         if self.views.same:
             return lambda painting: self._distance(painting[None], self._wanted)
 

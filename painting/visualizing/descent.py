@@ -17,7 +17,7 @@ Told = Callable[[float, Tensor], None]
 
 @dataclass(frozen=True)
 class Descent:
-    """How strokes are moved.
+    """Gradient descent on strokes.
 
     Attributes:
         steps: Gradient steps.

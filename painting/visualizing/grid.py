@@ -25,7 +25,7 @@ _TILES = 8  # on a canvas's side: what its place on the picture is a multiple of
 
 @dataclass(frozen=True)
 class Grid:
-    """Where the canvases lie.
+    """Grid of canvases over a picture.
 
     Attributes:
         side: Of a canvas, n pixels; a multiple of 8.
@@ -86,7 +86,7 @@ class Grid:
         return torch.cartesian_prod(torch.tensor(self.tops), torch.tensor(self.lefts)).flip(1)
 
     def __len__(self) -> int:
-        """How many canvases, C."""
+        """Return the number of canvases, C."""
         return len(self.tops) * len(self.lefts)
 
     def of_picture(self, stroke: Stroke, strokes: Tensor) -> Tensor:
@@ -185,6 +185,6 @@ class GridCanvas:
 
 
 def _spread(tiles: int, step: int, tile: int) -> tuple[int, ...]:
-    """Where canvases begin that cover so many tiles, at most a step apart, in pixels."""
+    """Return the starts, in pixels, of canvases that cover so many tiles, at most a step apart."""
     gaps = -(-(tiles - _TILES) // step)
     return tuple(round((tiles - _TILES) * n / max(1, gaps)) * tile for n in range(gaps + 1))

@@ -22,7 +22,7 @@ _MOST_STROKES = 12  # in a picture of nothing
 
 @dataclass(frozen=True)
 class Lesson:
-    """How a classifier is taught.
+    """Training of a classifier.
 
     Beside labelled pictures from many points of view it is shown random strokes, of which it has to
     say that they are no class more than another (outlier exposure, Hendrycks et al., 2019), and its

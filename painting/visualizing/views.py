@@ -13,7 +13,7 @@ from painting.errors import UserError
 
 @dataclass(frozen=True)
 class Views:
-    """What a network sees of a picture that is being optimized.
+    """Random views of a picture that is being optimized.
 
     A picture that convinces only from exactly one point of view is noise; so at every step it is
     looked at anew (Mordvintsev et al., "Inceptionism", 2015; Olah et al., "Feature Visualization",
@@ -44,7 +44,7 @@ class Views:
 
     @property
     def same(self) -> bool:
-        """Whether every view is the picture itself."""
+        """Return True if every view is the picture itself."""
         return self.shift == self.scale == self.angle == 0
 
     def draw(self, generator: torch.Generator, device: torch.device | str = "cpu") -> Tensor:
