@@ -38,7 +38,7 @@ class Counted:
 
     @cached_property
     def update(self) -> Work:
-        """One update: losses, gradients, three steps of Adam, slow copies, and the batch."""
+        """One update: losses, gradients, three steps of Adam, target networks, and the batch."""
         agent = self._agent
         batch = self.scale.batch
         work = floors.count(lambda n: agent.update(self._transition(n)), batch)

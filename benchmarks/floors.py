@@ -28,7 +28,7 @@ WIDTHS = {"fp32": 4, "bf16": 2}
 
 _FLOAT = 4
 _ADAM = 7  # numbers for each parameter: p, gradient, two moments read; p, two moments written
-_AVERAGE = 3  # the same for a slow copy: both read, one written
+_AVERAGE = 3  # the same for a target network: both read, one written
 _CHANNELS = 3
 
 
@@ -144,7 +144,7 @@ def transition_drawn(size: int) -> Work:
 
 
 def parameters_stepped(learned: int, averaged: int = 0) -> Work:
-    """One step of Adam on so many parameters, and one of the slow copies of so many."""
+    """One step of Adam on so many parameters, and one of the target networks of so many."""
     return Work(bytes=_FLOAT * (_ADAM * learned + _AVERAGE * averaged))
 
 

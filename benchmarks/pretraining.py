@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.agents import PRETRAINING, compose, make_trainer, new_pretraining
-from lightning_modules.updates import Figures
+from lightning_modules.updates import Metrics
 
 AIM = 1 / 20
 """Error of the renderer over that of the mean image."""
@@ -46,7 +46,7 @@ def pretrain_until(
     ratio = float("inf")
     started = time.perf_counter()
 
-    def look(update: int, figures: Figures) -> None:
+    def look(update: int, figures: Metrics) -> None:
         nonlocal ratio
         if update % interval:
             return

@@ -28,7 +28,7 @@ def main() -> None:
         print(f"{name}: {parameter_count(module):,} parameters that learn")
     print(f"renderer: {parameter_count(agent.renderer):,} parameters, frozen")
     state = sum(tensor.numel() for tensor in agent.state_dict().values())
-    print(f"state dict, slow copies and renderer included: {state:,} numbers")
+    print(f"state dict, target networks and renderer included: {state:,} numbers")
     size = agent.renderer.canvas_size
     target = torch.rand(_BATCH, 3, size, size, device=agent.device)
     steps = _BATCH * environment.max_steps

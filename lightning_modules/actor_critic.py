@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lightning_modules.learners import Learner, SchedulerFactory
 from lightning_modules.painting_agent import PaintingAgent
 from lightning_modules.quickening import OptimizerFactory
-from lightning_modules.updates import Figures
+from lightning_modules.updates import Metrics
 from painting.environment import State
 from painting.errors import UserError
 from painting.networks import frozen_copy, polyak_update
@@ -25,7 +25,7 @@ CriticFactory = Callable[..., nn.Module]
 
 
 class ActorCritic(PaintingAgent):
-    """Steps critic, actor and discriminator in turn (ICCV 2019, section 5.2), then slow copies.
+    """Updates critic, actor, discriminator, then target networks (ICCV 2019, section 5.2).
 
     A further agent says what the losses of critic and actor are (`update_actor_critic`). The critic
     is a state value V(s) that holds the discount, and is 0 where the painting is finished; an agent
@@ -42,7 +42,7 @@ class ActorCritic(PaintingAgent):
         critic_scheduler: See `actor_scheduler`.
         reward_scheduler: See `actor_scheduler`.
         discount: Per stroke; a bundle of K is discounted by ``discount ** K`` (section 3.3.2).
-        tau: Weight of the newest networks in the slow copies' averages.
+        tau: Weight of the newest networks in the target networks' averages.
         target_batch_statistics: Run the target actor on each batch's statistics, as the authors'
             code does, instead of on averaged ones.
         shared: Arguments of `PaintingAgent`.
@@ -52,8 +52,8 @@ class ActorCritic(PaintingAgent):
             renderer without a gradient, where the agent needs one.
     """
 
-    slow_copies: ClassVar[tuple[str, ...]] = ("actor", "critic")
-    """Networks of which ``target_<name>`` follows slowly."""
+    target_networks: ClassVar[tuple[str, ...]] = ("actor", "critic")
+    """Names of the networks that have a target network, ``target_<name>``."""
 
     needs_gradient: ClassVar[bool] = True
     """Whether the actor learns through the renderer."""
@@ -81,7 +81,7 @@ class ActorCritic(PaintingAgent):
         self.reward = reward
         check_network("agent.critic", partial(self.make_critic, critic))
         self.critic = self.make_critic(critic)
-        for name in self.slow_copies:
+        for name in self.target_networks:
             setattr(self, f"target_{name}", frozen_copy(getattr(self, name)))
         self.discount = discount**self.environment.bundle
         self.tau = tau
@@ -94,7 +94,7 @@ class ActorCritic(PaintingAgent):
             learners["reward"] = Learner(reward.trained, reward_optimizer, reward_scheduler)
         if not self.needs_critic:
             del learners["critic"]
-        self.let_learn(learners)
+        self.register_learners(learners)
         self._check_combination()
 
     def _check_combination(self) -> None:
@@ -122,50 +122,54 @@ class ActorCritic(PaintingAgent):
         return self.environment.max_steps > 1
 
     def make_critic(self, factory: CriticFactory) -> nn.Module:
-        """The critic, from what makes one."""
+        """Build the critic by its factory."""
         return factory(OBSERVATION_CHANNELS)
 
     @abstractmethod
-    def update_actor_critic(self, transition: Transition) -> Figures:
-        """One step of the critic, if it learns, and one of the actor: a loss of its own each."""
+    def update_actor_critic(self, transition: Transition) -> Metrics:
+        """Make a step of the critic, if it learns, and one of the actor, each by its own loss."""
 
     # ---- the update
 
-    def update(self, transition: Transition) -> Figures:
-        """Critic, actor and discriminator in turn, then the slow copies."""
-        figures = self.update_actor_critic(transition)
-        figures |= self.update_discriminator(transition)
-        self.update_slow_copies()
-        return figures
+    def update(self, transition: Transition) -> Metrics:
+        """Update critic, actor and discriminator in turn, then the target networks."""
+        metrics = self.update_actor_critic(transition)
+        metrics |= self.update_discriminator(transition)
+        self.update_target_networks()
+        return metrics
 
-    def update_discriminator(self, transition: Transition) -> Figures:
-        """One step of a learned reward's network on the newest canvases, then of its slow copy."""
+    def update_discriminator(self, transition: Transition) -> Metrics:
+        """Train a learned reward on the newest canvases, then update its target network."""
         return self.teach_reward(transition.next_state)
 
-    def teach_reward(self, state: State) -> Figures:
-        """The same on the canvases of any state."""
+    def teach_reward(self, state: State) -> Metrics:
+        """Train a learned reward on the canvases of a state, then update its target network."""
         if "reward" not in self.networks_that_learn:
             return {}
         assert isinstance(self.reward, LearnedReward)
         with full_precision(state.canvas):  # a slope is differentiated, and held at 1
-            loss, figures = self.reward.loss(state.canvas, state.target, self.generator)
+            loss, metrics = self.reward.loss(state.canvas, state.target, self.generator)
         self.descend("reward", loss)
         self.reward.update_target()
-        return {"discriminator_loss": loss.detach(), **figures}
+        return {"discriminator_loss": loss.detach(), **metrics}
 
-    def update_slow_copies(self) -> None:
-        """Every slow copy <- (1 - tau) copy + tau network."""
-        for name in self.slow_copies:
+    def update_target_networks(self) -> None:
+        """Average every target network: target <- (1 - tau) target + tau network."""
+        for name in self.target_networks:
             polyak_update(getattr(self, f"target_{name}"), getattr(self, name), self.tau)
 
     def fit_critic(
-        self, estimate: Tensor, wanted: Tensor, transition: Transition, known: Tensor | None = None
-    ) -> Figures:
-        """One step of the critic towards what is wanted, and its errors to the replay.
+        self,
+        value: Tensor,
+        target_value: Tensor,
+        transition: Transition,
+        known: Tensor | None = None,
+    ) -> Metrics:
+        """Make a step of the critic towards target values, and pass its errors to the replay.
 
         Args:
-            estimate: (B, ...), with a gradient.
-            wanted: The same shape, without.
+            value: The critic's, (B, ...), with a gradient.
+            target_value: The same shape, without.
             transition: Whose weights count, and whose priorities change.
             known: (B,) bool, where the value is known by construction, and an error of 0 says
                 nothing: these transitions get the mean priority of the others.
@@ -173,9 +177,9 @@ class ActorCritic(PaintingAgent):
         Raises:
             ValueError: The shapes differ, and would broadcast.
         """
-        if estimate.shape != wanted.shape:
-            raise ValueError(f"values {tuple(estimate.shape)} against {tuple(wanted.shape)}")
-        difference = (estimate - wanted).reshape(len(estimate), -1)
+        if value.shape != target_value.shape:
+            raise ValueError(f"values {tuple(value.shape)} against {tuple(target_value.shape)}")
+        difference = (value - target_value).reshape(len(value), -1)
         loss = (transition.weight * difference.square().mean(1)).mean()
         self.descend("critic", loss)
         error = difference.detach().abs().mean(1)
@@ -183,15 +187,15 @@ class ActorCritic(PaintingAgent):
             mean = (error * ~known).sum() / (~known).sum().clamp_min(1)
             error = torch.where(known, mean, error)
         self.replay.prioritize(transition.position, error)
-        return {"critic_loss": loss.detach(), "value": wanted.mean()}
+        return {"critic_loss": loss.detach(), "value": target_value.mean()}
 
     def act(self, actor: nn.Module, state: State) -> Tensor:
-        """The action (B, K * D) of an actor."""
+        """Return the action (B, K * D) of an actor."""
         action: Tensor = actor(self.environment.observe(state))
         return action
 
     def value(self, critic: nn.Module, state: State) -> Tensor:
-        """V(s), (B,), 0 where the painting is finished."""
+        """Return V(s), (B,); 0 where the painting is finished."""
         if "critic" not in self.networks_that_learn:
             return state.canvas.new_zeros(state.canvas.shape[0])
         value: Tensor = critic(self.environment.observe(state))
@@ -201,25 +205,25 @@ class ActorCritic(PaintingAgent):
 
     @property
     def compilable(self) -> list[nn.Module]:
-        """Actor, critic, and slow copies; not the discriminator, differentiated twice."""
-        slow = [getattr(self, f"target_{name}") for name in self.slow_copies]
-        return [*super().compilable, self.critic, *slow]
+        """Actor, critic, and target networks; not the discriminator, differentiated twice."""
+        targets = [getattr(self, f"target_{name}") for name in self.target_networks]
+        return [*super().compilable, self.critic, *targets]
 
     @property
-    def seen(self) -> list[tuple[nn.Module, int]]:
-        """Actor and critic; slow copies are of their shapes."""
-        return [*super().seen, (self.critic, self.renderer.canvas_size)]
+    def autocast_networks(self) -> list[tuple[nn.Module, int]]:
+        """Actor and critic; target networks have the same layers."""
+        return [*super().autocast_networks, (self.critic, self.renderer.canvas_size)]
 
     @property
     def rate_keys(self) -> list[str]:
-        """Of every network that learns."""
+        """Config keys of the learning rates of every network that learns."""
         return [f"agent.{name}_optimizer.lr" for name in self.networks_that_learn]
 
     def train(self, mode: bool = True) -> "ActorCritic":
-        """Slow copies and renderer stay in evaluation mode, whatever the rest does."""
+        """Set the mode; target networks and renderer stay in evaluation mode."""
         super().train(mode)
         self.renderer.eval()
-        for name in self.slow_copies:
+        for name in self.target_networks:
             batch_statistics = name == "actor" and self.target_batch_statistics
             getattr(self, f"target_{name}").train(mode and batch_statistics)
         if isinstance(self.reward, LearnedReward):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.actor_critic import ActorCritic, CriticFactory
-from lightning_modules.updates import Figures
+from lightning_modules.updates import Metrics
 from painting.environment import State
 from painting.observation import OBSERVATION_CHANNELS
 from painting.replay import Transition
@@ -28,19 +28,19 @@ class DDPG(ActorCritic):
 
     @property
     def needs_critic(self) -> bool:
-        """Always: the actor learns from nothing else."""
+        """Return True: the actor learns from nothing else."""
         return True
 
     def make_critic(self, factory: CriticFactory) -> nn.Module:
-        """Q, from the observation's channels and the numbers in an action."""
+        """Build Q from the observation's channels and the numbers in an action."""
         return factory(OBSERVATION_CHANNELS, self.environment.action_dim)
 
-    def update_actor_critic(self, transition: Transition) -> Figures:
-        """Critic, then actor."""
+    def update_actor_critic(self, transition: Transition) -> Metrics:
+        """Update the critic, then the actor."""
         return self.update_critic(transition) | self.update_actor(transition)
 
-    def update_critic(self, transition: Transition) -> Figures:
-        """Q(s_t, a_t) towards the reward that was earned and the target policy's from there on."""
+    def update_critic(self, transition: Transition) -> Metrics:
+        """Regress Q(s_t, a_t) on the reward earned and Q' of the target policy after it."""
         state, following = transition.state, transition.next_state
         with torch.no_grad():
             reward = self.rewards(state, following)
@@ -48,12 +48,13 @@ class DDPG(ActorCritic):
                 self.target_critic, following, self.act(self.target_actor, following)
             )
             goes_on = ~self.environment.done(following)
-            value = reward + self.discount * future * goes_on.view(-1, *[1] * (future.ndim - 1))
-        estimate = self.action_value(self.critic, state, transition.action)
-        return self.fit_critic(estimate, value, transition)
+            goes_on = goes_on.view(-1, *[1] * (future.ndim - 1))
+            target_value = reward + self.discount * future * goes_on
+        value = self.action_value(self.critic, state, transition.action)
+        return self.fit_critic(value, target_value, transition)
 
-    def update_actor(self, transition: Transition) -> Figures:
-        """pi(s_t) towards more Q."""
+    def update_actor(self, transition: Transition) -> Metrics:
+        """Move pi(s_t) towards more Q."""
         state = transition.state
         with self.toggled_optimizer(self.optimizer_of("actor")):
             loss = -self.action_value(self.critic, state, self.act(self.actor, state)).mean()
@@ -61,11 +62,11 @@ class DDPG(ActorCritic):
         return {"actor_loss": loss.detach()}
 
     def rewards(self, state: State, following: State) -> Tensor:
-        """r(s_t, a_t), (B,)."""
+        """Return r(s_t, a_t), (B,)."""
         reward: Tensor = self.reward(state.canvas, following.canvas, state.target)
         return reward
 
     def action_value(self, critic: nn.Module, state: State, action: Tensor) -> Tensor:
-        """Q(s, a), (B,)."""
+        """Return Q(s, a), (B,)."""
         value: Tensor = critic(self.environment.observe(state), action)
         return value

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from lightning_modules.learners import Learner, SchedulerFactory
 from lightning_modules.quickening import OptimizerFactory
 from lightning_modules.renderer_module import RendererModule
-from lightning_modules.updates import Figures
+from lightning_modules.updates import Metrics
 from painting.precision import full_precision
 from painting.renderers import Renderer
 from painting.rewards.penalties import between, slope_error
@@ -76,47 +76,47 @@ class GanRendererModule(RendererModule):
         self.pixel_weight = pixel_weight
         self.gradient_penalty = gradient_penalty
         ours = Learner(self.critic, critic_optimizer or optimizer, None)
-        self.let_learn({**self.networks_that_learn, "critic": ours})
+        self.register_learners({**self.networks_that_learn, "critic": ours})
 
     @property
     def last_phase(self) -> tuple[int, str]:
-        """Renderer and critic against each other."""
+        """First update in which renderer and critic learn against each other, and its key."""
         return self.pixel_updates + self.critic_alone, "renderer.learning.pixel_updates"
 
     @property
     def rate_keys(self) -> list[str]:
-        """The renderer's, and the critic's if it has an optimizer of its own."""
+        """Config keys of the renderer's rate, and of the critic's if it has its own optimizer."""
         learners = self.networks_that_learn
         if learners["critic"].optimizer is learners["renderer"].optimizer:
             return super().rate_keys
         return [*super().rate_keys, "renderer.learning.critic_optimizer.lr"]
 
-    def update(self) -> Figures:
-        """Critic, then renderer; by pixels as long as that is due."""
+    def update(self) -> Metrics:
+        """Update the critic, then the renderer; at first the renderer alone, by pixels."""
         if self.update_count < self.pixel_updates:
             return super().update()
         first = self.update_count * (self.critic_updates + 1)  # each step has a draw of its own
-        figures: Figures = {}
+        metrics: Metrics = {}
         for draw in range(first, first + self.critic_updates):
-            figures = self.update_critic(draw)
+            metrics = self.update_critic(draw)
         if self.update_count >= self.pixel_updates + self.critic_alone:
-            figures |= self.update_renderer(first + self.critic_updates)
-        return figures
+            metrics |= self.update_renderer(first + self.critic_updates)
+        return metrics
 
-    def update_critic(self, draw: int) -> Figures:
-        """One step of D on the strokes of a draw."""
+    def update_critic(self, draw: int) -> Metrics:
+        """Make one step of D on the strokes of a draw."""
         shape, exact = self.pairs_of(draw)
         with full_precision(shape):
             with torch.no_grad():
                 drawn = self.renderer(shape)
-            loss, figures = self.critic_loss(shape, exact, drawn, self._numbers_of(draw))
+            loss, metrics = self.critic_loss(shape, exact, drawn, self._numbers_of(draw))
         self.descend("critic", loss)
-        return {"critic_loss": loss.detach(), **figures}
+        return {"critic_loss": loss.detach(), **metrics}
 
     def critic_loss(
         self, shape: Tensor, exact: Tensor, drawn: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Figures]:
-        """The loss of D, as above.
+    ) -> tuple[Tensor, Metrics]:
+        """Return the loss of D, as above.
 
         Args:
             shape: s, (N, S).
@@ -133,19 +133,19 @@ class GanRendererModule(RendererModule):
         real, fake, middle = scores.split(count)
         penalty = slope_error(middle, [points])
         distance = real.mean() - fake.mean()
-        figures = {"wasserstein": distance.detach(), "gradient_penalty": penalty.detach()}
-        return self.gradient_penalty * penalty - distance, figures
+        metrics = {"wasserstein": distance.detach(), "gradient_penalty": penalty.detach()}
+        return self.gradient_penalty * penalty - distance, metrics
 
-    def update_renderer(self, draw: int) -> Figures:
-        """One step of G on the strokes of a draw; only pixels need those of the program."""
+    def update_renderer(self, draw: int) -> Metrics:
+        """Make one step of G on the strokes of a draw; exact ones are drawn for pixels only."""
         shape, exact = self.pairs_of(draw) if self.pixel_weight else (self.strokes_of(draw), None)
-        figures: Figures = {}
+        metrics: Metrics = {}
         with full_precision(shape), self.toggled_optimizer(self.optimizer_of("renderer")):
             drawn = self.renderer(shape)
             loss = -self.critic(shape, drawn).mean()
             if exact is not None:
                 error = F.mse_loss(drawn, exact)
-                figures["renderer_loss"] = error.detach()
+                metrics["renderer_loss"] = error.detach()
                 loss = loss + self.pixel_weight * error
             self.descend("renderer", loss)
-        return {"generator_loss": loss.detach(), **figures}
+        return {"generator_loss": loss.detach(), **metrics}

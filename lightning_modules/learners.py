@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_modules.quickening import OptimizerFactory, fused
 from lightning_modules.settings import advance
-from lightning_modules.updates import Figures, Pair, UpdateModule
+from lightning_modules.updates import Metrics, Pair, UpdateModule
 from painting.errors import UserError
 from painting.precision import full_precision
 
@@ -18,7 +18,7 @@ SchedulerFactory = Callable[[Optimizer], LRScheduler]
 
 
 class Learner(NamedTuple):
-    """A network that learns, and by what."""
+    """A network that learns, with its optimizer and schedule."""
 
     network: nn.Module
     optimizer: OptimizerFactory
@@ -26,7 +26,7 @@ class Learner(NamedTuple):
 
 
 class SteppingModule(UpdateModule):
-    """A module that says itself when which of its networks makes a step.
+    """Base of modules that step each network's optimizer themselves.
 
     Args:
         updates: See `UpdateModule`.
@@ -41,8 +41,8 @@ class SteppingModule(UpdateModule):
         self.automatic_optimization = False
         self.networks_that_learn: dict[str, Learner] = {}
 
-    def let_learn(self, learners: Mapping[str, Learner]) -> None:
-        """Take note of what learns; a critic that is zero by design, say, has nothing to step."""
+    def register_learners(self, learners: Mapping[str, Learner]) -> None:
+        """Register the networks that learn; one without parameters to learn is left out."""
         self.networks_that_learn = {
             name: learner
             for name, learner in learners.items()
@@ -50,7 +50,7 @@ class SteppingModule(UpdateModule):
         }
 
     def configure_optimizers(self) -> Any:
-        """One optimizer per network that learns, each with a schedule in updates."""
+        """Build one optimizer per network that learns, each with a schedule in updates."""
         pairs: list[Pair] = []
         for learner in self.networks_that_learn.values():
             optimizer = _made(learner)
@@ -59,11 +59,11 @@ class SteppingModule(UpdateModule):
         return self.schedule(pairs)
 
     def optimizer_of(self, name: str) -> Any:
-        """Lightning's wrapper of one network's optimizer, which counts and scales its steps."""
+        """Return Lightning's wrapper of a network's optimizer, which counts and scales steps."""
         return _as_list(self.optimizers())[list(self.networks_that_learn).index(name)]
 
     def descend(self, name: str, loss: Tensor) -> None:
-        """One step of one network's optimizer."""
+        """Make one step of one network's optimizer."""
         optimizer = self.optimizer_of(name)
         optimizer.zero_grad()
         with full_precision(loss):  # each gradient in the type that its value had
@@ -72,11 +72,11 @@ class SteppingModule(UpdateModule):
         # A training step is one context of autocast, which would go on with the weights of before.
         torch.clear_autocast_cache()
 
-    def count_update(self, figures: Figures) -> None:
-        """As any module; every schedule goes on, also of a network that had no step to make."""
+    def count_update(self, metrics: Metrics) -> None:
+        """Count one update; every schedule advances, also that of a network that made no step."""
         for scheduler in _as_list(self.lr_schedulers() or []):
             advance(scheduler)
-        super().count_update(figures)
+        super().count_update(metrics)
 
 
 def _made(learner: Learner) -> Optimizer:
@@ -90,5 +90,5 @@ def _made(learner: Learner) -> Optimizer:
 
 
 def _as_list(one_or_more: Any) -> list[Any]:
-    """Lightning hands out one thing bare, and several as a list."""
+    """Return a list, where Lightning returns a single thing bare and only several as a list."""
     return one_or_more if isinstance(one_or_more, list) else [one_or_more]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lightning_modules.actor_critic import ActorCritic
-from lightning_modules.updates import Figures
+from lightning_modules.updates import Metrics
 from painting.canvas import to_float
 from painting.environment import State
 from painting.errors import UserError
@@ -28,8 +28,9 @@ class LstmAdversarial(ActorCritic):
         pi minimizes  -r(C, C_T, I),  for reward=wgan_gp  D'(I, C) - D'(I, C_T)
         D minimizes its own loss on (I, C_T)
 
-    The paper has no slow copy of D: `reward.tau=1` makes D' be D. Rewards that don't learn are what
-    they are on the whole painting; ``reward=weighted`` puts a pixel loss beside a discriminator.
+    The paper has no target network for D: `reward.tau=1` makes D' be D. Rewards that don't learn
+    are what they are on the whole painting; ``reward=weighted`` puts a pixel loss beside a
+    discriminator.
 
     A `Preconditioning` adds w(u) times the mean squared error of the strokes from those of the
     example for the target's class; as long as it is alone, pi learns by that error, and D not at
@@ -52,7 +53,7 @@ class LstmAdversarial(ActorCritic):
             no paintings of so many strokes of the kind. The stroke kind has no levels to be drawn.
     """
 
-    slow_copies = ()
+    target_networks = ()
 
     def __init__(
         self,
@@ -86,7 +87,7 @@ class LstmAdversarial(ActorCritic):
 
     @property
     def needs_critic(self) -> bool:
-        """Never: a painting is judged when it is finished."""
+        """Return False: a painting is judged when it is finished."""
         return False
 
     # ---- the loop: of targets that come, not of a replay
@@ -99,26 +100,26 @@ class LstmAdversarial(ActorCritic):
 
     @property
     def updates_due(self) -> int:
-        """Updates that the batches so far call for and that were not made yet."""
+        """Number of updates that the batches so far call for and that are not made yet."""
         return self.rollout_count * self.updates_per_rollout - self.update_count
 
-    def make_update(self) -> Figures:
-        """One update on the present batch."""
+    def make_update(self) -> Metrics:
+        """Make one update on the present batch."""
         state = self.environment.reset(to_float(self._batch["target"]))
         return self.learn(state, self._batch.get("label"))
 
-    def update(self, transition: Transition) -> Figures:
-        """The same from where a transition begins."""
+    def update(self, transition: Transition) -> Metrics:
+        """Make one update from the states in which transitions begin."""
         return self.learn(transition.state)
 
-    def update_actor_critic(self, transition: Transition) -> Figures:
-        """One step of the actor."""
+    def update_actor_critic(self, transition: Transition) -> Metrics:
+        """Make one step of the actor."""
         return self.update_actor(transition.state)[0]
 
     # ---- the update
 
-    def learn(self, state: State, label: Tensor | None = None) -> Figures:
-        """Actor, if it is due, then discriminator, both on the same paintings.
+    def learn(self, state: State, label: Tensor | None = None) -> Metrics:
+        """Update the actor, if it is due, then the discriminator, both on the same paintings.
 
         Args:
             state: Of B canvases on which nothing is painted yet.
@@ -127,39 +128,39 @@ class LstmAdversarial(ActorCritic):
         """
         alone = self.preconditioning.is_alone(self.update_count)
         if alone or (self.update_count + 1) % self.actor_every == 0:
-            figures, painted = self.update_actor(state, label)
+            metrics, painted = self.update_actor(state, label)
         else:
             with torch.no_grad():
-                figures, painted = {}, self.paint(state)[0]
-        return figures if alone else figures | self.teach_reward(painted)
+                metrics, painted = {}, self.paint(state)[0]
+        return metrics if alone else metrics | self.teach_reward(painted)
 
-    def update_actor(self, state: State, label: Tensor | None = None) -> tuple[Figures, State]:
-        """One step of pi, through the painter and every canvas, on the losses that are due.
+    def update_actor(self, state: State, label: Tensor | None = None) -> tuple[Metrics, State]:
+        """Make one step of pi, through the painter and every canvas, by the losses that are due.
 
         Returns:
-            Figures, and the finished paintings, detached; unfinished, where strokes count alone.
+            Metrics, and the finished paintings, detached; unfinished, where strokes count alone.
         """
         judged = not self.preconditioning.is_alone(self.update_count)
         weight = self.preconditioning.weight_at(self.update_count)
-        figures: Figures = {}
+        metrics: Metrics = {}
         with self.toggled_optimizer(self.optimizer_of("actor")):
             painted, strokes = self.paint(state, finish=judged)
-            figures |= self.renderer.stroke.watched(strokes)
+            metrics |= self.renderer.stroke.watched(strokes)
             loss = strokes.new_zeros(())
             if judged:
                 reward = self.reward(state.canvas, painted.canvas, state.target)  # (B,)
-                figures["reward"] = reward.detach().mean()
+                metrics["reward"] = reward.detach().mean()
                 loss = loss - reward.mean()
             if weight:
                 error = self.stroke_error(strokes, label)
-                figures["stroke_error"] = error.detach()
+                metrics["stroke_error"] = error.detach()
                 loss = loss + weight * error
             self.descend("actor", loss)
         painted = painted._replace(canvas=painted.canvas.detach())
-        return {"actor_loss": loss.detach(), **figures}, painted
+        return {"actor_loss": loss.detach(), **metrics}, painted
 
     def stroke_error(self, strokes: Tensor, label: Tensor | None) -> Tensor:
-        """Mean squared error of strokes (B, N, D) from their classes' examples, a scalar.
+        """Return the mean squared error, a scalar, of strokes (B, N, D) from their class's example.
 
         Pictures whose class is not known are left out.
         """
@@ -190,7 +191,7 @@ class LstmAdversarial(ActorCritic):
         return state, strokes[:, : environment.strokes]
 
     def _decided(self, action: Tensor) -> Tensor:
-        """Actions (B, K * D) with the levels that the painter is to see, if chance has a say."""
+        """Return actions (B, K * D), their levels drawn by Gumbel-softmax if `gumbel` is set."""
         if self.gumbel is None:
             return action
         shape, color = action.unflatten(1, (-1, self.renderer.stroke.dim)).split(
@@ -203,7 +204,7 @@ class LstmAdversarial(ActorCritic):
     # ---- resume
 
     def on_train_start(self) -> None:
-        """Find each class's example first: updates that a stop cut short are made here.
+        """Load each class's example, then resume: updates that a stop cut short are made here.
 
         Raises:
             UserError: The data set has no classes, or one without an example.
@@ -220,15 +221,15 @@ class LstmAdversarial(ActorCritic):
         super().on_train_start()
 
     def training_state(self) -> dict[str, Any]:
-        """The random state, and the batch whose updates are not all made."""
+        """Return the random state, and the batch whose updates are not all made."""
         return super().training_state() | {"batch": self._batch if self.updates_due > 0 else {}}
 
     def load_training_state(self, state: dict[str, Any], replay: Path | None) -> None:
-        """Take back what `training_state` returned."""
+        """Load what `training_state` returned."""
         self.rollout_count = state["rollout_count"]
         self.generator.set_state(state["generator"].cpu())
         self._batch = {key: part.to(self.device) for key, part in state["batch"].items()}
 
     def save_replay(self, folder: Path) -> dict[str, str] | None:
-        """Nothing: there is none."""
+        """Write nothing: there is no replay."""
         return None

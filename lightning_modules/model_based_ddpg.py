@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from lightning_modules.actor_critic import ActorCritic
-from lightning_modules.updates import Figures
+from lightning_modules.updates import Metrics
 from painting.environment import State
 from painting.replay import Transition
 
@@ -12,8 +12,8 @@ from painting.replay import Transition
 class ModelBasedDDPG(ActorCritic):
     """DDPG whose actor is differentiated through the renderer, with a state value V(s) as critic.
 
-    With r the reward, trans the environment, pi the actor and primes for slow copies (Eq. 3, read
-    as the authors' code does, with the discount inside V):
+    With r the reward, trans the environment, pi the actor and primes for target networks (Eq. 3,
+    read as the authors' code does, with the discount inside V):
 
         V(s)  <-  discount * [r(s, pi'(s)) + V'(trans(s, pi'(s)))],   0 where the episode has ended
         pi maximizes  r(s, pi(s)) + V(trans(s, pi(s)))
@@ -25,21 +25,21 @@ class ModelBasedDDPG(ActorCritic):
     The arguments are those of `ActorCritic`.
     """
 
-    def update_actor_critic(self, transition: Transition) -> Figures:
-        """Critic, then actor."""
+    def update_actor_critic(self, transition: Transition) -> Metrics:
+        """Update the critic, then the actor."""
         return self.update_critic(transition) | self.update_actor(transition)
 
-    def update_critic(self, transition: Transition) -> Figures:
-        """V(s_{t+1}) towards the discounted reward of the target policy from there on."""
+    def update_critic(self, transition: Transition) -> Metrics:
+        """Regress V(s_{t+1}) on the discounted reward of the target policy from there on."""
         if "critic" not in self.networks_that_learn:
             return {}
         state = transition.next_state
-        wanted = self.target_value(state)  # first, while no activations are kept
-        estimate = self.value(self.critic, state)
-        return self.fit_critic(estimate, wanted, transition, self.environment.done(state))
+        target_value = self.target_value(state)  # first, while no activations are kept
+        value = self.value(self.critic, state)
+        return self.fit_critic(value, target_value, transition, self.environment.done(state))
 
-    def update_actor(self, transition: Transition) -> Figures:
-        """pi(s_t) towards more reward now and more value afterwards, through the renderer."""
+    def update_actor(self, transition: Transition) -> Metrics:
+        """Move pi(s_t) towards more reward now and more value afterwards, through the renderer."""
         state = transition.state
         with self.toggled_optimizer(self.optimizer_of("actor")):
             following = self.environment.step(state, self.act(self.actor, state))
@@ -58,9 +58,9 @@ class ModelBasedDDPG(ActorCritic):
         return value * ~self.environment.done(state)
 
     def future(self, state: State) -> Tensor:
-        """V'(s), (B,)."""
+        """Return V'(s), (B,), by the target critic."""
         return self.value(self.target_critic, state)
 
     def target_action(self, state: State) -> Tensor:
-        """pi'(s), (B, K * D)."""
+        """Return pi'(s), (B, K * D), by the target actor."""
         return self.act(self.target_actor, state)

@@ -13,7 +13,7 @@ from torchmetrics import MeanMetric
 
 from lightning_modules.learners import SteppingModule
 from lightning_modules.ranks import seed_of_rank
-from lightning_modules.updates import Figures
+from lightning_modules.updates import Metrics
 from painting.canvas import to_float, to_uint8
 from painting.drawing import draw
 from painting.environment import PaintingEnvironment
@@ -93,7 +93,7 @@ class PaintingAgent(SteppingModule, ABC):
         self._generator: torch.Generator | None = None
 
     def _check_sizes(self, batch_size: int) -> None:
-        """Refuse what fails only when the first episode is kept, or the first update made."""
+        """Refuse sizes that would only fail at the first episode added, or the first update."""
         environment, size = self.environment, self.renderer.canvas_size
         if self.replay.device in (None, "cpu") and not torch.accelerator.is_available():
             steps = environment.max_steps
@@ -107,8 +107,8 @@ class PaintingAgent(SteppingModule, ABC):
             raise UserError(f"batch_size=1 at {size} px leaves batch normalization one value", todo)
 
     @abstractmethod
-    def update(self, transition: Transition) -> Figures:
-        """One update of every network that learns, on one mini-batch.
+    def update(self, transition: Transition) -> Metrics:
+        """Update every network that learns, on one mini-batch.
 
         Returns:
             Scalars to log, detached; every loss is among them.
@@ -116,11 +116,11 @@ class PaintingAgent(SteppingModule, ABC):
 
     @property
     def policy(self) -> PaintingPolicy:
-        """The present actor, ready to paint."""
+        """Policy of the present actor."""
         return PaintingPolicy(self.actor, self.environment)
 
     def pictures(self, batch: Any, count: int) -> tuple[Tensor, Tensor]:
-        """The first targets of a batch, and their paintings with exact strokes: (N, 3, n, n)."""
+        """Return the first targets of a batch and their exact paintings, (N, 3, n, n) each."""
         target = to_float(batch["target"][:count]).to(self.device)
         strokes, _ = self.policy.paint(target)
         height, width = target.shape[2:]
@@ -134,13 +134,13 @@ class PaintingAgent(SteppingModule, ABC):
         return [self.actor, self.renderer] if learned else [self.actor]
 
     @property
-    def seen(self) -> list[tuple[nn.Module, int]]:
-        """The actor sees whole canvases."""
+    def autocast_networks(self) -> list[tuple[nn.Module, int]]:
+        """Actor, which sees whole canvases."""
         return [(self.actor, self.renderer.canvas_size)]
 
     @property
     def generator(self) -> torch.Generator:
-        """The agent's own source of randomness, on its device."""
+        """Generator of the agent's own random numbers, on its device."""
         if self._generator is None:
             seed = seed_of_rank(self.seed, self.global_rank)
             self._generator = torch.Generator(self.device).manual_seed(seed)
@@ -155,7 +155,7 @@ class PaintingAgent(SteppingModule, ABC):
 
     @torch.no_grad()
     def rollout(self, target: Tensor) -> None:
-        """Paint targets (B, 3, n, n) as the exploration has it, and keep the episodes."""
+        """Paint targets (B, 3, n, n) by the exploration's behaviour, and add them to the replay."""
         self.actor.eval()
         state = self.environment.reset(target)
         if self.start is not None:
@@ -175,7 +175,7 @@ class PaintingAgent(SteppingModule, ABC):
 
     @property
     def updates_due(self) -> int:
-        """Updates that the rollouts so far call for and that were not made yet."""
+        """Number of updates that the rollouts so far call for and that are not made yet."""
         if not len(self.replay):
             return 0
         groups = max(0, self.rollout_count - self.warmup_rollouts - self.refill_rollouts)
@@ -191,8 +191,8 @@ class PaintingAgent(SteppingModule, ABC):
             self.count_update(self.make_update())
         self.stop_if_due()
 
-    def make_update(self) -> Figures:
-        """One update, of what the replay gives; an agent that keeps no replay overrides this."""
+    def make_update(self) -> Metrics:
+        """Make one update on a sample of the replay; an agent without a replay overrides this."""
         transition = self.replay.sample(
             self.batch_size, self.generator, self.device, self.update_count
         )
@@ -201,7 +201,7 @@ class PaintingAgent(SteppingModule, ABC):
     # ---- measuring
 
     def validation_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> None:
-        """Mean L2 of paintings of the validation split, drawn by the exact rasterizer."""
+        """Measure the mean L2 of paintings of the validation split, drawn exactly."""
         target = to_float(batch["target"])
         strokes, _ = self.policy.paint(target)
         height, width = target.shape[2:]
@@ -212,7 +212,7 @@ class PaintingAgent(SteppingModule, ABC):
     # ---- resume
 
     def geometry(self) -> dict[str, Any]:
-        """Stroke kind, canvas and bundle: a replay and an actor of others do not fit."""
+        """Return stroke kind, canvas and bundle: a replay and an actor of others do not fit."""
         return {
             "agent": type(self).__name__,
             **self.renderer.stroke.geometry(),
@@ -222,7 +222,7 @@ class PaintingAgent(SteppingModule, ABC):
         }
 
     def training_state(self) -> dict[str, Any]:
-        """Rollouts so far, the exploration, and the agent's own random state."""
+        """Return the counts of rollouts, replay, exploration, and the agent's random state."""
         return {
             "rollout_count": self.rollout_count,
             "refill_rollouts": self.refill_rollouts,
@@ -232,7 +232,7 @@ class PaintingAgent(SteppingModule, ABC):
         }
 
     def load_training_state(self, state: dict[str, Any], replay: Path | None) -> None:
-        """Take back what `training_state` returned, and the replay."""
+        """Load what `training_state` returned, and the replay."""
         self.rollout_count = state["rollout_count"]
         self.refill_rollouts = state["refill_rollouts"]
         self.exploration.load_state_dict(state["exploration"])
@@ -245,7 +245,7 @@ class PaintingAgent(SteppingModule, ABC):
             )
 
     def _refill(self) -> None:
-        """Make as many rollouts without updates as at the beginning: there is nothing to draw from.
+        """Plan as many rollouts without updates as at the start: the replay is empty.
 
         A group of updates that a stop cut short is finished after them; the budget stays.
         """
@@ -281,7 +281,7 @@ class PaintingAgent(SteppingModule, ABC):
         return complete and (self.finished or self.rollout_count % interval == 0)
 
     def on_train_start(self) -> None:
-        """Take everything back, and finish a group of updates that a stop cut short.
+        """Load the state, and finish a group of updates that a stop cut short.
 
         Lightning takes that group's batch for done, so the validation after it is made here.
         """

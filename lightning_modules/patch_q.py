@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lightning_modules.ddpg import DDPG
-from lightning_modules.updates import Figures
+from lightning_modules.updates import Metrics
 from painting.canvas import split_patches
 from painting.environment import State
 from painting.errors import UserError
@@ -43,26 +43,26 @@ class PatchQ(DDPG):
         self.patches = patches
 
     @property
-    def seen(self) -> list[tuple[nn.Module, int]]:
-        """The actor sees whole canvases, the critic patches."""
-        (actor, size), (critic, _) = super().seen
+    def autocast_networks(self) -> list[tuple[nn.Module, int]]:
+        """Actor, which sees whole canvases, and critic, which sees patches."""
+        (actor, size), (critic, _) = super().autocast_networks
         return [(actor, size), (critic, size // self.patches)]
 
     def rewards(self, state: State, following: State) -> Tensor:
-        """The reward of every patch, (B, P)."""
+        """Return the reward of every patch, (B, P)."""
         pictures = (state.canvas, following.canvas, state.target)
         patches = (split_patches(picture, self.patches) for picture in pictures)
         reward: Tensor = self.reward(*patches)  # (B * P,)
         return reward.view(len(state.canvas), -1)
 
-    def update_discriminator(self, transition: Transition) -> Figures:
-        """One step of a learned reward's network on the patches that it judges, all at once."""
+    def update_discriminator(self, transition: Transition) -> Metrics:
+        """Train a learned reward on the patches that it judges, all at once."""
         state = transition.next_state
         canvas, target = (split_patches(p, self.patches) for p in (state.canvas, state.target))
         return self.teach_reward(state._replace(canvas=canvas, target=target))
 
     def action_value(self, critic: nn.Module, state: State, action: Tensor) -> Tensor:
-        """Q of every patch, (B, P)."""
+        """Return Q of every patch, (B, P)."""
         observation = split_patches(self.environment.observe(state), self.patches)
         value: Tensor = critic(observation, action.repeat_interleave(self.patches**2, 0))
         return value.view(len(action), -1)

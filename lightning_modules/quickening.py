@@ -1,6 +1,6 @@
-"""The fast form of a module that learns, chosen here and nowhere else.
+"""Acceleration of training: memory layout, compilation, precision and fused optimizers.
 
-Painting has a form of its own, `painting.fast`.
+Painting with a trained policy has its own fast form, `painting.fast`.
 """
 
 import sys
@@ -27,7 +27,7 @@ _MANY_WEIGHTS = 2**20
 
 
 class AutoPrecision(MixedPrecision):
-    """A trainer's `precision=auto`, settled for a module before it is fitted.
+    """Precision plugin of `precision=auto`, which chooses for a module before it is fitted.
 
     Args:
         device: The kind of device on which it will learn.
@@ -37,9 +37,9 @@ class AutoPrecision(MixedPrecision):
         super().__init__(MIXED, device)
 
     def convert_module(self, module: nn.Module) -> nn.Module:
-        """The module as it is; what it computes in is known from here on."""
+        """Choose the precision for the module, and return it unchanged."""
         assert isinstance(module, UpdateModule)
-        self.precision = settled_precision(module.seen, self.device)  # type: ignore[assignment]
+        self.precision = settled_precision(module.autocast_networks, self.device)  # type: ignore[assignment]
         return module
 
     def autocast_context_manager(self) -> torch.autocast:
@@ -77,7 +77,7 @@ def quicken(module: UpdateModule, device: torch.device, compiled: bool | str = "
 
 
 def _lay_out(module: nn.Module, device: torch.device) -> None:
-    """Give every convolution its weights and its maps in the order in which it is fastest.
+    """Give the weights and maps of every convolution the memory format in which it is fastest.
 
     What weight normalization makes is contiguous: weights of another order it would first copy.
     """
@@ -92,12 +92,12 @@ def _lay_out(module: nn.Module, device: torch.device) -> None:
 def _in_order(
     order: torch.memory_format, conv: nn.Module, inputs: tuple[torch.Tensor]
 ) -> tuple[torch.Tensor]:
-    """The input of a convolution as it wants it; that of the one before mostly is so already."""
+    """Return a convolution's input in a memory format, which it mostly has already."""
     return (inputs[0].contiguous(memory_format=order),)
 
 
 def fused(factory: OptimizerFactory) -> OptimizerFactory:
-    """The same optimizer, stepping in one kernel if its kind can, and nothing else is asked for."""
+    """Return the factory, fused into one kernel if its kind can be and nothing else is asked."""
     made_by = factory.func if isinstance(factory, partial) else factory
     asked = factory.keywords if isinstance(factory, partial) else {}
     if "fused" not in signature(made_by).parameters or {"fused", "foreach"} & asked.keys():

@@ -1,4 +1,4 @@
-"""Many processes that learn as one: every rank has canvases, targets and a replay of its own."""
+"""Distributed training: every rank has canvases, targets and a replay of its own."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,13 +17,13 @@ def rank_count() -> int:
 
 
 def seed_of_rank(seed: int, rank: int) -> int:
-    """The seed of what a rank draws; rank 0 draws as a run of one rank does."""
+    """Return the seed of what a rank draws; rank 0 draws as a run of one rank does."""
     return (seed + rank * APART) % 2**63
 
 
 @torch.no_grad()
 def average(tensors: Sequence[Tensor]) -> None:
-    """Put the mean over all ranks in the place of every rank's tensors.
+    """Replace every rank's tensors by their mean over all ranks.
 
     Every rank calls this at the same point with tensors of the same shapes. All of one type travel
     as one message, and each rank gets the same bits.
@@ -45,7 +45,7 @@ def average(tensors: Sequence[Tensor]) -> None:
 
 
 def moving_buffers(module: nn.Module) -> list[Tensor]:
-    """Floating-point buffers of networks that learn and of their slow copies, as far as saved.
+    """Return the saved floating-point buffers of networks that learn and of target networks.
 
     Args:
         module: Whose ``renderer``, where it is frozen, has none of them.
@@ -63,8 +63,8 @@ class Agreement:
 
     Any rank's request to stop becomes that of all, at the same update: a rank that stopped alone
     would leave the others waiting. Statistics of batches, and whatever else training moves beside
-    parameters, become their mean, so that every rank has the same network. Slow copies are averages
-    already, of which the mean may just as well be taken afterwards.
+    parameters, become their mean, so that every rank has the same network. Target networks are
+    averages already, of which the mean may just as well be taken afterwards.
 
     Attributes:
         moving: The buffers that training moves, floating-point.
@@ -75,22 +75,22 @@ class Agreement:
         self._to_stop = False
 
     def reach(
-        self, figures: Mapping[str, Tensor], stop: bool, device: torch.device
+        self, metrics: Mapping[str, Tensor], stop: bool, device: torch.device
     ) -> dict[str, Tensor]:
-        """Exchange what this rank has for what all have.
+        """Exchange this rank's metrics for the means of all ranks'.
 
         Args:
-            figures: Scalars, by the same names on every rank.
+            metrics: Scalars, by the same names on every rank.
             stop: Whether this rank was asked to stop.
             device: Where messages are made.
 
         Returns:
-            The means of the figures.
+            The means of the metrics.
         """
         if rank_count() == 1:
-            return dict(figures)
+            return dict(metrics)
         asked = torch.tensor(float(stop), device=device)
-        means = {name: value.detach().clone() for name, value in figures.items()}
+        means = {name: value.detach().clone() for name, value in metrics.items()}
         average([*means.values(), asked, *self.moving])
         self._to_stop |= bool(asked > 0)
         return means
@@ -101,7 +101,7 @@ class Agreement:
 
 
 def largest(number: int, device: torch.device) -> int:
-    """The largest of what the ranks have, on every rank; one that has nothing to say gives 0."""
+    """Return the largest of the ranks' numbers, on every rank; one that has none gives 0."""
     if rank_count() == 1:
         return number
     message = torch.tensor(number, device=device)
@@ -110,7 +110,7 @@ def largest(number: int, device: torch.device) -> int:
 
 
 def goes_on_alone(trainer: pl.Trainer) -> bool:
-    """End the process group after the last thing that all ranks do; whether this one has more.
+    """End the process group after the ranks' last common step; return True if this one goes on.
 
     Rank 0 measures and exports; the others are done.
     """

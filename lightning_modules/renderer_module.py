@@ -10,17 +10,17 @@ from torch.nn import functional as F
 from lightning_modules.learners import Learner, SchedulerFactory, SteppingModule
 from lightning_modules.quickening import OptimizerFactory
 from lightning_modules.ranks import APART, rank_count
-from lightning_modules.updates import Figures
+from lightning_modules.updates import Metrics
 from painting.memory import LEARNING, check_count
 from painting.precision import full_precision
 from painting.renderers import Renderer, Verdict, judge
 
 
 class Ticks:
-    """An endless loader of nothing: strokes are drawn on the device, never by a worker."""
+    """Endless loader of numbers: strokes are drawn on the device, never by a worker."""
 
     def __len__(self) -> int:
-        """As many as Lightning can count."""
+        """Return the largest length that Lightning can count."""
         return 2**31 - 1
 
     def __iter__(self) -> Iterator[int]:
@@ -29,10 +29,10 @@ class Ticks:
 
 
 class Pairs(Protocol):
-    """Shapes with their alpha, drawn beforehand: `datamodules.stroke_pairs.StrokePairs`.
+    """Interface of strokes that are drawn beforehand: `datamodules.stroke_pairs.StrokePairs`.
 
     Attributes:
-        count: How many; 0 where none are.
+        count: Number of strokes; 0 if there are none.
     """
 
     count: int
@@ -41,7 +41,7 @@ class Pairs(Protocol):
         """Draw what is missing."""
 
     def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Shapes (N, S) and alpha (N, 1, n, n)."""
+        """Return random pairs: shapes (N, S) and alpha (N, 1, n, n)."""
 
 
 class RendererModule(SteppingModule):
@@ -49,7 +49,7 @@ class RendererModule(SteppingModule):
 
     The strokes of an update are a function of the seed, of its number and of the rank, so that a
     resumed run goes on exactly. A renderer that is learned otherwise has a subclass, which says
-    what learns (`let_learn`), and what an update is (`update`).
+    what learns (`register_learners`), and what an update is (`update`).
 
     Args:
         renderer: The network.
@@ -63,7 +63,7 @@ class RendererModule(SteppingModule):
     """
 
     curves: ClassVar[tuple[str, ...]] = ("renderer_loss",)
-    """Figures of an update that belong into one picture with the renderer's error."""
+    """Metrics of an update that belong into one picture with the renderer's error."""
 
     def __init__(
         self,
@@ -82,19 +82,19 @@ class RendererModule(SteppingModule):
         self.batch_size = batch_size
         self.judged_strokes = judged_strokes
         self.pairs = pairs if pairs is not None and pairs.count else None
-        self.let_learn({"renderer": Learner(renderer, optimizer, scheduler)})
+        self.register_learners({"renderer": Learner(renderer, optimizer, scheduler)})
 
     def train_dataloader(self) -> Ticks:
-        """One tick per update."""
+        """Return one tick per update."""
         return Ticks()
 
     def val_dataloader(self) -> list[int]:
-        """One tick per validation."""
+        """Return one tick per validation."""
         return [0]
 
     @property
     def last_phase(self) -> tuple[int, str]:
-        """After how many updates begins what the renderer learns by last, and the key of that."""
+        """First update of the last phase of learning, and the config key that sets it."""
         return 0, "updates"
 
     @property
@@ -104,22 +104,22 @@ class RendererModule(SteppingModule):
 
     @property
     def rate_keys(self) -> list[str]:
-        """Of its optimizer."""
+        """Config key of the learning rate."""
         return ["task.optimizer.lr"]
 
     def setup(self, stage: str) -> None:
-        """Draw what is to be drawn beforehand, before the clock of the first update runs."""
+        """Prepare the pairs, before the clock of the first update runs."""
         super().setup(stage)
         if self.pairs is not None:
             self.pairs.prepare()
 
     def strokes_of(self, draw: int) -> Tensor:
-        """Fresh shapes (N, S) of one draw, of which an update makes one; each rank has others."""
+        """Return fresh shapes (N, S) of a draw: one draw an update, of its own on each rank."""
         generator = torch.Generator(self.device).manual_seed(self._seed_at(draw))
         return self.renderer.stroke.sample(self.batch_size, generator, self.device)
 
     def pairs_of(self, draw: int) -> tuple[Tensor, Tensor]:
-        """Shapes (N, S) of one draw, and their alpha (N, 1, n, n)."""
+        """Return the shapes (N, S) of a draw, and their exact alpha (N, 1, n, n)."""
         if self.pairs is not None:
             generator = torch.Generator().manual_seed(self._seed_at(draw))
             shape, exact = self.pairs.sample(self.batch_size, generator)
@@ -130,7 +130,7 @@ class RendererModule(SteppingModule):
             return shape, self.renderer.stroke.rasterize(shape, size, size)
 
     def _numbers_of(self, draw: int) -> torch.Generator:
-        """The source of what else one draw needs than its strokes; each rank has another one."""
+        """Return the generator of the other random numbers of a draw; each rank has its own."""
         # Below 0, where no strokes are drawn from; -1 is of those that judge.
         return torch.Generator(self.device).manual_seed(self._seed_at(-2 - draw))
 
@@ -142,11 +142,11 @@ class RendererModule(SteppingModule):
         return (self.seed * APART + number) % 2**63
 
     def training_step(self, batch: int, batch_idx: int) -> None:
-        """One update, counted once its weights are those of it: a checkpoint may follow at once."""
+        """Make one update, and count it once its weights are set: a checkpoint may follow."""
         self.count_update(self.update())
 
-    def update(self) -> Figures:
-        """One step on the mean squared error of the alpha of fresh strokes.
+    def update(self) -> Metrics:
+        """Make one step by the mean squared error of the alpha of fresh strokes.
 
         Returns:
             Scalars to log, detached; every loss is among them.
@@ -158,19 +158,19 @@ class RendererModule(SteppingModule):
         return {"renderer_loss": loss.detach()}
 
     def validation_step(self, batch: int, batch_idx: int) -> None:
-        """Error on fresh strokes, beside the mean image's; structure and texture."""
+        """Log the error on fresh strokes beside the mean image's, their structure and texture."""
         verdict = self.judge()
-        figures = {
+        metrics = {
             "val_mse": verdict.mse,
             "mean_image_mse": verdict.mean_image,
             "val_ssim": verdict.ssim,
             "val_spectral": verdict.spectral,
         }
-        self.log_dict(figures, batch_size=1)
+        self.log_dict(metrics, batch_size=1)
 
     @torch.no_grad()
     def pictures(self, batch: Any, count: int) -> tuple[Tensor, Tensor]:
-        """Always the same strokes, drawn exactly and by the renderer: (N, 3, n, n) each."""
+        """Return the same strokes every time, drawn exactly and by the renderer, (N, 3, n, n)."""
         stroke, size = self.renderer.stroke, self.renderer.canvas_size
         shape = stroke.sample(count, torch.Generator().manual_seed(0)).to(self.device)
         exact, drawn = stroke.rasterize(shape, size, size), self.renderer(shape)
@@ -183,11 +183,11 @@ class RendererModule(SteppingModule):
         return self.finished or self.update_count % interval == 0
 
     def judge(self) -> Verdict:
-        """The renderer's error on strokes that no update sees."""
+        """Return the renderer's verdict on strokes that no update sees."""
         return judge(self.renderer, self.judged_strokes, seed=self._seed_of(-1))
 
     def geometry(self) -> dict[str, Any]:
-        """Stroke kind and canvas."""
+        """Return kinds of renderer and stroke, and the canvas."""
         return {
             "renderer": type(self.renderer).__name__,
             **self.renderer.stroke.geometry(),

@@ -39,7 +39,7 @@ def fit_together(saved: Sequence[Settings], here: Sequence[Settings]) -> bool:
 def apply_changes(
     optimizer: Optimizer, scheduler: LRScheduler | None, saved: Settings, here: Settings
 ) -> bool:
-    """Make settings count that differ from those that were saved; touch nothing if none does.
+    """Apply settings that differ from the saved ones; change nothing if none does.
 
     Options are taken as they are now. If the rate or its schedule differs, the rate becomes what
     the present schedule gives after as many updates: schedules are functions of the update number,
@@ -68,14 +68,14 @@ def apply_changes(
 
 
 def _replay(scheduler: LRScheduler, fresh: dict[str, Any]) -> None:
-    """Take a schedule's beginning, and go on to the present update."""
+    """Restart a schedule from its beginning, and advance it to the present update."""
     updates = scheduler.last_epoch
     scheduler.load_state_dict(copy.deepcopy(fresh))
     advance(scheduler, updates)
 
 
 def advance(scheduler: LRScheduler, updates: int = 1) -> None:
-    """Go on by so many updates, whether or not the optimizer made a step in each."""
+    """Advance a schedule by so many updates, whether or not the optimizer stepped in each."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "before optimizer.step()", and of no more than that
         for _ in range(updates):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.actor_critic import ActorCritic
-from lightning_modules.updates import Figures
+from lightning_modules.updates import Metrics
 from painting.environment import State
 from painting.replay import Transition
 
@@ -33,7 +33,7 @@ class ShortHorizon(ActorCritic):
 
         pi maximizes  sum over i < h of discount^i r(s_i, pi(s_i)) + discount^(h-1) V(s_h)
 
-    The critic learns on the same states from TD(lambda) returns (Eq. 6 and 7), of the slow copy V':
+    The critic learns on the same states from TD(lambda) returns (Eq. 6 and 7) by the target critic:
 
         G_h = V'(s_h),   G_i = discount * [r_i + (1 - lambda) V'(s_{i+1}) + lambda G_{i+1}]
         V(s_i)  <-  G_i   for i < h
@@ -50,7 +50,7 @@ class ShortHorizon(ActorCritic):
         ValueError: `horizon` is below 1, or `td_lambda` outside of [0, 1].
     """
 
-    slow_copies = ("critic",)
+    target_networks = ("critic",)
 
     def __init__(self, *, horizon: int = 4, td_lambda: float = 0.95, **shared: Any) -> None:
         if horizon < 1 or not 0 <= td_lambda <= 1:
@@ -62,22 +62,22 @@ class ShortHorizon(ActorCritic):
         self.horizon = horizon
         self.td_lambda = td_lambda
 
-    def update_actor_critic(self, transition: Transition) -> Figures:
-        """Paint on from s_t with the actor; critic, then actor learn from that."""
+    def update_actor_critic(self, transition: Transition) -> Metrics:
+        """Roll the actor out from s_t, and update the critic, then the actor, on that."""
         with self.toggled_optimizer(self.optimizer_of("actor")):
             unrolled = self.unroll(transition.state)
         return self.update_critic(unrolled, transition) | self.update_actor(unrolled)
 
-    def update_critic(self, unrolled: Unrolled, transition: Transition) -> Figures:
-        """V(s_0) to V(s_{h-1}) towards their returns."""
+    def update_critic(self, unrolled: Unrolled, transition: Transition) -> Metrics:
+        """Regress V(s_0) to V(s_{h-1}) on their returns."""
         if "critic" not in self.networks_that_learn:
             return {}
         returns = self.returns(unrolled)
         states = [detached(state) for state in unrolled.states[:-1]]
         return self.fit_critic(self.values(self.critic, states), returns, transition)
 
-    def update_actor(self, unrolled: Unrolled) -> Figures:
-        """Towards more reward up to the horizon and more value after it, through the canvases."""
+    def update_actor(self, unrolled: Unrolled) -> Metrics:
+        """Move pi towards more reward up to the horizon and more value after it."""
         with self.toggled_optimizer(self.optimizer_of("actor")):
             discounts = self.discount ** torch.arange(self.horizon, device=self.device)
             last = self.value(self.critic, unrolled.states[-1])  # (B,)
@@ -99,7 +99,7 @@ class ShortHorizon(ActorCritic):
 
     @torch.no_grad()
     def returns(self, unrolled: Unrolled) -> Tensor:
-        """G_0 to G_{h-1}, (B, h), 0 after the end of an episode."""
+        """Return G_0 to G_{h-1}, (B, h); 0 after the end of an episode."""
         values = self.values(self.target_critic, unrolled.states[1:])  # V'(s_1) to V'(s_h)
         later = values[:, -1]  # G_h
         returns = []
@@ -111,11 +111,11 @@ class ShortHorizon(ActorCritic):
         return torch.stack(returns[::-1], dim=1)
 
     def values(self, critic: nn.Module, states: Sequence[State]) -> Tensor:
-        """V of N states of each of B paintings in one pass, (B, N)."""
+        """Return V of N states of each of B paintings, (B, N), in one pass."""
         joined = State(*(torch.cat(parts) for parts in zip(*states, strict=True)))
         return self.value(critic, joined).view(len(states), -1).T
 
 
 def detached(state: State) -> State:
-    """The same state without its gradient."""
+    """Return the same state without its gradient."""
     return State(*(part.detach() for part in state))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from lightning_modules.actor_critic import CriticFactory
 from lightning_modules.model_based_ddpg import ModelBasedDDPG
-from lightning_modules.updates import Figures
+from lightning_modules.updates import Metrics
 from painting.environment import State
 from painting.networks import TwinCritic
 from painting.observation import OBSERVATION_CHANNELS
@@ -17,8 +17,8 @@ from painting.replay import Transition
 class TD3(ModelBasedDDPG):
     """`ModelBasedDDPG` with the three changes of Fujimoto et al. (ICML 2018, Algorithm 1).
 
-    Twin critics V_1 and V_2 learn from the less hopeful of their slow copies, target actions are
-    disturbed, and the actor and all slow copies move only at every d-th update:
+    Twin critics V_1 and V_2 learn from the lower of the target critics' values, target actions are
+    disturbed, and the actor and all target networks move only at every d-th update:
 
         a~ = clip(pi'(s) + clip(N(0, noise^2), -c, c), 0, 1)
         V_1(s), V_2(s)  <-  discount * [r(s, a~) + min_i V'_i(trans(s, a~))]
@@ -56,7 +56,7 @@ class TD3(ModelBasedDDPG):
         self.actor_every = actor_every
 
     def make_critic(self, factory: CriticFactory) -> nn.Module:
-        """V_1 and V_2, which share nothing."""
+        """Build V_1 and V_2, which share nothing."""
         return TwinCritic(factory(OBSERVATION_CHANNELS), factory(OBSERVATION_CHANNELS))
 
     @property
@@ -64,42 +64,42 @@ class TD3(ModelBasedDDPG):
         """Return True if the present update moves the actor."""
         return (self.update_count + 1) % self.actor_every == 0
 
-    def update_critic(self, transition: Transition) -> Figures:
-        """Both V(s_{t+1}) towards the same value, that of the less hopeful slow copy."""
+    def update_critic(self, transition: Transition) -> Metrics:
+        """Regress both V(s_{t+1}) on the same target value, by the lower of the target critics."""
         if "critic" not in self.networks_that_learn:
             return {}
         state = transition.next_state
-        estimates = self.values(self.critic, state)  # (B, 2)
-        wanted = self.target_value(state)[:, None].expand_as(estimates)
-        return self.fit_critic(estimates, wanted, transition, self.environment.done(state))
+        values = self.values(self.critic, state)  # (B, 2)
+        target_value = self.target_value(state)[:, None].expand_as(values)
+        return self.fit_critic(values, target_value, transition, self.environment.done(state))
 
-    def update_actor(self, transition: Transition) -> Figures:
-        """As `ModelBasedDDPG`, by V_1, at every d-th update."""
+    def update_actor(self, transition: Transition) -> Metrics:
+        """Update the actor as `ModelBasedDDPG` does, by V_1, at every d-th update."""
         return super().update_actor(transition) if self.actor_is_due else {}
 
-    def update_slow_copies(self) -> None:
-        """At every d-th update."""
+    def update_target_networks(self) -> None:
+        """Average the target networks at every d-th update."""
         if self.actor_is_due:
-            super().update_slow_copies()
+            super().update_target_networks()
 
     def future(self, state: State) -> Tensor:
-        """min_i V'_i(s), (B,)."""
+        """Return min_i V'_i(s), (B,)."""
         return self.values(self.target_critic, state).amin(1)
 
     def target_action(self, state: State) -> Tensor:
-        """a~, (B, K * D)."""
+        """Return the disturbed target action a~, (B, K * D)."""
         action = super().target_action(state)
         noise = torch.randn(action.shape, generator=self.generator, device=action.device)
         noise = (self.target_noise * noise).clamp(-self.noise_clip, self.noise_clip)
         return (action + noise).clamp(0, 1)
 
     def values(self, critic: nn.Module, state: State) -> Tensor:
-        """V_1(s) and V_2(s), (B, 2), 0 where the painting is finished."""
+        """Return V_1(s) and V_2(s), (B, 2); 0 where the painting is finished."""
         values: Tensor = critic(self.environment.observe(state))
         return values * ~self.environment.done(state)[:, None]
 
     def value(self, critic: nn.Module, state: State) -> Tensor:
-        """V_1(s), (B,), which the actor climbs."""
+        """Return V_1(s), (B,), which the actor climbs."""
         if "critic" not in self.networks_that_learn:
             return super().value(critic, state)
         return self.values(critic, state)[:, 0]

@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 # run would only waste its hours until they overflow.
 _EXPLODED = 1e6
 
-Figures = dict[str, Tensor]
-UpdateHook = Callable[[int, Figures], None]
+Metrics = dict[str, Tensor]
+UpdateHook = Callable[[int, Metrics], None]
 Pair = tuple[Optimizer, LRScheduler | None]
 T = TypeVar("T")
 
@@ -64,13 +64,13 @@ class UpdateModule(pl.LightningModule):
         return []
 
     @property
-    def seen(self) -> list[tuple[nn.Module, int]]:
-        """Networks that bear bfloat16 in part, each with the side of what it sees, in pixels."""
+    def autocast_networks(self) -> list[tuple[nn.Module, int]]:
+        """Networks that may run in bfloat16 in part, each with the side of its input in pixels."""
         return []
 
     @property
     def rate_keys(self) -> list[str]:
-        """Keys of the config under which the learning rates stand, for advice."""
+        """Config keys of the learning rates, for advice."""
         return []
 
     @property
@@ -78,36 +78,36 @@ class UpdateModule(pl.LightningModule):
         """Return True if a validation is scheduled here, rather than brought about by a stop."""
         return True
 
-    def count_update(self, figures: Figures) -> None:
-        """Take note of one update, and end the run if it was the last.
+    def count_update(self, metrics: Metrics) -> None:
+        """Count one update, and end the run if it was the last.
 
         Args:
-            figures: Its scalars, detached, every loss among them; empty where nothing was due. The
+            metrics: Its scalars, detached, every loss among them; empty where nothing was due. The
                 ranks' mean counts.
 
         Raises:
             Diverged: One of them is NaN or infinite, or beyond a million: a discriminator or a
                 critic whose scores explode.
         """
-        figures = self.agreement.reach(figures, self.stop_requested, self.device)
-        values = torch.stack([torch.zeros((), device=self.device), *figures.values()]).abs()
+        metrics = self.agreement.reach(metrics, self.stop_requested, self.device)
+        values = torch.stack([torch.zeros((), device=self.device), *metrics.values()]).abs()
         if not (values < _EXPLODED).all():  # NaN is not, either
             what = "explodes" if values.isfinite().all() else "is not finite"
             raise Diverged(
                 f"a loss {what} at update {self.update_count + 1}: "
-                + ", ".join(f"{name} {value.item():g}" for name, value in figures.items()),
+                + ", ".join(f"{name} {value.item():g}" for name, value in metrics.items()),
                 "lower the learning rates",
             )
         self.update_count += 1
         for hook in self.update_hooks:
-            hook(self.update_count, figures)
+            hook(self.update_count, metrics)
         self.stop_if_due()
 
     def stop_if_due(self) -> None:
         """Ask the trainer to stop when the budget is spent or a stop was requested.
 
         Lightning validates before it stops. That would cost a stop its time, and leave a row of
-        figures that a run which was not stopped does not have.
+        metrics that a run which was not stopped does not have.
         """
         if self.finished or self.agreement.stops(self.stop_requested):
             if not self.validation_is_due:
@@ -129,7 +129,7 @@ class UpdateModule(pl.LightningModule):
     # ---- optimizers
 
     def schedule(self, pairs: Sequence[Pair], **options: Any) -> list[dict[str, Any]]:
-        """Take note of optimizers and schedules as configured, and put them as Lightning wants it.
+        """Register optimizers and schedules as configured, and return them in Lightning's form.
 
         Args:
             pairs: Each optimizer with its schedule in updates; None keeps the rate.
@@ -155,7 +155,7 @@ class UpdateModule(pl.LightningModule):
         return {}
 
     def load_training_state(self, state: dict[str, Any], replay: Path | None) -> None:
-        """Take back what `training_state` returned, once the module is on its device.
+        """Load what `training_state` returned, once the module is on its device.
 
         Args:
             state: From `training_state`.
@@ -175,7 +175,7 @@ class UpdateModule(pl.LightningModule):
         seed_random_state(seed)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add counters, settings, and what each process has of its own: every random state."""
+        """Add counters, settings, and each process's own state: random numbers, replay and data."""
         data = None if self._datamodule is None else self._datamodule.state_dict()
         own = {"random": get_random_state(), "state": self.training_state(), "data": data}
         checkpoint["impasto"] = {
@@ -186,7 +186,7 @@ class UpdateModule(pl.LightningModule):
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Check that the checkpoint fits, and take the counter; the rest waits for the device.
+        """Check that the checkpoint fits, and load the counter; the rest waits for the device.
 
         Raises:
             UserError: It was saved by another kind of run, or for other strokes or canvases.
@@ -221,7 +221,7 @@ class UpdateModule(pl.LightningModule):
             )
 
     def on_train_start(self) -> None:
-        """Take back what waited for the device."""
+        """Load the state that waited for the device."""
         self.agreement.moving = moving_buffers(self)
         if self._restored is None and self.global_rank:
             seed_random_state(seed_of_rank(self.seed, self.global_rank))

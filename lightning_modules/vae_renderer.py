@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from lightning_modules.learners import Learner, SchedulerFactory
 from lightning_modules.quickening import OptimizerFactory
 from lightning_modules.renderer_module import RendererModule
-from lightning_modules.updates import Figures
+from lightning_modules.updates import Metrics
 from painting.precision import full_precision
 from painting.renderers import VaeRenderer
 
@@ -57,7 +57,7 @@ class VaeRendererModule(RendererModule):
         self.vae_updates = vae_updates
         self.kl_weight = kl_weight
         coders = nn.ModuleList([self.encoder, renderer.draw])
-        self.let_learn(
+        self.register_learners(
             {
                 "vae": Learner(coders, optimizer, scheduler),
                 "mapper": Learner(renderer.to_latent, optimizer, scheduler),
@@ -66,7 +66,7 @@ class VaeRendererModule(RendererModule):
 
     @property
     def last_phase(self) -> tuple[int, str]:
-        """Stage 2."""
+        """First update of stage 2, and its key."""
         return self.vae_updates, "renderer.learning.vae_updates"
 
     @property
@@ -74,22 +74,22 @@ class VaeRendererModule(RendererModule):
         """The parts of the renderer, which learn apart, and the encoder."""
         return [self.encoder, self.renderer.draw, self.renderer.to_latent]
 
-    def update(self) -> Figures:
-        """One step of the stage that is due."""
+    def update(self) -> Metrics:
+        """Make one step of the stage that is due."""
         draw = self.update_count
         shape, exact = self.pairs_of(draw)
         with full_precision(shape):
             if draw < self.vae_updates:
-                loss, figures = self.vae_loss(exact, self._numbers_of(draw))
+                loss, metrics = self.vae_loss(exact, self._numbers_of(draw))
                 self.descend("vae", loss)
             else:
                 loss = self.latent_loss(shape, exact)
                 self.descend("mapper", loss)
-                figures = {"latent_error": loss.detach()}
-        return figures
+                metrics = {"latent_error": loss.detach()}
+        return metrics
 
-    def vae_loss(self, exact: Tensor, generator: torch.Generator) -> tuple[Tensor, Figures]:
-        """The loss of stage 1, as above, in nats per stroke.
+    def vae_loss(self, exact: Tensor, generator: torch.Generator) -> tuple[Tensor, Metrics]:
+        """Return the loss of stage 1, as above, in nats per stroke.
 
         Args:
             exact: x, (N, 1, n, n).
@@ -109,7 +109,7 @@ class VaeRendererModule(RendererModule):
         return loss, {"vae_loss": loss.detach(), "pixel_error": error, "kl": divergence.detach()}
 
     def latent_loss(self, shape: Tensor, exact: Tensor) -> Tensor:
-        """The loss of stage 2, a scalar: shapes (N, S) against the latent means of (N, 1, n, n)."""
+        """Return the loss of stage 2: shapes (N, S) against the latent means of (N, 1, n, n)."""
         with torch.no_grad():
             mean, _ = self.encoder(exact)
         return F.mse_loss(self.renderer.locate(shape), mean)

@@ -14,7 +14,7 @@ from painting import memory
 from painting.errors import UserError, first_line
 
 _BYTES = 4  # of a weight
-_COPIES = 5  # of it while it learns on the CPU: itself, its gradient, Adam's two means, a slow copy
+_COPIES = 5  # of it while it learns on the CPU: itself, gradient, Adam's two means, target network
 _WORTH_A_LOOK = 64  # a batch with this share of the memory; a look at the network takes a second
 _innermost: ContextVar[object] = ContextVar("innermost", default=None)
 

@@ -4,7 +4,7 @@ A key whose default is a number takes numbers, whole ones where the default is w
 default is true or false takes these; a list of numbers takes such a list. What is in brackets at
 the end of the key's comment narrows that::
 
-    tau: 0.001 # weight of the newest networks in the slow copies [0 to 1]
+    tau: 0.001 # weight of the newest networks in their target networks [0 to 1]
     theta: null # how fast noise is forgotten [above 0, or null]
 
 Parts of it, separated by commas: `A to B`, `at least A`, `above A`, `at most B`, `below B`,

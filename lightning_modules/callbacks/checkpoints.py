@@ -55,15 +55,15 @@ class Checkpoints(pl.Callback):
         self._previous_is_ours = False
 
     def state_dict(self) -> dict[str, float]:
-        """The best value so far."""
+        """Return the best value so far."""
         return {"best_value": self.best_value}
 
     def load_state_dict(self, state_dict: dict[str, float]) -> None:
-        """Take the best value back."""
+        """Load the best value."""
         self.best_value = state_dict["best_value"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """A resumed run saves again `every` updates from where it goes on.
+        """Prepare the folder; a resumed run saves again `every` updates from where it goes on.
 
         If it goes on in another folder, the best one so far lies elsewhere: this folder gets a best
         one of its own. So it does if the best one was damaged.
@@ -81,10 +81,10 @@ class Checkpoints(pl.Callback):
             self._config = read_yaml(self._config_file)
         check_size(Manifest(0, self._config, versions()), self.last, trainer.world_size)
         remove_leftovers(self.folder)
-        self._look_back(trainer)
+        self._find_previous(trainer)
 
-    def _look_back(self, trainer: pl.Trainer) -> None:
-        """Find out what the first checkpoint of this process may push aside.
+    def _find_previous(self, trainer: pl.Trainer) -> None:
+        """Find the checkpoint that the first one of this process may turn into the previous one.
 
         The last one becomes the previous one only if this run comes from it or from one beside it,
         and if it is whole: a damaged one must not take the place of the good one before it.

@@ -1,4 +1,4 @@
-"""Stopping between two updates when a signal asks for it."""
+"""Graceful stop between two updates when a signal asks for it."""
 
 import signal
 import threading
@@ -22,7 +22,7 @@ class GracefulStop(pl.Callback):
         self._previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take the signals over; only a main thread may.
+        """Install the handlers; only a main thread may.
 
         Lightning has set its own handler by now, which would end the run by an exception at the
         next batch, or in the middle of a validation.
@@ -41,16 +41,16 @@ class GracefulStop(pl.Callback):
             self._previous[number] = signal.signal(number, stop)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Give the signals back to Lightning, which gives them back in its turn."""
-        self._give_back()
+        """Restore Lightning's handlers; it restores those before them in its turn."""
+        self._restore_handlers()
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """Give the signals back."""
-        self._give_back()
+        """Restore Lightning's handlers."""
+        self._restore_handlers()
 
-    def _give_back(self) -> None:
+    def _restore_handlers(self) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous = {}

@@ -1,22 +1,23 @@
-"""``metrics.csv``: what a run measured, by update and by second."""
+"""``metrics.csv``: the metrics of a run, by update and by second."""
 
 import csv
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 
-from lightning_modules.updates import Figures, UpdateModule
+from lightning_modules.updates import Metrics, UpdateModule
 from painting.images import atomic_write
 
 _FIRST = ["update", "seconds", "val_l2"]
 
 
 class MetricsCsv(pl.Callback):
-    """Writes a row per logging point, and sends the same figures to the loggers.
+    """Writes a row per logging point, and sends the same metrics to the loggers.
 
-    A row of training figures holds their means since the one before, each over the updates that
+    A row of training metrics holds their means since the one before, each over the updates that
     had it: a network that learns at every second one has a loss at these. A validation shares the
     row of its update. A resumed run appends: rows of updates that it makes again are dropped.
 
@@ -40,7 +41,7 @@ class MetricsCsv(pl.Callback):
         return self._seconds_before + time.monotonic() - self._started
 
     def state_dict(self) -> dict[str, Any]:
-        """Rows and seconds, and what the next row is the mean of."""
+        """Return rows and seconds, and the sums and counts of the next row's means."""
         return {
             "rows": [dict(row) for row in self.rows],
             "seconds": self.seconds,
@@ -49,7 +50,7 @@ class MetricsCsv(pl.Callback):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take everything back."""
+        """Load rows, seconds, sums and counts."""
         self.rows = [dict(row) for row in state_dict["rows"]]
         self._seconds_before = state_dict["seconds"]
         self._sums, self._counts = dict(state_dict["sums"]), dict(state_dict["counts"])
@@ -58,10 +59,10 @@ class MetricsCsv(pl.Callback):
         """Listen to the module's updates."""
         assert isinstance(pl_module, UpdateModule)
         self._started = time.monotonic()
-        pl_module.update_hooks.append(lambda update, figures: self._note(trainer, update, figures))
+        pl_module.update_hooks.append(partial(self._accumulate, trainer))
 
-    def _note(self, trainer: pl.Trainer, update: int, figures: Figures) -> None:
-        for name, value in figures.items():
+    def _accumulate(self, trainer: pl.Trainer, update: int, metrics: Metrics) -> None:
+        for name, value in metrics.items():
             self._sums[name] = self._sums.get(name, 0) + value
             self._counts[name] = self._counts.get(name, 0) + 1
         if update % self.every == 0:
@@ -69,27 +70,27 @@ class MetricsCsv(pl.Callback):
                 name: (total / self._counts[name]).item() for name, total in self._sums.items()
             }
             self._sums, self._counts = {}, {}
-            self._add(trainer, update, means)
+            self._write_row(trainer, update, means)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Put validation figures into the row of the present update."""
+        """Put validation metrics into the row of the present update."""
         assert isinstance(pl_module, UpdateModule)
         measured = {
             name: value.item()
             for name, value in trainer.callback_metrics.items()
             if name.startswith("val_") or name == "mean_image_mse"
         }
-        self._add(trainer, pl_module.update_count, measured)
+        self._write_row(trainer, pl_module.update_count, measured)
 
-    def _add(self, trainer: pl.Trainer, update: int, figures: dict[str, float]) -> None:
+    def _write_row(self, trainer: pl.Trainer, update: int, metrics: dict[str, float]) -> None:
         if not self.rows or self.rows[-1]["update"] != update:
             self.rows.append({"update": update, "seconds": round(self.seconds, 2)})
-        self.rows[-1] |= figures
+        self.rows[-1] |= metrics
         if not trainer.is_global_zero:
             return
         self._write()
         for logger in trainer.loggers:
-            logger.log_metrics(figures, step=update)
+            logger.log_metrics(metrics, step=update)
 
     def _write(self) -> None:
         names = dict.fromkeys([*_FIRST, *(name for row in self.rows for name in row)])

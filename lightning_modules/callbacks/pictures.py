@@ -1,4 +1,4 @@
-"""Pictures of what a module makes, while it learns."""
+"""Pictures of a module's outputs while it learns."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from painting.figures import contact_sheet, save_sheet
 
 
 class Pictures(pl.Callback):
-    """After each validation: what was wanted above what was made, as TensorBoard has it and a file.
+    """Draws targets above outputs after each validation, for TensorBoard and to a file.
 
     Args:
         folder: The run folder, which gets ``validation.png``.
@@ -33,18 +33,18 @@ class Pictures(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Look at the first batch."""
+        """Make the pictures of the first batch."""
         if batch_idx == 0 and trainer.is_global_zero and isinstance(pl_module, UpdateModule):
             self._pictures = pl_module.pictures(batch, self.count)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save what was seen."""
+        """Save the pictures."""
         if self._pictures is None or not isinstance(pl_module, UpdateModule):
             return
-        wanted, made = self._pictures
+        targets, outputs = self._pictures
         self._pictures = None
-        save_sheet(self.folder / "validation.png", wanted, made, columns=self.count)
-        sheet = contact_sheet(wanted, made, columns=self.count)
+        save_sheet(self.folder / "validation.png", targets, outputs, columns=self.count)
+        sheet = contact_sheet(targets, outputs, columns=self.count)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_image(

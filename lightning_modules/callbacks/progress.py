@@ -6,14 +6,14 @@ from typing import Any
 import pytorch_lightning as pl
 from tqdm import tqdm
 
-from lightning_modules.updates import Figures, UpdateModule
+from lightning_modules.updates import Metrics, UpdateModule
 
 
 class Progress(pl.Callback):
     """One bar over the run's updates, with the newest validation figure beside the rate.
 
     Args:
-        every: Updates between two refreshes of the figures.
+        every: Updates between two refreshes of the metrics.
     """
 
     def __init__(self, every: int = 20) -> None:
@@ -36,10 +36,10 @@ class Progress(pl.Callback):
         )
         pl_module.update_hooks.append(self._advance)
 
-    def _advance(self, update: int, figures: Figures) -> None:
+    def _advance(self, update: int, metrics: Metrics) -> None:
         self._bar.update()
         if update % self.every == 0:
-            shown = {name: f"{value.item():.3g}" for name, value in figures.items()}
+            shown = {name: f"{value.item():.3g}" for name, value in metrics.items()}
             self._bar.set_postfix(self._measured | shown, refresh=False)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -1,4 +1,4 @@
-"""Networks: the residual trunk of actor and critic, discriminators, and their slow copies."""
+"""Networks: the residual trunk of actor and critic, discriminators, and their target networks."""
 
 from painting.networks.actor_critic import ActionCritic, Actor, Critic, TwinCritic, ZeroCritic
 from painting.networks.discriminator import Discriminator, PairEmbedding

@@ -1,4 +1,4 @@
-"""Slow copies of networks."""
+"""Target networks: frozen copies, and their Polyak averaging."""
 
 import copy
 from collections.abc import Iterable, Iterator
@@ -12,20 +12,20 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def frozen_copy(network: Network) -> Network:
-    """A copy that shares no storage, takes no gradient, and stays in evaluation mode until told.
+    """Copy a network: no shared storage, no gradient, in evaluation mode until told otherwise.
 
     Its batch statistics are those averaged by `polyak_update`, not a batch's. Spectrally normalized
     weights are plain ones in it, W / sigma(W): an average of W and of the vectors that estimate
     sigma would be neither normalized nor of any layer that ever was.
     """
-    slow = copy.deepcopy(network).eval()
-    for _, module in list(_iterating(slow)):
+    frozen = copy.deepcopy(network).eval()
+    for _, module in list(_iterating(frozen)):
         make_plain(module)
-    return slow.requires_grad_(False)
+    return frozen.requires_grad_(False)
 
 
 def make_plain(module: nn.Module) -> None:
-    """Make plain weights, as they act in evaluation mode, of a layer's parametrized ones."""
+    """Replace a layer's parametrized weights by plain ones, as they act in evaluation mode."""
     weights, plain = _as_they_act(module), type_before_parametrizations(module)
     # Torch's own removal would also take the weights out of the class, which copies share.
     del module.parametrizations
@@ -36,34 +36,34 @@ def make_plain(module: nn.Module) -> None:
 
 @torch.no_grad()
 def polyak_update(target: nn.Module, source: nn.Module, tau: float) -> None:
-    """Polyak averaging in place: target <- (1 - tau) target + tau source.
+    """Average in place (Polyak): target <- (1 - tau) target + tau source.
 
     Floating-point buffers (batch statistics) are averaged like parameters; integer ones (counts)
     are copied. Of spectrally normalized layers the weights that act are averaged.
 
     Args:
-        target: The slow copy, as `frozen_copy` made it.
+        target: The target network, as `frozen_copy` made it.
         source: The network that learns.
         tau: Weight of `source`, in [0, 1].
 
     Raises:
         ValueError: They are not of the same structure.
     """
-    slow, fast = _tensors(target), _tensors(source)
-    if slow.keys() != fast.keys():
+    targets, sources = _tensors(target), _tensors(source)
+    if targets.keys() != sources.keys():
         raise ValueError(f"{type(source).__name__} has other tensors than its slow copy")
-    floating = [name for name, tensor in slow.items() if tensor.is_floating_point()]
+    floating = [name for name, tensor in targets.items() if tensor.is_floating_point()]
     if floating:
         torch._foreach_lerp_(
-            [slow[name] for name in floating], [fast[name] for name in floating], tau
+            [targets[name] for name in floating], [sources[name] for name in floating], tau
         )
-    for name, tensor in slow.items():
+    for name, tensor in targets.items():
         if not tensor.is_floating_point():
-            tensor.copy_(fast[name])
+            tensor.copy_(sources[name])
 
 
 def _tensors(network: nn.Module) -> dict[str, Tensor]:
-    """Parameters and buffers by name, weights that iterate as they act."""
+    """Return parameters and buffers by name; weights that iterate, as they act."""
     tensors: dict[str, Tensor] = dict(network.named_parameters())
     tensors |= dict(network.named_buffers())
     for prefix, module in _iterating(network):
@@ -74,7 +74,7 @@ def _tensors(network: nn.Module) -> dict[str, Tensor]:
 
 
 def _iterating(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Layers whose parametrization keeps buffers, as spectral norm does, and their names' start."""
+    """Yield the layers whose parametrization has buffers (spectral norm), after their prefix."""
     for prefix, module in network.named_modules():
         parametrizations = getattr(module, "parametrizations", None)
         if parametrizations is not None and next(parametrizations.buffers(), None) is not None:
@@ -82,7 +82,7 @@ def _iterating(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 def _as_they_act(module: nn.Module) -> dict[str, Tensor]:
-    """A layer's parametrized weights in evaluation mode, in which no iteration moves on."""
+    """Return a layer's parametrized weights in evaluation mode, in which nothing iterates."""
     training = module.training
     module.eval()
     names: Iterable[str] = module.parametrizations.keys()  # type: ignore[union-attr, operator]

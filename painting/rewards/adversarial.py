@@ -8,7 +8,7 @@ from painting.rewards.base import LearnedReward, one_per_canvas
 
 
 class AdversarialReward(LearnedReward):
-    """r = D'(I, C_{t+1}) - D'(I, C_t), D' the slow copy of a discriminator of pairs.
+    """r = D'(I, C_{t+1}) - D'(I, C_t), D' a discriminator's target network.
 
     ICCV 2019, section 3.3.3: the real pair is (I, I), the fake one (I, C), and D learns to score
     the first higher. Nothing is stored: the reward is computed anew with the present D' at every
@@ -33,24 +33,24 @@ class AdversarialReward(LearnedReward):
         return self.discriminator
 
     def score(self, canvas: Tensor, target: Tensor) -> Tensor:
-        """D'(I, C), (B,)."""
+        """Return D'(I, C), (B,)."""
         score: Tensor = self.target_discriminator(target, canvas)
         return score
 
     def judge(self, canvas: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """D(I, I) and D(I, C) in one pass, (B,) each, as losses need them."""
+        """Return D(I, I) and D(I, C), (B,) each, in one pass, as losses need them."""
         count = canvas.shape[0]
         scores = self.discriminator(cat([target, target]), cat([target, canvas]))
         scores = one_per_canvas(scores, 2 * count, type(self.discriminator).__name__)
         return scores[:count], scores[count:]
 
     def update_target(self) -> None:
-        """D' <- (1 - tau) D' + tau D."""
+        """Average the target network: D' <- (1 - tau) D' + tau D."""
         polyak_update(self.target_discriminator, self.discriminator, self.tau)
 
 
 class PenalizedReward(AdversarialReward):
-    """An adversarial reward whose discriminator pays for a slope that is not 1.
+    """Adversarial reward whose discriminator is penalized for a gradient norm other than 1.
 
     Args:
         discriminator: See `AdversarialReward`.

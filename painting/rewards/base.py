@@ -20,7 +20,7 @@ class Reward(nn.Module, ABC):
         """Score canvases, higher is better: (B, 3, H, W) twice to (B,)."""
 
     def forward(self, canvas: Tensor, next_canvas: Tensor, target: Tensor) -> Tensor:
-        """The reward of painting `canvas` into `next_canvas`.
+        """Return the reward of painting `canvas` into `next_canvas`.
 
         Both are scored in one pass, unless only one of them is differentiated.
 
@@ -45,21 +45,21 @@ class Reward(nn.Module, ABC):
         return after - before
 
     def checked_score(self, canvas: Tensor, target: Tensor) -> Tensor:
-        """`score`, made sure to be (B,)."""
+        """Return `score`, checked to be (B,)."""
         return one_per_canvas(
             self.score(canvas, target), canvas.shape[0], f"{type(self).__name__}.score"
         )
 
 
 def one_per_canvas(score: Tensor, count: int, judge: str) -> Tensor:
-    """Make sure that there is one number per canvas.
+    """Check that there is one number per canvas.
 
     A (B, 1) would broadcast against values of (B,) to (B, B), and nothing would complain.
 
     Args:
-        score: What was returned.
-        count: For how many canvases.
-        judge: Who returned it.
+        score: The numbers.
+        count: Number of canvases, B.
+        judge: Name of the function that returned them, for the error.
 
     Raises:
         ValueError: It is not (count,).
@@ -74,8 +74,8 @@ def one_per_canvas(score: Tensor, count: int, judge: str) -> Tensor:
 class LearnedReward(Reward):
     """A reward whose score is itself trained, by a loss and an optimizer of its own.
 
-    Subclasses score with a slow copy, so that the reward changes slowly. Of every update the order
-    is: `loss`, a step of `trained`, `update_target`.
+    Subclasses score with a target network, so that the reward changes slowly. Of every update the
+    order is: `loss`, a step of `trained`, `update_target`.
     """
 
     @property
@@ -87,7 +87,7 @@ class LearnedReward(Reward):
     def loss(
         self, canvas: Tensor, target: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of `trained` on painted canvases.
+        """Return the loss of `trained` on painted canvases.
 
         Args:
             canvas: C_{t+1}, (B, 3, H, W).
@@ -95,9 +95,9 @@ class LearnedReward(Reward):
             generator: Source of randomness.
 
         Returns:
-            A scalar, and figures to log.
+            A scalar, and metrics to log.
         """
 
     @abstractmethod
     def update_target(self) -> None:
-        """Let the slow copy follow, after each step of `trained`."""
+        """Average the target network after each step of `trained`."""

@@ -9,7 +9,7 @@ from painting.rewards.penalties import gradient_penalty
 
 
 class CramerGanReward(PenalizedReward):
-    """r = ||h'(I, C_t) - h'(I, I)|| - ||h'(I, C_{t+1}) - h'(I, I)||, h' the slow embedding.
+    """r = ||h'(I, C_t) - h'(I, I)|| - ||h'(I, C_{t+1}) - h'(I, I)||, h' the target network.
 
     The embedding h maximizes the energy distance between real and painted pairs, in the paper's
     form that needs no second real sample: with f(p) = ||h(p) - h(p')|| - ||h(p)||, it minimizes
@@ -29,7 +29,7 @@ class CramerGanReward(PenalizedReward):
     """
 
     def score(self, canvas: Tensor, target: Tensor) -> Tensor:
-        """-||h'(I, C) - h'(I, I)||, (B,); 0 for a perfect painting."""
+        """Return -||h'(I, C) - h'(I, I)||, (B,); 0 for a perfect painting."""
         real, fake = _embed(self.target_discriminator, canvas, target)
         return -_length(fake - real)
 
@@ -52,8 +52,8 @@ class CramerGanReward(PenalizedReward):
             return _critic(self.discriminator(target, picture), other)
 
         penalty = gradient_penalty(critic, target, canvas, generator)
-        figures = {"energy_distance": distance.detach(), "gradient_penalty": penalty.detach()}
-        return self.gradient_penalty_weight * penalty - distance, figures
+        metrics = {"energy_distance": distance.detach(), "gradient_penalty": penalty.detach()}
+        return self.gradient_penalty_weight * penalty - distance, metrics
 
 
 def _critic(embedding: Tensor, other: Tensor) -> Tensor:

@@ -40,8 +40,8 @@ class DraganReward(PenalizedReward):
         real, fake = self.judge(canvas, target)
         entropy = softplus(-real).mean() + softplus(fake).mean()
         penalty = perturbed_gradient_penalty(self.discriminator, target, self.noise, generator)
-        figures = {
+        metrics = {
             "score_gap": (real.mean() - fake.mean()).detach(),
             "gradient_penalty": penalty.detach(),
         }
-        return entropy + self.gradient_penalty_weight * penalty, figures
+        return entropy + self.gradient_penalty_weight * penalty, metrics

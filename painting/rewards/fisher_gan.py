@@ -38,12 +38,12 @@ class FisherGanReward(AdversarialReward):
         excess = second_moment - 1
         loss = self.multiplier.clone() * excess + self.rho / 2 * excess.square() - gap
         self._second_moment = second_moment.detach()
-        figures = {
+        metrics = {
             "score_gap": gap.detach(),
             "second_moment": self._second_moment,
             "multiplier": self.multiplier.clone(),
         }
-        return loss, figures
+        return loss, metrics
 
     def update_target(self) -> None:
         """Make lambda's step by the last loss's Omega, and D' <- (1 - tau) D' + tau D."""

@@ -49,8 +49,8 @@ class PerceptualReward(Reward):
     def score(self, canvas: Tensor, target: Tensor) -> Tensor:
         """Minus the scaled distance, (B,)."""
         with torch.no_grad():
-            wanted = self._describe(target)
-        pairs = zip(self._describe(canvas), wanted, strict=True)
+            target_features = self._describe(target)
+        pairs = zip(self._describe(canvas), target_features, strict=True)
         distances = [(a - b).square().sum(1).mean((1, 2)) for a, b in pairs]  # (B,) per layer
         return -self.scale * torch.stack(distances).mean(0)
 

@@ -38,7 +38,7 @@ class WeightedReward(LearnedReward):
         return nn.ModuleList(part.trained for part in self.learned.values())
 
     def score(self, canvas: Tensor, target: Tensor) -> Tensor:
-        """The weighted sum of the parts' scores, (B,), each of which has to be (B,)."""
+        """Return the weighted sum of the parts' scores, (B,) each."""
         total = canvas.new_zeros(canvas.shape[0])
         for name, part in self.parts.items():
             assert isinstance(part, Reward)
@@ -48,18 +48,18 @@ class WeightedReward(LearnedReward):
     def loss(
         self, canvas: Tensor, target: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The sum of the parts' losses, unweighted; figures carry the part's name in front."""
+        """Return the unweighted sum of the parts' losses, and metrics as ``<part>_<name>``."""
         total = canvas.new_zeros(())
-        figures: dict[str, Tensor] = {}
+        metrics: dict[str, Tensor] = {}
         for name, part in self.learned.items():
             loss, of_part = part.loss(canvas, target, generator)
             total = total + loss
-            figures |= {f"{name}_loss": loss.detach()}
-            figures |= {f"{name}_{key}": value for key, value in of_part.items()}
-        return total, figures
+            metrics |= {f"{name}_loss": loss.detach()}
+            metrics |= {f"{name}_{key}": value for key, value in of_part.items()}
+        return total, metrics
 
     def update_target(self) -> None:
-        """Let the slow copies of all parts that learn follow."""
+        """Average the target networks of all parts that learn."""
         for part in self.learned.values():
             part.update_target()
 

@@ -22,5 +22,5 @@ class WganGpReward(PenalizedReward):
         real, fake = self.judge(canvas, target)
         distance = real.mean() - fake.mean()
         penalty = gradient_penalty(self.discriminator, target, canvas, generator)
-        figures = {"wasserstein": distance.detach(), "gradient_penalty": penalty.detach()}
-        return self.gradient_penalty_weight * penalty - distance, figures
+        metrics = {"wasserstein": distance.detach(), "gradient_penalty": penalty.detach()}
+        return self.gradient_penalty_weight * penalty - distance, metrics

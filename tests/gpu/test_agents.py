@@ -61,8 +61,8 @@ def test_all_that_an_update_touches_lies_on_the_device(
         for name, value in agent.named_parameters()
         if not torch.equal(value, before[name])
     }
-    slow = {f"target_{name}" for name in agent.slow_copies}
-    assert changed == {"actor", "critic", "reward"} | slow
+    targets = {f"target_{name}" for name in agent.target_networks}
+    assert changed == {"actor", "critic", "reward"} | targets
 
 
 @every_agent

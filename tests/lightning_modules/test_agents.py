@@ -38,17 +38,17 @@ def through_a_network(kind: type[ActorCritic], **arguments: object) -> ActorCrit
 @every_agent
 def test_an_update_changes_all_that_learns_and_no_more(kind: type[ActorCritic]) -> None:
     agent = through_a_network(kind)
-    slow = {f"target_{name}" for name in agent.slow_copies} | {"target_discriminator"}
+    targets = {f"target_{name}" for name in agent.target_networks} | {"target_discriminator"}
     learns = {"actor", "critic", "discriminator"}
-    with only_changes(agent, *learns, *slow):
+    with only_changes(agent, *learns, *targets):
         agent.update(transition(agent))
-    for part in slow | {"renderer"}:
+    for part in targets | {"renderer"}:
         assert parameters(agent, part)
         assert not any(p.requires_grad for p in parameters(agent, part)), part
         assert all(p.grad is None for p in parameters(agent, part)), part
     for part in learns:  # toggled back
         assert all(p.requires_grad for p in parameters(agent, part)), part
-    assert PARTS.keys() - {"target_actor"} <= learns | slow | {"renderer"}
+    assert PARTS.keys() - {"target_actor"} <= learns | targets | {"renderer"}
 
 
 @every_agent
@@ -204,11 +204,11 @@ def test_rollouts_explore_and_paintings_do_not(kind: type[ActorCritic]) -> None:
 
 
 @every_agent
-def test_the_slow_copies_are_those_that_are_named(kind: type[ActorCritic]) -> None:
+def test_the_target_networks_are_those_that_are_named(kind: type[ActorCritic]) -> None:
     agent = make_agent_of(kind)
     names = {name for name, _ in agent.named_children() if name.startswith("target_")}
-    assert names == {f"target_{name}" for name in agent.slow_copies}
-    assert agent.slow_copies == (("critic",) if kind is ShortHorizon else ("actor", "critic"))
+    assert names == {f"target_{name}" for name in agent.target_networks}
+    assert agent.target_networks == (("critic",) if kind is ShortHorizon else ("actor", "critic"))
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_metrics_hold_means_and_validation_by_update(tmp_path: Path) -> None:
     agent = make_agent("l2", updates=8)
     seen: list[float] = []
-    agent.update_hooks.append(lambda _, figures: seen.append(figures["actor_loss"].item()))
+    agent.update_hooks.append(lambda _, metrics: seen.append(metrics["actor_loss"].item()))
     metrics = MetricsCsv(tmp_path / "metrics.csv", every=4)
     make_trainer(tmp_path, [metrics], val_check_interval=2).fit(agent, MemoryData())
     written = rows(tmp_path / "metrics.csv")
@@ -90,7 +90,7 @@ def test_a_signal_stops_after_its_update_with_a_checkpoint(
     agent = make_agent("l2", updates=20)
     stop, checkpoints = GracefulStop(), Checkpoints(tmp_path, every=100)
 
-    def send(update: int, figures: object) -> None:
+    def send(update: int, metrics: object) -> None:
         if update == 6:
             os.kill(os.getpid(), number)
 
@@ -111,7 +111,7 @@ def test_a_stop_brings_no_validation_about(
     """A run that was not stopped would have had none there."""
     module = make_agent("l2", updates=20) if kind == "agent" else make_renderer_module(updates=20)
 
-    def send(update: int, figures: object) -> None:
+    def send(update: int, metrics: object) -> None:
         if update == stop:
             os.kill(os.getpid(), signal.SIGTERM)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules import LstmAdversarial
-from lightning_modules.updates import Figures
+from lightning_modules.updates import Metrics
 from painting.canvas import to_float
 from painting.environment import PaintingEnvironment, State
 from painting.errors import UserError
@@ -161,7 +161,7 @@ def test_each_batch_gets_its_updates_and_nothing_is_kept(
     seen: list[Tensor] = []
     learn = agent.learn
 
-    def watched(state: State, label: Tensor | None = None) -> Figures:
+    def watched(state: State, label: Tensor | None = None) -> Metrics:
         seen.append(state.target)
         return learn(state, label)
 

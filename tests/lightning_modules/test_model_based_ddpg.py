@@ -124,7 +124,7 @@ def test_the_discount_is_per_stroke() -> None:
 # ---- modes
 
 
-def test_slow_copies_stay_in_evaluation_mode(agent: ModelBasedDDPG) -> None:
+def test_target_networks_stay_in_evaluation_mode(agent: ModelBasedDDPG) -> None:
     agent.train()
     assert agent.actor.training
     assert agent.critic.training

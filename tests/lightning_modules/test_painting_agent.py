@@ -34,7 +34,7 @@ from tests.lightning_modules.conftest import (
 def test_exactly_so_many_updates(tmp_path: Path, updates: int, group: int, rollouts: int) -> None:
     agent = make_agent("l2", updates=updates, updates_per_rollout=group)
     numbers: list[int] = []
-    agent.update_hooks.append(lambda number, figures: numbers.append(number))
+    agent.update_hooks.append(lambda number, metrics: numbers.append(number))
     data = MemoryData()
     run(agent, tmp_path, data)
     assert numbers == list(range(1, updates + 1))
@@ -49,7 +49,7 @@ def test_warm_up_rolls_out_without_updates(tmp_path: Path, env_steps: int, rollo
     """In environment steps of the whole batch: three to an episode."""
     agent = make_agent("l2", updates=2, updates_per_rollout=2, warmup_env_steps=env_steps)
     counts: list[int] = []
-    agent.update_hooks.append(lambda number, figures: counts.append(agent.rollout_count))
+    agent.update_hooks.append(lambda number, metrics: counts.append(agent.rollout_count))
     run(agent, tmp_path, MemoryData())
     assert counts == [rollouts + 1] * 2
     assert len(agent.replay) == min(6, BATCH * (rollouts + 1)) * STEPS
@@ -100,7 +100,7 @@ def test_updates_sample_with_the_agents_own_generator(tmp_path: Path) -> None:
     for disturbed in (False, True):
         agent = make_agent("wgan_gp", updates=6)
         if disturbed:
-            agent.update_hooks.append(lambda number, figures: torch.rand(number))
+            agent.update_hooks.append(lambda number, metrics: torch.rand(number))
         run(agent, tmp_path, MemoryData())
         weights.append(torch.cat([p.flatten() for p in agent.actor.parameters()]))
     assert torch.equal(*weights)
@@ -134,10 +134,10 @@ def test_a_loss_that_is_not_finite_or_explodes_ends_the_run(
     real = ModelBasedDDPG.update_critic
 
     def diverge(self: ModelBasedDDPG, transition: Transition) -> dict[str, Tensor]:
-        figures = real(self, transition)
+        metrics = real(self, transition)
         if self.update_count == 9:
-            figures["critic_loss"] = torch.tensor(value)
-        return figures
+            metrics["critic_loss"] = torch.tensor(value)
+        return metrics
 
     monkeypatch.setattr(ModelBasedDDPG, "update_critic", diverge)
     checkpoints = Checkpoints(tmp_path, every=4)
@@ -155,7 +155,7 @@ def test_a_loss_that_is_not_finite_or_explodes_ends_the_run(
 def test_a_request_stops_between_two_updates(tmp_path: Path) -> None:
     agent = make_agent("l2", updates=20)
 
-    def ask(number: int, figures: dict[str, Tensor]) -> None:
+    def ask(number: int, metrics: dict[str, Tensor]) -> None:
         agent.stop_requested = number == 6
 
     agent.update_hooks.append(ask)

@@ -78,9 +78,9 @@ def test_in_the_first_phase_strokes_count_alone() -> None:
     with torch.no_grad():
         error = agent.stroke_error(agent.paint(state)[1], label)
     with only_changes(agent, "actor"):  # the discriminator rests
-        figures = agent.learn(state, label)
-    assert set(figures) == {"actor_loss", "stroke_error"}
-    torch.testing.assert_close(figures["actor_loss"], error)
+        metrics = agent.learn(state, label)
+    assert set(metrics) == {"actor_loss", "stroke_error"}
+    torch.testing.assert_close(metrics["actor_loss"], error)
     assert all(p.grad is None for p in agent.reward.parameters())
 
 
@@ -93,10 +93,10 @@ def test_then_they_count_beside_the_reward_with_the_weight_of_the_update() -> No
         error = agent.stroke_error(strokes, label)
         reward = agent.reward(state.canvas, painted.canvas, state.target).mean()
     with only_changes(agent, "actor", "discriminator", "target_discriminator"):
-        figures = agent.learn(state, label)
-    torch.testing.assert_close(figures["actor_loss"], 4 * error - reward)
-    torch.testing.assert_close(figures["reward"], reward)
-    torch.testing.assert_close(figures["stroke_error"], error)
+        metrics = agent.learn(state, label)
+    torch.testing.assert_close(metrics["actor_loss"], 4 * error - reward)
+    torch.testing.assert_close(metrics["reward"], reward)
+    torch.testing.assert_close(metrics["stroke_error"], error)
 
 
 def test_a_weight_of_0_asks_for_no_class_any_more() -> None:
@@ -109,8 +109,8 @@ def test_the_actor_learns_at_every_update_of_the_first_phase() -> None:
     agent = shown()
     agent.actor_every = 5
     ready(agent)
-    figures = agent.learn(start(agent), torch.tensor([1, 2, 3, 4]))
-    assert "actor_loss" in figures
+    metrics = agent.learn(start(agent), torch.tensor([1, 2, 3, 4]))
+    assert "actor_loss" in metrics
 
 
 def test_it_learns_the_strokes(tmp_path: Path, digits: MakeDigits) -> None:
@@ -118,7 +118,7 @@ def test_it_learns_the_strokes(tmp_path: Path, digits: MakeDigits) -> None:
     errors: list[Tensor] = []
     agent = shown(updates=1000)
     agent.updates = 40
-    agent.update_hooks.append(lambda n, figures: errors.append(figures["stroke_error"]))
+    agent.update_hooks.append(lambda n, metrics: errors.append(metrics["stroke_error"]))
     run(agent, tmp_path, digits())
     assert torch.stack(errors[-5:]).mean() < 0.6 * torch.stack(errors[:5]).mean()
 

@@ -108,7 +108,7 @@ def test_strokes_drawn_beforehand_are_learned_from(tmp_path: Path) -> None:
     of_update_0, painted = module.pairs_of(0)
     expected = (module.renderer(of_update_0) - painted).square().mean()
     losses: list[torch.Tensor] = []
-    module.update_hooks.append(lambda n, figures: losses.append(figures["renderer_loss"]))
+    module.update_hooks.append(lambda n, metrics: losses.append(metrics["renderer_loss"]))
     run(module, tmp_path)
     torch.testing.assert_close(losses[0], expected)
     assert pairs.prepared == 1
@@ -142,7 +142,7 @@ def test_one_update_by_hand(tmp_path: Path) -> None:
     """Adam on the mean squared error to the exact rasterizer."""
     module, twin = make_renderer_module(updates=1), make_renderer_module(updates=1)
     losses: list[float] = []
-    module.update_hooks.append(lambda n, figures: losses.append(figures["renderer_loss"].item()))
+    module.update_hooks.append(lambda n, metrics: losses.append(metrics["renderer_loss"].item()))
     run(module, tmp_path)
     renderer = twin.renderer
     optimizer = torch.optim.Adam(renderer.parameters(), 3e-3)
@@ -183,7 +183,7 @@ def test_a_killed_run_resumed_ends_as_one_that_was_not(tmp_path: Path, at: int) 
     whole = run(make_renderer_module(updates=12), tmp_path / "whole")
     module = make_renderer_module(updates=12)
 
-    def die(number: int, figures: object) -> None:
+    def die(number: int, metrics: object) -> None:
         if number == at:
             raise Killed
 
@@ -204,7 +204,7 @@ def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(
 ) -> None:
     module = make_renderer_module(updates=12)
 
-    def spoil(number: int, figures: object) -> None:
+    def spoil(number: int, metrics: object) -> None:
         if number == bad - 1:
             with torch.no_grad():
                 next(module.renderer.parameters()).fill_(float("nan"))

@@ -115,7 +115,7 @@ def test_n_and_n_is_2n(tmp_path: Path, digits: MakeDigits, reward: str, stops: l
     parts = train(tmp_path / "parts", digits, stops, reward)
     compared = assert_equal(parts, whole)
     assert compared > 100
-    # What a peer loses is there: optimizers, schedules, slow copies, replay, random states, data.
+    # What a peer loses is there: optimizers, schedules, targets, replay, random states, data.
     learned = whole["state_dict"]
     parts_of = {key.split(".")[0] for key in learned}
     assert parts_of >= {"actor", "critic", "target_actor", "target_critic"}

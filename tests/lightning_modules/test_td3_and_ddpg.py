@@ -59,7 +59,7 @@ def twin_agent(**arguments: object) -> TD3:
     return agent
 
 
-def test_td3_learns_from_the_less_hopeful_slow_copy() -> None:
+def test_td3_learns_from_the_lower_target_critic() -> None:
     """On two states, one of them the last but one: discount * [r + min V']."""
     agent = twin_agent()
     batch = batch_of([0, 1])  # s_{t+1} is at 1 and 2, of T = 3
@@ -100,7 +100,7 @@ def test_td3s_actor_climbs_the_first_critic() -> None:
     assert figures["actor_loss"].item() == pytest.approx(-(reward + value).item(), rel=1e-4)
 
 
-def test_td3s_actor_and_slow_copies_wait() -> None:
+def test_td3s_actor_and_target_networks_wait() -> None:
     agent = simple_agent(TD3, actor_every=3)
     moved = []
     for _ in range(6):

@@ -55,7 +55,7 @@ def test_update_actor_changes_only_the_actor(neural_agent: ModelBasedDDPG) -> No
         assert not any(p.requires_grad for p in parameters(agent, part))
 
 
-def test_update_discriminator_changes_it_and_its_slow_copy(neural_agent: ModelBasedDDPG) -> None:
+def test_update_discriminator_changes_both_it_and_its_target(neural_agent: ModelBasedDDPG) -> None:
     with only_changes(neural_agent, "discriminator", "target_discriminator"):
         neural_agent.update_discriminator(transition(neural_agent))
     for part in PARTS.keys() - {"discriminator"}:
@@ -96,7 +96,7 @@ def test_order_is_critic_actor_discriminator(
             slow = [key for key, _ in agent.named_parameters() if key.startswith("target_")]
             before = {key: agent.state_dict()[key].clone() for key in slow}
             figures = real(batch)
-            for key in slow:  # slow copies follow at the very end
+            for key in slow:  # target networks follow at the very end
                 assert torch.equal(agent.state_dict()[key], before[key])
             return figures
 
@@ -108,7 +108,7 @@ def test_order_is_critic_actor_discriminator(
     assert order == ["update_critic", "update_actor", "update_discriminator"]
 
 
-def test_slow_copies_follow_by_tau(agent: ModelBasedDDPG) -> None:
+def test_target_networks_follow_by_tau(agent: ModelBasedDDPG) -> None:
     slow = {key: value.clone() for key, value in agent.target_actor.state_dict().items()}
     slow_critic = {key: value.clone() for key, value in agent.target_critic.state_dict().items()}
     agent.update(transition(agent))

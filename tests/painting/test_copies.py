@@ -1,4 +1,4 @@
-"""Frozen and slow copies of networks."""
+"""Frozen copies of networks, and target networks."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Discriminators: normalization, attention, and slow copies of both."""
+"""Discriminators: normalization, attention, and target networks of both."""
 
 import copy
 
@@ -134,7 +134,7 @@ def test_a_gradient_penalty_reaches_attention() -> None:
         assert conv.parametrizations.weight.original1.grad.abs().max() > 0
 
 
-# ---- slow copies
+# ---- target networks
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def spectral() -> Discriminator:
     return Discriminator([8, 8], norm="spectral", attention=[1])
 
 
-def test_a_slow_copy_has_the_weights_that_act(spectral: Discriminator) -> None:
+def test_a_target_network_has_the_weights_that_act(spectral: Discriminator) -> None:
     slow = frozen_copy(spectral)
     assert not list(slow.buffers())
     assert not any(parameter.requires_grad for parameter in slow.parameters())

@@ -171,11 +171,11 @@ def test_fisher_gan_holds_the_second_moment() -> None:
     assert figures["multiplier"].item() == pytest.approx(0.5**0.5, rel=1e-3)
 
 
-# ---- the slow copy
+# ---- the target network
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_slow_copy_judges(kind: type[AdversarialReward]) -> None:
+def test_the_target_network_judges(kind: type[AdversarialReward]) -> None:
     network = BrightnessVector() if kind is CramerGanReward else Brightness()
     reward = kind(network, tau=0.25)
     assert isinstance(reward, LearnedReward)
@@ -191,7 +191,7 @@ def test_the_slow_copy_judges(kind: type[AdversarialReward]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_loss_leaves_the_slow_copy_alone(kind: type[AdversarialReward]) -> None:
+def test_the_loss_leaves_the_target_network_alone(kind: type[AdversarialReward]) -> None:
     reward = small(kind)
     before = {key: value.clone() for key, value in reward.target_discriminator.state_dict().items()}
     loss, _ = reward.loss(pictures(0), pictures(1))
