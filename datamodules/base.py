@@ -171,9 +171,9 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         """Prepare validation and test, and keep where the rest is."""
         self._items = items = self.items()
         rows = self._rows(len(items.names), items.parts, items.run)
-        held = np.sort(np.concatenate([rows["val"], rows["test"]]))
+        held_out = np.sort(np.concatenate([rows["val"], rows["test"]]))
         about = self.fingerprint()
-        return prepare_held_out(self.cache, self.name, self.canvas_size, about, items, held)
+        return prepare_held_out(self.cache, self.name, self.canvas_size, about, items, held_out)
 
     def _rows(
         self, count: int, parts: NDArray[np.int8] | None, run: int

@@ -78,8 +78,8 @@ class CelebA(PictureSet):
     def archive(self) -> Zipped | None:
         """Find the set's .zip file."""
         assert self.root is not None
-        found = filter(Path.is_file, (self.root / name / _ZIP for name in _ABOVE))
-        path = next(found, None)
+        paths = filter(Path.is_file, (self.root / name / _ZIP for name in _ABOVE))
+        path = next(paths, None)
         return None if path is None else Zipped(path, _is_numbered, self.file_items)
 
 

@@ -51,16 +51,16 @@ class HeldOut(ImageCache):
             UserError: One of these is broken.
         """
         places = np.minimum(np.searchsorted(self._rows, rows), len(self._rows) - 1)
-        held = self._rows[places] == rows
+        prepared = self._rows[places] == rows
         images = np.zeros((len(rows), 3, self._size, self._size), np.uint8)
-        images[held] = super().read(places[held]).numpy()
-        if not held.all():
+        images[prepared] = super().read(places[prepared]).numpy()
+        if not prepared.all():
             assert self._items is not None
-            given = self._items.fetch(rows[~held].tolist())
+            given = self._items.fetch(rows[~prepared].tolist())
             decoded = Decoder(self._items.read, self._size).__getitems__(given)
             for reason in decoded.broken.values():
                 raise UserError(f"data.root: {reason}", "mend it, or leave data.streaming out")
-            images[~held] = decoded.images
+            images[~prepared] = decoded.images
         return torch.from_numpy(images)
 
 

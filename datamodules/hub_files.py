@@ -108,8 +108,8 @@ class HubFiles:
             count = len(self._files_of(split))
             if number < count:
                 rows = self._streams[split].shard(num_shards=count, index=number)
-                wanted = [name for name in (self.image, self.label) if name]
-                rows = rows.select_columns(wanted)
+                columns = [name for name in (self.image, self.label) if name]
+                rows = rows.select_columns(columns)
                 return rows.cast_column(self.image, datasets.Image(decode=False))
             number -= count
         raise IndexError(number)

@@ -82,8 +82,8 @@ class ImageNet(PictureSet):
         # One that training has not is no class: Tiny ImageNet's val/images/.
         classes = sorted((taught | asked if len(asked) > 1 else taught) - {""})
         if len(classes) < 2:
-            found = f"one class only, {classes[0]}" if classes else "no class folder"
-            _log.warning("imagenet: %s in %s; looked for %s", found, self.root, self.layout)
+            problem = f"one class only, {classes[0]}" if classes else "no class folder"
+            _log.warning("imagenet: %s in %s; looked for %s", problem, self.root, self.layout)
         number = {name: place for place, name in enumerate(classes)}
         return file_items(
             self.root,
@@ -97,14 +97,14 @@ class ImageNet(PictureSet):
         """Find the pictures that lie in a class folder or in ``val``."""
         assert self.root is not None
         try:
-            found = find_images(self.root, recursive=True)
+            paths = find_images(self.root, recursive=True)
         except UserError:  # said better below
-            found = []
-        folders = dict(zip(found, self._folders(found), strict=True))
+            paths = []
+        folders = dict(zip(paths, self._folders(paths), strict=True))
         unused = {path for path, parts in folders.items() if self._split(parts) == _UNUSED_FOLDER}
         if unused:
             _log.warning("imagenet: %d pictures below a folder test/ are not used", len(unused))
-        files = [path for path in found if folders[path] and path not in unused]
+        files = [path for path in paths if folders[path] and path not in unused]
         if not files:
             raise UserError(
                 f"data.root={self.root}: no pictures in class folders; looked for {self.layout}",

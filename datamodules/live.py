@@ -122,8 +122,8 @@ class LiveStream:
         """Give batch after batch as it is decoded."""
         assert isinstance(self._plan, BatchPlan)
         plan = self._plan
-        wanted, handed = itertools.tee(map(plan.numbers, itertools.count(position)))
-        for decoded, numbers in zip(self._decode(wanted), handed, strict=True):
+        to_decode, batches = itertools.tee(map(plan.numbers, itertools.count(position)))
+        for decoded, numbers in zip(self._decode(to_decode), batches, strict=True):
             yield self._mended(decoded, numbers)
 
     def _mixed(self, position: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
@@ -132,8 +132,8 @@ class LiveStream:
         size = self._plan.batch_size
         blocks = self._plan.blocks(position)
         chunks = (chunk for block in self._plan.blocks(position) for chunk in _chunks(block, size))
-        wanted, handed = itertools.tee(chunks)
-        decoded = map(self._mended, self._decode(wanted), handed)
+        to_decode, decoded_numbers = itertools.tee(chunks)
+        decoded = map(self._mended, self._decode(to_decode), decoded_numbers)
         now = _Buffer(self._plan.block * size, self._size)
         after = _Buffer(self._plan.block * size, self._size)
         now.begin(next(blocks))

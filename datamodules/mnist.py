@@ -121,9 +121,9 @@ class Kmnist(Mnist):
 def _find(*folders: Path) -> list[Path]:
     """Find all four files in one folder; the packed one is taken where both lie there."""
     for folder in folders:
-        found = [next(filter(Path.is_file, _candidates(folder, name)), None) for name in _FILES]
-        if None not in found:
-            return [path for path in found if path is not None]
+        paths = [next(filter(Path.is_file, _candidates(folder, name)), None) for name in _FILES]
+        if None not in paths:
+            return [path for path in paths if path is not None]
     return []
 
 

@@ -108,8 +108,8 @@ class Photos(ImageDataModule):
 
 def held_out_photographs() -> list[Path]:
     """The photographs of `HELD_OUT` that this installation has, in their order."""
-    found = {path.name: path for path in _installed()}
-    return [found[name] for name in HELD_OUT if name in found]
+    installed = {path.name: path for path in _installed()}
+    return [installed[name] for name in HELD_OUT if name in installed]
 
 
 def _installed() -> list[Path]:

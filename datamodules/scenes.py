@@ -1,4 +1,4 @@
-"""Pictures that nobody took: shapes that occlude each other, as things do in photographs.
+"""Dead-leaves pictures: shapes that occlude each other, as things do in photographs.
 
 The "dead leaves" model (Ruderman, 1997; Lee, Mumford and Huang, 2001, "Occlusion models for natural
 images"): opaque shapes of power-law sizes laid over each other have edges, flat parts and a
@@ -65,7 +65,7 @@ def draw_scene(
     picture[:] = _filling(generator, palette, textures, size, (rows, cols), 0.9)
     count = round(np.exp(generator.uniform(np.log(8), np.log(250))))
     for leaf in draw_leaves(generator, count):
-        _lay(picture, leaf, generator, palette, textures)
+        _composite_leaf(picture, leaf, generator, palette, textures)
     return _photographed(picture, generator)
 
 
@@ -91,7 +91,7 @@ def draw_palette(generator: np.random.Generator) -> NDArray[np.float64]:
 
 
 def draw_leaves(generator: np.random.Generator, count: int) -> list[Leaf]:
-    """Random leaves, more or less the large ones first, so that small ones are seen too."""
+    """Draw random leaves, roughly the large ones first, so that small ones are seen too."""
     low, high = _SMALLEST ** (1 - _CUBE), _LARGEST ** (1 - _CUBE)
     radii = generator.uniform(high, low, count) ** (1 / (1 - _CUBE))
     large = generator.uniform(0.1, _LARGEST, max(3, count // 8))
@@ -121,14 +121,14 @@ def _leaf(
     )
 
 
-def _lay(
+def _composite_leaf(
     picture: Image,
     leaf: Leaf,
     generator: np.random.Generator,
     palette: NDArray[np.float64],
     textures: Sequence[Image],
 ) -> None:
-    """Lay one leaf over the picture, in the box that it touches."""
+    """Composite one leaf over the picture, in the box that it touches."""
     size = len(picture)
     reach = leaf.radius * 1.6 + leaf.softness + 1 / size
     box = []
@@ -202,7 +202,7 @@ def _filling(
 def _texture(
     generator: np.random.Generator, textures: Sequence[Image], shape: tuple[int, ...]
 ) -> Image:
-    """A grey texture of a shape (h, w): part of a photograph, or noise of a power-law spectrum."""
+    """Draw a grey texture (h, w): part of a photograph, or noise of a power-law spectrum."""
     if textures and generator.random() < _FROM_PHOTOGRAPHS:
         source = textures[int(generator.integers(len(textures)))]
         side = int(generator.uniform(0.15, 1) * min(source.shape))
@@ -220,7 +220,7 @@ def _texture(
 
 
 def power_noise(generator: np.random.Generator, side: int, power: float) -> Image:
-    """Noise whose amplitude falls as frequency^-power, (side, side), mean 0 and deviation 1."""
+    """Draw noise whose amplitude falls as frequency^-power, (side, side), mean 0, deviation 1."""
     fy, fx = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)
     frequency = np.hypot(fy, fx)
     frequency[0, 0] = 1

@@ -69,8 +69,8 @@ class ShardIndex:
         path = cache / "counts" / f"{digest}.npz"
         if not path.is_file():
             _count(files).save(path)
-        with open_file(path) as file, np.load(file) as kept:
-            sizes, groups, labels = kept["groups_in_file"], kept["groups"], kept.get("labels")
+        with open_file(path) as file, np.load(file) as arrays:
+            sizes, groups, labels = arrays["groups_in_file"], arrays["groups"], arrays.get("labels")
         index = cls(np.split(groups, np.cumsum(sizes)[:-1]), labels)
         empty = [path for path, count in zip(files.paths, index.counts, strict=True) if not count]
         if len(empty) == len(files.paths):

@@ -101,8 +101,8 @@ class ShardPlan:
         if together == self.together:
             return position
         number, batch = divmod(position, max(1, int(self._starts[-1]) // together))
-        seen = batch * together
-        return number * self._batches + min(seen // self.together, self._batches)
+        images = batch * together
+        return number * self._batches + min(images // self.together, self._batches)
 
     def blocks(self, position: int) -> Iterator[Block]:
         """Give the block of the batch at a position, and those after it, without end."""

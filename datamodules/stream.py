@@ -137,8 +137,8 @@ class BatchPlan:
             return position
         passes, batches = self._epoch_of(together)
         epoch, batch = divmod(position, batches)
-        seen = epoch * passes * self.count + batch * together  # whole passes, and images of one
-        epoch, start = divmod(seen, self._passes * self.count)
+        images = epoch * passes * self.count + batch * together  # whole passes, and images of one
+        epoch, start = divmod(images, self._passes * self.count)
         return epoch * self._batches + min(start // self.together, self._batches)
 
     def _cut(self, which: int, position: int) -> NDArray[np.int64]:

@@ -25,15 +25,15 @@ class Zipped:
 
     Args:
         path: The file.
-        wanted: Says which of its members are pictures of the set.
+        is_member: True for the path of a member that is a picture of the set.
         describe: Says what they are, as if the file were a folder.
     """
 
     def __init__(
-        self, path: Path, wanted: Callable[[Path], bool], describe: Callable[[list[Path]], Items]
+        self, path: Path, is_member: Callable[[Path], bool], describe: Callable[[list[Path]], Items]
     ) -> None:
         self._path = path
-        self._wanted = wanted
+        self._is_member = is_member
         self._describe = describe
 
     def fingerprint(self) -> Mapping[str, object]:
@@ -53,8 +53,8 @@ class Zipped:
 
     @cached_property
     def _members(self) -> list[zipfile.ZipInfo]:
-        found = [one for one in self._file.infolist() if self._wanted(Path(one.filename))]
-        return sorted(found, key=lambda one: one.filename)
+        members = [one for one in self._file.infolist() if self._is_member(Path(one.filename))]
+        return sorted(members, key=lambda one: one.filename)
 
     @cached_property
     def _file(self) -> zipfile.ZipFile:

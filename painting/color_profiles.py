@@ -109,8 +109,8 @@ def _conversion_of_grey(profile: ImageCms.ImageCmsProfile, mode: str) -> tuple[s
     return mode, lambda picture: Image.fromarray(table[np.asarray(picture)])
 
 
-def _is_near(found: NDArray[np.uint8], given: NDArray[Any]) -> bool:
-    return bool(np.abs(np.subtract(found, given, dtype=float)).max() <= _UNSEEN)
+def _is_near(converted: NDArray[np.uint8], given: NDArray[Any]) -> bool:
+    return bool(np.abs(np.subtract(converted, given, dtype=float)).max() <= _UNSEEN)
 
 
 def _profile_of(source: Image.Image) -> bytes | None:

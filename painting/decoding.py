@@ -238,11 +238,11 @@ def _white(picture: Image.Image, values: NDArray[Any]) -> float:
     """
     if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in _OF_16_BITS):
         return _WORD
-    seen = values[np.isfinite(values) & (values > 0)].astype(np.float64)
-    if not seen.size:
+    positive = values[np.isfinite(values) & (values > 0)].astype(np.float64)
+    if not positive.size:
         return 1.0
-    usual = np.percentile(seen, _NEARLY_ALL, method="lower")
-    top = float(seen[seen <= _OUTLIER * usual].max())
+    usual = np.percentile(positive, _NEARLY_ALL, method="lower")
+    top = float(positive[positive <= _OUTLIER * usual].max())
     if values.dtype.kind == "f" and top <= 1:
         return 1.0
     return next((white for white in (255.0, _WORD) if 0.95 * white <= top <= white), top)

@@ -92,7 +92,7 @@ class PaintingEnvironment:
         stroke = self.renderer.stroke
         strokes = stroke.limit(action.view(-1, self.bundle, stroke.dim))  # (B, K, D)
         shape, color = strokes.split([stroke.shape_dim, 3], dim=2)
-        alpha = self.renderer.lay(shape.flatten(0, 1)).unflatten(0, strokes.shape[:2])
+        alpha = self.renderer.stroke_alpha(shape.flatten(0, 1)).unflatten(0, strokes.shape[:2])
         if self.strokes % self.bundle:
             alpha = alpha * self._painted(state.step)[:, :, None, None, None]
         return State(paint(state.canvas, alpha, color), state.target, state.step + 1)

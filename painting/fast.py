@@ -124,5 +124,5 @@ class _Product(nn.Module):
         kernel, stride, pad = self.conv.kernel_size[0], self.conv.stride[0], self.conv.padding[0]
         assert isinstance(pad, int)
         padded = functional.pad(x.permute(0, 2, 3, 1), (0, 0, pad, pad, pad, pad))
-        seen = padded.unfold(1, kernel, stride).unfold(2, kernel, stride)
-        return seen.permute(0, 1, 2, 4, 5, 3)
+        patches = padded.unfold(1, kernel, stride).unfold(2, kernel, stride)
+        return patches.permute(0, 1, 2, 4, 5, 3)

@@ -176,12 +176,12 @@ def fault(schema: type[BaseModel], content: object) -> tuple[str, str] | None:
         _check_depth(content)
         schema.model_validate(content)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False)[0]
-        key = ".".join(map(str, found["loc"]))
-        if found["type"] == "missing":
+        problem = error.errors(include_url=False, include_context=False)[0]
+        key = ".".join(map(str, problem["loc"]))
+        if problem["type"] == "missing":
             return f"lacks {key}", "it is not whole"
-        said = re.sub(r"^(Value error, it|\w+) should", "it should", found["msg"])
-        return f"{key} is {brief(found['input'])}" if key else "does not fit", said
+        said = re.sub(r"^(Value error, it|\w+) should", "it should", problem["msg"])
+        return f"{key} is {brief(problem['input'])}" if key else "does not fit", said
     except ValueError as error:
         return "does not fit", str(error)
     return None

@@ -159,29 +159,29 @@ def _chosen(files: Iterable[Path], suffixes: Collection[str], none: str) -> list
     parts: dict[bool, list[Path]] = {True: [], False: []}
     for path in dict.fromkeys(files):
         parts[path.suffix.lower() in suffixes].append(path)
-    found, others = parts[True], parts[False]
+    chosen, others = parts[True], parts[False]
     names = ", ".join(path.name for path in others[:_NAMED])
     more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
     left_out = f"left out by their suffixes: {len(others)} ({names}{more})" if others else ""
-    if not found:
+    if not chosen:
         raise UserError(f"{none}{left_out and '; '}{left_out}", "put pictures there")
     if others:
         log.warning("%s: %s", others[0].parent, left_out)
-    return found
+    return chosen
 
 
 def _files_in(folder: Path, recursive: bool) -> list[Path]:
     """List the files of a folder but hidden ones, sorted; linked folders count, each once."""
-    found: list[Path] = []
-    seen: set[str] = set()
+    files: list[Path] = []
+    visited: set[str] = set()
     for where, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(where)
         shown = sorted(name for name in folders if not name.startswith("."))
-        folders[:] = [] if real in seen or not recursive else shown
-        if real not in seen:
-            found += [Path(where, name) for name in names if not name.startswith(".")]
-        seen.add(real)
-    return sorted(found)
+        folders[:] = [] if real in visited or not recursive else shown
+        if real not in visited:
+            files += [Path(where, name) for name in names if not name.startswith(".")]
+        visited.add(real)
+    return sorted(files)
 
 
 @contextlib.contextmanager

@@ -158,11 +158,11 @@ def _read(path: Path) -> tuple[Manifest, str, int]:
 def _parsed(comment: bytes) -> dict[str, Any]:
     """The manifest's content, whose own sum is right."""
     damaged = Broken("is damaged: its manifest is not what its checksum says")
-    found = re.search(rb'"check": "([0-9a-f]{64})"}$', comment)
-    if found is None:
+    match = re.search(rb'"check": "([0-9a-f]{64})"}$', comment)
+    if match is None:
         raise damaged
-    blank = comment[: found.start(1)] + _UNKNOWN.encode() + comment[found.end(1) :]
-    if hashlib.sha256(blank).hexdigest().encode() != found[1]:
+    blank = comment[: match.start(1)] + _UNKNOWN.encode() + comment[match.end(1) :]
+    if hashlib.sha256(blank).hexdigest().encode() != match[1]:
         raise damaged
     return _checked(comment)
 

@@ -20,7 +20,7 @@ from painting.picture import draw_canvas, draw_picture
 from painting.record import StrokeRecord, write_record
 from painting.sizes import asked_size
 from painting.strokes import Bezier, Stroke
-from painting.transparency import Color, laid_on, on_opaque, opaque, unlike
+from painting.transparency import Color, composite_on, on_opaque, opaque, unlike
 
 RECORD = "strokes.json"
 PICTURE = "painting.png"
@@ -179,8 +179,8 @@ def paint(
         return _paint_opaque(image, painter, (red, green, blue), progress, device, weight)
     target = _target(image, painter)
 
-    def finished(found: Tensor) -> Painting:
-        record = StrokeRecord(painter.stroke, found, width, height, (red, green, blue))
+    def finished(strokes: Tensor) -> Painting:
+        record = StrokeRecord(painter.stroke, strokes, width, height, (red, green, blue))
         return _beside(target, record, painter.background)
 
     find = partial(painter.paint, target.to(device), start=start, weight=weight)
@@ -201,12 +201,12 @@ def _paint(
             progress(sketch)
 
     try:
-        found = find(remember)
+        strokes = find(remember)
     except KeyboardInterrupt as error:
         if not last:
             raise
         raise Unfinished(finished(last[0].strokes().cpu()), error) from error
-    return finished(found.detach().cpu())
+    return finished(strokes.detach().cpu())
 
 
 def _paint_opaque(
@@ -220,15 +220,15 @@ def _paint_opaque(
     """Paint a picture (H, W, 4) where it is opaque; it is measured on the blank canvas."""
     painter = painter.on(unlike(image))
     red, green, blue = painter.background
-    ground = _target(laid_on(image, (red, green, blue)), painter)
+    ground = _target(composite_on(image, (red, green, blue)), painter)
     mask = (opaque(image) * np.uint8(255))[..., None]
     small = torch.from_numpy(resize_image(mask, *ground.shape[1:])[..., 0]) >= 128
     height, width = image.shape[:2]
 
-    def finished(found: Tensor) -> Painting:
-        kept = on_opaque(painter.stroke, found, small)
-        record = StrokeRecord(painter.stroke, kept, width, height, None)
-        return _beside(_target(laid_on(image, background), painter), record, background)
+    def finished(strokes: Tensor) -> Painting:
+        on_picture = on_opaque(painter.stroke, strokes, small)
+        record = StrokeRecord(painter.stroke, on_picture, width, height, None)
+        return _beside(_target(composite_on(image, background), painter), record, background)
 
     find = partial(painter.paint, ground.to(device), weight=weight)
     return _paint(find, progress, finished)

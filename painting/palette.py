@@ -22,11 +22,11 @@ def find_palette(picture: NDArray[np.uint8], count: int) -> list[Color]:
     Returns:
         RGB in [0, 1]; fewer if the picture has fewer colours.
     """
-    found = Image.fromarray(picture).quantize(
+    quantized = Image.fromarray(picture).quantize(
         count, method=Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE
     )
-    levels = found.getpalette() or []
-    used = sorted(int(np.max(index)) for _, index in found.getcolors(256) or [])
+    levels = quantized.getpalette() or []
+    used = sorted(int(np.max(index)) for _, index in quantized.getcolors(256) or [])
     red, green, blue = (levels[channel::3] for channel in range(3))
     return [(red[i] / 255, green[i] / 255, blue[i] / 255) for i in used]
 

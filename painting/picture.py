@@ -36,7 +36,7 @@ def draw_picture(
     for top in range(0, height, rows):
         band = blank(min(rows, height - top), width, background, strokes)
         for one, box in zip(strokes, boxes, strict=True):
-            lay(stroke, one, box, band, top, height)
+            composite_stroke(stroke, one, box, band, top, height)
         picture[top : top + rows] = to_array(band if background else _unmultiplied(band))
     return picture
 
@@ -68,7 +68,7 @@ def draw_frames(
     canvas = blank(height, width, background, strokes)
     for count in range(len(strokes) + 1):
         if count > 0:
-            lay(stroke, strokes[count - 1], boxes[count - 1], canvas, 0, height)
+            composite_stroke(stroke, strokes[count - 1], boxes[count - 1], canvas, 0, height)
         if count in shown:
             yield to_array(canvas)
 
@@ -81,7 +81,7 @@ def draw_canvas(
     width: int,
     background: Sequence[float] = (0.0, 0.0, 0.0),
 ) -> Tensor:
-    """Draw a painting exactly, not rounded to bytes: what figures are measured on.
+    """Draw a painting exactly, not rounded to bytes: metrics are measured on this.
 
     The same canvas as `painting.drawing.draw` makes, in the time that the strokes' boxes take.
 
@@ -98,27 +98,27 @@ def draw_canvas(
     canvas = blank(height, width, background, strokes)
     boxes = stroke.bounds(strokes[:, : stroke.shape_dim], height, width).tolist()
     for one, box in zip(strokes, boxes, strict=True):
-        lay(stroke, one, box, canvas, 0, height)
+        composite_stroke(stroke, one, box, canvas, 0, height)
     return canvas
 
 
 def blank(rows: int, width: int, background: Sequence[float] | None, like: Tensor) -> Tensor:
-    """Rows of a blank canvas: (3, rows, W), or (4, rows, W) of colour times alpha, and alpha."""
+    """Return rows of a blank canvas: (3, rows, W), or (4, rows, W) of premultiplied RGBA."""
     if background is None:
         return like.new_zeros(4, rows, width)
     return like.new_tensor(list(background)).view(3, 1, 1).repeat(1, rows, width)
 
 
 def _unmultiplied(band: Tensor) -> Tensor:
-    """Colour and alpha (4, rows, W) from colour times alpha, and alpha."""
+    """Undo the premultiplication of RGBA (4, rows, W)."""
     color, alpha = band[:3], band[3:]
     return torch.cat([(color / alpha.clamp_min(1e-6)).clamp(0, 1), alpha])
 
 
-def lay(
+def composite_stroke(
     stroke: Stroke, one: Tensor, box: Sequence[int], band: Tensor, top: int, height: int
 ) -> None:
-    """Lay one stroke over a part of a picture, in place, inside its box.
+    """Composite one stroke over a part of a picture, in place, inside its box.
 
     Args:
         stroke: The stroke kind.

@@ -72,8 +72,8 @@ class PaintingPolicy(nn.Module):
             state = environment.step(state, action)
             actions.append(action)
         self.actor.train(training)
-        free = torch.cat(actions, dim=1).unflatten(1, (-1, self.stroke.dim))
-        strokes = self.stroke.limit(free)
+        unconstrained = torch.cat(actions, dim=1).unflatten(1, (-1, self.stroke.dim))
+        strokes = self.stroke.limit(unconstrained)
         return strokes[:, : environment.strokes], state.canvas
 
     def save(

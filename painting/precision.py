@@ -1,4 +1,4 @@
-"""The arithmetic of networks: bfloat16 where it is as good, float32 where it is not.
+"""Precision of networks: bfloat16 where it is as good, float32 where it is not.
 
 The convolutions of actors and critics keep what matters in bfloat16's 8 bits, at two to three times
 the speed. A place on the canvas needs more of them, and so does a difference of two scores: the
@@ -30,7 +30,7 @@ _tried: dict[tuple[Any, ...], bool] = {}
 
 
 def fastest_precision(device: torch.device | str) -> str:
-    """The fastest arithmetic that trains as well: MIXED where the hardware has it, else FULL.
+    """Return the fastest precision that trains as well: MIXED if the hardware has it, else FULL.
 
     Args:
         device: Where networks will run.
@@ -45,7 +45,7 @@ def fastest_precision(device: torch.device | str) -> str:
 
 
 def check_precision(precision: str) -> str:
-    """A precision in which painters know to paint.
+    """Check that painters can paint in a precision.
 
     Raises:
         UserError: It is none.
@@ -57,12 +57,12 @@ def check_precision(precision: str) -> str:
 
 
 def full_precision(like: Tensor) -> torch.autocast:
-    """A context in which nothing is rounded to fewer bits on this tensor's device."""
+    """Return a context in which nothing is rounded to fewer bits on this tensor's device."""
     kind = "cpu" if like.is_meta else like.device.type  # of which a meta tensor has the shape alone
     return torch.autocast(kind, enabled=False)
 
 
-def settled_precision(seen: Iterable[tuple[nn.Module, int]], device: torch.device | str) -> str:
+def settled_precision(networks: Iterable[tuple[nn.Module, int]], device: torch.device | str) -> str:
     """Choose the precision for ``auto``: MIXED if the hardware has it and is right, else FULL.
 
     Each distinct convolution of what bears bfloat16 (a network's `coarse_parts`) is computed and
@@ -71,12 +71,12 @@ def settled_precision(seen: Iterable[tuple[nn.Module, int]], device: torch.devic
     they are. What fails is said in a line on standard error.
 
     Args:
-        seen: Networks, each with the side of the pictures that it sees, in pixels.
+        networks: Networks, each with the side of its input in pixels.
         device: Where they will run.
     """
     if fastest_precision(device) == FULL:
         return FULL
-    for conv, x in _calls(seen):
+    for conv, x in _calls(networks):
         weight = conv.weight
         key = (
             str(device),
@@ -106,9 +106,9 @@ def _form(x: Tensor) -> tuple[Any, ...]:
     return tuple(x.shape), x.is_contiguous(memory_format=torch.channels_last)
 
 
-def _calls(seen: Iterable[tuple[nn.Module, int]]) -> Iterator[tuple[nn.Conv2d, Tensor]]:
-    """Convolutions that bear bfloat16, each with a map such as one picture gives it."""
-    for network, side in seen:
+def _calls(networks: Iterable[tuple[nn.Module, int]]) -> Iterator[tuple[nn.Conv2d, Tensor]]:
+    """Yield the convolutions that may run in bfloat16, each with its input for one picture."""
+    for network, side in networks:
         for trunk in network.modules():
             parts = nn.Sequential(*getattr(trunk, "coarse_parts", ()))
             yield from _calls_of(parts, side) if len(parts) else ()
@@ -116,11 +116,11 @@ def _calls(seen: Iterable[tuple[nn.Module, int]]) -> Iterator[tuple[nn.Conv2d, T
 
 @torch.no_grad()
 def _calls_of(parts: nn.Sequential, side: int) -> list[tuple[nn.Conv2d, Tensor]]:
-    found: list[tuple[nn.Conv2d, Tensor]] = []
+    calls: list[tuple[nn.Conv2d, Tensor]] = []
     layers = list(parts.modules())
     convs = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
     learning = [layer for layer in layers if layer.training]
-    hooks = [c.register_forward_hook(lambda c, x, _: found.append((c, x[0]))) for c in convs]
+    hooks = [c.register_forward_hook(lambda c, x, _: calls.append((c, x[0]))) for c in convs]
     picture = convs[0].weight.new_zeros(1, convs[0].in_channels, side, side)
     try:
         with full_precision(picture):
@@ -130,7 +130,7 @@ def _calls_of(parts: nn.Sequential, side: int) -> list[tuple[nn.Conv2d, Tensor]]
             hook.remove()
         for layer in learning:
             layer.training = True
-    return found
+    return calls
 
 
 def _is_right(conv: nn.Conv2d, x: Tensor, device: torch.device | str) -> bool:
@@ -143,25 +143,25 @@ def _is_right(conv: nn.Conv2d, x: Tensor, device: torch.device | str) -> bool:
     with full_precision(given[0]):
         out = conv._conv_forward(*given, *[None] * (3 - len(given)))
         upstream = drawn(out).detach()
-        wanted = [out, *torch.autograd.grad(out, given, upstream)]
-    _poison(wanted)
+        reference = [out, *torch.autograd.grad(out, given, upstream)]
+    _poison(reference)
     with torch.autocast(torch.device(device).type, torch.bfloat16):
         coarse = conv._conv_forward(*given, *[None] * (3 - len(given)))
-    found = [coarse, *torch.autograd.grad(coarse, given, upstream.to(coarse.dtype))]
+    reduced = [coarse, *torch.autograd.grad(coarse, given, upstream.to(coarse.dtype))]
     return all(
         bool(((one - other).abs() <= _NEAR * other.abs().max()).all())  # NaN is not, either
-        for one, other in zip(found, wanted, strict=True)
+        for one, other in zip(reduced, reference, strict=True)
     )
 
 
 def _drawn(like: Tensor, generator: torch.Generator, device: torch.device | str) -> Tensor:
-    """Random numbers that bfloat16 has, of a tensor's shape and order in memory."""
+    """Draw random numbers that bfloat16 can hold, of a tensor's shape and memory format."""
     numbers = torch.empty_like(like, device="cpu", dtype=torch.float32).normal_(generator=generator)
     return numbers.bfloat16().float().to(device).requires_grad_()
 
 
 def _poison(results: Iterable[Tensor]) -> None:
-    """Leave NaN in free memory such as these results take, where others of their size will lie."""
+    """Fill free memory with NaN, in blocks of these tensors' sizes, for the next results to use."""
     for dtype in (torch.bfloat16, torch.float32):
         poison = [torch.full_like(result, torch.nan, dtype=dtype) for result in results]
         del poison

@@ -21,7 +21,7 @@ _innermost: ContextVar[object] = ContextVar("innermost", default=None)
 
 @contextmanager
 def at_most(numbers: float, refusal: Callable[[int], Exception]) -> Iterator[None]:
-    """Let this thread make modules of so many numbers.
+    """Limit the modules that this thread makes to so many numbers.
 
     A layer claims its memory at once, and fills it afterwards: one that is too large is found in
     between, when none of it has been touched.
@@ -50,7 +50,7 @@ def at_most(numbers: float, refusal: Callable[[int], Exception]) -> Iterator[Non
 
 @contextmanager
 def room_for_networks() -> Iterator[None]:
-    """Let this thread make networks as large as there is memory for.
+    """Limit the networks that this thread makes to what there is memory for.
 
     Raises:
         UserError: One is larger.
@@ -100,19 +100,19 @@ def check_batch(network: nn.Module, count: int, channels: int, size: int) -> Non
     """
     each = memory.LEARNING * size**2
     if count * each > memory.room() / _WORTH_A_LOOK:
-        each += _kept_by_each(network, channels, size, size)
+        each += _activation_bytes(network, channels, size, size)
         memory.check_count("batch_size", count, each, ", or a smaller canvas.size")
 
 
-def _kept_by_each(network: nn.Module, *shape: int) -> int:
-    """Bytes that a network keeps of each input of a shape, until its gradient is taken.
+def _activation_bytes(network: nn.Module, *shape: int) -> int:
+    """Return the bytes that a network keeps of each input of a shape for its gradient.
 
     Nothing is computed, and neither the network nor any random number changes.
     """
     state = {**dict(network.named_parameters()), **dict(network.named_buffers())}
     blank = {name: torch.empty_like(one, device="meta") for name, one in state.items()}
 
-    def kept(count: int) -> int:
+    def saved_bytes(count: int) -> int:
         total = 0
 
         def pack(tensor: Tensor) -> Tensor:
@@ -125,7 +125,7 @@ def _kept_by_each(network: nn.Module, *shape: int) -> int:
             functional_call(network, blank, (given,))
         return total
 
-    return (kept(4) - kept(2)) // 2
+    return (saved_bytes(4) - saved_bytes(2)) // 2
 
 
 def _copies() -> int:

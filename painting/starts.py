@@ -12,7 +12,7 @@ from painting.strokes import COLOR_DIM, Stroke
 
 
 class ContinuedStart:
-    """Begins some episodes where the agent's own painting ended, looking closer at a part of it.
+    """Begins some episodes on the agent's own painting, enlarged around a part of it.
 
     `AgentPainter` paints the whole picture, then regions of it, each on what is there already. An
     agent that has only seen blank canvases begins anew on every one of them. Here each target gets
@@ -40,7 +40,7 @@ class ContinuedStart:
 
     @torch.no_grad()
     def __call__(self, policy: PaintingPolicy, target: Tensor, generator: torch.Generator) -> State:
-        """The states in which episodes begin.
+        """Return the states in which episodes begin.
 
         Args:
             policy: The present actor, and its environment.
@@ -61,10 +61,10 @@ class ContinuedStart:
             if not len(on):
                 break
             new, _ = policy.paint(target[on], canvas[on])
-            kept = strokes[earlier[earlier >= number - 1] >= number]  # of the round before's
+            previous = strokes[earlier[earlier >= number - 1] >= number]  # of the round before's
             side = self.smallest + (1 - self.smallest) * drawn[on, 0, number]  # (b,)
             corner = (1 - side[:, None]) * drawn[on, 1:, number]  # (b, 2), x and y
-            strokes = closer(policy.stroke, torch.cat([kept, new], dim=1), corner, side)
+            strokes = closer(policy.stroke, torch.cat([previous, new], dim=1), corner, side)
             target[on] = enlarged(target[on], corner, side)
             height, width = target.shape[2:]
             canvas[on] = draw(policy.stroke, strokes, height, width, policy.environment.background)
@@ -72,7 +72,7 @@ class ContinuedStart:
 
 
 def enlarged(image: Tensor, corner: Tensor, side: Tensor) -> Tensor:
-    """Squares of pictures, at the pictures' size.
+    """Enlarge squares of pictures to the pictures' size.
 
     Args:
         image: (B, C, H, W).
@@ -85,15 +85,15 @@ def enlarged(image: Tensor, corner: Tensor, side: Tensor) -> Tensor:
     shift = 2 * corner + side[:, None] - 1  # their centres, where a picture goes from -1 to 1
     scale = side[:, None, None] * torch.eye(2).to(side)
     grid = affine_grid(torch.cat([scale, shift[:, :, None]], dim=2), list(image.shape), False)
-    seen: Tensor = grid_sample(image, grid, padding_mode="border", align_corners=False)
-    return seen
+    squares: Tensor = grid_sample(image, grid, padding_mode="border", align_corners=False)
+    return squares
 
 
 def closer(stroke: Stroke, strokes: Tensor, corner: Tensor, side: Tensor) -> Tensor:
-    """Strokes (B, N, D) of pictures as strokes of squares of them: see `enlarged`."""
+    """Convert strokes (B, N, D) of pictures to strokes of squares of them: see `enlarged`."""
     count = strokes.shape[1]
     shape, color = strokes.flatten(0, 1).split([stroke.shape_dim, COLOR_DIM], dim=1)
     each = [part.repeat_interleave(count, dim=0) for part in (-corner / side[:, None], 1 / side)]
-    moved = stroke.moved(shape, each[0], each[1][:, None], each[1])
-    seen: Tensor = torch.cat([moved, color], dim=1).unflatten(0, strokes.shape[:2])
-    return seen
+    shape = stroke.from_region(shape, each[0], each[1][:, None], each[1])
+    closer_strokes: Tensor = torch.cat([shape, color], dim=1).unflatten(0, strokes.shape[:2])
+    return closer_strokes

@@ -1,4 +1,4 @@
-"""A painting after any number of its strokes, drawn exactly and quickly."""
+"""Player of a painting: the canvas after any number of strokes, drawn exactly and quickly."""
 
 import threading
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from painting.canvas import to_array
-from painting.picture import blank, lay
+from painting.picture import blank, composite_stroke
 from painting.record import StrokeRecord
 
 _KEPT_BYTES = 96_000_000
@@ -16,7 +16,7 @@ _LEAST = 8  # strokes between two canvases that are kept: fewer are drawn in no 
 
 
 class States:
-    """The states of a painting, for going back and forth in it.
+    """States of a painting, for going back and forth in it.
 
     Canvases are kept on the way, one every so many strokes: from the nearest one below, few strokes
     are left to draw. May be used from several threads.
@@ -37,7 +37,7 @@ class States:
         self.every = max(_LEAST, -(-count // most))
         shapes = self._strokes[:, : painting.stroke.shape_dim]
         self._boxes = painting.stroke.bounds(shapes, height, width).tolist()
-        self._kept: list[Tensor] = [blank(height, width, painting.ground, self._strokes)]
+        self._canvases: list[Tensor] = [blank(height, width, painting.ground, self._strokes)]
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -46,17 +46,17 @@ class States:
 
     @torch.no_grad()
     def after(self, count: int) -> NDArray[np.uint8]:
-        """The painting after so many strokes, at least 0 and at most all: (H, W, 3) uint8.
+        """Draw the painting after so many strokes, from 0 to all: (H, W, 3) uint8.
 
         The same as if only these strokes had ever been drawn.
         """
         count = min(max(count, 0), len(self))
         painting = self._painting
         with self._lock:
-            nearest = min(count // self.every, len(self._kept) - 1)
-            canvas = self._kept[nearest].clone()
+            nearest = min(count // self.every, len(self._canvases) - 1)
+            canvas = self._canvases[nearest].clone()
             for number in range(nearest * self.every, count):
-                lay(
+                composite_stroke(
                     painting.stroke,
                     self._strokes[number],
                     self._boxes[number],
@@ -64,6 +64,6 @@ class States:
                     0,
                     painting.height,
                 )
-                if number + 1 == len(self._kept) * self.every:
-                    self._kept.append(canvas.clone())
+                if number + 1 == len(self._canvases) * self.every:
+                    self._canvases.append(canvas.clone())
         return to_array(canvas)

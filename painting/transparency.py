@@ -23,8 +23,8 @@ _NEAREST = 0.1  # share of the pixels by whose distance a colour is judged: thos
 _OUTSIDE = 0.5  # share of a stroke's paint on the opaque part, below which it is left out
 
 
-def laid_on(image: NDArray[np.uint8], color: Color) -> NDArray[np.uint8]:
-    """A picture (H, W, 4) on a ground of one colour, without half-transparent pixels: (H, W, 3)."""
+def composite_on(image: NDArray[np.uint8], color: Color) -> NDArray[np.uint8]:
+    """Composite a picture (H, W, 4) on one colour, without half-transparent pixels: (H, W, 3)."""
     ground = np.rint(np.multiply(color, 255)).astype(np.uint8)
     return np.where(opaque(image)[..., None], image[..., :3], ground)
 
@@ -42,7 +42,7 @@ def opaque(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def unlike(image: NDArray[np.uint8]) -> Color:
-    """The corner of the RGB cube that is farthest from a picture's (H, W, 4) opaque colours."""
+    """Return the corner of the RGB cube farthest from a picture's (H, W, 4) opaque colours."""
     levels = image[opaque(image)][:, :3]  # (n, 3)
     colors = levels[:: max(1, len(levels) // _SEEN)].astype(np.float64) / 255
     corners = list(itertools.product((0.0, 1.0), repeat=3))
@@ -53,7 +53,7 @@ def unlike(image: NDArray[np.uint8]) -> Color:
 
 @torch.no_grad()
 def on_opaque(stroke: Stroke, strokes: Tensor, mask: Tensor) -> Tensor:
-    """The strokes of which at least half the paint lies where a picture is opaque.
+    """Return the strokes of which at least half the paint lies where a picture is opaque.
 
     Args:
         stroke: The stroke kind.
@@ -65,12 +65,12 @@ def on_opaque(stroke: Stroke, strokes: Tensor, mask: Tensor) -> Tensor:
     """
     height, width = mask.shape
     shapes = strokes[:, : stroke.shape_dim]
-    kept = []
+    mostly_opaque = []
     for number, box in enumerate(stroke.bounds(shapes, height, width).tolist()):
         left, top, right, bottom = box
         corner = torch.tensor([[left, top]], device=strokes.device)
         shape = shapes[number : number + 1]
         alpha = stroke.rasterize_windows(shape, height, width, corner, bottom - top, right - left)
         on_mask = (alpha[0, 0] * mask[top:bottom, left:right]).sum()
-        kept.append(bool(on_mask >= _OUTSIDE * alpha.sum()))
-    return strokes[torch.tensor(kept, dtype=torch.bool, device=strokes.device)]
+        mostly_opaque.append(bool(on_mask >= _OUTSIDE * alpha.sum()))
+    return strokes[torch.tensor(mostly_opaque, dtype=torch.bool, device=strokes.device)]

@@ -8,10 +8,10 @@ _PACKAGES = ("torch", "pytorch-lightning", "numpy", "impasto")
 
 def versions() -> dict[str, str]:
     """Of Python and of the packages, without importing them; what isn't installed is left out."""
-    found = {"python": platform.python_version()}
+    by_name = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            by_name[package] = version(package)
         except PackageNotFoundError:  # this project itself, run from where it lies
             continue
-    return found
+    return by_name

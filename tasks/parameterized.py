@@ -44,7 +44,7 @@ class Studio:
     Attributes:
         canvas: What is painted on.
         descent: How strokes are moved.
-        record: What is written of free strokes (N, D).
+        record: Makes the record of unconstrained strokes (N, D).
         folder: Where.
         exports: What else is written.
         choice: Which strokes are taken; those after the last step by default.

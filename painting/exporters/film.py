@@ -42,13 +42,13 @@ class Film(Exporter):
     most_hold = 3600
 
     def __init__(self, seconds: float, fps: float, hold: float, size: int) -> None:
-        wanted = {
+        ranges = {
             "seconds": (seconds, 0 < seconds < math.inf),
             "fps": (fps, self.least_fps <= fps <= self.most_fps),
             "hold": (hold, 0 <= hold <= self.most_hold),
             "size": (size, 1 <= size <= 8192),
         }
-        for key, (value, fits) in wanted.items():
+        for key, (value, fits) in ranges.items():
             if not fits:
                 raise UserError(f"export.{self.name}.{key}={value} makes no sense", "mend it")
         self.seconds, self.fps, self.hold, self.size = seconds, fps, hold, size
@@ -130,10 +130,10 @@ class Mp4(Film):
         """See `Exporter.write`."""
         self.check()
         path = folder / f"{STEM}.mp4"
-        write_video(path, self._held(painting), self.fps)
+        write_video(path, self._held_frames(painting), self.fps)
         return path
 
-    def _held(self, painting: StrokeRecord) -> Iterator[NDArray[np.uint8]]:
+    def _held_frames(self, painting: StrokeRecord) -> Iterator[NDArray[np.uint8]]:
         """The frames, the last one as often as it is held."""
         for frame in self.frames(painting):
             yield frame
@@ -145,13 +145,13 @@ def _joined(
     pages: Sequence[Image.Image], durations: Sequence[float]
 ) -> tuple[list[Image.Image], list[int]]:
     """Equal frames as one, which Pillow makes of them too, but then for any time: in ms."""
-    kept: list[tuple[Image.Image, float]] = []
+    joined: list[tuple[Image.Image, float]] = []
     for page, duration in zip(pages, durations, strict=True):
-        if kept and page.tobytes() == kept[-1][0].tobytes():
-            kept[-1] = page, kept[-1][1] + duration
+        if joined and page.tobytes() == joined[-1][0].tobytes():
+            joined[-1] = page, joined[-1][1] + duration
         else:
-            kept.append((page, duration))
-    return [page for page, _ in kept], [round(min(time, _LONGEST)) for _, time in kept]
+            joined.append((page, duration))
+    return [page for page, _ in joined], [round(min(time, _LONGEST)) for _, time in joined]
 
 
 def _palette(frames: Sequence[NDArray[np.uint8]]) -> Image.Image:

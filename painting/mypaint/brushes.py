@@ -56,11 +56,11 @@ def find_brush(name: str | Path) -> tuple[str, Settings]:
 
 def installed_brushes() -> dict[str, Path]:
     """All brushes of this machine, by name; of two with one name, that of the newest MyPaint."""
-    found: dict[str, Path] = {}
+    brushes: dict[str, Path] = {}
     for folder in _folders():
         for path in sorted(folder.rglob(f"*{_SUFFIX}")):
-            found.setdefault(path.relative_to(folder).with_suffix("").as_posix(), path)
-    return found
+            brushes.setdefault(path.relative_to(folder).with_suffix("").as_posix(), path)
+    return brushes
 
 
 def _folders() -> Iterator[Path]:

@@ -85,8 +85,8 @@ def library() -> Any:
     Raises:
         UserError: It is not installed, or is one that lacks a function.
     """
-    found = [name for name in map(ctypes.util.find_library, _NAMES) if name]
-    for file in (*found, *_FILES):
+    installed = [name for name in map(ctypes.util.find_library, _NAMES) if name]
+    for file in (*installed, *_FILES):
         try:
             loaded = ctypes.CDLL(file)
             for name, (result, arguments) in _FUNCTIONS.items():

@@ -220,15 +220,15 @@ def _motions(points: NDArray[np.float64], pressure: Sequence[float]) -> list[lis
 
 def _within_bounds(settings: Settings) -> Settings:
     """Base values within what MyPaint's own sliders allow; settings of other versions left out."""
-    kept = {}
+    bounded = {}
     for name, setting in settings.items():
         number = setting_number(name)
         if number < 0:
             continue
         info: SettingInfo = library().mypaint_brush_setting_info(number).contents
         value = min(max(setting["base_value"], info.min), info.max)
-        kept[name] = {"base_value": value, "inputs": _known_inputs(setting["inputs"])}
-    return kept
+        bounded[name] = {"base_value": value, "inputs": _known_inputs(setting["inputs"])}
+    return bounded
 
 
 def _known_inputs(inputs: Settings) -> Settings:

@@ -28,7 +28,7 @@ _KINDS = "a name such as digits or resnet18, MODEL:FILE, or a folder of task=tra
 
 
 class Classifier(nn.Module):
-    """A fixed network that says of which class pictures are.
+    """Fixed network that scores the classes of pictures.
 
     Args:
         name: What it is called in errors and figures.
@@ -63,7 +63,7 @@ class Classifier(nn.Module):
         return super().train(False)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Logits (B, classes) of RGB pictures (B, 3, H, W) in [0, 1], of any size."""
+        """Map RGB pictures (B, 3, H, W) in [0, 1], of any size, to logits (B, classes)."""
         size = (self.size, self.size)
         if pictures.shape[2:] != size:
             pictures = interpolate(pictures, size, mode="bilinear", antialias=True)
@@ -72,7 +72,7 @@ class Classifier(nn.Module):
 
 
 def load_classifier(given: str) -> Classifier:
-    """A classifier by what a list such as ``classifiers=[digits,resnet18:FILE]`` names.
+    """Load a classifier by its name in a list such as ``classifiers=[digits,resnet18:FILE]``.
 
     Args:
         given: ``digits``, which comes with the project; a folder that ``task=train_classifier``
@@ -102,7 +102,7 @@ def load_classifier(given: str) -> Classifier:
 
 
 def own_names() -> list[str]:
-    """The names of the classifiers that come with the project."""
+    """Return the names of the classifiers that come with the project."""
     return sorted(path.parent.name for path in OWN.glob("*/config.yaml"))
 
 
@@ -132,7 +132,7 @@ def _of_export(given: str, folder: Path) -> Classifier:
 
 
 def _of_torchvision(model: str) -> Classifier:
-    """A model with torchvision's best weights, on the pictures that these were made for."""
+    """Load a model with torchvision's best weights, on the pictures that these were made for."""
     from torchvision.models import get_model_weights
 
     weights = get_model_weights(model).DEFAULT
@@ -158,7 +158,7 @@ def _of_file(given: str, model: str, path: Path) -> Classifier:
 def _with_state(
     name: str, model: str, state: Mapping[str, Tensor], path: Path, classes: Sequence[str] | None
 ) -> Classifier:
-    """A model of torchvision with a state dict for any number of classes."""
+    """Build a model of torchvision with a state dict for any number of classes."""
     from torchvision.models import get_model, get_model_weights
 
     weights = get_model_weights(model).DEFAULT
@@ -182,8 +182,10 @@ def _with_state(
         raise UserError(what, "give one name a line")
     if hasattr(network, "transform_input"):  # undoes what ImageNet's mean and spread do
         network.transform_input = True
-    seen = weights.transforms()
-    return Classifier(name, network, classes, seen.crop_size[0], seen.mean, seen.std)
+    transforms = weights.transforms()
+    return Classifier(
+        name, network, classes, transforms.crop_size[0], transforms.mean, transforms.std
+    )
 
 
 def _short(given: str) -> str:

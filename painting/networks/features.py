@@ -204,6 +204,6 @@ def fixed(network: nn.Module) -> nn.Module:
         tensors = {**module._parameters, **module._buffers}
         for name, tensor in tensors.items():
             delattr(module, name)
-            kept = None if tensor is None else tensor.detach()
-            module.register_buffer(name, kept, persistent=False)
+            constant = None if tensor is None else tensor.detach()
+            module.register_buffer(name, constant, persistent=False)
     return network

@@ -85,8 +85,8 @@ class LstmActor(nn.Module):
         with full_precision(features):
             first = self.begin(features).tanh()
             state = first.view(len(first), 2, self.lstm.num_layers, -1).permute(1, 2, 0, 3)
-            seen = torch.relu(features[:, None] + self.due)  # (B, K, features)
-            out, _ = self.lstm(seen, (state[0].contiguous(), state[1].contiguous()))
+            inputs = torch.relu(features[:, None] + self.due)  # (B, K, features)
+            out, _ = self.lstm(inputs, (state[0].contiguous(), state[1].contiguous()))
             strokes: Tensor = self.head(out).sigmoid()  # (B, K, D)
         return strokes.flatten(1)
 

@@ -137,8 +137,8 @@ class ResNet(nn.Module):
         }
         conv, nonlinearity = _NORMS[norm]
         self.residual = residual
-        seen = in_channels + 3 if residual else in_channels
-        self.stem = nn.Sequential(conv(seen, width, 3, 2), nonlinearity())
+        channels = in_channels + 3 if residual else in_channels
+        self.stem = nn.Sequential(conv(channels, width, 3, 2), nonlinearity())
         stages: list[nn.Module] = []
         fan_in = width
         for depth, count in enumerate(blocks):
@@ -159,10 +159,10 @@ class ResNet(nn.Module):
 
     def forward(self, observation: Tensor) -> Tensor:
         """(B, in_channels, H, W) to (B, out_features)."""
-        seen = observation.to(next(self.stem.parameters()).dtype)
+        planes = observation.to(next(self.stem.parameters()).dtype)
         if self.residual:
-            seen = torch.cat([seen, self._missing(seen)], dim=1)
-        maps = self.stages(self.stem(seen))
+            planes = torch.cat([planes, self._missing(planes)], dim=1)
+        maps = self.stages(self.stem(planes))
         with full_precision(maps):  # what is said here is finer than the trunk's arithmetic
             features = maps.mean((2, 3), dtype=self.head.weight.dtype)
             if self.hidden is not None and self.step_features is not None:

@@ -1,4 +1,4 @@
-"""The painter that has learned: a trained agent, on a picture of any size."""
+"""Painter by a trained agent, on a picture of any size."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from painting.compiling import check_compiling
 from painting.errors import UserError
 from painting.fast import fast_form
 from painting.painters.base import Painter, Progress, Sketch
-from painting.painters.easel import Easel
+from painting.painters.easel import TiledCanvas
 from painting.painters.regions import Region, cover, worst_regions
 from painting.policy import PaintingPolicy, check_agreement
 from painting.precision import AUTO, check_precision
@@ -61,7 +61,7 @@ class AgentPainter(Painter):
             raise UserError(f"strokes={strokes} makes no sense", "give 1 or more")
         self.steps = self.strokes
         # The policy's strokes are within the limits; these would be applied to them again.
-        self._free = type(self.stroke)(**self.stroke.options())
+        self._unconstrained = type(self.stroke)(**self.stroke.options())
 
     @classmethod
     def load(
@@ -72,7 +72,7 @@ class AgentPainter(Painter):
         precision: str = AUTO,
         compiled: bool | str = "auto",
     ) -> "AgentPainter":
-        """Make the painter of an exported agent.
+        """Load the painter of an exported agent.
 
         Args:
             weights: An exported `agent/` folder or a run folder.
@@ -124,16 +124,16 @@ class AgentPainter(Painter):
         if start is not None:
             raise ValueError("an agent paints anew: it does not go on from strokes")
         policy = self._policy_on(target.device)
-        easel = Easel(self._free, target, self.background, weight)
+        tiled = TiledCanvas(self._unconstrained, target, self.background, weight)
         strokes = target.new_empty(0, self.stroke.dim)
         regions = cover(*target.shape[1:])
         side = regions[0].side
         while len(strokes) < self.strokes:
-            new = self._propose(policy, easel.canvas(strokes), target, regions)
-            strokes = torch.cat([strokes, self._chosen(easel, strokes, new, side)])
-            error = (easel.canvas(strokes) - target).square().mean(0)  # (H, W)
+            new = self._propose(policy, tiled.canvas(strokes), target, regions)
+            strokes = torch.cat([strokes, self._chosen(tiled, strokes, new, side)])
+            error = (tiled.canvas(strokes) - target).square().mean(0)  # (H, W)
             if progress is not None:
-                progress(Sketch(len(strokes), decibels(error.mean()), self._free, strokes))
+                progress(Sketch(len(strokes), decibels(error.mean()), self._unconstrained, strokes))
             side = max(self.policy.canvas_size, side // 2)
             passes = (self.strokes - len(strokes)) // self.policy.environment.strokes
             if weight is not None:
@@ -142,7 +142,7 @@ class AgentPainter(Painter):
         return strokes
 
     def _policy_on(self, device: torch.device) -> PaintingPolicy:
-        """The policy's fast form, made once for each device."""
+        """Return the policy's fast form, made once for each device."""
         if device not in self._fast:
             self._fast[device] = fast_form(self.policy, device, self.precision, self.compiled)
         return self._fast[device]
@@ -150,30 +150,32 @@ class AgentPainter(Painter):
     def _propose(
         self, policy: PaintingPolicy, canvas: Tensor, target: Tensor, regions: Sequence[Region]
     ) -> Tensor:
-        """The agent's strokes for each of the regions, within its limits: (R * P, D)."""
+        """Return the agent's strokes for each of the regions, within its limits: (R * P, D)."""
         size, device = self.policy.canvas_size, target.device
         height, width = target.shape[1:]
         proposed = []
         for start in range(0, len(regions), _BATCH):
             batch = regions[start : start + _BATCH]
-            seen = (
+            crops = (
                 torch.stack([region.of(image) for region in batch]) for image in (target, canvas)
             )
-            strokes, _ = policy.paint(*(_resized(images, size) for images in seen))
+            strokes, _ = policy.paint(*(_resized(images, size) for images in crops))
             for region, own in zip(batch, strokes, strict=True):
                 corner = torch.tensor([region.left / width, region.top / height], device=device)
                 sides = torch.tensor([region.side / width, region.side / height], device=device)
                 shape, color = own.split([self.stroke.shape_dim, COLOR_DIM], dim=1)
-                shape = self.stroke.moved(shape, corner, sides, region.side / min(height, width))
+                shape = self.stroke.from_region(
+                    shape, corner, sides, region.side / min(height, width)
+                )
                 proposed.append(torch.cat([shape, color], dim=1))
         return torch.cat(proposed)
 
-    def _chosen(self, easel: Easel, strokes: Tensor, new: Tensor, side: int) -> Tensor:
-        """Those of the new strokes that are laid, in order: at most as many as are to come."""
+    def _chosen(self, tiled: TiledCanvas, strokes: Tensor, new: Tensor, side: int) -> Tensor:
+        """Choose the new strokes that are painted, in order: at most as many as are to come."""
         left = self.strokes - len(strokes)
         if len(new) == left:
             return new
-        worth = easel.worth(torch.cat([strokes, new]))[len(strokes) :]
+        worth = tiled.worth(torch.cat([strokes, new]))[len(strokes) :]
         if len(new) > left:
             return new[worth.argsort(descending=True, stable=True)[:left].sort()[0]]
         helpful = worth > 0
@@ -182,7 +184,7 @@ class AgentPainter(Painter):
 
 
 def _resized(images: Tensor, size: int) -> Tensor:
-    """Square pictures (B, 3, s, s) as (B, 3, size, size)."""
+    """Resize square pictures (B, 3, s, s) to (B, 3, size, size)."""
     if images.shape[-1] == size:
         return images
     return functional.interpolate(images, (size, size), mode="bilinear", antialias=True)

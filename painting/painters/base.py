@@ -1,4 +1,4 @@
-"""The interface of a painter."""
+"""Interface of a painter."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -18,18 +18,18 @@ class Sketch:
         step: How many of the painter's steps are done.
         psnr: Peak signal to noise ratio so far, dB.
         stroke: The stroke kind.
-        free: Its strokes so far in painting order, (n, D), n at most the painter's `strokes`;
-            before `Stroke.limit`.
+        unconstrained: Its strokes so far in painting order, (n, D), before `Stroke.limit`; n is at
+            most the painter's `strokes`.
     """
 
     step: int
     psnr: float
     stroke: Stroke
-    free: Tensor
+    unconstrained: Tensor
 
     def strokes(self) -> Tensor:
-        """The strokes (n, D) within the limits of their kind."""
-        return self.stroke.limit(self.free.detach())
+        """Return the strokes (n, D) within the limits of their kind."""
+        return self.stroke.limit(self.unconstrained.detach())
 
 
 Progress = Callable[[Sketch], None]
@@ -55,13 +55,13 @@ class Painter(ABC):
 
     @abstractmethod
     def canvas(self, height: int, width: int) -> tuple[int, int]:
-        """Rows and columns of the canvas on which the strokes of a picture of this size are found.
+        """Return rows and columns of the canvas on which a picture of this size is painted.
 
         Nearly of its aspect ratio: strokes are in fractions of both sides.
         """
 
     def with_strokes(self, strokes: int) -> "Painter":
-        """The same painter for paintings of so many strokes.
+        """Return the same painter for paintings of so many strokes.
 
         Raises:
             UserError: It paints with no other number than its own, or this one makes no sense.
@@ -72,11 +72,11 @@ class Painter(ABC):
         raise UserError(f"{type(self).__name__} can't paint with {strokes} strokes", todo)
 
     def on(self, background: Sequence[float]) -> "Painter":
-        """The same painter with another blank canvas; this one, if it must have its own."""
+        """Return the same painter on another background; itself, if it must have its own."""
         return self
 
     def following(self, steps: int) -> "Painter":
-        """The painter of a film's next frames, which start from the strokes of the one before.
+        """Return the painter of a film's next frames, which start from the last frame's strokes.
 
         Args:
             steps: Its gradient steps.

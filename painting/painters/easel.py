@@ -1,4 +1,4 @@
-"""A canvas beside its target, cut into tiles: what painters draw on and judge strokes by.
+"""Tiled canvas beside its target, on which painters draw and judge strokes.
 
 Letters in comments: N strokes, K tiles, R rows, T pixels on a tile's side.
 """
@@ -39,7 +39,7 @@ class Drawing:
 
     @property
     def error(self) -> Tensor:
-        """Mean squared error by the weights, a scalar: what strokes are judged by."""
+        """Mean squared error by the weights, a scalar, by which strokes are judged."""
         return ((self.canvas - self.target).square() * self.weight).mean()
 
     @property
@@ -48,8 +48,8 @@ class Drawing:
         return decibels(functional.mse_loss(self.canvas.detach(), self.target))
 
 
-class Easel:
-    """The blank canvas beside the target (3, H, W), both cut into tiles.
+class TiledCanvas:
+    """Blank canvas beside the target (3, H, W), both cut into tiles.
 
     Args:
         stroke: The stroke kind.
@@ -74,7 +74,7 @@ class Easel:
         self.weight = to_tiles(weight[None], TILE)
 
     def draw(self, strokes: Tensor) -> Drawing:
-        """Draw free strokes (N, D) within their limits, differentiably."""
+        """Draw unconstrained strokes (N, D), limited first, differentiably."""
         shape, color = self._split(self.stroke.limit(strokes))
         outlines = self.stroke.outlines(shape, self.height, self.width)
         tiling = tile_strokes(outlines, TILE)
@@ -94,20 +94,20 @@ class Easel:
 
     @torch.no_grad()
     def most_useful(self, strokes: Tensor, remove: int) -> Tensor:
-        """All but the `remove` strokes that would be missed least, as indices in painting order."""
+        """Return the indices, in painting order, of all but the `remove` least useful strokes."""
         if not remove:
             return torch.arange(len(strokes), device=strokes.device)
         return self.worth(strokes).argsort(stable=True)[remove:].sort()[0]
 
     @torch.no_grad()
     def worth(self, strokes: Tensor) -> Tensor:
-        """By how much the squared error would grow without each of them, (N,)."""
+        """Return by how much the squared error would grow without each stroke, (N,)."""
         drawing = self.draw(strokes)
         parts = (drawing.alpha, drawing.color, drawing.ground, drawing.target, drawing.tiling)
         return stroke_worth(*parts, drawing.weight)
 
     def fit(self, strokes: Tensor, drawing: Drawing, ridge: float) -> Tensor:
-        """Strokes with fitted colours; `ridge` is a share of the canvas's pixels."""
+        """Return the strokes with fitted colours; `ridge` is a share of the canvas's pixels."""
         shape, color = self._split(strokes)
         alpha, ground, target = drawing.alpha, drawing.ground, drawing.target
         pixels = ridge * self.height * self.width

@@ -25,7 +25,7 @@ def fit_colors(
     ridge: float,
     weight: Tensor | None = None,
 ) -> Tensor:
-    """The colours that paint the target best with these shapes: a canvas is linear in them.
+    """Fit the colours that paint the target best with these shapes: a canvas is linear in them.
 
     Least squares, drawn a little to the present colours (a hidden stroke's colour is free), then
     cut to [0, 1].
@@ -43,14 +43,14 @@ def fit_colors(
     Returns:
         (N, 3) in [0, 1].
     """
-    seen, rest = visible(alpha, tiling)
-    wanted = target - rest * ground  # (K, 3, T, T)
+    visibility, rest = visible(alpha, tiling)
+    required = target - rest * ground  # (K, 3, T, T)
     if weight is not None:  # squared errors are weighted if both sides are by its root
         root = weight.sqrt()
-        seen, wanted = seen * root[tiling.place], wanted * root
-    painting = _Painting(seen.flatten(1), tiling, len(color))
-    wanted = wanted.flatten(2)  # (K, 3, T T)
-    missing = painting.moments(wanted - painting.of(color))  # (N, 3)
+        visibility, required = visibility * root[tiling.place], required * root
+    painting = _Painting(visibility.flatten(1), tiling, len(color))
+    required = required.flatten(2)  # (K, 3, T T)
+    missing = painting.moments(required - painting.of(color))  # (N, 3)
     change = _solve(
         lambda d: painting.moments(painting.of(d)) + ridge * d, missing, painting.squares() + ridge
     )
@@ -80,7 +80,7 @@ class _Painting:
         return painted
 
     def moments(self, tiles: Tensor) -> Tensor:
-        """The transposed map, (K, 3, T T) to (N, 3)."""
+        """Apply the transposed map, (K, 3, T T) to (N, 3)."""
         moments = self.rows.new_zeros(self.count, 3)
         for rows in self.tiling.slices:
             below = tiles[: rows.stop - rows.start]
@@ -89,20 +89,20 @@ class _Painting:
         return moments
 
     def squares(self) -> Tensor:
-        """The diagonal of the map's square, (N, 1)."""
+        """Return the diagonal of the map's square, (N, 1)."""
         squares = self.rows.square().sum(1, keepdim=True)
         return squares.new_zeros(self.count, 1).index_add_(0, self.tiling.stroke, squares)
 
 
 def _solve(apply: Callable[[Tensor], Tensor], right: Tensor, diagonal: Tensor) -> Tensor:
-    """X with apply(x) = right, (N, 3): preconditioned conjugate gradients, each column its own.
+    """Solve apply(x) = right for x, (N, 3), by preconditioned conjugate gradients per column.
 
     Args:
         apply: A symmetric positive definite map.
         right: (N, 3).
         diagonal: Of the map, (N, 1).
     """
-    found = torch.zeros_like(right)
+    solution = torch.zeros_like(right)
     residual = right
     direction = scaled = residual / diagonal
     energy = (residual * scaled).sum(0)  # (3,)
@@ -112,12 +112,12 @@ def _solve(apply: Callable[[Tensor], Tensor], right: Tensor, diagonal: Tensor) -
             break
         mapped = apply(direction)
         step = energy / (direction * mapped).sum(0).clamp_min(1e-30)
-        found = found + step * direction
+        solution = solution + step * direction
         residual = residual - step * mapped
         scaled = residual / diagonal
         before, energy = energy, (residual * scaled).sum(0)
         direction = scaled + energy / before.clamp_min(1e-30) * direction
-    return found
+    return solution
 
 
 @torch.no_grad()
@@ -129,7 +129,7 @@ def stroke_worth(
     tiling: Tiling,
     weight: Tensor | None = None,
 ) -> Tensor:
-    """By how much the squared error would grow if a stroke were left out, exactly: (N,).
+    """Return by how much the squared error would grow without each stroke, exactly: (N,).
 
     Negative for a stroke that spoils the painting. The arguments are those of `fit_colors`.
     """
@@ -145,9 +145,9 @@ def stroke_worth(
     rest = alpha.new_ones(len(tiling.order), *alpha.shape[1:])
     worth = color.new_zeros(len(color))
     for rows in reversed(tiling.slices):
-        seen = rest[: rows.stop - rows.start]
-        lost = change[rows] * seen
+        transmittance = rest[: rows.stop - rows.start]
+        lost = change[rows] * transmittance
         grown = (lost.square() - 2 * lost * error[: len(lost)]) * counts[: len(lost)]
         worth.index_add_(0, tiling.stroke[rows], grown.sum((1, 2, 3)))
-        seen *= 1 - alpha[rows]
+        transmittance *= 1 - alpha[rows]
     return worth

@@ -1,4 +1,4 @@
-"""Strokes proposed where a painting is worst: the coarse-to-fine start of an optimization.
+"""Proposals of strokes where a painting is worst: the coarse-to-fine start of an optimization.
 
 No gradient is used. Places are drawn by the error that is left there; at each place many random
 strokes are tried, in their best colours, and the one that lowers the error most is kept.
@@ -52,7 +52,7 @@ class Proposer:
 
     @torch.no_grad()
     def propose(self, canvas: Tensor, count: int, scale: float) -> Tensor:
-        """Find strokes to lay over a canvas.
+        """Propose strokes to paint over a canvas.
 
         Args:
             canvas: (3, H, W), what is painted so far.
@@ -67,12 +67,12 @@ class Proposer:
         while len(strokes) < count:
             center = self._worst_places(canvas, min(batch, count - len(strokes)), scale)
             chosen = self._best_of_tries(canvas, center, scale)
-            canvas = self._lay(canvas, chosen)
+            canvas = self._composite(canvas, chosen)
             strokes = torch.cat([strokes, chosen])
         return strokes
 
     def _worst_places(self, canvas: Tensor, count: int, scale: float) -> Tensor:
-        """Places (count, 2), as fractions of width and height, drawn by the error around them.
+        """Draw places (count, 2), as fractions of width and height, by the error around them.
 
         They are drawn on a grid of cells, pixels on a small canvas, and anywhere in their cell.
         """
@@ -99,20 +99,20 @@ class Proposer:
         return (torch.tensor(places) + inside) * cell / torch.tensor([width, height])
 
     def _best_of_tries(self, canvas: Tensor, center: Tensor, scale: float) -> Tensor:
-        """The best stroke (n, D) of many around each of the places (n, 2)."""
+        """Return the best stroke (n, D) of many around each of the places (n, 2)."""
         every = center.repeat_interleave(self.tries, dim=0)
         height, width = canvas.shape[1:]
         sides = width / min(height, width), height / min(height, width)
         shape = self.stroke.place(every, scale, self.generator, sides).to(canvas.device)  # (C, S)
         pieces = shape.split(_CANDIDATES)  # in bounded memory
-        found = [self._best_colors(canvas, self.stroke.limit_shape(piece)) for piece in pieces]
-        color, gain = (torch.cat(part) for part in zip(*found, strict=True))
+        colored = [self._best_colors(canvas, self.stroke.limit_shape(piece)) for piece in pieces]
+        color, gain = (torch.cat(part) for part in zip(*colored, strict=True))
         best = gain.view(-1, self.tries).argmax(1)
         best += torch.arange(len(center), device=best.device) * self.tries
         return torch.cat([shape, color], dim=1)[best]
 
     def _best_colors(self, canvas: Tensor, shape: Tensor) -> tuple[Tensor, Tensor]:
-        """Each candidate's best colour (C, 3), and how much it alone lowers the squared error."""
+        """Return each candidate's best colour (C, 3), and its gain in squared error (C,)."""
         height, width = canvas.shape[1:]
         outlines = self.stroke.outlines(shape, height, width)
         tiling = tile_strokes(outlines, self.tile)
@@ -120,15 +120,15 @@ class Proposer:
         tiles = tiling.order[tiling.place]
         missing = to_tiles(self.target - canvas, self.tile)[tiles]  # (R, 3, T, T)
         # What alpha * colour should be.
-        wanted = missing + to_tiles(canvas, self.tile)[tiles] * alpha
+        required = missing + to_tiles(canvas, self.tile)[tiles] * alpha
         # Squared errors are weighted if all of this is by its root.
         root = to_tiles(self.weight.sqrt()[None], self.tile)[tiles]
-        alpha, missing, wanted = alpha * root, missing * root, wanted * root
+        alpha, missing, required = alpha * root, missing * root, required * root
         square = self._sum(alpha.square().sum((2, 3)), tiling.stroke, len(shape))  # (C, 1)
-        product = self._sum((alpha * wanted).sum((2, 3)), tiling.stroke, len(shape))  # (C, 3)
+        product = self._sum((alpha * required).sum((2, 3)), tiling.stroke, len(shape))  # (C, 3)
         color = (product / square.clamp_min(1e-6)).clamp(0, 1)
         color = self.stroke.limit_color(color)
-        before = missing.square().sum((2, 3)) - wanted.square().sum((2, 3))
+        before = missing.square().sum((2, 3)) - required.square().sum((2, 3))
         gain = self._sum(before, tiling.stroke, len(shape))
         gain += 2 * color * product - color.square() * square
         return color, gain.sum(1)
@@ -138,7 +138,7 @@ class Proposer:
         """Sum rows (R, n) by their owner: (count, n)."""
         return values.new_zeros(count, values.shape[1]).index_add_(0, owner, values)
 
-    def _lay(self, canvas: Tensor, strokes: Tensor) -> Tensor:
+    def _composite(self, canvas: Tensor, strokes: Tensor) -> Tensor:
         """Paint strokes (N, D) over a canvas (3, H, W)."""
         height, width = canvas.shape[1:]
         strokes = self.stroke.limit(strokes)

@@ -4,8 +4,8 @@ A painting starts coarse: a few large strokes, then ever more and smaller ones w
 left (`greedy`), while all strokes there are keep moving. Later the least useful strokes are taken
 away and put where they help more. Colours are also solved for in closed form (`fitting`).
 
-What moves are free strokes; what is drawn, in the end and on the way, are these within the limits
-of their kind (`Stroke.limit`).
+What moves are unconstrained strokes; what is drawn, in the end and on the way, are these within the
+limits of their kind (`Stroke.limit`).
 """
 
 import math
@@ -19,7 +19,7 @@ from torch.nn import functional
 from painting.canvas import to_array
 from painting.errors import UserError
 from painting.painters.base import Painter, Progress, Sketch
-from painting.painters.easel import TILE, Easel
+from painting.painters.easel import TILE, TiledCanvas
 from painting.painters.greedy import Proposer
 from painting.painters.schedule import cooling, plan
 from painting.palette import find_palette
@@ -135,46 +135,46 @@ class OptimizePainter(Painter):
         views = self._views(stroke, target, weight)
         for step in range(self.steps):
             if step in views:
-                easel, proposer, rate = views[step]
+                tiled, proposer, rate = views[step]
             if event := events.get(step):
-                keep = easel.most_useful(strokes, event.remove)
-                canvas = easel.canvas(strokes[keep])
+                keep = tiled.most_useful(strokes, event.remove)
+                canvas = tiled.canvas(strokes[keep])
                 new = proposer.propose(canvas, event.add, event.scale)
                 strokes = torch.cat([strokes[keep], new])
                 adam.replace(keep, len(new))
-            drawing = easel.draw(strokes.requires_grad_())
+            drawing = tiled.draw(strokes.requires_grad_())
             (gradient,) = torch.autograd.grad(drawing.error, strokes)
             change = adam.step(gradient) * rate * cooling(step, self.steps)
             strokes = stroke.into_range(strokes.detach() - change)
             if step % self.fit_every == 0:
-                strokes = easel.fit(strokes, drawing, ridge=1e-5)
+                strokes = tiled.fit(strokes, drawing, ridge=1e-5)
             if progress is not None:
                 progress(Sketch(step + 1, drawing.psnr, stroke, strokes))
-        return easel.finish(strokes)
+        return tiled.finish(strokes)
 
     def _views(
         self, stroke: Stroke, target: Tensor, weight: Tensor | None
-    ) -> dict[int, tuple[Easel, Proposer, Tensor]]:
+    ) -> dict[int, tuple[TiledCanvas, Proposer, Tensor]]:
         """Return the canvases to work on, by first step: a large target begins in half its size.
 
-        Each is the easel, what proposes strokes for it, and the learning rates (D,).
+        Each comes with the proposer of strokes for it, and the learning rates (D,).
         """
         generator = torch.Generator().manual_seed(self.seed)
         whole = torch.cat([target, torch.ones_like(target[:1]) if weight is None else weight[None]])
         size = [TILE * max(1, round(side / 2 / TILE)) for side in target.shape[1:]]
-        seen = {0: whole}
+        images = {0: whole}
         if min(size) >= _LEAST_COARSE:
             coarse = functional.interpolate(whole[None], size, mode="area")[0]
-            seen = {0: coarse, int(self.coarse * self.steps): whole}
+            images = {0: coarse, int(self.coarse * self.steps): whole}
         views = {}
-        for step, image in seen.items():
+        for step, image in images.items():
             of = Proposer(stroke, image[:3], TILE, self.tries, self.focus, generator, image[3])
-            easel = Easel(stroke, image[:3], self.background, image[3])
-            views[step] = (easel, of, self._rates(image))
+            tiled = TiledCanvas(stroke, image[:3], self.background, image[3])
+            views[step] = (tiled, of, self._rates(image))
         return views
 
     def _rates(self, target: Tensor) -> Tensor:
-        """Learning rate of each number of a stroke, (D,): the same in pixels along both sides."""
+        """Return each parameter's learning rate, (D,): the same in pixels along both sides."""
         height, width = target.shape[1:]
         pace = self.stroke.pace * min(height, width)
         paces = {"x": pace / width, "y": pace / height}
@@ -197,7 +197,7 @@ class _Adam:
             setattr(self, name, torch.cat([state, state.new_zeros(new, state.shape[1])]))
 
     def step(self, gradient: Tensor) -> Tensor:
-        """The step (N, D) to go against, before the learning rate."""
+        """Return the step (N, D) to subtract, before the learning rate."""
         self.age += 1
         self.mean.lerp_(gradient, 1 - _BETAS[0])
         self.square.lerp_(gradient.square(), 1 - _BETAS[1])
@@ -206,6 +206,6 @@ class _Adam:
         return mean / (square.sqrt() + 1e-10)
 
 
-def _require(holds: bool, what: str, wanted: str) -> None:
+def _require(holds: bool, what: str, advice: str) -> None:
     if not holds:
-        raise UserError(f"{what} makes no sense", f"give {wanted}")
+        raise UserError(f"{what} makes no sense", f"give {advice}")

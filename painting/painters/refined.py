@@ -1,4 +1,4 @@
-"""The painter of two: an agent proposes the strokes, gradient descent refines them all together."""
+"""Painter in two steps: an agent proposes the strokes, gradient descent refines them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -57,8 +57,8 @@ class AgentOptimizePainter(Painter):
         if start is None:
             size = self.proposer.canvas(*target.shape[1:])
             small = _resized(target, size)
-            seen = None if weight is None else _resized(weight[None], size)[0]
-            start = self.proposer.paint(small, progress, weight=seen)
+            small_weight = None if weight is None else _resized(weight[None], size)[0]
+            start = self.proposer.paint(small, progress, weight=small_weight)
 
         def report(sketch: Sketch) -> None:
             assert progress is not None
@@ -68,5 +68,5 @@ class AgentOptimizePainter(Painter):
 
 
 def _resized(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """An image (C, H, W) at another size."""
+    """Resize an image (C, H, W)."""
     return functional.interpolate(image[None], size, mode="bilinear", antialias=True)[0]

@@ -22,12 +22,12 @@ class Region:
     side: int
 
     def of(self, image: Tensor) -> Tensor:
-        """This part of an image (..., H, W): (..., side, side)."""
+        """Cut this part out of an image (..., H, W): (..., side, side)."""
         return image[..., self.top : self.top + self.side, self.left : self.left + self.side]
 
 
 def cover(height: int, width: int) -> list[Region]:
-    """As few squares as cover a canvas, as large as it allows, at equal distances."""
+    """Return as few squares as cover a canvas, as large as it allows, at equal distances."""
     side, longer = min(height, width), max(height, width)
     count = -(-longer // side)
     starts = [round(i * (longer - side) / max(1, count - 1)) for i in range(count)]
@@ -36,7 +36,7 @@ def cover(height: int, width: int) -> list[Region]:
 
 
 def worst_regions(error: Tensor, side: int, count: int) -> list[Region]:
-    """Squares where most error is left, none of which overlap.
+    """Return the squares where most error is left, none of which overlap.
 
     They stand on a grid of half their side, so that no border is where another one was by force.
 
@@ -54,15 +54,15 @@ def worst_regions(error: Tensor, side: int, count: int) -> list[Region]:
     top, left = torch.tensor(rows)[:, None], torch.tensor(columns)
     inside = sums[top + side, left + side] - sums[top, left + side]
     inside = inside - sums[top + side, left] + sums[top, left]  # (rows, columns)
-    found: list[Region] = []
+    regions: list[Region] = []
     for place in inside.flatten().argsort(descending=True).tolist():
         row, column = divmod(place, len(columns))
         region = Region(columns[column], rows[row], side)
-        if len(found) == count or inside[row, column] <= 0:
+        if len(regions) == count or inside[row, column] <= 0:
             break
-        if not any(_overlap(region, other) for other in found):
-            found.append(region)
-    return found
+        if not any(_overlap(region, other) for other in regions):
+            regions.append(region)
+    return regions
 
 
 def _starts(length: int, side: int) -> list[int]:

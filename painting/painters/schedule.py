@@ -28,7 +28,7 @@ class Event:
 def plan(
     present: int, strokes: int, steps: int, moves: int, moved: float, aspect: float = 1.0
 ) -> dict[int, Event]:
-    """Coarse to fine: stages of ever more and smaller strokes, then moves.
+    """Plan coarse to fine: stages of ever more and smaller strokes, then moves.
 
     Args:
         present: How many strokes there are at the start; with some, the rest comes at once.
@@ -61,10 +61,10 @@ def plan(
 
 
 def cooling(step: int, steps: int) -> float:
-    """Learning rate of a step as a share of the first: a half cosine from 1 to nearly 0."""
+    """Return a step's learning rate as a share of the first: a half cosine from 1 to nearly 0."""
     return _LAST_RATE + (1 - _LAST_RATE) * (1 + math.cos(math.pi * step / steps)) / 2
 
 
 def _radius(count: int, aspect: float) -> float:
-    """Radius with which `count` strokes cover the canvas, as a fraction of its shorter side."""
+    """Return the radius of `count` strokes that cover the canvas, in shorter sides."""
     return min(0.25, 0.5 * math.sqrt(aspect / count))

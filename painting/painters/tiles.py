@@ -40,7 +40,7 @@ class Tiling:
 
     @cached_property
     def slices(self) -> list[slice]:
-        """The rows of each layer, the lowest layer first."""
+        """Rows of each layer, the lowest layer first."""
         ends = torch.tensor([0, *self.layers]).cumsum(0).tolist()
         return [slice(start, end) for start, end in pairwise(ends)]
 
@@ -75,7 +75,7 @@ def tile_strokes(outlines: Outlines, tile: int) -> Tiling:
 def lay_out(
     index: Tensor, x: Tensor, y: Tensor, across: int, count: int, tile: int
 ) -> tuple[Tiling, Tensor]:
-    """The layers of strokes on tiles.
+    """Assign strokes to layers on their tiles.
 
     Args:
         index: (R,) int64, the stroke of each row, ascending.
@@ -116,12 +116,12 @@ def from_tiles(tiles: Tensor, height: int, width: int) -> Tensor:
 
 
 def rasterize_rows(outlines: Outlines, tiling: Tiling, tile: int) -> Tensor:
-    """Alpha of every row, (R, 1, T, T), differentiable in the shapes."""
+    """Draw the alpha of every row, (R, 1, T, T), differentiable in the shapes."""
     return outlines.draw(Windows(tile, tile, tiling.stroke, tiling.corner)).unsqueeze(1)
 
 
 def composite_rows(canvas: Tensor, alpha: Tensor, color: Tensor, tiling: Tiling) -> Tensor:
-    """Lay all strokes over the tiles in order.
+    """Composite all strokes over the tiles in order.
 
     Args:
         canvas: (K, 3, T, T), the tiles below in the tiling's order; no gradient goes to it.
@@ -181,7 +181,7 @@ def visible(alpha: Tensor, tiling: Tiling) -> tuple[Tensor, Tensor]:
     rest = alpha.new_ones(len(tiling.order), *alpha.shape[1:])
     weight = torch.empty_like(alpha)
     for rows in reversed(tiling.slices):
-        seen = rest[: rows.stop - rows.start]
-        torch.mul(seen, alpha[rows], out=weight[rows])
-        seen -= weight[rows]
+        transmittance = rest[: rows.stop - rows.start]
+        torch.mul(transmittance, alpha[rows], out=weight[rows])
+        transmittance -= weight[rows]
     return weight, rest

@@ -1,4 +1,4 @@
-"""The interface of a renderer: stroke shapes in, alpha out, with a gradient."""
+"""Interface of a renderer: stroke shapes in, alpha out, with a gradient."""
 
 import itertools
 from abc import ABC, abstractmethod
@@ -24,7 +24,7 @@ def check_canvas_size(canvas_size: int) -> None:
 
 
 def dense_layers(widths: Sequence[int]) -> list[nn.Module]:
-    """Fully connected layers of these widths, the input's first, each with a ReLU behind it.
+    """Build fully connected layers of these widths, the input's first, each followed by a ReLU.
 
     None for a single width: then what comes out is what goes in.
     """
@@ -69,15 +69,15 @@ class Renderer(nn.Module, ABC):
         )
 
     def config(self) -> dict[str, Any]:
-        """Constructor arguments."""
+        """Return the constructor arguments."""
         return {"stroke": self.stroke, "canvas_size": self.canvas_size}
 
-    def lay(self, shape: Tensor) -> Tensor:
-        """The paint of shapes (N, S) on a canvas: alpha (N, 1, n, n), as `forward` draws them.
+    def stroke_alpha(self, shape: Tensor) -> Tensor:
+        """Return the alpha (N, 1, n, n) that strokes of shapes (N, S) leave on a canvas.
 
-        What is known of it (`Stroke.laid`) is not left to the network.
+        `forward` draws it; what is known beforehand (`Stroke.for_renderer`) it need not learn.
         """
-        drawn, share = self.stroke.laid(shape)
+        drawn, share = self.stroke.for_renderer(shape)
         with full_precision(drawn):
             alpha: Tensor = self(drawn)
         return alpha if share is None else alpha * share[:, None, None, None]

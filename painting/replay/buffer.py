@@ -100,8 +100,8 @@ class ReplayBuffer:
         count = new["target"].shape[0]
         slots = (self._next + torch.arange(count)) % self.episodes
         for key, value in new.items():
-            held = self._pictures[key]
-            held[slots.to(held.device)] = value.detach().to(held.device)
+            storage = self._pictures[key]
+            storage[slots.to(storage.device)] = value.detach().to(storage.device)
         self._added(slots)
         self._next = (self._next + count) % self.episodes
         self._filled = min(self._filled + count, self.episodes)

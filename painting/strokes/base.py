@@ -85,8 +85,8 @@ class Stroke(Limited, Recorded, ABC):
         Returns:
             (N, S) float32 in [0, 1].
         """
-        free = torch.rand(count, self.shape_dim, generator=generator, device=device)
-        return self.limit_shape(free)
+        shape = torch.rand(count, self.shape_dim, generator=generator, device=device)
+        return self.limit_shape(shape)
 
     def place(
         self,
@@ -197,7 +197,7 @@ class Stroke(Limited, Recorded, ABC):
         """
         return PlainOutlines(self._checked(shape), height, width, self._draw, self._extent)
 
-    def laid(self, shape: Tensor) -> tuple[Tensor, Tensor | None]:
+    def for_renderer(self, shape: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the shapes (N, S) that a renderer draws, and the share (N,) of paint that stays.
 
         None is all; else it is what no renderer has to learn.
@@ -242,11 +242,11 @@ class Stroke(Limited, Recorded, ABC):
 
     def into_range(self, strokes: Tensor) -> Tensor:
         """Strokes (N, D) or shapes (N, S) back in [0, 1]: angles turn on, all else is cut off."""
-        moved = strokes.clamp(0, 1)
+        wrapped = strokes.clamp(0, 1)
         for column, name in enumerate(self.parameters):
             if name.startswith("angle"):
-                moved[:, column] = strokes[:, column] % 1
-        return moved
+                wrapped[:, column] = strokes[:, column] % 1
+        return wrapped
 
     def columns(self, names: Sequence[str]) -> list[int]:
         """Return the columns of parameters in the vector."""

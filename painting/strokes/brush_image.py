@@ -155,11 +155,11 @@ class Pyramid:
         y = ((v + self._middle[1]) * scale).clamp(min=-0.75).minimum(side) + 1
         rows, columns = atlas.shape[2:]
         places = torch.stack([2 * x / columns - 1, 2 * y / rows - 1], dim=-1)  # (N, H, W, 2)
-        found = functional.grid_sample(
+        values = functional.grid_sample(
             atlas,
             places.view(1, -1, places.shape[2], 2),
             mode="bilinear",
             padding_mode="zeros",
             align_corners=False,
         )
-        return found.view(u.shape)
+        return values.view(u.shape)

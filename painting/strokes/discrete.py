@@ -91,8 +91,8 @@ class DiscreteStroke(Stroke, ABC):
         """See `Stroke.sample`; every level is as likely as any other."""
         if not self.levels:
             return super().sample(count, generator, device)
-        free = torch.rand(count, self.shape_dim, generator=generator, device=device)
-        return even_levels(super().limit_shape(free), self.levels)
+        shape = torch.rand(count, self.shape_dim, generator=generator, device=device)
+        return even_levels(super().limit_shape(shape), self.levels)
 
     def place(
         self,
@@ -113,8 +113,8 @@ class DiscreteStroke(Stroke, ABC):
         """Shapes (..., S) as they are drawn: each number at the nearest of its levels."""
         return to_levels(shape, self.levels) if self.levels else shape
 
-    def laid(self, shape: Tensor) -> tuple[Tensor, Tensor | None]:
-        """See `Stroke.laid`: where the lift is known, strokes are drawn unlifted."""
+    def for_renderer(self, shape: Tensor) -> tuple[Tensor, Tensor | None]:
+        """See `Stroke.for_renderer`: where the lift is known, strokes are drawn unlifted."""
         return (self._down(shape), 1 - shape[:, -1]) if self.lift_known else (shape, None)
 
     def watched(self, strokes: Tensor) -> dict[str, Tensor]:

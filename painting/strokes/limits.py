@@ -78,14 +78,14 @@ class Limited:
         """The limits that are set, as constructor arguments."""
         palette = self.palette
         if palette is not None and not isinstance(palette, int):
-            found: Any = [list(color) for color in palette]
+            colors: Any = [list(color) for color in palette]
         else:
-            found = palette
+            colors = palette
         every = {
             "opaque": self.opaque or None,
             "max_width": self.max_width,
             "max_length": self.max_length,
-            "palette": found,
+            "palette": colors,
         }
         return {key: value for key, value in every.items() if value is not None}
 
@@ -115,9 +115,9 @@ class Limited:
             (..., D) in [0, 1], differentiable; a palette passes the gradient straight through.
             Without limits the same tensor.
         """
-        free = strokes.split([len(self.parameters), 3], dim=-1)
-        limited = self.limit_shape(free[0]), self.limit_color(free[1])
-        if all(one is other for one, other in zip(limited, free, strict=True)):
+        parts = strokes.split([len(self.parameters), 3], dim=-1)
+        limited = self.limit_shape(parts[0]), self.limit_color(parts[1])
+        if all(one is other for one, other in zip(limited, parts, strict=True)):
             return strokes
         return torch.cat(limited, dim=-1)
 
@@ -126,8 +126,8 @@ class Limited:
         shape, color = strokes.split([len(self.parameters), 3], dim=-1)
         scale, offset = shape.new_tensor(self._scale), shape.new_tensor(self._offset)
         # Full paint is what every opacity stands for where paint is opaque.
-        free = torch.where(scale > 0, (shape - offset) / scale.clamp_min(1e-6), 1.0)
-        return torch.cat([free, color], dim=-1)
+        unlimited = torch.where(scale > 0, (shape - offset) / scale.clamp_min(1e-6), 1.0)
+        return torch.cat([unlimited, color], dim=-1)
 
     def limit_shape(self, shape: Tensor) -> Tensor:
         """Map shapes (..., S) in [0, 1] to allowed ones; without limits the same tensor."""
@@ -144,8 +144,8 @@ class Limited:
             return color
         if isinstance(self.palette, int):
             raise ValueError("a number of colours is no palette yet: with_palette() takes one")
-        found = nearest(color.detach(), color.new_tensor(self.palette))
-        return found + (color - color.detach())
+        palette_color = nearest(color.detach(), color.new_tensor(self.palette))
+        return palette_color + (color - color.detach())
 
     def shorten(self, shape: Tensor, longest: float) -> Tensor:
         """Shrink shapes (N, S) that are longer than a fraction of a square canvas's side.

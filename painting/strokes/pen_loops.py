@@ -19,10 +19,10 @@ _FAST = {"contract", "reassoc", "nsz", "arcp"}  # of LLVM's liberties those that
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile when it is first called; kept for the next start where a folder can be written."""
     try:
-        kept: Callable[..., Any] = numba.njit(cache=True, nogil=True, fastmath=_FAST)(function)
+        compiled: Callable[..., Any] = numba.njit(cache=True, nogil=True, fastmath=_FAST)(function)
     except RuntimeError:  # neither this folder nor the user's cache can be
-        kept = numba.njit(nogil=True, fastmath=_FAST)(function)
-    return kept
+        compiled = numba.njit(nogil=True, fastmath=_FAST)(function)
+    return compiled
 
 
 @_compiled

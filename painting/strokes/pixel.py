@@ -65,9 +65,9 @@ class Pixel(Stroke):
 
     def _shared(self, start: Tensor, point: Tensor, side: float) -> Tensor:
         """Along one axis, what an interval of a cell's length around points (N,) paints."""
-        free = point * self.grid - 0.5  # where it starts, in cells
+        begin = point * self.grid - 0.5  # where it starts, in cells
         # At the border it lies inside of the grid, and its gradient is that of its place there.
-        place = free + (free.detach().clamp(0, self.grid - 1) - free.detach())
+        place = begin + (begin.detach().clamp(0, self.grid - 1) - begin.detach())
         first = self._first(place.detach())
         share = (place - first)[:, None]
         near, far = _inside(start, first, side), _inside(start, first + 1, side)

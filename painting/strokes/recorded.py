@@ -1,4 +1,4 @@
-"""A stroke kind's numbers in other units: in records, in another frame, and as a movement."""
+"""Conversions of a stroke kind's numbers: to records, other frames, and movements."""
 
 import math
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class Recorded:
     relative: ClassVar[tuple[str, ...]] = ()
 
     def to_record(self, shape: Tensor) -> dict[str, float]:
-        """One shape (S,) as it stands in `strokes.json`: absolute points, every number in its unit.
+        """Convert a shape (S,) to the form of `strokes.json`: absolute points, numbers in units.
 
         Radii and lengths become fractions of the picture's shorter side, angles radians (`unit`);
         everything else stays as it is, unless a kind's vector is relative and it overrides this.
@@ -44,7 +44,7 @@ class Recorded:
         return record
 
     def from_record(self, record: Mapping[str, float]) -> Tensor:
-        """The shape vector (S,), float32, of a record: the inverse of `to_record`.
+        """Convert a record to its shape vector (S,), float32: the inverse of `to_record`.
 
         Raises:
             UserError: A parameter is missing, unknown or not a number.
@@ -67,8 +67,10 @@ class Recorded:
             raise UserError(f"a {self.name} stroke holds a number that is not finite", "mend it")
         return torch.tensor(values, dtype=torch.float32)
 
-    def moved(self, shape: Tensor, start: Tensor, sides: Tensor, scale: float | Tensor) -> Tensor:
-        """Shapes of a region of a picture as shapes of the picture.
+    def from_region(
+        self, shape: Tensor, start: Tensor, sides: Tensor, scale: float | Tensor
+    ) -> Tensor:
+        """Convert shapes of a region of a picture to shapes of the picture.
 
         Args:
             shape: (N, S), their coordinates fractions of the region.
@@ -82,18 +84,18 @@ class Recorded:
             smaller than a stroke of the picture's can be by itself; it is drawn as it should be.
         """
         start, sides = start.expand(len(shape), 2), sides.expand(len(shape), 2)
-        moved = shape.clone()
+        result = shape.clone()
         for column, name in enumerate(self.parameters):
             offset, reach = unit(name, self.turn)
             if offset:  # a length
-                moved[:, column] = ((offset + reach * shape[:, column]) * scale - offset) / reach
+                result[:, column] = ((offset + reach * shape[:, column]) * scale - offset) / reach
             elif name.startswith(("x", "y")) and name not in self.relative:
                 axis = 0 if name.startswith("x") else 1
-                moved[:, column] = start[:, axis] + sides[:, axis] * shape[:, column]
-        return moved
+                result[:, column] = start[:, axis] + sides[:, axis] * shape[:, column]
+        return result
 
     def trace(self, shape: Tensor) -> Trace:
-        """Shapes (N, S) as movements along a curve.
+        """Convert shapes (N, S) to movements along a curve.
 
         Raises:
             UserError: Strokes of the kind go nowhere.
@@ -104,7 +106,7 @@ class Recorded:
         )
 
     def from_trace(self, trace: Trace) -> Tensor:
-        """Movements along a curve as shapes (N, S) of this kind, as near as it comes.
+        """Convert movements along a curve to the nearest shapes (N, S) of this kind.
 
         Not clamped: what is out of [0, 1] there, no action stands for.
 

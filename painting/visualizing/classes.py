@@ -9,7 +9,7 @@ from torch import Tensor
 
 from painting.errors import UserError
 from painting.networks.classifiers import Classifier
-from painting.visualizing.views import Views, seen
+from painting.visualizing.views import Views, view_pictures
 
 _OFFERED = 3
 GOALS = ("log_probability", "logit")
@@ -61,7 +61,7 @@ class ClassGoal:
 
         def of(picture: Tensor) -> Tensor:
             maps = self.views.draw(generator, picture.device)
-            return -self._scores(seen(picture, maps, self.background)).mean()
+            return -self._scores(view_pictures(picture, maps, self.background)).mean()
 
         return of
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from painting.errors import UserError
 from painting.networks.features import ClassifierFeatures
-from painting.visualizing.views import Views, seen
+from painting.visualizing.views import Views, view_pictures
 
 _FLOOR = 1e-12  # under the mean square of features
 
@@ -33,7 +33,7 @@ class ContentGoal:
         self.views = views
         try:
             with torch.no_grad():
-                self._wanted = features(target[None])
+                self._target_features = features(target[None])
         except (RuntimeError, ValueError, AssertionError) as error:
             size = f"{target.shape[2]} x {target.shape[1]}"
             todo = "give more canvases, or layers nearer to the picture in features.layers"
@@ -42,24 +42,24 @@ class ContentGoal:
     def loss(self, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
         """Return the loss of a painting (3, H, W)."""
         if self.views.same:
-            return lambda painting: self._distance(painting[None], self._wanted)
+            return lambda painting: self._distance(painting[None], self._target_features)
 
         def of(painting: Tensor) -> Tensor:
             maps = self.views.draw(generator, painting.device)
             # Beside the picture both are black.
-            pair = [seen(one, maps, (0.0, 0.0, 0.0)) for one in (painting, self.target)]
+            pair = [view_pictures(one, maps, (0.0, 0.0, 0.0)) for one in (painting, self.target)]
             with torch.no_grad():
-                wanted = self.features(pair[1])
-            return self._distance(pair[0], wanted)
+                target_features = self.features(pair[1])
+            return self._distance(pair[0], target_features)
 
         return of
 
     @torch.no_grad()
     def distance(self, painting: Tensor) -> float:
         """The loss of a painting (3, H, W) as it is: 0 is the picture's own content."""
-        return self._distance(painting[None], self._wanted).item()
+        return self._distance(painting[None], self._target_features).item()
 
-    def _distance(self, pictures: Tensor, wanted: list[Tensor]) -> Tensor:
-        pairs = zip(self.features(pictures), wanted, strict=True)
+    def _distance(self, pictures: Tensor, target_features: list[Tensor]) -> Tensor:
+        pairs = zip(self.features(pictures), target_features, strict=True)
         losses = [(a - b).square().mean() / (b.square().mean() + _FLOOR) for a, b in pairs]
         return torch.stack(losses).mean()

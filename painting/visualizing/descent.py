@@ -12,12 +12,12 @@ from painting.strokes import COLOR_DIM, Stroke
 from painting.visualizing.grid import GridCanvas
 
 Told = Callable[[float, Tensor], None]
-"""Told of the loss and the free strokes after every step."""
+"""Called with the loss and the unconstrained strokes after every step."""
 
 
 @dataclass(frozen=True)
 class Descent:
-    """Gradient descent on strokes.
+    """Settings of gradient descent on strokes.
 
     Attributes:
         steps: Gradient steps.
@@ -44,7 +44,7 @@ class Descent:
                 raise UserError(f"{key}={getattr(self, key)} makes no sense", "give more than 0")
 
     def start(self, stroke: Stroke, count: int, generator: torch.Generator) -> Tensor:
-        """Random strokes of full paint and any colour, (count, D), before `limit`."""
+        """Draw random strokes of full paint and any colour, (count, D), before `limit`."""
         center = 0.5 + self.spread * (torch.rand(count, 2, generator=generator) - 0.5)
         shape = stroke.place(center, self.size, generator)
         return torch.cat([shape, torch.rand(count, COLOR_DIM, generator=generator)], dim=1)
@@ -70,21 +70,21 @@ class Descent:
         stroke = canvas.renderer.stroke
         rates = self._rates(stroke, strokes)
         # In units of each number's rate: so one Adam has them all.
-        free = (strokes / rates).requires_grad_()
-        adam = torch.optim.Adam([free], betas=(0.9, 0.99))
+        scaled = (strokes / rates).requires_grad_()
+        adam = torch.optim.Adam([scaled], betas=(0.9, 0.99))
         for step in range(self.steps):
             adam.param_groups[0]["lr"] = cooling(step, self.steps)
-            value = loss(canvas.draw(self.finished(stroke, free * rates)))
-            (free.grad,) = torch.autograd.grad(value, free)
+            value = loss(canvas.draw(self.finished(stroke, scaled * rates)))
+            (scaled.grad,) = torch.autograd.grad(value, scaled)
             adam.step()
             with torch.no_grad():
-                free.copy_(stroke.into_range(free * rates) / rates)
+                scaled.copy_(stroke.into_range(scaled * rates) / rates)
             if told is not None:
-                told(value.item(), self.finished(stroke, free.detach() * rates))
-        return self.finished(stroke, free.detach() * rates)
+                told(value.item(), self.finished(stroke, scaled.detach() * rates))
+        return self.finished(stroke, scaled.detach() * rates)
 
     def finished(self, stroke: Stroke, strokes: Tensor) -> Tensor:
-        """Strokes (N, D) as they are painted: grey if asked for, within the limits."""
+        """Return strokes (N, D) as they are painted: grey if asked for, within the limits."""
         return stroke.limit(self._shaded(strokes))
 
     def _shaded(self, strokes: Tensor) -> Tensor:
@@ -94,6 +94,6 @@ class Descent:
         return torch.cat([shape, color.mean(1, keepdim=True).expand_as(color)], dim=1)
 
     def _rates(self, stroke: Stroke, like: Tensor) -> Tensor:
-        """Learning rate of each number of a stroke, (D,)."""
+        """Return the learning rate of each parameter of a stroke, (D,)."""
         paces = [stroke.pace if name[0] in "xy" else 2.0 for name in stroke.parameters]
         return like.new_tensor(paces + [2.0] * COLOR_DIM) * self.learning_rate

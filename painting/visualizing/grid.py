@@ -105,7 +105,7 @@ class Grid:
         start = self._corner_of(len(strokes)).to(strokes) / size
         shape, color = strokes.split([stroke.shape_dim, COLOR_DIM], dim=1)
         scale = self.side / min(self.height, self.width)
-        return torch.cat([stroke.moved(shape, start, self.side / size, scale), color], dim=1)
+        return torch.cat([stroke.from_region(shape, start, self.side / size, scale), color], dim=1)
 
     def _corner_of(self, strokes: int) -> Tensor:
         """The upper left corner of each stroke's canvas, (N, 2) int64."""
@@ -177,7 +177,7 @@ class GridCanvas:
         """
         stroke, tile = self.renderer.stroke, self.grid.tile
         shape, color = strokes.split([stroke.shape_dim, COLOR_DIM], dim=1)
-        alpha = self.renderer.lay(shape)  # (N, 1, n, n)
+        alpha = self.renderer.stroke_alpha(shape)  # (N, 1, n, n)
         cut = alpha.unflatten(2, (_TILES, tile)).unflatten(4, (_TILES, tile))
         rows = cut.permute(0, 2, 4, 1, 3, 5).flatten(0, 2)[self._rows]  # (R, 1, T, T)
         tiles = composite_rows(self._ground, rows, color, self._tiling)[self._place]

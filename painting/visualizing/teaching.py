@@ -12,7 +12,7 @@ from painting.drawing import draw
 from painting.networks.small_classifier import SmallClassifier
 from painting.painters.schedule import cooling
 from painting.strokes import Stroke
-from painting.visualizing.views import Views, seen, view_maps
+from painting.visualizing.views import Views, view_maps, view_pictures
 
 _NOISE = 0.1  # standard deviation of the noise on pixels, at most
 _CONTRAST = 0.5  # least difference of ink and paper
@@ -76,10 +76,10 @@ class Lesson:
             known = self._varied(gray, generator)
             nothing = self._varied(self._scribbles(images.shape[-1], generator), generator)
             pictures = torch.cat([known, nothing]).to(device)
-            wanted = _wanted(labels[rows], len(nothing), network.classes).to(device)
+            targets = _targets(labels[rows], len(nothing), network.classes).to(device)
             far = self.attack * min(1.0, 2 * step / self.steps)  # first it has to see something
-            pictures = _attacked(network, pictures, wanted, far)
-            loss = functional.cross_entropy(network(pictures), wanted)
+            pictures = _attacked(network, pictures, targets, far)
+            loss = functional.cross_entropy(network(pictures), targets)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -87,13 +87,13 @@ class Lesson:
                 progress(loss.item())
 
     def framed(self, pictures: Tensor) -> Tensor:
-        """Pictures (B, C, n, n), white on black, in the size in which it has learned them."""
+        """Resize pictures (B, C, n, n), white on black, as the classifier has learned them."""
         none = torch.zeros(len(pictures))
         maps = view_maps(torch.zeros(len(pictures), 2), none + self.zoom, none)
-        return seen(pictures, maps.to(pictures), [0.0] * pictures.shape[1])
+        return view_pictures(pictures, maps.to(pictures), [0.0] * pictures.shape[1])
 
     def _scribbles(self, size: int, generator: torch.Generator) -> Tensor:
-        """Grey pictures (B / 2, 1, n, n) of random white strokes on black."""
+        """Draw grey pictures (B / 2, 1, n, n) of random white strokes on black."""
         count, each = self.batch_size // 2, _MOST_STROKES
         strokes = torch.rand(count, each, self.stroke.dim, generator=generator)
         scale = float(torch.rand(1, generator=generator)) * 0.1 + 0.03
@@ -106,9 +106,9 @@ class Lesson:
         return draw(self.stroke, self.stroke.limit(strokes.flip(1)), size, size)[:, :1]
 
     def _varied(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
-        """Pictures (B, 1, n, n) seen from elsewhere, in other shades, with noise."""
+        """Vary pictures (B, 1, n, n) in point of view, shades and noise."""
         views = Views(len(pictures), self.views.shift, self.views.scale, self.views.angle)
-        pictures = seen(pictures, views.draw(generator) / self.zoom, (0.0,))
+        pictures = view_pictures(pictures, views.draw(generator) / self.zoom, (0.0,))
         # A third stays white on black; others get an ink and a paper of their own.
         random = torch.rand(4, len(pictures), 1, 1, 1, generator=generator)
         difference = _CONTRAST + (1 - _CONTRAST) * random[0]
@@ -121,21 +121,21 @@ class Lesson:
         return (pictures + level * noise).clamp(0, 1)
 
 
-def _wanted(labels: Tensor, nothing: int, classes: int) -> Tensor:
-    """Probabilities (B, classes): those of the labels, and for `nothing` more all alike."""
+def _targets(labels: Tensor, nothing: int, classes: int) -> Tensor:
+    """Return target probabilities (B, classes): the labels', and for `nothing` more all alike."""
     known = functional.one_hot(labels, classes).float()
     return torch.cat([known, torch.full((nothing, classes), 1 / classes)])
 
 
-def _attacked(network: SmallClassifier, pictures: Tensor, wanted: Tensor, far: float) -> Tensor:
-    """Pictures (B, C, n, n) changed by at most `far` to where the loss is higher."""
+def _attacked(network: SmallClassifier, pictures: Tensor, targets: Tensor, far: float) -> Tensor:
+    """Change pictures (B, C, n, n) by at most `far`, to where the loss is higher."""
     if far == 0:
         return pictures
     change = torch.zeros_like(pictures)
     for _ in range(2):
-        moved = (pictures + change).requires_grad_()
-        loss = functional.cross_entropy(network(moved), wanted, reduction="sum")
-        (gradient,) = torch.autograd.grad(loss, moved)
+        perturbed = (pictures + change).requires_grad_()
+        loss = functional.cross_entropy(network(perturbed), targets, reduction="sum")
+        (gradient,) = torch.autograd.grad(loss, perturbed)
         length = gradient.flatten(1).norm(dim=1).clamp_min(1e-12).view(-1, 1, 1, 1)
         change = change + far * gradient / length
         size = change.flatten(1).norm(dim=1).clamp_min(far).view(-1, 1, 1, 1)

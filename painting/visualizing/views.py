@@ -66,7 +66,7 @@ class Views:
 
 
 def view_maps(shift: Tensor, scale: Tensor, angle: Tensor) -> Tensor:
-    """From places of a view to places of the picture, where both go from -1 to 1.
+    """Return the maps from places in a view to places in the picture, both from -1 to 1.
 
     The picture is turned around its centre by `angle`, enlarged by `scale`, and then moved.
 
@@ -83,8 +83,8 @@ def view_maps(shift: Tensor, scale: Tensor, angle: Tensor) -> Tensor:
     return torch.cat([turn, -2 * turn @ shift[:, :, None]], dim=2)
 
 
-def seen(pictures: Tensor, maps: Tensor, background: Sequence[float]) -> Tensor:
-    """Views of pictures.
+def view_pictures(pictures: Tensor, maps: Tensor, background: Sequence[float]) -> Tensor:
+    """Return views of pictures.
 
     Args:
         pictures: (V, C, H, W), or (C, H, W) for views of the same one. A turn is one of pixels: it

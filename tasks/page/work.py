@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from painting.canvas import to_array
 from painting.painters import Painter, Sketch
-from painting.painters.easel import TILE, Easel
+from painting.painters.easel import TILE, TiledCanvas
 from painting.painting import Unfinished, paint
 from painting.record import StrokeRecord
 from painting.sizes import fit_size
@@ -54,7 +54,7 @@ class Work:
         self._error: BaseException | None = None
         self._stop = threading.Event()
         self._over = threading.Event()
-        self._easel: Easel | None = None
+        self._tiled: TiledCanvas | None = None
         self._thread = threading.Thread(target=self._run, name="painter", daemon=True)
 
     def start(self) -> None:
@@ -83,20 +83,21 @@ class Work:
         sketch = self._sketch
         if sketch is None:
             return Progress(0.0, 0, 0.0)
-        return Progress(sketch.step / self._painter.steps, len(sketch.free), sketch.psnr)
+        return Progress(sketch.step / self._painter.steps, len(sketch.unconstrained), sketch.psnr)
 
     def look(self) -> NDArray[np.uint8] | None:
         """The painting as it is now, (h, w, 3) uint8; None before there is any."""
         sketch = self._sketch
         if sketch is None:
             return None
-        free = sketch.free.detach()
-        if self._easel is None or self._easel.stroke is not sketch.stroke:
+        strokes = sketch.unconstrained.detach()
+        if self._tiled is None or self._tiled.stroke is not sketch.stroke:
             height, width = self._painter.canvas(*self._image.shape[:2])
             tiles = [max(1, n // TILE) * TILE for n in fit_size(height, width, _SKETCH)]
-            blank = free.new_zeros(3, *tiles)  # in place of a target, of which only the size counts
-            self._easel = Easel(sketch.stroke, blank, self._painter.background)
-        return to_array(self._easel.canvas(free))
+            # In place of a target, of which only the size counts.
+            blank = strokes.new_zeros(3, *tiles)
+            self._tiled = TiledCanvas(sketch.stroke, blank, self._painter.background)
+        return to_array(self._tiled.canvas(strokes))
 
     def result(self) -> tuple[StrokeRecord, float] | None:
         """Once it is over: the painting at the picture's size, and its PSNR, dB.

@@ -12,7 +12,7 @@ from painting.painters import OptimizePainter
 from painting.painting import paint
 from painting.record import read_record
 from painting.strokes import Circle
-from painting.transparency import laid_on, on_opaque, opaque, unlike
+from painting.transparency import composite_on, on_opaque, opaque, unlike
 
 
 def disc(color: tuple[int, int, int], side: int = 48) -> np.ndarray:
@@ -28,7 +28,7 @@ def disc(color: tuple[int, int, int], side: int = 48) -> np.ndarray:
 def test_half_transparent_is_one_or_the_other() -> None:
     image = np.array([[[9, 8, 7, 0], [9, 8, 7, 127], [9, 8, 7, 128], [9, 8, 7, 255]]], np.uint8)
     assert opaque(image).tolist() == [[False, False, True, True]]
-    assert laid_on(image, (1.0, 0.5, 0.0))[0].tolist() == [[255, 128, 0]] * 2 + [[9, 8, 7]] * 2
+    assert composite_on(image, (1.0, 0.5, 0.0))[0].tolist() == [[255, 128, 0]] * 2 + [[9, 8, 7]] * 2
     with pytest.raises(UserError, match="wholly transparent"):
         opaque(image[:, :2])
 

@@ -12,7 +12,7 @@ from painting.networks.classifiers import load_classifier
 from painting.networks.small_classifier import SmallClassifier
 from painting.strokes import Bezier
 from painting.visualizing import Lesson
-from painting.visualizing.teaching import _attacked, _wanted
+from painting.visualizing.teaching import _attacked, _targets
 from tasks.train_classifier import train_classifier
 
 SIZE = 16
@@ -78,7 +78,7 @@ def test_pictures_without_a_label_are_neither_taught_nor_counted(
 
 
 def test_what_is_wanted() -> None:
-    wanted = _wanted(torch.tensor([2, 0]), 1, 4)
+    wanted = _targets(torch.tensor([2, 0]), 1, 4)
     assert wanted.tolist() == [[0, 0, 1, 0], [1, 0, 0, 0], [0.25] * 4]
 
 
@@ -86,7 +86,7 @@ def test_an_attack_stays_near_and_raises_the_loss() -> None:
     torch.manual_seed(0)
     network = SmallClassifier(4, 4)
     pictures = torch.rand(3, 1, 16, 16)
-    wanted = _wanted(torch.tensor([0, 1]), 1, 4)
+    wanted = _targets(torch.tensor([0, 1]), 1, 4)
     attacked = _attacked(network, pictures, wanted, 0.5)
     distance = (attacked - pictures).flatten(1).norm(dim=1)
     assert (distance <= 0.5 + 1e-5).all()

@@ -158,7 +158,7 @@ def test_a_renderer_without_a_gradient_is_refused() -> None:
 
 def test_paint_that_is_known_to_be_missing_is_not_asked_of_the_renderer() -> None:
     class Halved(Circle):
-        def laid(self, shape: Tensor) -> tuple[Tensor, Tensor]:
+        def for_renderer(self, shape: Tensor) -> tuple[Tensor, Tensor]:
             return 0.9 * shape, torch.full((len(shape),), 0.5)
 
     stroke = torch.tensor([circle(0.3, 0.4, 0.2, (1.0, 1.0, 1.0))])

@@ -7,7 +7,7 @@ import torch
 
 from painting.errors import UserError
 from painting.visualizing import Views
-from painting.visualizing.views import seen, view_maps
+from painting.visualizing.views import view_maps, view_pictures
 
 BACKGROUND = (0.25, 0.5, 0.75)
 
@@ -19,7 +19,7 @@ def picture(height: int = 6, width: int = 6) -> torch.Tensor:
 def view(image: torch.Tensor, shift: list[float], scale: float, degrees: float) -> torch.Tensor:
     angle = torch.tensor([math.radians(degrees)])
     maps = view_maps(torch.tensor([shift]), torch.tensor([scale]), angle)
-    return seen(image, maps, BACKGROUND)[0]
+    return view_pictures(image, maps, BACKGROUND)[0]
 
 
 def test_no_change_is_the_picture() -> None:
@@ -78,7 +78,7 @@ def test_views_are_a_function_of_the_generator() -> None:
 def test_the_gradient_goes_through() -> None:
     image = picture().double().requires_grad_()
     maps = view_maps(torch.tensor([[0.1, 0.05]]), torch.tensor([1.1]), torch.tensor([0.2])).double()
-    assert torch.autograd.gradcheck(lambda one: seen(one, maps, BACKGROUND), image)
+    assert torch.autograd.gradcheck(lambda one: view_pictures(one, maps, BACKGROUND), image)
 
 
 def test_the_same() -> None:
