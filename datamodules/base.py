@@ -122,7 +122,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
 
     @abstractmethod
     def fingerprint(self) -> Mapping[str, object]:
-        """Say what goes into the cache, as JSON: names, sizes and times of files, or an id.
+        """Return what the cache depends on, as JSON: names, sizes and times of files, or an id.
 
         Raises:
             UserError: ``root`` is not as it should be, or a download failed.
@@ -168,7 +168,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         return prepare(self.cache, self.name, self.canvas_size, self.fingerprint(), self.items)
 
     def _hold_out(self) -> HeldOut:
-        """Prepare validation and test, and keep where the rest is."""
+        """Prepare validation and test; the rest is decoded when it is needed."""
         self._items = items = self.items()
         rows = self._rows(len(items.names), items.parts, items.run)
         held_out = np.sort(np.concatenate([rows["val"], rows["test"]]))
@@ -249,17 +249,17 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Flip on the device what the stream said; other batches stay as they are."""
+        """Flip on the device the images that the stream names; other batches stay as they are."""
         return apply_flips(batch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the number of training batches that were handed out, their size, and the set's."""
+        """Return the number of training batches drawn, their size, and the set's."""
         cursor = self._cursor
         place = {"position": cursor.position, "together": cursor.together}
         return {**place, "images": len(self._open())}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on after the batches that were handed out.
+        """Go on after the batches that were drawn.
 
         Raises:
             UserError: The set has lost or gained images since.

@@ -1,4 +1,4 @@
-"""Pictures decoded and resized to the canvas, by as many processes as are wanted."""
+"""Decoding of pictures, and resizing to the canvas, by several processes."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Decoded:
 
 
 class Decoder(Dataset[Decoded]):
-    """Decodes and resizes what it is handed.
+    """Decodes pictures and resizes them to the canvas.
 
     Args:
         read: Makes a picture ``(H, W, 3)`` of it; raises ``UserError`` where it is broken.

@@ -1,4 +1,4 @@
-"""Image files as the material of a set."""
+"""Image files of a data set: fingerprint and items."""
 
 import hashlib
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def file_items(
     labels: NDArray[np.int64] | None = None,
     classes: Sequence[str] | None = None,
 ) -> Items:
-    """Make files the images of a set; the arguments are those of ``Items``."""
+    """Return files as the items of a set; the arguments are those of ``Items``."""
     return Items(
         names=[path.relative_to(root).as_posix() for path in paths],
         # The names stay in the process that has them; there may be millions.

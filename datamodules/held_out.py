@@ -1,4 +1,4 @@
-"""The part of a set that is prepared even when the rest is streamed."""
+"""Held-out images, which are prepared even when the rest of a set is streamed."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

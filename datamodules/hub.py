@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face hub as the material of a set."""
+"""Data sets of the Hugging Face hub as image sets."""
 
 import contextlib
 import os
@@ -119,7 +119,7 @@ def asking_hub(hub_id: str, todo: str) -> Iterator[None]:
 
 
 def known_splits(source: str, splits: Mapping[str, _T], parts: Mapping[str, int]) -> dict[str, _T]:
-    """Leave out the splits of which it is not said what they become.
+    """Leave out splits whose names stand for neither training, validation nor test.
 
     Raises:
         UserError: None is left.

@@ -1,4 +1,4 @@
-"""Pictures that are drawn here, for training on what is nobody's."""
+"""Dead-leaves pictures drawn by the project, free of anyone's rights."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -18,7 +18,7 @@ from painting.images import read_image
 _DRAWN_SIZE = 128  # pixels; larger canvases get it enlarged
 _VERSION = 1  # to be raised when scenes are drawn otherwise
 # Photographs of surfaces and things that scikit-image says are CC0, in the public domain or of no
-# known copyright restrictions. Parts of them, in grey, are laid on leaves.
+# known copyright restrictions. Parts of them, in grey, are put on leaves.
 TEXTURES = (
     "brick.png",
     "grass.png",
@@ -77,12 +77,12 @@ class Leaves(ImageDataModule):
 
     @cached_property
     def _files(self) -> list[Path]:
-        """The textures that this installation has."""
+        """Return the textures that this installation has."""
         folder = Path(str(resources.files("skimage"))) / "data"
         return [folder / name for name in TEXTURES if (folder / name).is_file()]
 
 
 def _grey(photograph: NDArray[np.uint8]) -> Image:
-    """(H, W, 3) uint8 as (H, W) in [0, 1]."""
+    """Convert (H, W, 3) uint8 to grey (H, W) in [0, 1]."""
     grey: Image = photograph.mean(axis=2, dtype=np.float32) / np.float32(255)
     return grey

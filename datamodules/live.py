@@ -29,7 +29,7 @@ def plan_stream(
     buffer: int,
     share: tuple[int, int],
 ) -> BatchPlan | ShardPlan:
-    """Choose the order: of single files any, of files of many one that reads each from its start.
+    """Plan the order: any for single files; for shards one that reads each from its start.
 
     Args:
         items: The whole set.
@@ -87,7 +87,7 @@ class LiveStream:
         self._named: set[int] = set()
 
     def __len__(self) -> int:
-        """Give a length that no run reaches; without one, Lightning reads a batch ahead."""
+        """Return a length that no run reaches; without one, Lightning reads a batch ahead."""
         return 2**31 - 1
 
     def __iter__(self) -> Iterator[Batch]:
@@ -186,7 +186,7 @@ def _chunks(block: Block, size: int) -> Sequence[NDArray[np.int64]]:
 
 
 class _Buffer:
-    """Room for the images of a block."""
+    """Buffer for the images of a block."""
 
     def __init__(self, count: int, canvas_size: int) -> None:
         self.images = np.zeros((count, 3, canvas_size, canvas_size), np.uint8)
@@ -195,14 +195,14 @@ class _Buffer:
         self._filled = 0
 
     def begin(self, block: Block) -> None:
-        """Forget what is in it."""
+        """Empty the buffer for a new block."""
         self.block = block
         self._filled = 0
 
     def fill(
         self, decoded: Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]], until: float
     ) -> None:
-        """Take images until this share of the block is there."""
+        """Add images until this share of the block is there."""
         assert self.block is not None
         while self._filled < until * len(self.block.reading):
             images, numbers = next(decoded)

@@ -1,4 +1,4 @@
-"""One process at a time."""
+"""Locks, for one process at a time."""
 
 import contextlib
 import logging
@@ -15,7 +15,7 @@ _POLL_SECONDS = 0.1
 
 @contextlib.contextmanager
 def locked(path: Path, waiting: str) -> Iterator[None]:
-    """Hold a lock, after waiting for it.
+    """Wait for a lock, and hold it.
 
     Args:
         path: The lock's file.

@@ -1,7 +1,7 @@
 """Dead-leaves pictures: shapes that occlude each other, as things do in photographs.
 
 The "dead leaves" model (Ruderman, 1997; Lee, Mumford and Huang, 2001, "Occlusion models for natural
-images"): opaque shapes of power-law sizes laid over each other have edges, flat parts and a
+images"): opaque shapes of power-law sizes on top of each other have edges, flat parts and a
 spectrum like natural images. Networks learn to see by such pictures (Baradad et al., 2021,
 "Learning to see by looking at noise").
 """
@@ -54,7 +54,7 @@ def draw_scene(
     Args:
         generator: All that it depends on.
         size: Pixels on a side.
-        textures: Grey pictures in [0, 1], parts of which may be laid on leaves.
+        textures: Grey pictures in [0, 1], parts of which may be put on leaves.
 
     Returns:
         (size, size, 3) uint8.

@@ -1,4 +1,4 @@
-"""The order in which images come from files that are read one after the other."""
+"""Order of the images of shards, which are read one after the other."""
 
 import functools
 import itertools
@@ -15,7 +15,7 @@ from painting.errors import UserError
 
 @dataclass(frozen=True)
 class Block:
-    """Some batches, read in one order and handed out in another.
+    """Images of some batches, read in one order and drawn in another.
 
     Attributes:
         first: Position of the first of its K batches.
@@ -34,8 +34,8 @@ class ShardPlan:
     A pass goes through the files in an order drawn from (seed, pass). Its images are cut into one
     share of neighbours for each of ``world`` processes, so that each reads files of its own, but
     for those at the borders. A share is cut into blocks of half the buffer, and each is shuffled,
-    drawn from (seed, pass, rank, block): while one is handed out, the next is read. What is over
-    at the end of a share is left out in that pass. A batch is so a function of its position, and
+    drawn from (seed, pass, rank, block): while one is in use, the next is read. What is over at
+    the end of a share is left out in that pass. A batch is so a function of its position, and
     to go on at any position, one block has to be read.
 
     Args:
@@ -83,7 +83,7 @@ class ShardPlan:
                 f"too few for {world} batch(es) of {batch_size}",
                 "leave data.streaming out, or give a smaller batch_size",
             )
-        # Of a file's order two passes, of blocks what is handed out and what is read.
+        # Two passes of a file's order; the block in use and the one that is read.
         self._files = functools.lru_cache(maxsize=2)(self._draw_files)
         self._flips = functools.lru_cache(maxsize=2)(self._draw_flips)
         self._cut = functools.lru_cache(maxsize=2)(self._cut_block)
@@ -95,7 +95,7 @@ class ShardPlan:
         into the pass as it was, and in that pass some images come twice and others not at all.
 
         Args:
-            position: Batches handed out.
+            position: Batches drawn so far.
             together: Images in each of them, over all ranks.
         """
         if together == self.together:

@@ -1,4 +1,4 @@
-"""The order in which training images come: endless, and a function of the seed and a position."""
+"""Endless order of the training images, a function of the seed and a position."""
 
 import functools
 import itertools
@@ -130,7 +130,7 @@ class BatchPlan:
         none is left out.
 
         Args:
-            position: Batches handed out.
+            position: Batches drawn so far.
             together: Images in each of them, over all ranks.
         """
         if together == self.together:
@@ -157,7 +157,7 @@ class BatchPlan:
 
 
 class Plan(Protocol):
-    """An order of training batches, in terms of which a place can be said."""
+    """Interface of an order of training batches."""
 
     @property
     def together(self) -> int:
@@ -180,7 +180,7 @@ class Cursor:
     together: int | None = None
 
     def begin(self, plan: Plan) -> int:
-        """Go on by a plan, whose batches may be of another size; give the position there."""
+        """Continue by a plan, whose batches may be of another size; return the position in it."""
         if self.together is not None:
             self.position = plan.position_after(self.position, self.together)
         self.together = plan.together
@@ -202,7 +202,7 @@ class TrainStream:
     """Training batches without end, from the cursor's position on.
 
     The position is read when iteration starts, so that a checkpoint may set it before, and counted
-    before a batch is handed out, so that a checkpoint written during its update counts it.
+    before a batch is yielded, so that a checkpoint written during its update counts it.
 
     Args:
         images: The training split.
@@ -227,7 +227,7 @@ class TrainStream:
         self._pin_memory = pin_memory
 
     def __len__(self) -> int:
-        """Give a length that no run reaches; without one, Lightning reads a batch ahead."""
+        """Return a length that no run reaches; without one, Lightning reads a batch ahead."""
         return 2**31 - 1
 
     def __iter__(self) -> Iterator[Batch]:

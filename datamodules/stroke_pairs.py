@@ -1,4 +1,4 @@
-"""Strokes that a program draws slowly: drawn once, by all cores, and kept with their shapes."""
+"""Cache of strokes that a program draws slowly: drawn once, by all cores, with their shapes."""
 
 import hashlib
 import json
@@ -59,7 +59,7 @@ class StrokePairs:
         self._arrays: tuple[NDArray[np.float32], NDArray[np.uint8]] | None = None
 
     def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Any of the pairs.
+        """Draw random pairs.
 
         Args:
             count: How many, N.
@@ -118,7 +118,7 @@ class StrokePairs:
 
     @property
     def _bytes_of(self) -> dict[str, int]:
-        """Each file's bytes for one stroke."""
+        """Bytes of one stroke in each file."""
         return {"shapes.f32": 4 * self._dim, "alphas.u8": self.canvas_size**2}
 
     def _progress(self) -> int:
@@ -134,7 +134,7 @@ class StrokePairs:
         return done if whole else 0
 
     def _draw(self) -> None:
-        """Append chunk after chunk, and count it once it is safe."""
+        """Append chunk after chunk, each counted once it is safe on the disk."""
         done = self._progress()  # also of a process that was waited for
         chunks = range(done // _CHUNK, -(-self.count // _CHUNK))
         self._check_space(len(chunks) * _CHUNK)
@@ -169,7 +169,7 @@ class StrokePairs:
             )
 
     def _drawn(self, chunks: range) -> Iterator[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
-        """Chunks of pairs in order, by as many processes as there are cores."""
+        """Yield chunks of pairs in order, by as many processes as there are cores."""
         draw = partial(_draw_chunk, self.stroke, self.canvas_size, self.seed)
         if len(chunks) == 1 or multiprocessing.current_process().daemon:
             yield from map(draw, chunks)
@@ -187,7 +187,7 @@ class StrokePairs:
 
 
 def _be_quiet() -> None:
-    """Leave Ctrl-C to the first process, and say nothing: libmypaint prints rounding errors."""
+    """Leave Ctrl-C to the first process, and silence libmypaint, which prints rounding errors."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
@@ -195,7 +195,7 @@ def _be_quiet() -> None:
 def _draw_chunk(
     stroke: Stroke, canvas_size: int, seed: int, chunk: int
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """The shapes (256, S) and alphas (256, n, n) of one chunk."""
+    """Return the shapes (256, S) and alphas (256, n, n) of one chunk."""
     generator = torch.Generator().manual_seed((seed * _APART + chunk) % 2**63)
     shape = stroke.sample(_CHUNK, generator)
     alpha = stroke.rasterize(shape, canvas_size, canvas_size)[:, 0]

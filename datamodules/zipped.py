@@ -1,4 +1,4 @@
-"""Pictures in one .zip file, read as it lies."""
+"""Pictures in one .zip file, read without unpacking it."""
 
 import zipfile
 import zlib

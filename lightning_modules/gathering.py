@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def gather(value: T) -> list[T]:
-    """One value per process, in the order of ranks; all of them have to call it.
+    """Return one value per process, in the order of ranks; all of them have to call it.
 
     Args:
         value: Anything that can be pickled. It goes between processes of one run, never to a file.

@@ -63,7 +63,7 @@ class RankStrategy(DDPStrategy):
         _sync_module_states(self.model)
 
     def setup(self, trainer: pl.Trainer) -> None:
-        """Set up, and say what an update is."""
+        """Set up, and log the effective batch and the schedules."""
         if self._layer_sync is not None and self.root_device.type == "cpu":
             self._layer_sync = SyncedLayers()  # torch's own needs GPUs
         super().setup(trainer)
@@ -97,7 +97,7 @@ class RankStrategy(DDPStrategy):
         return super().optimizer_step(optimizer, averaged, model, **kwargs)
 
     def _described(self, trainer: pl.Trainer) -> list[str]:
-        """The effective batch and the schedules, as lines for the log."""
+        """Describe the effective batch and the schedules, as lines for the log."""
         count = self.world_size
         batch = cast(int, vars(trainer.lightning_module)["batch_size"])
         schedules = {id(c.scheduler.optimizer): c.scheduler for c in self.lr_scheduler_configs}

@@ -15,7 +15,7 @@ class SyncedBatchNorm(nn.BatchNorm2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to the same shape."""
+        """Normalize maps (B, C, H, W)."""
         count = rank_count()
         if not self.training or count == 1:
             return super().forward(x)
@@ -29,7 +29,7 @@ class SyncedBatchNorm(nn.BatchNorm2d):
 
     @torch.no_grad()
     def _follow(self, mean: Tensor, variance: Tensor, values: int) -> None:
-        """Let the running statistics follow, the variance without its bias."""
+        """Update the running statistics, the variance unbiased."""
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
@@ -40,14 +40,14 @@ class SyncedBatchNorm(nn.BatchNorm2d):
 
 
 class SyncedLayers(LayerSync):
-    """Makes `BatchNorm2d` a `SyncedBatchNorm` in place, and back: with all that it holds."""
+    """Turns `BatchNorm2d` into `SyncedBatchNorm` in place, and back, with all its state."""
 
     def apply(self, model: nn.Module) -> nn.Module:
-        """Before training."""
+        """Synchronize the layers of a module, before training."""
         return _become(model, nn.BatchNorm2d, SyncedBatchNorm)
 
     def revert(self, model: nn.Module) -> nn.Module:
-        """After it."""
+        """Restore plain layers, after training."""
         return _become(model, SyncedBatchNorm, nn.BatchNorm2d)
 
 

@@ -1,4 +1,4 @@
-"""The canvas: blank, painted on, and as bytes.
+"""Canvases: blank ones, compositing, and conversion to bytes.
 
 Shapes: B batch, K strokes of a bundle, H rows, W columns. RGB floats in [0, 1].
 """
@@ -15,7 +15,7 @@ _LEAST_L2 = 1e-10  # a perfect canvas has an infinite PSNR, of which no mean can
 
 
 def decibels(l2: float | Tensor) -> float:
-    """Peak signal to noise ratio of a mean squared error: -10 log10 L2 dB; 100 at most."""
+    """Convert a mean squared error to PSNR: -10 log10 L2 dB; 100 at most."""
     return -10 * math.log10(max(float(l2), _LEAST_L2))
 
 
@@ -26,7 +26,7 @@ def blank_canvas(
     background: Sequence[float],
     device: torch.device | str | None = None,
 ) -> Tensor:
-    """Canvases of one colour.
+    """Make canvases of one colour.
 
     Args:
         count: How many, B.
@@ -43,7 +43,7 @@ def blank_canvas(
 
 
 def composite(canvas: Tensor, alpha: Tensor, color: Tensor) -> Tensor:
-    """Lay one stroke over each canvas: C (1 - alpha) + alpha * colour (SARA, Algorithm 1).
+    """Composite one stroke over each canvas: C (1 - alpha) + alpha * colour (SARA, Algorithm 1).
 
     Args:
         canvas: (B, 3, H, W).
@@ -57,7 +57,7 @@ def composite(canvas: Tensor, alpha: Tensor, color: Tensor) -> Tensor:
 
 
 def paint(canvas: Tensor, alpha: Tensor, color: Tensor) -> Tensor:
-    """Lay a bundle of strokes over each canvas, the first one lowest.
+    """Composite a bundle of strokes over each canvas, the first one lowest.
 
     Args:
         canvas: (B, 3, H, W).
@@ -88,7 +88,7 @@ def split_patches(picture: Tensor, count: int) -> Tensor:
 
 
 def to_uint8(image: Tensor) -> Tensor:
-    """[0, 1] to 0..255, rounded: truncation would cost a level per step (every canvas darkens).
+    """Convert [0, 1] to 0..255, rounded: truncation would darken every canvas by a level per step.
 
     What is uint8 already stays as it is.
     """
@@ -98,10 +98,10 @@ def to_uint8(image: Tensor) -> Tensor:
 
 
 def to_array(image: Tensor) -> NDArray[np.uint8]:
-    """(C, H, W) in [0, 1], on any device, as a picture: (H, W, C) uint8."""
+    """Convert (C, H, W) in [0, 1], on any device, to a picture (H, W, C) uint8."""
     return np.ascontiguousarray(to_uint8(image).permute(1, 2, 0).cpu().numpy())
 
 
 def to_float(image: Tensor) -> Tensor:
-    """0..255 uint8 to [0, 1] float32."""
+    """Convert 0..255 uint8 to [0, 1] float32."""
     return image.float() / 255

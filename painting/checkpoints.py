@@ -13,7 +13,7 @@ _CHOICE = (LAST, PREVIOUS)
 
 
 class Good(NamedTuple):
-    """A checkpoint that is whole.
+    """An undamaged checkpoint.
 
     Attributes:
         path: Where it lies.
@@ -42,7 +42,7 @@ def written(folder: Path) -> Manifest | None:
 
 
 def newest_good(folder: Path) -> Good:
-    """The last checkpoint of a folder, or the one before it if that is broken.
+    """Return the last checkpoint of a folder, or the one before it if that is broken.
 
     Names alone say which is newer, whatever clocks said: see `durable_write`.
 
@@ -65,7 +65,7 @@ def newest_good(folder: Path) -> Good:
 
 
 def whole(path: Path) -> Good:
-    """A checkpoint that was asked for by its name.
+    """Check a checkpoint that was asked for by its name.
 
     Raises:
         UserError: It is broken; the good one beside it is named.

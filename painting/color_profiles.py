@@ -1,4 +1,4 @@
-"""The colours of a picture file, by the profile that lies in it, as sRGB's."""
+"""Conversion of a picture file's colours to sRGB, by the profile in the file."""
 
 import functools
 import logging
@@ -61,7 +61,7 @@ def as_srgb(picture: Image.Image, source: Image.Image, name: str) -> Image.Image
 
 
 def grey_of_words(words: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """Grey values of 16 bits as ones of 8."""
+    """Convert grey values of 16 bits to 8 bits."""
     return ((words.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
@@ -74,7 +74,7 @@ def _conversion(profile: bytes, mode: str) -> tuple[str, Convert] | None:
         mode: The pictures' mode.
 
     Returns:
-        None where sRGB is what they are in.
+        The mode that it takes, and the conversion; None where the pictures are in sRGB.
 
     Raises:
         PIL.ImageCms.PyCMSError: The profile is damaged.
@@ -97,7 +97,7 @@ def _conversion(profile: bytes, mode: str) -> tuple[str, Convert] | None:
 
 
 def _conversion_of_grey(profile: ImageCms.ImageCmsProfile, mode: str) -> tuple[str, Convert] | None:
-    """By a table: what LittleCMS does at once is 10 levels off in the shadows of linear grey."""
+    """Convert by a table: LittleCMS's own is 10 levels off in the shadows of linear grey."""
     values = np.arange(256) if mode == "L" else np.arange(65536).reshape(256, 256)
     every = Image.fromarray(np.atleast_2d(values).astype(np.uint8 if mode == "L" else np.uint16))
     exact = ImageCms.buildTransform(
@@ -114,7 +114,7 @@ def _is_near(converted: NDArray[np.uint8], given: NDArray[Any]) -> bool:
 
 
 def _profile_of(source: Image.Image) -> bytes | None:
-    """The ICC profile of a file, or one that says what the file says in other ways."""
+    """Return the ICC profile of a file, or one made of what the file says in other ways."""
     info: Mapping[Any, Any] = source.info
     if profile := info.get("icc_profile"):
         return bytes(profile)
@@ -144,7 +144,7 @@ def _profile_of_png(info: Mapping[Any, Any], grey: bool) -> bytes | None:
 
 
 def _profile(points: tuple[Point, ...] | None, gamma: float | None) -> bytes:
-    """An ICC profile of one curve.
+    """Build an ICC profile of one curve.
 
     Args:
         points: White, red, green and blue; without them the profile is of grey pictures.
@@ -171,12 +171,12 @@ def _profile(points: tuple[Point, ...] | None, gamma: float | None) -> bytes:
 
 
 def _fixed(*numbers: float) -> bytes:
-    """Numbers as ICC's s15Fixed16Number."""
+    """Encode numbers as ICC's s15Fixed16Number."""
     return b"".join(struct.pack(">i", round(number * 65536)) for number in numbers)
 
 
 def _to_d50(points: tuple[Point, ...]) -> NDArray[np.float64]:
-    """The matrix from linear RGB to XYZ under D50, (3, 3)."""
+    """Return the matrix from linear RGB to XYZ under D50, (3, 3)."""
     white, *primaries = [np.array([x / y, 1, (1 - x - y) / y]) for x, y in points]
     columns = np.stack(primaries, axis=1)  # (3, 3)
     to_xyz = columns * np.linalg.solve(columns, white)

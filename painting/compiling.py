@@ -23,7 +23,7 @@ def missing_compiler(device: torch.device | str) -> str | None:
 
 
 def check_compiling(compiled: bool | str, device: torch.device | str) -> bool | str:
-    """A choice of `compile`: true, false or auto.
+    """Check a choice of `compile`: true, false or auto.
 
     Raises:
         UserError: It is no such word; or compiling is demanded, and no compiler is there.
@@ -36,10 +36,11 @@ def check_compiling(compiled: bool | str, device: torch.device | str) -> bool | 
 
 
 class Frozen(nn.Module):
-    """A network that learns no more, compiled at its first use with its weights as constants.
+    """Frozen network, compiled at its first use with its weights as constants.
 
-    So they are laid once as the compiled code reads them. Inductor asks for `freezing` while a call
-    is traced, when options of `torch.compile` are not in force yet: it is set around each call.
+    So the weights are reordered once, as the compiled code reads them. Inductor asks for `freezing`
+    while a call is traced, when options of `torch.compile` are not in force yet: it is set around
+    each call.
 
     Args:
         network: The network; changes of its weights after the first call need not be seen.

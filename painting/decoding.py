@@ -1,4 +1,4 @@
-"""The bytes of a picture file as an array.
+"""Decoding of the bytes of a picture file to an array.
 
 A picture in memory is a ``(H, W, 3)`` uint8 array, RGB, or ``(H, W, 4)`` with alpha.
 """
@@ -116,7 +116,7 @@ def decode_picture(data: bytes, name: str) -> NDArray[np.uint8]:
 
 
 def picture_size(data: bytes) -> tuple[int, int]:
-    """Width and height that the bytes of a picture file say it has, before it is decoded.
+    """Return width and height by the header of a picture file, before it is decoded.
 
     Returns:
         Pixels; 0 and 0 of what is no picture, which decoding it says.
@@ -140,7 +140,7 @@ def _open(data: bytes) -> Image.Image:
 
 @functools.cache
 def _present_formats() -> tuple[str, ...]:
-    """The formats that this installation of Pillow knows."""
+    """Return the formats that this installation of Pillow knows."""
     Image.init()
     pi_heif.register_heif_opener(thumbnails=False)
     return tuple(name for name in FORMATS if name in Image.OPEN)
@@ -155,7 +155,7 @@ def picture_suffixes() -> frozenset[str]:
 
 @contextlib.contextmanager
 def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
-    """A loaded picture; what goes wrong with it in the block is the file's fault too."""
+    """Open a picture; whatever goes wrong with it in the block is the file's fault too."""
     if not data:
         raise UserError(f"{name}: the file is empty (0 bytes)", "replace or remove it")
     try:
@@ -185,7 +185,7 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 
 def _in_srgb(picture: Image.Image, data: bytes, name: str) -> Image.Image:
-    """A picture of any Pillow mode, upright, in sRGB: RGB, or RGBA where one may see through it."""
+    """Convert a picture of any Pillow mode to upright sRGB: RGB, or RGBA if it is transparent."""
     upright, transparent = _upright(picture), _transparent_color(picture, data)
     if picture.mode.startswith(("I", "F")):
         values = _unsigned(picture, np.asarray(upright))
@@ -207,9 +207,9 @@ def _in_srgb(picture: Image.Image, data: bytes, name: str) -> Image.Image:
 
 
 def _transparent_color(picture: Image.Image, data: bytes) -> Any:
-    """The value that is transparent wherever it stands, in the picture's own levels.
+    """Return the value that is transparent wherever it stands, in the picture's own levels.
 
-    Pillow hands on what a PNG says of it in the levels of the file, but for palettes and bytes.
+    Pillow passes on what a PNG says of it in the levels of the file, but for palettes and bytes.
     """
     value = picture.info.get("transparency")
     if picture.format != "PNG" or value is None or isinstance(value, bytes):
@@ -223,14 +223,14 @@ def _transparent_color(picture: Image.Image, data: bytes) -> Any:
 
 
 def _unsigned(picture: Image.Image, values: NDArray[Any]) -> NDArray[Any]:
-    """TIFF's unsigned integers of 32 bits, which Pillow takes for signed ones, as what they are."""
+    """Correct TIFF's unsigned integers of 32 bits, which Pillow takes for signed ones."""
     tags = getattr(picture, "tag_v2", {})
     unsigned = tags.get(_SAMPLE_FORMAT, (1,))[0] == 1 and tags.get(_BITS, (0,))[0] == 32
     return values.view(np.uint32) if unsigned and values.dtype == np.int32 else values
 
 
 def _white(picture: Image.Image, values: NDArray[Any]) -> float:
-    """The value that is white in a grey picture of 16 or 32 bits, or of floats.
+    """Return the value that is white in a grey picture of 16 or 32 bits, or of floats.
 
     Of 16 bits it's the highest that there is. Floats within 0 and 1 have 1. Otherwise files do not
     say, and it's what nearly all values need: the largest that is no outlier, or 255 or 65535 if it
@@ -249,7 +249,7 @@ def _white(picture: Image.Image, values: NDArray[Any]) -> float:
 
 
 def _as_words(values: NDArray[Any], white: float) -> NDArray[np.uint16]:
-    """Values scaled to 16 bits; what is no number is black."""
+    """Scale values to 16 bits; NaN becomes black."""
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
         return values.astype(np.uint16)
     levels = np.nan_to_num(values.astype(np.float64), posinf=white)

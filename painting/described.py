@@ -1,4 +1,4 @@
-"""Objects as plain dictionaries, ``_target_`` and arguments, and objects of such again."""
+"""Conversion of objects to plain dictionaries, ``_target_`` and arguments, and back."""
 
 import importlib
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ _PACKAGE = "painting."
 
 @runtime_checkable
 class Describable(Protocol):
-    """Anything that can say how it was built."""
+    """Interface of objects that return their constructor arguments."""
 
     def config(self) -> dict[str, Any]:
-        """Constructor arguments, plain or describable."""
+        """Return the constructor arguments, plain or describable."""
 
 
 def describe(thing: Describable) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def _is_described(value: object) -> bool:
 
 
 def no_larger_than(tensors: Mapping[str, Tensor]) -> AbstractContextManager[None]:
-    """A block in which modules may have as many numbers as weights that are to be loaded.
+    """Limit modules in this block to as many numbers as the weights to be loaded have.
 
     Weight normalization makes a parameter twice.
 

@@ -21,7 +21,7 @@ def weights(mask: NDArray[np.uint8], picture: tuple[int, int], canvas: tuple[int
         canvas: Rows and columns of the canvas.
 
     Returns:
-        (rows, columns), 1 on the mean.
+        (rows, columns), with mean 1.
 
     Raises:
         UserError: The mask has another shape than the picture, or is black all over.

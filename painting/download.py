@@ -39,7 +39,7 @@ def reachable(urls: Sequence[str], seconds: float = _PROBE_SECONDS) -> bool:
 
 
 def _probe(url: str, seconds: float, answers: "queue.SimpleQueue[bool]") -> None:
-    """Put down whether a server answers."""
+    """Record whether a server answers."""
     try:
         urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=seconds).close()
     except urllib.error.HTTPError as error:

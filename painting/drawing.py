@@ -1,4 +1,4 @@
-"""Drawing finished strokes exactly: what every picture and every reported figure is made of."""
+"""Exact drawing of finished strokes, for every picture and every reported metric."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -50,7 +50,7 @@ def draw(
     background: Sequence[float] = (0.0, 0.0, 0.0),
     redrawn: bool = False,
 ) -> Tensor:
-    """The finished paintings of strokes (B, N, D): (B, 3, H, W).
+    """Draw the finished paintings of strokes (B, N, D): (B, 3, H, W).
 
     With `redrawn` a kind that draws with random numbers takes others: see `Stroke.redrawn`.
     """
@@ -71,7 +71,7 @@ def _rasterized(
     width: int,
     rasterize: Callable[[Tensor, int, int], Tensor],
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Of one stroke of each painting after the other alpha (B, 1, H, W) and colour (B, 3)."""
+    """Yield stroke by stroke, for all paintings, alpha (B, 1, H, W) and colour (B, 3)."""
     pixels = _PIXELS if strokes.device.type == "cpu" else _DEVICE_PIXELS
     together = max(1, pixels // max(1, strokes.shape[0] * height * width))
     for piece in strokes.split(together, dim=1):

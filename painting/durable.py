@@ -1,4 +1,4 @@
-"""Files that are whole and on the disk, or not there: what a kill or a power cut may not halve."""
+"""Durable files: whole and on the disk, or not there, whatever kills the process or the power."""
 
 import errno
 import os
@@ -76,7 +76,7 @@ def durable_write(path: Path, previous: Path | None = None) -> Iterator[Draft]:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Bring the names themselves to the disk, where the system can."""
+    """Flush the names in a folder to the disk, where the system can."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

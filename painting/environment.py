@@ -1,4 +1,4 @@
-"""The painting environment: a canvas, a target, and strokes laid bundle by bundle.
+"""Painting environment: a canvas, a target, and strokes painted bundle by bundle.
 
 It is a pure, differentiable function of state and action. Rollouts and the updates' look-ahead
 ("trans" in ICCV 2019, section 3.3.1) are therefore one and the same code.
@@ -74,7 +74,7 @@ class PaintingEnvironment:
         return self.bundle * self.renderer.stroke.dim
 
     def reset(self, target: Tensor) -> State:
-        """A blank canvas before each target (B, 3, H, W)."""
+        """Return the initial state: a blank canvas before each target (B, 3, H, W)."""
         count, _, height, width = target.shape
         canvas = blank_canvas(count, height, width, self.background, target.device)
         return State(canvas, target, torch.zeros(count, dtype=torch.long, device=target.device))

@@ -26,7 +26,7 @@ class UserError(ValueError):
         super().__init__(f"{self.what} — {self.todo}")
 
     def __reduce__(self) -> tuple[type["UserError"], tuple[str, str]]:
-        """Pickle by both arguments, so that a worker process can hand the error on."""
+        """Pickle by both arguments, so that a worker process can pass the error on."""
         return type(self), (self.what, self.todo)
 
 
@@ -59,7 +59,7 @@ class Pruned(RuntimeError):
 
     Args:
         updates: How many updates were made.
-        value: The validation figure that it was judged by.
+        value: The validation metric that it was judged by.
     """
 
     def __init__(self, updates: int, value: float) -> None:
@@ -68,22 +68,22 @@ class Pruned(RuntimeError):
         self.value = value
 
     def __reduce__(self) -> tuple[type["Pruned"], tuple[int, float]]:
-        """Pickle by both arguments, so that a worker process can hand it on."""
+        """Pickle by both arguments, so that a worker process can pass it on."""
         return type(self), (self.updates, self.value)
 
 
 def as_typed(value: object) -> str:
-    """A value as it is written on the command line."""
+    """Format a value as it is written on the command line."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def brief(value: object) -> str:
-    """A value of a file, on part of a line, however large or deep it is."""
+    """Format a value of a file in part of a line, however large or deep it is."""
     return _SHORTENED.repr(value)
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or its kind where it has none."""
+    """Return the first line of an error's text, or its kind where it has none."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 

@@ -1,4 +1,4 @@
-"""Exported folders: weights that anyone can load, without running code from the file.
+"""Exported folders: weights that can be loaded without running code from the file.
 
 A folder holds ``config.yaml`` (what to build, its measurements) and ``weights.safetensors``, in
 shards under 15 MB with the usual index where it would be larger. Where a ``SHA256SUMS`` lies
@@ -165,13 +165,13 @@ def _check(schema: Any, content: object, path: Path) -> None:
 
 
 def _names(folder: Path) -> set[str]:
-    """The files of an exported folder that are read."""
+    """Return the files of an exported folder that are read."""
     names = {path.name for path in folder.glob("*.safetensors")}
     return names | {name for name in (CONFIG, _INDEX) if (folder / name).exists()}
 
 
 def _rounded(name: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
-    """A tensor in a dtype, if it holds floating-point numbers."""
+    """Convert a tensor to a dtype, if it holds floating-point numbers."""
     if dtype is None or not tensor.is_floating_point():
         return tensor
     rounded = tensor.to(dtype)
@@ -223,7 +223,7 @@ def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], folder: Path)
 
 
 def _shards(tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
-    """Tensors in groups of at most a shard each, large ones cut into pieces along their rows."""
+    """Group tensors into shards, large ones cut into pieces along their rows."""
     shards: list[dict[str, Tensor]] = [{}]
     size = 0
     for name, tensor in tensors.items():

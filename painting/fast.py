@@ -1,4 +1,4 @@
-"""The fast form of a trained policy, for painting and not for learning.
+"""Fast form of a trained policy, for painting and not for learning.
 
 Batch normalization is folded into the convolution before it, what bears bfloat16 is kept in it, and
 large convolutions of the last, smallest maps are matrix products. On a CPU the strokes are drawn
@@ -33,7 +33,7 @@ def fast_form(
     precision: str = AUTO,
     compiled: bool | str = "auto",
 ) -> PaintingPolicy:
-    """A copy of a policy that paints as well in less time.
+    """Copy a policy to one that paints as well in less time.
 
     Args:
         policy: The original, which stays as it is.
@@ -73,7 +73,7 @@ def fast_form(
 
 
 def _fold(module: nn.Module) -> None:
-    """Fold what a module's children normalize: weights for ever, batches by their averages."""
+    """Fold the normalizations of a module's children (weight and batch norm) into weights."""
     if is_parametrized(module):
         make_plain(module)
     if isinstance(module, nn.Sequential):
@@ -84,14 +84,14 @@ def _fold(module: nn.Module) -> None:
 
 
 def _multiply(module: nn.Module) -> None:
-    """Make matrix products of a module's children where that may be faster."""
+    """Replace convolutions among a module's children by matrix products where those are faster."""
     for name, child in module.named_children():
         if isinstance(child, nn.Conv2d) and child.weight.numel() >= _MANY_WEIGHTS:
             setattr(module, name, _Product(child))
 
 
 class _Product(nn.Module):
-    """A convolution that is done as a matrix product where there are few places to do it at.
+    """Convolution as a matrix product, where its map has few places.
 
     Args:
         conv: Its weights are shared; with channels last they lie as the product needs them.
@@ -108,7 +108,7 @@ class _Product(nn.Module):
         self.bias: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, fan_in, h, w) to (B, fan_out, h / stride, w / stride)."""
+        """Map (B, fan_in, h, w) to (B, fan_out, h / stride, w / stride)."""
         patches = self._patches(x)  # (B, h / stride, w / stride, kernel, kernel, fan_in)
         batch, height, width = patches.shape[:3]
         alone = x.shape[2:] == (1, 1)  # most of the product would be with zeros

@@ -1,4 +1,4 @@
-"""Pictures about paintings: sheets of targets above paintings, and curves."""
+"""Figures: sheets of targets above paintings, and curves."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _FOR_LOG = 6.0  # factor between positions from which a logarithmic axis has tic
 
 
 def contact_sheet(*rows: Tensor, columns: int = 12, scale: int = 1) -> np.ndarray:
-    """Rows of pictures above each other, in as many bands as the columns need.
+    """Compose rows of pictures above each other, in as many bands as the columns need.
 
     Args:
         rows: Each (B, 3, H, W) in [0, 1]: targets, paintings, …
@@ -50,7 +50,7 @@ def save_sheet(path: Path, *rows: Tensor, columns: int = 12) -> None:
 
 
 def framed(picture: Tensor, size: int) -> Tensor:
-    """A picture (3, H, W) of any aspect in the middle of a white square, (3, size, size)."""
+    """Fit a picture (3, H, W) of any aspect into a white square, (3, size, size)."""
     share = size / max(picture.shape[1:])
     height, width = (max(1, round(side * share)) for side in picture.shape[1:])
     small = torch.nn.functional.interpolate(picture[None], (height, width), mode="area")[0]
@@ -92,7 +92,7 @@ def cut_sheet(
 
 
 def _enlargement(size: int) -> int:
-    """Into how large a square each pixel of a small picture is made on a sheet."""
+    """Return the side of the square that each pixel of a small picture becomes on a sheet."""
     return max(1, 96 // size)
 
 
@@ -153,7 +153,7 @@ class Panel:
 
     @property
     def spread(self) -> float:
-        """The largest position over the smallest."""
+        """Return the ratio of the largest position to the smallest."""
         positions = [position for x, _ in self.curves.values() for position in x]
         return max(positions) / min(positions)
 

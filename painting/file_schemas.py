@@ -25,7 +25,7 @@ _WIDEST = 8192  # channels or units of a layer
 
 
 def _check_depth(value: object) -> None:
-    """Refuse what is nested so deeply that whoever walks through it would not come back."""
+    """Refuse content that is nested too deeply to be walked through recursively."""
     level = [value]
     for _ in range(_DEEPEST):
         level = [child for one in level for child in _children(one)]
@@ -41,7 +41,7 @@ def _children(value: object) -> Iterable[object]:
 
 
 def _widths(value: object) -> object:
-    """A width, or one for each of several layers; 0 is no layer."""
+    """Check a width, or one for each of several layers; 0 is no layer."""
     several = value if isinstance(value, list) else [value]
     if len(several) <= 16 and all(type(one) is int and 0 <= one <= _WIDEST for one in several):
         return value
@@ -56,13 +56,13 @@ Positive = Annotated[FiniteFloat, Field(ge=0)]
 
 
 class _Strict(BaseModel):
-    """A number is no text here, and a switch no number; what more there is, is left alone."""
+    """Base of schemas: text is no number, a flag is no number, and further keys are ignored."""
 
     model_config = ConfigDict(strict=True, extra="allow")
 
 
 class Part(_Strict):
-    """An object as `painting.described.describe` writes it: its class, and the arguments of that.
+    """An object as `painting.described.describe` writes it: its class and arguments.
 
     Arguments that say how large something is have their bounds here, whatever class they are of; it
     is the class that knows which it takes.
@@ -163,14 +163,14 @@ OF_KIND: dict[str, type[BaseModel]] = {
 
 
 def fault(schema: type[BaseModel], content: object) -> tuple[str, str] | None:
-    """The first thing that is wrong with a file's content; None if it is as it should be.
+    """Return the first fault of a file's content; None if it fits the schema.
 
     Args:
         schema: What it should be.
         content: Of plain containers.
 
     Returns:
-        Which key it is and what it has, and what that should be; each as the end of a sentence.
+        The key with its value, and what it should be; each as the end of a sentence.
     """
     try:
         _check_depth(content)

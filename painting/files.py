@@ -1,4 +1,4 @@
-"""The one way in for files that a user names, or that lie in a folder that a user names.
+"""Reading of files that a user names, or that lie in a folder that a user names.
 
 Only regular files are opened: a pipe would be waited at for ever, a device has no end, and opening
 some devices does something. Their size is asked before they are read. Whatever is wrong is an
@@ -39,7 +39,7 @@ class Unsuitable(OSError):
     """Something other than a regular file, or a file that is too large; `strerror` says which."""
 
     def __str__(self) -> str:
-        """The file, and what it is."""
+        """Name the file, and what it is."""
         return f"{self.filename} is {self.strerror}"
 
 
@@ -170,7 +170,7 @@ def _check(path: str | Path, about: os.stat_result, at_most: int | None) -> None
 
 
 def _shown(size: float) -> str:
-    """A size in bytes with the unit that suits it.
+    """Format a size in bytes with the unit that suits it.
 
     >>> _shown(2**40)
     '1.1 TB'

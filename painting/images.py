@@ -155,7 +155,7 @@ def find_images(
 
 
 def _chosen(files: Iterable[Path], suffixes: Collection[str], none: str) -> list[Path]:
-    """Those files that have one of the suffixes, each once; what is left out is said."""
+    """Choose the files that have one of the suffixes, each once; log the others."""
     parts: dict[bool, list[Path]] = {True: [], False: []}
     for path in dict.fromkeys(files):
         parts[path.suffix.lower() in suffixes].append(path)

@@ -39,7 +39,7 @@ _COUNTER = "num_batches_tracked"  # which old files lack, and evaluation does no
 
 
 def import_renderer(path: str | Path) -> NeuralRenderer:
-    """Our renderer with the weights of a `renderer.pkl`.
+    """Import the weights of a `renderer.pkl` into our renderer.
 
     Raises:
         UserError: It cannot be read, or a key is missing, too many or of another shape.
@@ -53,7 +53,7 @@ def import_renderer(path: str | Path) -> NeuralRenderer:
 
 
 def import_policy(path: str | Path, renderer: NeuralRenderer, strokes: int = 200) -> PaintingPolicy:
-    """The painter with the weights of an `actor.pkl`.
+    """Import the weights of an `actor.pkl` into our policy.
 
     Args:
         path: The file.
@@ -83,7 +83,7 @@ def import_policy(path: str | Path, renderer: NeuralRenderer, strokes: int = 200
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """A state dict, without running code from the file.
+    """Read a state dict, without running code from the file.
 
     Raises:
         UserError: The file is missing, cut off, or anything else than names and tensors.
@@ -104,7 +104,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 
 def _translated(path: Path, keys: Mapping[str, str], network: nn.Module) -> dict[str, Tensor]:
-    """A file's tensors by our names, each of the shape that our network has.
+    """Rename a file's tensors to our names, each checked for our network's shape.
 
     Raises:
         UserError: A key is missing, too many, of another shape, or holds what is no finite number.
@@ -130,7 +130,7 @@ def _translated(path: Path, keys: Mapping[str, str], network: nn.Module) -> dict
 
 
 def _renderer_keys() -> Iterator[tuple[str, str]]:
-    """Their names and ours: a ReLU after each layer, and a pixel shuffle after each second one."""
+    """Yield their names with ours: a ReLU after each layer, a pixel shuffle after each second."""
     for part in ("weight", "bias"):
         for number in range(4):
             yield f"fc{number + 1}.{part}", f"dense.{2 * number}.{part}"
@@ -139,7 +139,7 @@ def _renderer_keys() -> Iterator[tuple[str, str]]:
 
 
 def _actor_keys() -> Iterator[tuple[str, str]]:
-    """Their names and ours."""
+    """Yield their names with ours."""
     yield from _normed("conv1", "bn1", "stem.0")
     number = 0
     for stage, blocks in enumerate(_BLOCKS, start=1):
@@ -155,6 +155,6 @@ def _actor_keys() -> Iterator[tuple[str, str]]:
 
 
 def _normed(conv: str, norm: str, ours: str) -> Iterator[tuple[str, str]]:
-    """A convolution without bias, and its batch normalization."""
+    """Yield the names of a convolution without bias and its batch normalization, with ours."""
     yield f"{conv}.weight", f"{ours}.0.weight"
     yield from ((f"{norm}.{part}", f"{ours}.1.{part}") for part in _NORM)

@@ -31,7 +31,7 @@ _CUT_OFF = "is cut off or is no checkpoint"
 
 
 class Broken(ValueError):
-    """A checkpoint that can't be gone on from; the text says why, after the file's name."""
+    """A checkpoint that can't be resumed; the text says why, after the file's name."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _checked_length(content: dict[str, Any], path: Path) -> int:
 
 
 def _read(path: Path) -> tuple[Manifest, str, int]:
-    """The manifest, the sum of what is before it, and where it begins."""
+    """Read the manifest, the checksum of what is before it, and its offset."""
     try:
         with open_file(path) as file:
             size = file.seek(0, 2)
@@ -156,7 +156,7 @@ def _read(path: Path) -> tuple[Manifest, str, int]:
 
 
 def _parsed(comment: bytes) -> dict[str, Any]:
-    """The manifest's content, whose own sum is right."""
+    """Parse a manifest, and verify its own checksum."""
     damaged = Broken("is damaged: its manifest is not what its checksum says")
     match = re.search(rb'"check": "([0-9a-f]{64})"}$', comment)
     if match is None:
@@ -168,7 +168,7 @@ def _parsed(comment: bytes) -> dict[str, Any]:
 
 
 def _checked(comment: bytes) -> dict[str, Any]:
-    """The manifest's content, of which every key is there and holds what it should."""
+    """Parse a manifest, and validate it against its schema."""
     from painting import file_schemas
 
     try:
@@ -184,7 +184,7 @@ def _checked(comment: bytes) -> dict[str, Any]:
 
 
 def _sha256(path: Path, length: int | None = None) -> str:
-    """The sum of a file, or of its beginning."""
+    """Return the SHA-256 of a file, or of its beginning."""
     try:
         with open_file(path) as file:
             return _digest(file, os.fstat(file.fileno()).st_size if length is None else length)
@@ -193,7 +193,7 @@ def _sha256(path: Path, length: int | None = None) -> str:
 
 
 def _digest(file: BinaryIO, length: int) -> str:
-    """The sum of so many bytes that come next."""
+    """Return the digest of the next bytes of a file."""
     digest = hashlib.sha256()
     while length and (piece := file.read(min(length, 1 << 20))):
         digest.update(piece)

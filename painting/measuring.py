@@ -60,7 +60,7 @@ class Nearness:
 
 @dataclass(frozen=True)
 class Trial:
-    """A picture painted once, measured.
+    """Measurements of one painted picture.
 
     Attributes:
         strokes: (N, D) in [0, 1].
@@ -80,7 +80,7 @@ class Trial:
 
 
 def target_of(image: NDArray[np.uint8], size: tuple[int, int]) -> Tensor:
-    """A picture (H, W, 3) uint8 at a size (rows, columns): (3, rows, columns) in [0, 1]."""
+    """Resize a picture (H, W, 3) uint8 to (3, rows, columns) in [0, 1]."""
     resized = torch.from_numpy(resize_image(image, *size))
     return to_float(resized.permute(2, 0, 1)).contiguous()
 

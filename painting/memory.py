@@ -31,7 +31,7 @@ _CGROUPS = (  # of a container: what it may have, what it has, and of that the f
 
 
 def available_bytes() -> float:
-    """Memory that a program can still have; the machine's where the system doesn't say more."""
+    """Return the bytes that a program can still have: by the machine, and by any container."""
     return min(_of_machine(), *(_below(*limit) for limit in _CGROUPS))
 
 
@@ -112,12 +112,12 @@ def check_count(key: str, count: int, bytes_each: float, otherwise: str = "") ->
 
 
 def room() -> float:
-    """Bytes that a program may still take."""
+    """Return the bytes that a program may still take."""
     return max(_SHARE * available_bytes(), _LITTLE)
 
 
 def _largest(height: int, width: int, bytes_per_pixel: int) -> int:
-    """The longer side for which there is memory if there is none for this; 0 if there is."""
+    """Return the longer side, in pixels, of the largest size that fits; 0 if this one fits."""
     needed = height * width * bytes_per_pixel
     if needed <= _LITTLE:
         return 0

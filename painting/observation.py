@@ -11,7 +11,7 @@ STEP = 6
 
 
 def observation(canvas: Tensor, target: Tensor, progress: Tensor) -> Tensor:
-    """Canvas, target, step and coordinates as one picture (ICCV 2019, Figures 13 and 14).
+    """Stack canvas, target, step and coordinates (ICCV 2019, Figures 13 and 14).
 
     Args:
         canvas: C_t, (B, 3, H, W) in [0, 1].

@@ -1,4 +1,4 @@
-"""One picture painted: the call that the command line and other programs use."""
+"""Painting of one picture: the call that the command line and other programs use."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -51,7 +51,7 @@ class Painting:
         return {"l2": near.l2, "psnr": near.psnr, "ssim": near.ssim}
 
     def picture(self, size: int | None = None) -> NDArray[np.uint8]:
-        """Draw it exactly.
+        """Draw the painting exactly.
 
         Args:
             size: Pixels on the longer side; the picture's own by default.
@@ -65,7 +65,7 @@ class Painting:
         )
 
     def at(self, size: int | None) -> "Painting":
-        """The same painting, to be drawn at another size.
+        """Return the same painting, to be drawn at another size.
 
         Args:
             size: Pixels on the longer side; the picture's own by default.
@@ -107,7 +107,7 @@ def save_record(folder: str | Path, record: StrokeRecord, exports: Iterable[Expo
 
 
 class Unfinished(KeyboardInterrupt):
-    """A painting was interrupted.
+    """Interruption of a painting.
 
     Args:
         painting: What is painted so far.
@@ -192,7 +192,7 @@ def _paint(
     progress: Progress | None,
     finished: Callable[[Tensor], Painting],
 ) -> Painting:
-    """Find strokes, and make a painting of them; of those so far when it is interrupted."""
+    """Find strokes and make a painting of them; when interrupted, of those so far."""
     last: list[Sketch] = []
 
     def remember(sketch: Sketch) -> None:
@@ -235,14 +235,14 @@ def _paint_opaque(
 
 
 def _target(image: NDArray[np.uint8], painter: Painter) -> Tensor:
-    """A picture (H, W, 3) at the size at which its strokes are found: (3, rows, columns)."""
+    """Resize a picture (H, W, 3) to the painter's canvas: (3, rows, columns)."""
     rows, columns = painter.canvas(*image.shape[:2])
     check_finding(rows, columns)
     return target_of(image, (rows, columns))
 
 
 def _beside(target: Tensor, record: StrokeRecord, background: Sequence[float]) -> Painting:
-    """A painting with its canvas, drawn on a background at its target's size."""
+    """Make a painting with its canvas, drawn on a background at its target's size."""
     height, width = target.shape[1:]
     canvas = draw_canvas(record.stroke, record.strokes, height, width, background)
     return Painting(record, target, canvas)

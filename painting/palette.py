@@ -1,4 +1,4 @@
-"""Few colours: a palette found in a picture, and pictures as pixel art."""
+"""Palettes found in pictures, and pixel art."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from painting.strokes.limits import Color, check_palette, nearest
 
 
 def find_palette(picture: NDArray[np.uint8], count: int) -> list[Color]:
-    """The colours that stand for a picture's best: k-means from a median cut's start.
+    """Find the colours that approximate a picture's best: k-means from a median cut's start.
 
     Args:
         picture: (H, W, 3) uint8, RGB.
@@ -34,7 +34,7 @@ def find_palette(picture: NDArray[np.uint8], count: int) -> list[Color]:
 def pixelate(
     picture: NDArray[np.uint8], grid: int, palette: Sequence[Sequence[float]] | int | None = None
 ) -> NDArray[np.uint8]:
-    """A picture as pixel art.
+    """Turn a picture into pixel art.
 
     Args:
         picture: (H, W, 3) uint8, RGB.

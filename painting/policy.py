@@ -1,4 +1,4 @@
-"""Everything that painting with an agent needs: its actor, and the environment it learned in."""
+"""Painting policy of an agent: its actor, and the environment it learned in."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,7 +45,7 @@ class PaintingPolicy(nn.Module):
 
     @property
     def canvas_size(self) -> int:
-        """Pixels on a side of what the actor sees."""
+        """Pixels on a side of the actor's canvas."""
         return self.renderer.canvas_size
 
     @torch.no_grad()
@@ -79,7 +79,7 @@ class PaintingPolicy(nn.Module):
     def save(
         self, folder: Path, dtype: torch.dtype | None = None, files: Mapping[str, str] | None = None
     ) -> None:
-        """Export all that painting needs; the neural renderer included if one was used.
+        """Export all that painting needs, the neural renderer included if one was used.
 
         Args:
             folder: Where; its parent exists.
@@ -106,7 +106,7 @@ class PaintingPolicy(nn.Module):
         bundle: int | None = None,
         canvas_size: int | None = None,
     ) -> "PaintingPolicy":
-        """The policy of an exported ``agent/`` folder, or of the run folder that holds one.
+        """Load the policy of an exported ``agent/`` folder, or of the run folder that holds one.
 
         Args:
             path: The folder, or a name of `painting.weights`.
@@ -138,7 +138,7 @@ class PaintingPolicy(nn.Module):
 
 
 def _check_actor(folder: Path, actor: Mapping[str, Any], environment: PaintingEnvironment) -> None:
-    """Check that an actor sees what the environment shows, and says what it takes.
+    """Check that an actor's input and output fit the environment.
 
     Raises:
         UserError: It does not.
@@ -156,7 +156,7 @@ def check_agreement(
     has: Mapping[str, Any],
     fingerprints: Sequence[str] = (),
 ) -> None:
-    """Check that an agent is what was asked for: every key that is not None.
+    """Check that an agent has every value asked for that is not None.
 
     Args:
         folder: Where it lies, for the error.

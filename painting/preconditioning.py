@@ -6,7 +6,7 @@ from painting.human_strokes import HumanStrokes
 
 
 class Preconditioning:
-    """For how long, and how much, a painter is held to a person's strokes.
+    """Schedule by which a painter first learns a person's strokes.
 
     Counting updates from 0, those below `updates` regress the strokes of each picture's class and
     nothing else; the discriminator rests. From there on the painter learns as it does without, and
@@ -41,7 +41,7 @@ class Preconditioning:
         return update < self.updates
 
     def weight_at(self, update: int) -> float:
-        """w(u), as above; 1 while the regression is alone."""
+        """Return w(u), as above; 1 while the regression is alone."""
         if self.is_alone(update):
             return 1.0
         times = (update - self.updates) // self.every
@@ -49,7 +49,7 @@ class Preconditioning:
 
 
 class NoPreconditioning(Preconditioning):
-    """None: a painter finds an order of its own."""
+    """No preconditioning: a painter finds an order of its own."""
 
     def __init__(self) -> None:
         self.examples = None

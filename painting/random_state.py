@@ -1,4 +1,4 @@
-"""Every global random state, as plain values that a safely loaded checkpoint may hold."""
+"""Global random states, as plain values that a safely loaded checkpoint may hold."""
 
 import random
 from typing import Any
@@ -8,7 +8,7 @@ import torch
 
 
 def get_random_state() -> dict[str, Any]:
-    """The states of Python's, NumPy's and torch's global generators."""
+    """Return the states of Python's, NumPy's and torch's global generators."""
     kind, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
     state: dict[str, Any] = {
         "python": random.getstate(),

@@ -34,7 +34,7 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class StrokeRecord:
-    """A painting as strokes.
+    """Painting as a list of strokes.
 
     Attributes:
         stroke: The stroke kind.
@@ -85,7 +85,7 @@ def write_record(path: str | Path, record: StrokeRecord) -> None:
 
 
 def _one_stroke_a_line(record: Mapping[str, Any]) -> str:
-    """JSON that a person can read and a diff can show."""
+    """Format JSON so that a person can read it and a diff can show it."""
     head = {key: value for key, value in record.items() if key != "strokes"}
     lines = ",\n  ".join(json.dumps(one, allow_nan=False) for one in record["strokes"])
     start = json.dumps(head, allow_nan=False)[:-1]
@@ -134,7 +134,7 @@ def read_record(path: str | Path) -> StrokeRecord:
 
 
 def _kind(name: object, options: object, path: Path) -> Stroke:
-    """The stroke kind of a name, any class of strokes that is loaded, with its options."""
+    """Build the stroke kind of a name, any loaded class of strokes, with its options."""
     known = {kind.name: kind for kind in loaded_kinds()}
     if not isinstance(name, str) or name not in known:
         raise UserError(
@@ -176,7 +176,7 @@ def _strokes(stroke: Stroke, entries: object, path: Path) -> Tensor:
 
 
 def _stroke(stroke: Stroke, entry: object, name: str) -> Tensor:
-    """One stroke (D,), float32."""
+    """Parse one stroke (D,), float32."""
     if not isinstance(entry, dict) or not isinstance(entry.get("shape"), dict):
         raise UserError(f"{name} has no shape", "mend or remove it")
     for parameter, value in entry["shape"].items():
@@ -199,13 +199,13 @@ def _check_number(parameter: str, value: object, name: str) -> None:
 
 
 def number_range(parameter: str) -> tuple[float, float]:
-    """The least and the largest that a shape's number of this name may be in a record."""
+    """Return the least and the largest value of a shape's number of this name in a record."""
     fitting = (reach for starts, reach in _RANGES.items() if parameter.startswith(starts))
     return next(fitting, (-_ANY, _ANY))
 
 
 def _color(value: object, name: str) -> list[float]:
-    """Three levels in [0, 1]."""
+    """Parse a colour: three levels in [0, 1]."""
     if (
         not isinstance(value, list)
         or len(value) != COLOR_DIM

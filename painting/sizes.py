@@ -13,7 +13,7 @@ def fit_size(height: int, width: int, longer: int) -> tuple[int, int]:
 
 
 def asked_size(height: int, width: int, longer: int | None) -> tuple[int, int]:
-    """A size (rows, columns) made as large on its longer side as a user asked; as it is for None.
+    """Scale a size (rows, columns) to the longer side that a user asked for; None leaves it.
 
     Raises:
         UserError: It makes no sense.

@@ -8,7 +8,7 @@ _OF_SUBMITIT = "SUBMITIT_PREEMPT_SIGNAL"
 
 
 def stop_signals() -> list[signal.Signals]:
-    """SIGTERM; SIGHUP, of a closed terminal; SIGUSR1, which Slurm sends before the time is up.
+    """Return SIGTERM, SIGHUP (a closed terminal) and SIGUSR1 (Slurm, before the time is up).
 
     By default SIGUSR1 (``#SBATCH --signal=USR1@90``) ends a process without a word, and so does
     SIGHUP. One that submitit handles is left alone, and SIGHUP where whoever started the process

@@ -49,7 +49,7 @@ def follows(painted: Tensor, example: Tensor) -> Tensor:
 
 
 def _framed(points: Tensor) -> Tensor:
-    """Points (B, N, M, 2) of a painting in its own box."""
+    """Move and scale points (B, N, M, 2) of a painting into its own box."""
     low, high = points.amin((1, 2), keepdim=True), points.amax((1, 2), keepdim=True)
     side = (high - low).amax(-1, keepdim=True).clamp_min(_LEAST)
     return (points - (low + high) / 2) / side

@@ -1,4 +1,4 @@
-"""Temporary names: what is written under one is whole when it gets its own, or is left behind."""
+"""Temporary names of files that get their own name only when they are whole."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ _IN_WORDS = re.compile(r"\(os error (\d+)\)")  # as libraries in Rust say it
 
 
 def temporary_name(path: Path) -> Path:
-    """A name in the same folder, hidden, with the same suffix, that nothing else has."""
+    """Return a hidden, unused name in the same folder, with the same suffix."""
     return path.with_name(f".impasto-{uuid.uuid4().hex[:12]}.tmp{path.suffix}")
 
 
@@ -53,7 +53,7 @@ def named_errors(path: Path) -> Iterator[None]:
 
 
 def _number_of(error: BaseException | None) -> int | None:
-    """The system's error that is behind another one, if it is about room."""
+    """Return the number of the system's error behind another one, if it is about room."""
     while error is not None:
         words = _IN_WORDS.search(str(error))
         number = error.errno if isinstance(error, OSError) else int(words[1]) if words else None

@@ -1,4 +1,4 @@
-"""Files of tensors that others made, read without running any code from them."""
+"""Reading of tensor files that others made, without running any code from them."""
 
 import os
 import pickle

@@ -1,4 +1,4 @@
-"""Versions of what a run's numbers depend on."""
+"""Versions of the packages that a run's numbers depend on."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -7,7 +7,7 @@ _PACKAGES = ("torch", "pytorch-lightning", "numpy", "impasto")
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the packages, without importing them; what isn't installed is left out."""
+    """Return the versions of Python and the installed packages, without importing them."""
     by_name = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:

@@ -28,7 +28,7 @@ _SQUARE = "scale='round(iw*max(1,sar))':'round(ih*max(1,1/sar))',setsar=1"
 
 @dataclass(frozen=True)
 class Clip:
-    """A film that can be read.
+    """Film that can be read frame by frame.
 
     Attributes:
         path: The file.
@@ -47,7 +47,7 @@ class Clip:
     def read(
         self, fps: float | None = None, frames: int | None = None
     ) -> Generator[NDArray[np.uint8], None, None]:
-        """Read it from its start; of a damaged one what comes before the damage.
+        """Yield the frames from the start; of a damaged film those before the damage.
 
         Args:
             fps: Frames a second to take; all of them by default.
@@ -74,7 +74,7 @@ def is_video(path: str | Path) -> bool:
 
 
 def open_video(path: str | Path) -> Clip:
-    """Look into a film.
+    """Open a film, and read its header.
 
     Raises:
         UserError: It cannot be read, or has no frames; or ffmpeg is missing.
@@ -164,10 +164,10 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], fps: float) -> 
 
 
 def _send(film: Any, frame: NDArray[np.uint8] | None, path: Path) -> None:
-    """Hand a frame to ffmpeg; None starts it."""
+    """Send a frame to ffmpeg; None starts it."""
     try:
         film.send(frame)
-    except (OSError, StopIteration) as error:  # it ended: imageio hands on what it said last
+    except (OSError, StopIteration) as error:  # it ended: imageio passes on what it said last
         said = [line for line in str(error).splitlines() if line.strip()]
         raise _gave_up(path, said[-1].strip() if said else "it ended") from error
 
@@ -189,7 +189,7 @@ def _reader(path: Path, fps: float | None, frames: int | None) -> Any:
 
 
 def _padded(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A frame whose sides are even, as H.264's halved colours need: the last line stands twice."""
+    """Pad a frame to even sides, as H.264's halved colours need, by repeating the last line."""
     height, width = frame.shape[:2]
     padded = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     return np.ascontiguousarray(padded)

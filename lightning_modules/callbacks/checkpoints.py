@@ -29,7 +29,7 @@ class Checkpoints(pl.Callback):
         folder: Where they lie.
         every: Updates between two of ``last.ckpt``; one is also written at the end and when the
             run is interrupted, none when a loss diverges.
-        monitor: The validation figure, lower is better; None keeps no best one.
+        monitor: The validation metric, lower is better; None keeps no best one.
         config: A YAML file with the run's composed config, to be kept in every checkpoint; it need
             not exist.
     """

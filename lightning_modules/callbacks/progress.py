@@ -10,7 +10,7 @@ from lightning_modules.updates import Metrics, UpdateModule
 
 
 class Progress(pl.Callback):
-    """One bar over the run's updates, with the newest validation figure beside the rate.
+    """Progress bar over the run's updates, with the newest validation metrics beside the rate.
 
     Args:
         every: Updates between two refreshes of the metrics.
@@ -43,7 +43,7 @@ class Progress(pl.Callback):
             self._bar.set_postfix(self._measured | shown, refresh=False)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Show what was measured."""
+        """Show the validation metrics."""
         self._measured = {
             name: f"{value.item():.5f}"
             for name, value in trainer.callback_metrics.items()

@@ -1,4 +1,4 @@
-"""Ending a trial of a search that promises nothing, while it runs."""
+"""Pruning of a search's unpromising trials while they run."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ class Pruning(pl.Callback):
         study: The study's name.
         storage: Its URL, as Optuna has it.
         trial: The trial's number.
-        monitor: The validation figure, lower is better.
+        monitor: The validation metric, lower is better.
         pruner: One of ``optuna.pruners`` as ``name``, with its options beside.
     """
 
@@ -35,11 +35,11 @@ class Pruning(pl.Callback):
         self._reported: Trial | None = None
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Report, and ask.
+        """Report the metric to the study, and end the run if its pruner says so.
 
         Raises:
             Pruned: The pruner gives the trial up.
-            UserError: The validation has no such figure.
+            UserError: The validation has no such metric.
         """
         assert isinstance(pl_module, UpdateModule)
         if trainer.state.fn != TrainerFn.FITTING or not pl_module.validation_is_due:

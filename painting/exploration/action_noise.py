@@ -36,7 +36,7 @@ class ActionNoise(Exploration):
         self.correlation = 0.0 if theta is None else math.exp(-theta)
 
     def begin(self, actor: nn.Module, generator: torch.Generator) -> Behaviour:
-        """The actor with noise, which starts anew with every rollout."""
+        """Return the actor with noise, which starts anew with every rollout."""
         noise: Tensor | None = None
         fresh = math.sqrt(1 - self.correlation**2)
 

@@ -1,4 +1,4 @@
-"""The interface of an exploration, and the one that does not explore."""
+"""Interface of an exploration, and the one that does not explore."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class Exploration(ABC):
 
     @abstractmethod
     def begin(self, actor: nn.Module, generator: torch.Generator) -> Behaviour:
-        """The behaviour of the rollout that begins now.
+        """Return the behaviour policy of the rollout that begins now.
 
         Args:
             actor: pi, in evaluation mode; it is not changed.
@@ -28,22 +28,22 @@ class Exploration(ABC):
         """
 
     def end(self) -> None:  # noqa: B027
-        """Take note that the rollout is over."""
+        """Adapt to the rollout that is over; does nothing by default."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state that rollouts have changed, as values that load safely."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027
-        """Take back what `state_dict` returned."""
+        """Load what `state_dict` returned."""
 
 
 class NoExploration(Exploration):
-    """The actor itself.
+    """No exploration: the actor itself.
 
     The papers' choice: every episode has a target of its own, and the reward moves.
     """
 
     def begin(self, actor: nn.Module, generator: torch.Generator) -> Behaviour:
-        """The actor."""
+        """Return the actor."""
         return actor

@@ -80,7 +80,7 @@ class ParameterNoise(Exploration):
         self._squares: list[Tensor] = []
 
     def begin(self, actor: nn.Module, generator: torch.Generator) -> Behaviour:
-        """The actor with disturbed weights."""
+        """Return the actor with disturbed weights."""
         if self._perturbed is None:
             self._perturbed = copy.deepcopy(actor).requires_grad_(False)
         perturbed = self._perturbed.eval()
@@ -103,9 +103,9 @@ class ParameterNoise(Exploration):
         self._squares = []
 
     def state_dict(self) -> dict[str, Any]:
-        """The present sigma."""
+        """Return the present sigma."""
         return {"sigma": self.sigma}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back sigma."""
+        """Load sigma."""
         self.sigma = float(state["sigma"])

@@ -1,4 +1,4 @@
-"""The interface of an exporter."""
+"""Interface of an exporter."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -33,7 +33,7 @@ class Exporter(ABC):
         """
 
     def check(self, stroke: Stroke | None = None, strokes: Tensor | int | None = None) -> None:
-        """Look for what writing needs, before a painting is made or anything is written.
+        """Check that writing is possible, before a painting is made or anything is written.
 
         Args:
             stroke: The kind of its strokes, with their limits, where it is known.

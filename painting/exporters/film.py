@@ -54,7 +54,7 @@ class Film(Exporter):
         self.seconds, self.fps, self.hold, self.size = seconds, fps, hold, size
 
     def frames(self, painting: StrokeRecord) -> Iterator[NDArray[np.uint8]]:
-        """The blank canvas, states at equal distances, and the finished painting: (H, W, 3)."""
+        """Return the frames (H, W, 3): blank, states at equal distances, and the finished one."""
         height, width = fit_size(painting.height, painting.width, self.size)
         return draw_frames(
             painting.stroke, painting.strokes, height, width, painting.ground, self.most_frames
@@ -134,7 +134,7 @@ class Mp4(Film):
         return path
 
     def _held_frames(self, painting: StrokeRecord) -> Iterator[NDArray[np.uint8]]:
-        """The frames, the last one as often as it is held."""
+        """Yield the frames, the last one as often as it is held."""
         for frame in self.frames(painting):
             yield frame
         for _ in range(round(self.hold * self.fps)):
@@ -144,7 +144,7 @@ class Mp4(Film):
 def _joined(
     pages: Sequence[Image.Image], durations: Sequence[float]
 ) -> tuple[list[Image.Image], list[int]]:
-    """Equal frames as one, which Pillow makes of them too, but then for any time: in ms."""
+    """Merge equal frames in a row, as Pillow does, but with right durations, in ms."""
     joined: list[tuple[Image.Image, float]] = []
     for page, duration in zip(pages, durations, strict=True):
         if joined and page.tobytes() == joined[-1][0].tobytes():
@@ -155,7 +155,7 @@ def _joined(
 
 
 def _palette(frames: Sequence[NDArray[np.uint8]]) -> Image.Image:
-    """One palette for all frames (one for each would flicker), from some of them."""
+    """Choose one palette for all frames (one for each would flicker), from some of them."""
     some = [*frames[:: max(1, len(frames) // 8)], frames[-1]]
     sheet = np.concatenate([frame[::2, ::2] for frame in some], axis=1)
     return Image.fromarray(sheet).quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=2)

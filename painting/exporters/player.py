@@ -71,13 +71,13 @@ def _color(color: Tensor) -> str:
 
 
 def _opacity(mark: marks.Mark) -> tuple[float, float]:
-    """At the start and at the end."""
+    """Return a mark's opacity at its start and at its end."""
     ends = np.atleast_1d(mark.opacity)
     return round(float(ends[0]), 4), round(float(ends[-1]), 4)
 
 
 def _numbers(mark: marks.Mark) -> tuple[str, list[float]]:
-    """The letter of the kind of mark, and its numbers."""
+    """Return the letter of the kind of mark, and its numbers."""
     if isinstance(mark, marks.Disc):
         return "d", _units([*mark.center, mark.radius])
     if isinstance(mark, marks.Area):
@@ -93,7 +93,7 @@ def _units(lengths: Points | list[float]) -> list[float]:
 
 
 def _white(stamp: marks.Stamp) -> str:
-    """A brush as white paint whose alpha is the brush, a data URI."""
+    """Return a brush as a data URI: white paint whose alpha is the brush."""
     white = np.full((*stamp.paint.shape, 4), 255, dtype=np.uint8)
     white[..., 3] = stamp.paint
     buffer = BytesIO()

@@ -124,7 +124,7 @@ class Gcode(Exporter):
         return path
 
     def lines(self, painting: StrokeRecord) -> Iterator[str]:
-        """The program, line by line.
+        """Yield the program, line by line.
 
         Raises:
             UserError: A stroke can't be drawn so, or they are far too many lines.
@@ -171,7 +171,7 @@ class Gcode(Exporter):
             yield placed.intersection(page)
 
     def _work(self, shapes: Iterable[BaseGeometry]) -> float:
-        """At most about how many lines fill shapes: found to be 1.2 to 2.4 times as many."""
+        """Estimate from above how many lines fill shapes: 1.2 to 2.4 times the true number."""
         lines = 0.0
         for part in (part for shape in shapes for part in _polygons(shape)):
             outline = part.simplify(_ROUND * self.tool, preserve_topology=False)
@@ -189,7 +189,7 @@ class Gcode(Exporter):
             log.info("export=gcode: at most about %s lines", f"{float(f'{lines:.2g}'):,.0f}")
 
     def _fill(self, shape: BaseGeometry) -> Iterator[Points]:
-        """Paths (P, 2) of the tool's middle that fill a shape, from its border inwards."""
+        """Yield paths (P, 2) of the tool's middle that fill a shape, from its border inwards."""
         for part in _polygons(shape):
             inner = part.buffer(-self.tool / 2)
             if inner.is_empty:  # thinner than the tool
@@ -256,7 +256,7 @@ def _polygons(shape: BaseGeometry) -> list[Polygon]:
 
 
 def _long_axis(polygon: Polygon) -> Points:
-    """From end to end of a thin shape, (2, 2)."""
+    """Return the two ends of a thin shape, (2, 2)."""
     ring = np.asarray(polygon.minimum_rotated_rectangle.exterior.coords)[:4]
     sides = np.linalg.norm(np.roll(ring, -1, axis=0) - ring, axis=1)
     start = 1 if sides[0] >= sides[1] else 0  # of the first short side; the other lies opposite

@@ -52,7 +52,7 @@ class Svg(Exporter):
         return path
 
     def lines(self, painting: StrokeRecord) -> Iterator[str]:
-        """The file's lines, one or more per stroke."""
+        """Yield the file's lines, one or more per stroke."""
         stroke, width, height = painting.stroke, painting.width, painting.height
         size = f'width="{width}" height="{height}"'
         yield f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {width} {height}">'
@@ -104,7 +104,7 @@ class Svg(Exporter):
         yield f'</mask><rect {box} fill="{color}" mask="url(#{name})"/>'
 
     def _hulls(self, path: marks.Path) -> Iterator[str]:
-        """The hull of the pen at both ends of every segment; all turn the same way."""
+        """Yield the hulls of the pen at both ends of every segment; all turn the same way."""
         for i in range(len(path.points) - 1):
             (p0, p1), (r0, r1) = path.points[i : i + 2], path.radii[i : i + 2]
             angles = hull_angles(p1 - p0, r0, r1)
@@ -135,7 +135,7 @@ class Svg(Exporter):
     def _stamp(
         self, stamp: marks.Stamp, color: str, name: str, known: dict[int, str]
     ) -> Iterator[str]:
-        """A mask of the brush's picture, which stands once in the file."""
+        """Yield a mask of the brush's picture, which stands once in the file."""
         if id(stamp.paint) not in known:
             known[id(stamp.paint)] = picture = f"{name}b"
             height, width = stamp.paint.shape
@@ -168,7 +168,7 @@ def _unit(angle: float) -> Points:
 
 
 def _hex(color: tuple[float, ...] | list[float]) -> str:
-    """RGB in [0, 1] as #rrggbb."""
+    """Format RGB in [0, 1] as #rrggbb."""
     return "#" + "".join(f"{level:02x}" for level in to_uint8(torch.tensor(color)).tolist())
 
 

@@ -76,7 +76,7 @@ class HumanStrokes:
         return True
 
     def of(self, classes: Sequence[str], stroke: Stroke) -> Tensor:
-        """The examples of these classes as strokes of a kind, to be called after `check`.
+        """Return the examples of these classes as strokes of a kind; call `check` first.
 
         Returns:
             (C, N, D) in [0, 1], in the order of the classes.
@@ -99,7 +99,7 @@ def _has_records(path: Path) -> bool:
 
 
 def _as(stroke: Stroke, record: StrokeRecord, path: Path) -> Tensor:
-    """A record's strokes (N, D) as strokes of a kind, which follow the same lines."""
+    """Convert a record's strokes (N, D) to strokes of a kind along the same lines."""
     if record.stroke.name == stroke.name:
         return record.strokes
     shape, color = record.strokes.split([record.stroke.shape_dim, COLOR_DIM], dim=1)

@@ -55,7 +55,7 @@ def find_brush(name: str | Path) -> tuple[str, Settings]:
 
 
 def installed_brushes() -> dict[str, Path]:
-    """All brushes of this machine, by name; of two with one name, that of the newest MyPaint."""
+    """Find all brushes of this machine, by name; of two with one name, the newest MyPaint's."""
     brushes: dict[str, Path] = {}
     for folder in _folders():
         for path in sorted(folder.rglob(f"*{_SUFFIX}")):
@@ -75,7 +75,7 @@ def _folders() -> Iterator[Path]:
 
 
 def _read(path: Path) -> Settings:
-    """The settings in a brush's file."""
+    """Read the settings in a brush's file."""
     try:
         content = read_json(path, _LARGEST)
     except OSError as error:

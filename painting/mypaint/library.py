@@ -80,7 +80,7 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
 
 @cache
 def library() -> Any:
-    """The library with its functions declared.
+    """Load the library, with its functions declared.
 
     Raises:
         UserError: It is not installed, or is one that lacks a function.
@@ -103,6 +103,6 @@ def library() -> Any:
 
 @cache
 def setting_number(name: str) -> int:
-    """The number of a brush setting, such as ``radius_logarithmic``; -1 if there is none."""
+    """Return the number of a brush setting, such as ``radius_logarithmic``; -1 if unknown."""
     number: int = library().mypaint_brush_setting_from_cname(name.encode())
     return number

@@ -1,4 +1,4 @@
-"""A canvas of MyPaint and a brush on it."""
+"""Canvas of MyPaint, and a brush on it."""
 
 import colorsys
 import ctypes
@@ -33,11 +33,11 @@ Pixels = NDArray[np.uint16]
 
 
 class _Held(ABC):
-    """Memory of the library's, which a ``with`` gives back."""
+    """Base of objects that hold memory of the library, which a ``with`` frees."""
 
     @abstractmethod
     def close(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
 
     def __enter__(self) -> Self:
         return self
@@ -73,19 +73,19 @@ class MyPaintCanvas(_Held):
         self.clear(Rectangle(0, 0, width, height))  # a new surface is opaque white
 
     def close(self) -> None:
-        """Give the memory back; the canvas is of no use any more."""
+        """Free the memory; the canvas is of no use any more."""
         if self.surface is not None:
             self._tiles = []
             self._library.mypaint_surface_unref(self.surface)
             self.surface = None
 
     def pixels(self) -> Pixels:
-        """A copy, (H, W, 4) uint16: red, green, blue, each times alpha, and alpha; 2^15 is 1."""
+        """Copy the pixels, (H, W, 4) uint16: premultiplied RGB, and alpha; 2^15 is 1."""
         rows = [np.concatenate(row, axis=1) for row in self._tiles]
         return np.concatenate(rows)[: self.height, : self.width].copy()
 
     def rgba(self) -> NDArray[np.float32]:
-        """The same in [0, 1], (H, W, 4): colours are times alpha."""
+        """Copy the pixels as premultiplied RGBA in [0, 1], (H, W, 4)."""
         values: NDArray[np.float32] = np.divide(self.pixels(), FULL, dtype=np.float32)
         return values
 
@@ -102,7 +102,7 @@ class MyPaintCanvas(_Held):
             tile[:] = 0
 
     def _touched(self, box: Rectangle) -> list[tuple[Pixels, tuple[int, int]]]:
-        """The tiles that a box touches, and the first row and column of each."""
+        """Return the tiles that a box touches, with the first row and column of each."""
         if box.width <= 0 or box.height <= 0:
             return []
         rows = range(max(0, box.y // TILE), min(len(self._tiles), -(-(box.y + box.height) // TILE)))
@@ -111,7 +111,7 @@ class MyPaintCanvas(_Held):
         return [(self._tiles[r][c], (r * TILE, c * TILE)) for r in rows for c in columns]
 
     def _tile(self, column: int, row: int) -> Pixels:
-        """The memory of a tile, (64, 64, 4): a fixed surface keeps it where it is."""
+        """Return the memory of a tile, (64, 64, 4), which stays where it is."""
         request = TileRequest()
         given = ctypes.byref(request)
         self._library.mypaint_tile_request_init(given, 0, column, row, 0)
@@ -122,7 +122,7 @@ class MyPaintCanvas(_Held):
 
 
 class MyPaintBrush(_Held):
-    """A brush, for one stroke after the other.
+    """Brush, for one stroke after the other.
 
     Its randomness goes on from stroke to stroke, as in the program; `seed` makes a stroke the same
     every time.
@@ -140,7 +140,7 @@ class MyPaintBrush(_Held):
         self._brush: Any = None
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
         if self._brush is not None:
             self._library.mypaint_brush_unref(self._brush)
             self._brush = None
@@ -186,7 +186,7 @@ class MyPaintBrush(_Held):
         return box
 
     def _set_up(self, radius: float, color: Sequence[float]) -> None:
-        """Size and colour, in the brush's own terms."""
+        """Set size and colour, in the brush's own terms."""
         hue, saturation, value = colorsys.rgb_to_hsv(*color)
         values = {
             "radius_logarithmic": math.log(max(radius, 1e-3)),
@@ -198,7 +198,7 @@ class MyPaintBrush(_Held):
             self._library.mypaint_brush_set_base_value(self._brush, setting_number(name), number)
 
     def _renew(self, canvas: MyPaintCanvas, seed: int) -> None:
-        """A new brush draws the same random numbers every time; each motion uses up some."""
+        """Make a new brush, which draws the same random numbers; each motion uses up some."""
         self.close()
         self._brush = self._library.mypaint_brush_new()
         self._library.mypaint_brush_from_defaults(self._brush)
@@ -219,7 +219,7 @@ def _motions(points: NDArray[np.float64], pressure: Sequence[float]) -> list[lis
 
 
 def _within_bounds(settings: Settings) -> Settings:
-    """Base values within what MyPaint's own sliders allow; settings of other versions left out."""
+    """Clamp base values to the ranges of MyPaint's sliders; drop settings of other versions."""
     bounded = {}
     for name, setting in settings.items():
         number = setting_number(name)

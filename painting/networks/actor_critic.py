@@ -13,7 +13,7 @@ class Actor(ResNet):
     """The policy pi(s): an observation to a bundle of strokes, (B, K * D) in [0, 1]."""
 
     def forward(self, observation: Tensor) -> Tensor:
-        """(B, in_channels, H, W) to (B, K * D) in [0, 1]."""
+        """Map (B, in_channels, H, W) to (B, K * D) in [0, 1]."""
         return super().forward(observation).sigmoid()
 
 
@@ -38,12 +38,12 @@ class Critic(ResNet):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, observation: Tensor) -> Tensor:
-        """(B, in_channels, H, W) to (B,)."""
+        """Map (B, in_channels, H, W) to (B,)."""
         return super().forward(observation).squeeze(1)
 
 
 class ZeroCritic(nn.Module):
-    """V(s) = 0: the actor then maximizes the reward of its next bundle alone. For ablations.
+    """Zero critic, V(s) = 0: the actor maximizes its next bundle's reward alone. For ablations.
 
     Args:
         in_channels: Channels of the observation.
@@ -54,7 +54,7 @@ class ZeroCritic(nn.Module):
         super().__init__()
 
     def forward(self, observation: Tensor) -> Tensor:
-        """(B, in_channels, H, W) to zeros (B,)."""
+        """Map (B, in_channels, H, W) to zeros (B,)."""
         return observation.new_zeros(observation.shape[0])
 
 
@@ -72,7 +72,7 @@ class TwinCritic(nn.Module):
         self.second = second
 
     def forward(self, observation: Tensor) -> Tensor:
-        """(B, in_channels, H, W) to (B, 2)."""
+        """Map (B, in_channels, H, W) to (B, 2)."""
         return torch.stack([self.first(observation), self.second(observation)], dim=1)
 
 
@@ -111,7 +111,7 @@ class ActionCritic(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, observation: Tensor, action: Tensor) -> Tensor:
-        """(B, in_channels, H, W) and (B, K * D) to (B,)."""
+        """Map (B, in_channels, H, W) and (B, K * D) to (B,)."""
         with full_precision(features := self.trunk(observation)):
             joint = torch.relu(self.joint(torch.cat([torch.relu(features), action], dim=1)))
             value: Tensor = self.head(joint)

@@ -1,4 +1,4 @@
-"""Networks that judge pairs of pictures (ICCV 2019, Figure 11)."""
+"""Discriminators of pairs of pictures (ICCV 2019, Figure 11)."""
 
 from collections.abc import Collection, Sequence
 
@@ -17,7 +17,7 @@ _CONVS = {"weight": weight_normed_conv, "spectral": spectral_normed_conv}
 
 
 class PairEmbedding(nn.Module):
-    """A pair as a vector: 5 x 5 convolutions of stride 2 with TReLU, averaged (PatchGAN-like).
+    """Embedding of a pair: 5 x 5 convolutions of stride 2 with TReLU, averaged (PatchGAN-like).
 
     Args:
         channels: Maps after each convolution but the last.
@@ -52,7 +52,7 @@ class PairEmbedding(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, target: Tensor, canvas: Tensor) -> Tensor:
-        """Target and canvas (B, 3, H, W) each to (B, outputs)."""
+        """Map target and canvas (B, 3, H, W) each to (B, outputs)."""
         maps = self.layers(torch.cat([target, canvas], dim=1))  # (B, outputs, H / 32, W / 32)
         embedding: Tensor = maps.mean((2, 3))
         return embedding
@@ -76,5 +76,5 @@ class Discriminator(PairEmbedding):
         super().__init__(channels, 1, norm, attention)
 
     def forward(self, target: Tensor, canvas: Tensor) -> Tensor:
-        """Target and canvas (B, 3, H, W) each to a score (B,)."""
+        """Map target and canvas (B, 3, H, W) each to a score (B,)."""
         return super().forward(target, canvas)[:, 0]

@@ -1,4 +1,4 @@
-"""Feature maps of a classifier of photographs, as a fixed yardstick."""
+"""Feature maps of a fixed classifier of photographs."""
 
 import hashlib
 import urllib.parse
@@ -16,7 +16,7 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB
 
 
 class ClassifierFeatures(nn.Module):
-    """Pictures to feature maps of chosen layers, in evaluation mode for ever.
+    """Fixed network from pictures to the feature maps of chosen layers.
 
     The weights are buffers that no checkpoint holds: every run reads them from where they come
     from. A checkpoint keeps their fingerprint, and refuses to go on with others.
@@ -61,7 +61,7 @@ class ClassifierFeatures(nn.Module):
         return super().train(False)
 
     def forward(self, pictures: Tensor) -> list[Tensor]:
-        """RGB pictures (B, 3, H, W) in [0, 1] to a map (B, C, h, w) per layer."""
+        """Map RGB pictures (B, 3, H, W) in [0, 1] to a feature map (B, C, h, w) per layer."""
         maps: dict[str, Tensor] = self.network((pictures - self.mean) / self.std)
         return [maps[layer] for layer in self.layers]
 
@@ -70,7 +70,7 @@ class ClassifierFeatures(nn.Module):
         return self.fingerprint
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Compare with what a checkpoint holds.
+        """Compare the fingerprint with a checkpoint's.
 
         Raises:
             UserError: That run had other weights.
@@ -83,7 +83,7 @@ class ClassifierFeatures(nn.Module):
 
 
 def _untrained(model: str, layers: Sequence[str], group: str) -> nn.Module:
-    """The model as far as the layers, without storage for its weights."""
+    """Build the model up to the layers, without storage for its weights."""
     # Here and not above: importing it takes a second that no other reward need wait.
     from torchvision import models
     from torchvision.models.feature_extraction import create_feature_extractor
@@ -105,7 +105,7 @@ def _untrained(model: str, layers: Sequence[str], group: str) -> nn.Module:
 
 
 def _load(network: nn.Module, model: str, weights: str, setting: str) -> None:
-    """Give a network without storage the weights that it needs."""
+    """Load the weights of a network that has no storage yet."""
     todo = f"get that file in another way and give {setting}=FILE"
     path = downloaded_weights(model, todo) if weights == "default" else Path(weights)
     state = read_state(path, setting, f"give {setting}=FILE")
@@ -123,7 +123,7 @@ def _load(network: nn.Module, model: str, weights: str, setting: str) -> None:
 
 @torch.no_grad()
 def _randomize(network: nn.Module) -> None:
-    """Weights that keep the spread of what goes through (He et al., 2015), the same every time."""
+    """Initialize as He et al., 2015: activations keep their variance; the same every time."""
     generator = torch.Generator().manual_seed(0)
     for name, tensor in network.state_dict().items():
         if name.endswith("num_batches_tracked"):
@@ -142,7 +142,7 @@ def is_model(name: str) -> bool:
 
 
 def downloaded_weights(model: str, todo: str) -> Path:
-    """Torchvision's best weights in torch.hub's folder, where earlier downloads lie.
+    """Find torchvision's best weights in torch.hub's folder, where earlier downloads lie.
 
     Args:
         model: A classifier of torchvision.
@@ -164,7 +164,7 @@ def downloaded_weights(model: str, todo: str) -> Path:
 
 
 def read_state(path: Path, setting: str, example: str) -> Mapping[str, Tensor]:
-    """A state dict, read without running code from the file.
+    """Read a state dict, without running code from the file.
 
     Args:
         path: The file.
@@ -188,7 +188,7 @@ def read_state(path: Path, setting: str, example: str) -> Mapping[str, Tensor]:
 
 
 def _fingerprint(state: Mapping[str, Tensor]) -> Tensor:
-    """32 bytes that other weights do not have."""
+    """Return a fingerprint of the weights, 32 bytes."""
     digest = hashlib.sha256()
     for name, tensor in state.items():
         digest.update(name.encode())
@@ -197,7 +197,7 @@ def _fingerprint(state: Mapping[str, Tensor]) -> Tensor:
 
 
 def fixed(network: nn.Module) -> nn.Module:
-    """Make buffers that are not saved of all weights, and nothing write over a layer's output."""
+    """Turn all weights into buffers that are not saved, and switch in-place layers off."""
     for module in network.modules():
         if hasattr(module, "inplace"):
             setattr(module, "inplace", False)  # noqa: B010, no module's declared attribute

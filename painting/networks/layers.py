@@ -22,7 +22,7 @@ class TReLU(nn.Module):
         self.threshold = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape, elementwise."""
+        """Apply elementwise, to any shape."""
         threshold = self.threshold.to(x.dtype)  # or one float32 number would widen the whole map
         return torch.relu(x - threshold) + threshold
 
@@ -68,7 +68,7 @@ def weight_normed_conv(fan_in: int, fan_out: int, kernel: int, stride: int = 1) 
 
 
 def spectral_normed_conv(fan_in: int, fan_out: int, kernel: int, stride: int = 1) -> nn.Module:
-    """The same with spectral normalization: W / sigma(W), W as a matrix (SNGAN, Eq. 8).
+    """Build the same with spectral normalization: W / sigma(W), W as a matrix (SNGAN, Eq. 8).
 
     sigma, the largest singular value, is followed by one power iteration per pass in training
     mode; evaluation mode leaves it as it is.
@@ -99,7 +99,7 @@ class SelfAttention(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, channels, h, w) to the same."""
+        """Attend over all places of maps (B, channels, h, w)."""
         key, query, value = (_places(conv(x)) for conv in (self.f, self.g, self.h))
         out = scaled_dot_product_attention(query, key, value, scale=1.0)  # (B, 1, h * w, half)
         out = out[:, 0].transpose(1, 2).unflatten(2, x.shape[2:])  # (B, half, h, w)
@@ -108,5 +108,5 @@ class SelfAttention(nn.Module):
 
 
 def _places(x: Tensor) -> Tensor:
-    """(B, C, h, w) to one head of all places, (B, 1, h * w, C)."""
+    """Flatten (B, C, h, w) to one head of all places, (B, 1, h * w, C)."""
     return x.flatten(2).transpose(1, 2)[:, None]

@@ -15,6 +15,6 @@ class LearningToPaintActor(Actor):
     """
 
     def forward(self, observation: Tensor) -> Tensor:
-        """(B, 9, H, W) to (B, K * D) in [0, 1]."""
+        """Map (B, 9, H, W) to (B, K * D) in [0, 1]."""
         planes, places = observation.split([STEP + 1, observation.shape[1] - STEP - 1], dim=1)
         return super().forward(torch.cat([planes, (places + 1) / 2], dim=1))

@@ -1,4 +1,4 @@
-"""LPIPS: how different two pictures look to a classifier of photographs."""
+"""LPIPS: perceptual distance of two pictures, by a classifier of photographs."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class Lpips(nn.Module):
 
     @torch.no_grad()
     def forward(self, canvas: Tensor, target: Tensor) -> Tensor:
-        """The distance of pictures (B, 3, H, W) in [0, 1], (B,): 0 if they are the same."""
+        """Return the distance of pictures (B, 3, H, W) in [0, 1], (B,): 0 if they are the same."""
         distances = []
         pairs = zip(self._describe(canvas), self._describe(target), strict=True)
         for number, (one, other) in enumerate(pairs):
@@ -50,7 +50,7 @@ class Lpips(nn.Module):
         return torch.stack(distances).sum(0)
 
     def _describe(self, pictures: Tensor) -> list[Tensor]:
-        """phi_l of (B, 3, H, W), each (B, C, h, w) of unit length over C."""
+        """Return phi_l of (B, 3, H, W), each (B, C, h, w) of unit length over C."""
         factor = _LEAST / min(pictures.shape[2:])
         if factor > 1:
             size = [round(factor * side) for side in pictures.shape[2:]]

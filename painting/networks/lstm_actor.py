@@ -76,11 +76,11 @@ class LstmActor(nn.Module):
         self.head = nn.Linear(units, out_features // bundle)
 
     def config(self) -> dict[str, Any]:
-        """Constructor arguments."""
+        """Return the constructor arguments."""
         return dict(self._config)
 
     def forward(self, observation: Tensor) -> Tensor:
-        """(B, in_channels, H, W) to (B, K * D) in [0, 1]."""
+        """Map (B, in_channels, H, W) to (B, K * D) in [0, 1]."""
         features = self.encoder(observation)  # (B, features)
         with full_precision(features):
             first = self.begin(features).tanh()

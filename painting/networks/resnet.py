@@ -55,13 +55,13 @@ class ResidualBlock(nn.Module):
         self.nonlinearity = nonlinearity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, fan_in, h, w) to (B, fan_out, h / stride, w / stride)."""
+        """Map (B, fan_in, h, w) to (B, fan_out, h / stride, w / stride)."""
         out: Tensor = self.nonlinearity(self.body(x) + self.shortcut(x))
         return out
 
 
 class StepFeatures(nn.Module):
-    """Sines and cosines of how far the painting is, through a linear layer, as transformers do.
+    """Embedding of the step: sines and cosines through a linear layer, as transformers do.
 
     The observation's step is a constant plane among nine; a small network hardly tells one step
     from the next by it, and repeats its first bundle. This says it loudly, next to the output.
@@ -154,11 +154,11 @@ class ResNet(nn.Module):
         self.head = nn.Linear(hidden or fan_in, out_features)
 
     def config(self) -> dict[str, Any]:
-        """Constructor arguments."""
+        """Return the constructor arguments."""
         return dict(self._config)
 
     def forward(self, observation: Tensor) -> Tensor:
-        """(B, in_channels, H, W) to (B, out_features)."""
+        """Map (B, in_channels, H, W) to (B, out_features)."""
         planes = observation.to(next(self.stem.parameters()).dtype)
         if self.residual:
             planes = torch.cat([planes, self._missing(planes)], dim=1)
@@ -182,5 +182,5 @@ class ResNet(nn.Module):
         return self.stem, self.stages
 
     def _missing(self, observation: Tensor) -> Tensor:
-        """Missing paint, (B, 3, H, W): target minus canvas times `residual`."""
+        """Return the missing paint, (B, 3, H, W): target minus canvas, times `residual`."""
         return self.residual * (observation[:, TARGET] - observation[:, CANVAS])

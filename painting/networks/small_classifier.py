@@ -9,7 +9,7 @@ _PLACES = 4  # on a side of the last maps: where something is counts
 
 
 class SmallClassifier(nn.Module):
-    """Four convolutions that tell a few classes of small grey pictures apart.
+    """Classifier of four convolutions, for a few classes of small grey pictures.
 
     Args:
         classes: How many.
@@ -33,11 +33,11 @@ class SmallClassifier(nn.Module):
         self.head = nn.Linear(maps * _PLACES**2, classes)
 
     def config(self) -> dict[str, Any]:
-        """Constructor arguments."""
+        """Return the constructor arguments."""
         return {"classes": self.classes, "width": self.width}
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Logits (B, classes) of pictures (B, C, H, W) in [0, 1]; of colours the mean is seen."""
+        """Map pictures (B, C, H, W) in [0, 1], averaged over C, to logits (B, classes)."""
         gray = 2 * pictures.mean(1, keepdim=True) - 1
         maps = adaptive_avg_pool2d(self.features(gray), _PLACES)
         logits: Tensor = self.head(maps.flatten(1))

@@ -1,4 +1,4 @@
-"""Networks that look at single strokes while a painter of them is learned (Nakano, 2019)."""
+"""Encoder and discriminator of single strokes, for learning renderers (Nakano, 2019)."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ _HIDDEN = 256  # width of the layer that looks at a shape
 
 
 class StrokeEncoder(nn.Module):
-    """Alpha to where it lies in a latent space, as a normal distribution: the VAE's first half.
+    """Encoder of the VAE: alpha to a normal distribution in the latent space of strokes.
 
     Four convolutions of stride 2, each with twice the maps, and a dense layer.
 
@@ -30,7 +30,7 @@ class StrokeEncoder(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(numbers, 2 * latent))
 
     def forward(self, alpha: Tensor) -> tuple[Tensor, Tensor]:
-        """Alpha (N, 1, n, n) to means and logarithms of variances, (N, Z) each."""
+        """Map alpha (N, 1, n, n) to means and log-variances, (N, Z) each."""
         mean, log_variance = self.layers(alpha).chunk(2, dim=1)
         return mean, log_variance
 
@@ -75,7 +75,7 @@ class StrokeCritic(nn.Module):
         )
 
     def forward(self, shape: Tensor, alpha: Tensor) -> Tensor:
-        """Shapes (N, S) and alpha (N, 1, n, n) to scores (N,)."""
+        """Map shapes (N, S) and alpha (N, 1, n, n) to scores (N,)."""
         maps = torch.cat([self.look(alpha), self.spread(2 * shape - 1)], dim=1)
         score: Tensor = self.judge(maps)
         return score[:, 0]

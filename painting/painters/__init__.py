@@ -1,4 +1,4 @@
-"""Painters: what turns a picture into strokes, behind one interface."""
+"""Painters: from a picture to strokes, behind one interface."""
 
 from painting.painters.agent import AgentPainter
 from painting.painters.base import Painter, Progress, Sketch

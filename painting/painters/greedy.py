@@ -21,8 +21,8 @@ from painting.painters.tiles import (
 )
 from painting.strokes import Stroke
 
-# Strokes are tried and laid in batches of this share of what is asked for, so that the later ones
-# see the earlier ones' paint.
+# Strokes are tried and painted in batches of this share of what is asked for, so that the later
+# ones see the earlier ones' paint.
 _BATCHES = 4
 _CANDIDATES = 2**11  # at most so many are drawn at once
 _CELLS = 128  # at least half as many, on the shorter side of the grid on which places are drawn

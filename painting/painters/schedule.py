@@ -15,8 +15,8 @@ class Event:
     """Changes to the strokes before a step.
 
     Attributes:
-        remove: How many of the least useful strokes are taken away.
-        add: How many are laid over the others.
+        remove: Number of the least useful strokes to take away.
+        add: Number of strokes to add on top of the others.
         scale: Radius of the new ones, as a fraction of the canvas's shorter side.
     """
 
@@ -35,7 +35,7 @@ def plan(
         strokes: How many strokes there are in the end.
         steps: How many steps there are.
         moves: How often strokes are moved after all are there.
-        moved: Share of the strokes that each move takes away and lays anew.
+        moved: Share of the strokes that each move takes away and proposes anew.
         aspect: The canvas's longer side over its shorter one.
 
     Returns:

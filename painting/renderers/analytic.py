@@ -1,4 +1,4 @@
-"""The exact rasterizer behind the interface of a renderer."""
+"""Exact rasterizer behind the interface of a renderer."""
 
 from torch import Tensor
 

@@ -1,4 +1,4 @@
-"""A trained renderer as a folder: its weights and the verdict on them."""
+"""Exported renderers: folders with the weights and the verdict on them."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -34,7 +34,7 @@ def load_renderer(
     canvas_size: int | None = None,
     allow_untrained: bool = False,
 ) -> Renderer:
-    """A renderer from an exported ``renderer/`` folder, or from the run folder that holds one.
+    """Load a renderer from an exported ``renderer/`` folder, or a run folder that holds one.
 
     Args:
         weights: The folder, or a name of `painting.weights`.
@@ -77,7 +77,7 @@ def load_renderer(
 
 
 def _check_limits(drawn: Stroke, wanted: Stroke, folder: Path) -> None:
-    """Check that a renderer has learned all the strokes of its kind that are wanted.
+    """Check that a renderer has learned all strokes within the limits asked for.
 
     Raises:
         UserError: It is of the kind with other options, or of narrower limits.

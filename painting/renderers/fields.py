@@ -1,4 +1,4 @@
-"""A learned renderer that learns from fewer updates than the papers'."""
+"""Learned renderer that needs fewer updates than the papers'."""
 
 import math
 from typing import Any
@@ -93,7 +93,7 @@ class FieldRenderer(Renderer):
             last.bias[:subpixels] = _BLANK + math.log(opacities)
 
     def config(self) -> dict[str, Any]:
-        """Constructor arguments."""
+        """Return the constructor arguments."""
         return {**super().config(), **self._config}
 
     def forward(self, shape: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ class FieldRenderer(Renderer):
         return alpha
 
     def _fields(self, features: Tensor) -> Tensor:
-        """Features (N, hidden) of shapes as fields (N, K, n, n)."""
+        """Turn features (N, hidden) of shapes into fields (N, K, n, n)."""
         n = self.canvas_size
         frames = _STEEPNESS * self.frames(features).unflatten(1, (-1, 3))  # (N, 2 K, 3)
         across, along = (frames @ self.terms).unflatten(1, (-1, 2)).unbind(2)  # (N, K, n * n)
@@ -117,7 +117,7 @@ class FieldRenderer(Renderer):
 
 
 class _Product(nn.Module):
-    """u + C (A v * B v) of normalized v: what is a product of parameters is learned at once."""
+    """Layer u + C (A v * B v) of normalized v: products of parameters are learned at once."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class _Product(nn.Module):
 
 
 class _Bend(nn.Module):
-    """u + B silu(A v) of normalized v: what is no polynomial."""
+    """Layer u + B silu(A v) of normalized v, for all that is no polynomial."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ class _Bend(nn.Module):
 
 
 def _terms(size: int) -> Tensor:
-    """1, x and y at the pixel centres of a canvas from -1 to 1: (3, size * size)."""
+    """Return 1, x and y at the pixel centres of a canvas from -1 to 1: (3, size * size)."""
     place = (torch.arange(size) + 0.5) * (2 / size) - 1
     y, x = torch.meshgrid(place, place, indexing="ij")
     return torch.stack([torch.ones_like(x), x, y]).flatten(1)

@@ -1,4 +1,4 @@
-"""The GAN painter of Neural Painters (Nakano, 2019, section 2.3)."""
+"""GAN renderer: the GAN painter of Neural Painters (Nakano, 2019, section 2.3)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -42,7 +42,7 @@ class GanRenderer(Renderer):
         self.draw = Upsampling(widths[-1], canvas_size, channels, grain=True)
 
     def config(self) -> dict[str, Any]:
-        """Constructor arguments."""
+        """Return the constructor arguments."""
         return {**super().config(), **self._config}
 
     def forward(self, shape: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The learned renderer of the papers."""
+"""Neural renderer of the papers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -60,7 +60,7 @@ class NeuralRenderer(Renderer):
         nn.init.constant_(last.bias, -3.0)
 
     def config(self) -> dict[str, Any]:
-        """Constructor arguments."""
+        """Return the constructor arguments."""
         return {**super().config(), **self._config}
 
     def forward(self, shape: Tensor) -> Tensor:

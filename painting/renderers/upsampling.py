@@ -10,7 +10,7 @@ _FAINT = 0.1  # how strongly grain shows at the start
 
 
 class Upsampling(nn.Sequential):
-    """Numbers (N, F) to logits of alpha (N, 1, n, n): a dense layer, then three doublings.
+    """Decoder of features (N, F) to logits of alpha (N, 1, n, n): dense, then three doublings.
 
     It begins from 4 C maps on an eighth of the side. A doubling is a convolution and a pixel
     shuffle, and halves the maps; the last one leaves four, as maps of full size are what costs.
@@ -52,7 +52,7 @@ class Upsampling(nn.Sequential):
 
 
 class Grain(nn.Module):
-    """Adds a picture of its own to maps (N, C, n, n), as a paper has grain.
+    """Adds a learned picture to maps (N, C, n, n), as paper has grain.
 
     Where a brush draws with random numbers, its texture can't be told from the shape. What is the
     same everywhere on a canvas, as the sums of a convolution are, can't make any, either. This can,
@@ -69,5 +69,5 @@ class Grain(nn.Module):
         self.strength = nn.Parameter(torch.full((1, channels, 1, 1), _FAINT))
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Maps (N, C, n, n) with the grain."""
+        """Add the grain to maps (N, C, n, n)."""
         return maps + self.strength * self.picture

@@ -1,4 +1,4 @@
-"""The VAE painter of Neural Painters (Nakano, 2019, section 2.2)."""
+"""VAE renderer: the VAE painter of Neural Painters (Nakano, 2019, section 2.2)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from painting.strokes import Stroke
 
 
 class VaeRenderer(Renderer):
-    """A network from the shape to a point in the latent space of strokes, and what decodes it.
+    """Network from the shape to a point in the latent space of strokes, and its decoder.
 
     Both are trained apart, in two stages, as the world model that the paper follows (Ha and
     Schmidhuber, 2018): `decode` beside an encoder, as a variational autoencoder of strokes, then
@@ -46,7 +46,7 @@ class VaeRenderer(Renderer):
         self.draw = Upsampling(latent, canvas_size, channels, grain=False)
 
     def config(self) -> dict[str, Any]:
-        """Constructor arguments."""
+        """Return the constructor arguments."""
         return {**super().config(), **self._config}
 
     def locate(self, shape: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ class VaeRenderer(Renderer):
         return point
 
     def decode(self, point: Tensor) -> Tensor:
-        """Logits of alpha (N, 1, n, n) of points (N, Z)."""
+        """Decode latent points (N, Z) to logits of alpha (N, 1, n, n)."""
         logits: Tensor = self.draw(point)
         return logits
 

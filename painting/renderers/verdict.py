@@ -64,7 +64,7 @@ class Verdict:
 
 
 class Spectrum:
-    """The power of pictures by the length of a wave, as a mean over all of them.
+    """Mean power spectrum of pictures, by wavelength.
 
     Args:
         size: Pixels on a side, n.
@@ -78,18 +78,18 @@ class Spectrum:
         self._power = torch.zeros(size // 2 + 2, dtype=torch.float64, device=device)
 
     def add(self, alpha: Tensor) -> None:
-        """Count pictures (N, 1, n, n)."""
+        """Add the spectra of pictures (N, 1, n, n)."""
         power = torch.fft.fft2(alpha[:, 0].double()).abs().square().sum(0)
         self._power.index_add_(0, self._ring, power.flatten())
 
     @property
     def rings(self) -> Tensor:
-        """Power (n / 2,) of 1 to n / 2 waves on a side, up to a factor for each."""
+        """Return the power (n / 2,) of 1 to n / 2 waves on a side, up to a factor for each."""
         return self._power[1:-1]
 
 
 def spectral_distance(drawn: Spectrum, exact: Spectrum) -> float:
-    """Mean over all wavelengths of |log P(drawn) - log P(exact)|, P the mean power of pictures.
+    """Return the mean over wavelengths of |log P(drawn) - log P(exact)|, P the mean power.
 
     Of a picture that has been smoothed, short waves are missing, wherever they were; a second
     drawing of a program's strokes has them, with its details elsewhere.
@@ -103,7 +103,7 @@ def spectral_distance(drawn: Spectrum, exact: Spectrum) -> float:
 
 @torch.no_grad()
 def judge(renderer: Renderer, count: int = 2048, seed: int = 0) -> Verdict:
-    """Measure a renderer on strokes drawn for this alone.
+    """Measure a renderer on fresh strokes.
 
     Args:
         renderer: On any device; its mode is not changed.

@@ -1,4 +1,4 @@
-"""The replay buffer: whole episodes, every canvas once, drawn uniformly.
+"""Replay buffer of whole episodes, every canvas stored once, sampled uniformly.
 
 A transition (C_t, a_t, C_{t+1}) of an episode of T steps needs two canvases that its neighbours
 need too, and its target. Kept by episode that is T + 2 pictures instead of 3 T. Pictures are
@@ -19,7 +19,7 @@ Layout = dict[str, tuple[tuple[int, ...], torch.dtype]]
 
 
 class Transition(NamedTuple):
-    """B sampled transitions (s_t, a_t, s_{t+1}).
+    """Batch of B sampled transitions (s_t, a_t, s_{t+1}).
 
     Attributes:
         state: s_t; pictures are float in [0, 1].
@@ -46,7 +46,7 @@ def _check_device(device: str) -> None:
 
 
 class ReplayBuffer:
-    """A ring of whole episodes, sampled uniformly by transition.
+    """Ring buffer of whole episodes, sampled uniformly by transition.
 
     Memory is claimed at the first `add`, for the whole capacity. A buffer that draws otherwise
     subclasses this, and says how in `_draw`, `_added` and `prioritize`.
@@ -73,17 +73,17 @@ class ReplayBuffer:
         self._pictures: dict[str, Tensor] = {}
 
     def __len__(self) -> int:
-        """Transitions held."""
+        """Return the number of transitions held."""
         return self._filled * self._pictures["action"].shape[1] if self._filled else 0
 
     @property
     def bytes_per_transition(self) -> float:
-        """Bytes claimed per transition at full capacity."""
+        """Bytes of memory per transition at full capacity."""
         claimed = sum(tensor.numel() * tensor.element_size() for tensor in self._pictures.values())
         return claimed / (self.episodes * self._pictures["action"].shape[1])
 
     def add(self, target: Tensor, canvas: Tensor, action: Tensor) -> None:
-        """Add whole episodes over the oldest ones.
+        """Add whole episodes, in the place of the oldest ones.
 
         Args:
             target: (B, 3, H, W) in [0, 1], or uint8 already.
@@ -144,7 +144,7 @@ class ReplayBuffer:
         )
 
     def prioritize(self, position: Tensor, error: Tensor) -> None:
-        """Take note of how wrong the critic was; of no use where all are drawn alike.
+        """Set priorities by the critic's errors; a uniform buffer ignores them.
 
         Args:
             position: (B,), of a `Transition`.
@@ -154,14 +154,14 @@ class ReplayBuffer:
     def _draw(
         self, count: int, generator: torch.Generator | None, update: int
     ) -> tuple[Tensor, Tensor]:
-        """Indices (B,) among the transitions held, where pictures lie, and their weights (B,)."""
+        """Draw indices (B,) of transitions held, on the pictures' device, and weights (B,)."""
         # Drawn where the generator is: it may be on another device than a replay too large for it.
         at = self._place if generator is None else generator.device
         drawn = torch.randint(len(self), (count,), generator=generator, device=at)
         return drawn.to(self._place), torch.ones(count, device=self._place)
 
     def _added(self, slots: Tensor) -> None:
-        """Take note of new episodes in these slots (N,), before they count as held."""
+        """Register new episodes in these slots (N,), before they count as held."""
 
     @property
     def _place(self) -> torch.device:
@@ -172,13 +172,13 @@ class ReplayBuffer:
         return {"next": self._next, "filled": self._filled}
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that is held and nothing else, as views: (N, ...) each, contiguous."""
+        """Return what is held and nothing else, as views: (N, ...) each, contiguous."""
         return {key: value[: self._filled] for key, value in self._pictures.items()}
 
     def claim(
         self, layout: Layout, state: dict[str, int], device: torch.device | str | None = None
     ) -> dict[str, Tensor]:
-        """Claim memory as for what another buffer of the same capacity held.
+        """Allocate memory for what another buffer of the same capacity held.
 
         Args:
             layout: Shapes and types of its `tensors`.

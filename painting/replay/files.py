@@ -1,4 +1,4 @@
-"""A replay as a file: written and read in pieces, so that it is in memory only once.
+"""Files of replays: written and read in pieces, so that a replay is in memory only once.
 
 The layout is that of safetensors (eight bytes with the length of a JSON header, the header, the
 tensors' bytes), which can be streamed; the library's own writer wants all of it in memory.
@@ -104,7 +104,7 @@ def _header(tensors: Mapping[str, Tensor]) -> bytes:
 
 
 def _pieces(tensor: Tensor) -> Iterator[Tensor]:
-    """Views of some rows each, of at most `PIECE_BYTES` or one row."""
+    """Yield views of some rows each, of at most `PIECE_BYTES` or one row."""
     if tensor.numel():
         row = tensor[0].numel() * tensor.element_size()
         rows = max(1, PIECE_BYTES // row)

@@ -7,7 +7,7 @@ from painting.replay.buffer import Layout, ReplayBuffer
 
 
 class PrioritizedReplay(ReplayBuffer):
-    """A replay buffer that draws a transition the more often the more the critic was wrong there.
+    """Replay buffer that draws a transition the more often, the larger the critic's error.
 
     Section 3.3 of Schaul et al. (ICLR 2016), and section 3.2 of Kumar et al. on this very task, who
     reach with it at 10k steps what uniform replay reaches at 40k. With delta the critic's error,
@@ -22,8 +22,8 @@ class PrioritizedReplay(ReplayBuffer):
         episodes: Capacity.
         device: Where pictures and priorities lie; None is the device of the first episode added.
         alpha: How much priorities count; 0 is uniform.
-        beta: How much of the bias the weights take back at the first update.
-        beta_updates: When they take back all of it: a horizon of its own, in updates.
+        beta: Share of the bias that the weights correct at the first update.
+        beta_updates: Updates until they correct all of it: a horizon of its own.
         epsilon: Least priority, in the units of the critic's error.
         save: Whether what it holds is saved beside a run's checkpoints.
     """
@@ -51,12 +51,12 @@ class PrioritizedReplay(ReplayBuffer):
         self._priority = torch.empty(0)  # (episodes * T,), 0 where nothing is held
 
     def probabilities(self) -> Tensor:
-        """P(i), (N,), of the transitions held."""
+        """Return P(i), (N,), of the transitions held."""
         powers = self._priority[: len(self)] ** self.alpha
         return powers / powers.sum()
 
     def beta_at(self, update: int) -> float:
-        """Beta at an update, counted from 0."""
+        """Return beta at an update, counted from 0."""
         return self.beta + (1 - self.beta) * min(1.0, update / self.beta_updates)
 
     def prioritize(self, position: Tensor, error: Tensor) -> None:
@@ -91,7 +91,7 @@ class PrioritizedReplay(ReplayBuffer):
     def claim(
         self, layout: Layout, state: dict[str, int], device: torch.device | str | None = None
     ) -> dict[str, Tensor]:
-        """Claim memory as for what another buffer of the same capacity held, with priorities."""
+        """Allocate memory for what another buffer of the same capacity held, with priorities."""
         pictures = {key: value for key, value in layout.items() if key != "priority"}
         super().claim(pictures, state, device)
         self._priority = torch.empty(0)

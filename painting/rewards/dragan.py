@@ -36,7 +36,7 @@ class DraganReward(PenalizedReward):
     def loss(
         self, canvas: Tensor, target: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The equation above, by softplus(x) = -log(1 - s(x)); `score_gap` is real minus fake."""
+        """Return the loss, by softplus(x) = -log(1 - s(x)), and `score_gap`, real minus fake."""
         real, fake = self.judge(canvas, target)
         entropy = softplus(-real).mean() + softplus(fake).mean()
         penalty = perturbed_gradient_penalty(self.discriminator, target, self.noise, generator)

@@ -19,5 +19,5 @@ class L1Reward(Reward):
         self.scale = scale
 
     def score(self, canvas: Tensor, target: Tensor) -> Tensor:
-        """Minus the scaled absolute error, (B,)."""
+        """Return minus the scaled absolute error, (B,)."""
         return -self.scale * (canvas - target).abs().flatten(1).mean(1)

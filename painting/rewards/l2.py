@@ -6,7 +6,7 @@ from painting.rewards.base import Reward
 
 
 def l2_distance(canvas: Tensor, target: Tensor) -> Tensor:
-    """Mean of (canvas - target)^2 over pixels and channels: (B, C, H, W) twice to (B,)."""
+    """Return the mean of (canvas - target)^2 over pixels and channels, (B,), of (B, C, H, W)."""
     return (canvas - target).square().flatten(1).mean(1)
 
 
@@ -24,5 +24,5 @@ class L2Reward(Reward):
         self.scale = scale
 
     def score(self, canvas: Tensor, target: Tensor) -> Tensor:
-        """Minus the scaled squared error, (B,)."""
+        """Return minus the scaled squared error, (B,)."""
         return -self.scale * l2_distance(canvas, target)

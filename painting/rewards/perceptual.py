@@ -47,7 +47,7 @@ class PerceptualReward(Reward):
         self._check(model)
 
     def score(self, canvas: Tensor, target: Tensor) -> Tensor:
-        """Minus the scaled distance, (B,)."""
+        """Return minus the scaled distance, (B,)."""
         with torch.no_grad():
             target_features = self._describe(target)
         pairs = zip(self._describe(canvas), target_features, strict=True)
@@ -55,7 +55,7 @@ class PerceptualReward(Reward):
         return -self.scale * torch.stack(distances).mean(0)
 
     def _describe(self, pictures: Tensor) -> list[Tensor]:
-        """phi_l of (B, 3, H, W), each (B, C, h, w) of unit length over C."""
+        """Return phi_l of (B, 3, H, W), each (B, C, h, w) of unit length over C."""
         factor = self.min_size / min(pictures.shape[2:])
         if factor > 1:
             size = [round(factor * side) for side in pictures.shape[2:]]
@@ -65,7 +65,7 @@ class PerceptualReward(Reward):
 
     @torch.no_grad()
     def _check(self, model: str) -> None:
-        """Look at one picture of the smallest size.
+        """Try the layers on a picture of the smallest size.
 
         Raises:
             UserError: The model can't, or a layer gives something else than a map.

@@ -24,5 +24,5 @@ class PsnrReward(Reward):
         self.floor = floor
 
     def score(self, canvas: Tensor, target: Tensor) -> Tensor:
-        """Scaled PSNR in bels, (B,)."""
+        """Return the scaled PSNR in bels, (B,)."""
         return -self.scale * (l2_distance(canvas, target) + self.floor).log10()

@@ -106,12 +106,12 @@ class Rectangle(Stroke):
         return Area(corners, float(shape[5]))
 
     def _placed(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor, Tensor]:
-        """Centres (N, 2) and sides (N, 2) in pixels, angles (N,) in radians."""
+        """Return centres (N, 2) and sides (N, 2) in pixels, angles (N,) in radians."""
         return frame.pixels(shape[:, 0:2]), frame.length(shape[:, 2:4]), self.turn * shape[:, 4]
 
 
 def turned_extent(half: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
-    """Half the width and half the height of the boxes around turned rectangles.
+    """Return half the width and height of the boxes around turned rectangles.
 
     Args:
         half: (N, 2), half the side along the angle and half the one across.

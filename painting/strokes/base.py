@@ -1,4 +1,4 @@
-"""The interface of a stroke kind."""
+"""Interface of a stroke kind."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -55,14 +55,14 @@ class Stroke(Limited, Recorded, ABC):
         return self.shape_dim + COLOR_DIM
 
     def options(self) -> dict[str, Any]:
-        """Constructor arguments that drawing depends on; a kind that has some overrides this.
+        """Return the constructor arguments that drawing depends on; a kind with some overrides it.
 
         Plain values: they stand in records and exports, so that these need no other file.
         """
         return {}
 
     def config(self) -> dict[str, Any]:
-        """All constructor arguments that are not at their defaults."""
+        """Return all constructor arguments that are not at their defaults."""
         return {**self.options(), **self.limits()}
 
     def geometry(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class Stroke(Limited, Recorded, ABC):
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
     ) -> Tensor:
-        """Random shapes, uniform in [0, 1] as in SARA section 4.2, within the limits.
+        """Draw random shapes, uniform in [0, 1] as in SARA section 4.2, within the limits.
 
         Args:
             count: How many, N.
@@ -95,7 +95,7 @@ class Stroke(Limited, Recorded, ABC):
         generator: torch.Generator | None = None,
         sides: tuple[float, float] = (1.0, 1.0),
     ) -> Tensor:
-        """Random shapes of full paint, of about one size, around given places: before `limit`.
+        """Draw random shapes of full paint, of about one size, around given places: before `limit`.
 
         A parameter whose name starts with x or y is a coordinate here; a kind in whose vector one
         is something else overrides this.
@@ -170,11 +170,11 @@ class Stroke(Limited, Recorded, ABC):
         return self.outlines(shape, height, width).draw(windows).unsqueeze(1)
 
     def redrawn(self, shape: Tensor, height: int, width: int) -> Tensor:
-        """The same as `rasterize`, with other random numbers if the kind draws with some."""
+        """Draw as `rasterize` does, with other random numbers if the kind draws with some."""
         return self.rasterize(shape, height, width)
 
     def bounds(self, shape: Tensor, height: int, width: int) -> Tensor:
-        """Boxes outside of which nothing is painted: `Outlines.bounds`.
+        """Return boxes outside of which nothing is painted: `Outlines.bounds`.
 
         Args:
             shape: (N, S) in [0, 1].
@@ -188,7 +188,7 @@ class Stroke(Limited, Recorded, ABC):
         return self.outlines(shape.detach(), height, width).bounds()
 
     def outlines(self, shape: Tensor, height: int, width: int) -> Outlines:
-        """Shapes (N, S) in [0, 1] on a canvas, for those who bound them and draw them too.
+        """Return the outlines of shapes (N, S) on a canvas, to bound them and then draw them.
 
         A kind whose box and drawing begin with the same work overrides this.
 
@@ -205,11 +205,11 @@ class Stroke(Limited, Recorded, ABC):
         return shape, None
 
     def watched(self, strokes: Tensor) -> dict[str, Tensor]:
-        """Figures, scalars by name, to be seen of strokes (..., D) that an agent makes."""
+        """Return metrics, scalars by name, of strokes (..., D) that an agent makes."""
         return {}
 
     def mark(self, shape: Tensor, height: int, width: int) -> Mark:
-        """One shape (S,) in plain geometry, for a picture of H = `height` rows and W = `width`.
+        """Convert a shape (S,) to plain geometry, for a picture of `height` rows, `width` columns.
 
         Only exports to other programs need it; what is drawn here, `rasterize` draws.
 
@@ -222,7 +222,7 @@ class Stroke(Limited, Recorded, ABC):
         )
 
     def _checked(self, shape: Tensor) -> Tensor:
-        """Shapes (N, S) in 32 bits or more: 16 can't tell the pixels of a canvas apart."""
+        """Check shapes (N, S), in 32 bits or more: 16 can't tell the pixels of a canvas apart."""
         if shape.ndim != 2 or shape.shape[1] != self.shape_dim:
             found = tuple(shape.shape)
             raise ValueError(f"a {self.name} shape is (N, {self.shape_dim}), not {found}")
@@ -233,7 +233,7 @@ class Stroke(Limited, Recorded, ABC):
         """Draw shapes (N, S) as alpha (N, rows, columns) of the frame."""
 
     def _extent(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
-        """Corners (N, 2) of the boxes that the shapes (N, S) fill, in pixels, not yet antialiased.
+        """Return the corners (N, 2) of the boxes that shapes fill, in pixels, not yet antialiased.
 
         The whole canvas here: right for every kind, and fast for none.
         """
@@ -241,7 +241,7 @@ class Stroke(Limited, Recorded, ABC):
         return torch.zeros_like(high), high
 
     def into_range(self, strokes: Tensor) -> Tensor:
-        """Strokes (N, D) or shapes (N, S) back in [0, 1]: angles turn on, all else is cut off."""
+        """Bring strokes (N, D) or shapes (N, S) into [0, 1]: angles wrap, all else is clamped."""
         wrapped = strokes.clamp(0, 1)
         for column, name in enumerate(self.parameters):
             if name.startswith("angle"):
@@ -254,7 +254,7 @@ class Stroke(Limited, Recorded, ABC):
 
 
 def loaded_kinds() -> Iterator[type[Stroke]]:
-    """Every concrete class of strokes that is loaded."""
+    """Yield every concrete class of strokes that is loaded."""
     open_ends = Stroke.__subclasses__()
     while open_ends:
         kind = open_ends.pop()

@@ -55,7 +55,7 @@ class Brush(Stroke):
 
     @classmethod
     def from_options(cls, **options: Any) -> "Brush":
-        """The kind of a record or an export, which somebody else may have written.
+        """Build the kind of a record or an export, which somebody else may have written.
 
         Raises:
             UserError: Its picture is not in it: no file is opened because a file says so.
@@ -65,7 +65,7 @@ class Brush(Stroke):
         return cls(**options)
 
     def options(self) -> dict[str, Any]:
-        """Constructor arguments that drawing depends on: the picture itself, white on black."""
+        """Return the constructor arguments that drawing depends on: the picture, white on black."""
         return {"image": embedded(self._paint)}
 
     def geometry(self) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class Brush(Stroke):
     def _stamp(
         self, center: Tensor, size: Tensor, angle: Tensor, rows: int, columns: int
     ) -> Tensor:
-        """Coverage (N, H, W) by brushes at (N, 2), of (N,) pixels, at (N,) radians."""
+        """Draw the coverage (N, H, W) of brushes at (N, 2), of (N,) pixels, at (N,) radians."""
         drawn = size.clamp_min(1.0)  # smaller than a pixel: as large as one, and fainter
         ink = (size / drawn).square()
         texels = self._longer / drawn  # per pixel

@@ -1,4 +1,4 @@
-"""The picture of a brush: read from a file, kept as text, and shrunk ahead of time.
+"""Picture of a brush: read from a file, stored as text, and shrunk ahead of time.
 
 Shapes: h rows and w columns of the picture, whose pixels are called texels; P, the side of the
 square that holds it, a power of two.
@@ -65,14 +65,14 @@ def is_embedded(image: object) -> bool:
 
 
 def embedded(paint: NDArray[np.uint8]) -> str:
-    """The paint (h, w) of a brush as text that `read_brush` takes for its image."""
+    """Encode the paint (h, w) of a brush as text that `read_brush` takes for its image."""
     buffer = BytesIO()
     Image.fromarray(paint).save(buffer, format="PNG", optimize=True)
     return _EMBEDDED + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def _bytes_of(image: str) -> tuple[bytes, str]:
-    """A picture's file, and what to call it in an error."""
+    """Return a picture's file, and its name for an error."""
     try:
         if is_embedded(image):
             name = "stroke.image (the embedded brush)"
@@ -99,7 +99,7 @@ def _check_size(data: bytes, name: str) -> None:
 
 
 class Pyramid:
-    """A brush at all sizes by halves (a mipmap), side by side in one picture.
+    """Mipmap of a brush: all sizes by halves, side by side in one picture.
 
     Level l has P / 2^l texels on a side, each the mean of 2^l by 2^l; nothing lies around it.
 
@@ -131,7 +131,7 @@ class Pyramid:
         self._copies: dict[tuple[torch.dtype, torch.device], Tensor] = {}
 
     def sample(self, u: Tensor, v: Tensor, level: Tensor) -> Tensor:
-        """Bilinear values at places, of one level per stroke.
+        """Sample values bilinearly at places, of one level per stroke.
 
         Bilinear interpolation is the exact mean of these texels over a square of a texel's size.
 

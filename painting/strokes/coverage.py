@@ -23,7 +23,7 @@ THINNEST = 0.5
 
 
 def pixel_centers(height: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """The pixel centres: x (W,) and y (H,), in pixels, with `like`'s dtype and device."""
+    """Return the pixel centres: x (W,) and y (H,), in pixels, with `like`'s dtype and device."""
     x = torch.arange(width, dtype=like.dtype, device=like.device) + 0.5
     y = torch.arange(height, dtype=like.dtype, device=like.device) + 0.5
     return x, y
@@ -59,7 +59,7 @@ def in_chunks(draw: Callable[..., Tensor], count: int, cost: int, *inputs: Tenso
 
 
 def disc_coverage(center: Tensor, radius: Tensor, height: int, width: int) -> Tensor:
-    """Coverage of discs.
+    """Return the coverage of discs.
 
     Args:
         center: (N, 2), x and y in pixels.
@@ -80,7 +80,7 @@ def disc_coverage(center: Tensor, radius: Tensor, height: int, width: int) -> Te
 
 
 def triangle_coverage(corners: Tensor, height: int, width: int) -> Tensor:
-    """Coverage of triangles.
+    """Return the coverage of triangles.
 
     The sum of the three edges' half-plane coverages less 2 is exact along an edge and for a sliver,
     and a little low in the pixel at a sharp corner.
@@ -117,7 +117,7 @@ def triangle_coverage(corners: Tensor, height: int, width: int) -> Tensor:
 def rectangle_coverage(
     center: Tensor, size: Tensor, angle: Tensor, height: int, width: int
 ) -> Tensor:
-    """Coverage of rectangles.
+    """Return the coverage of rectangles.
 
     The product of what a pixel's shadow on each side covers of it. The shadow of a pixel on a line
     at an angle is |cos| + |sin| long, so that no pixel's paint is lost between two. Exact where the
@@ -149,7 +149,7 @@ def rectangle_coverage(
 
 
 def _overlap(position: Tensor, half: Tensor, length: Tensor) -> Tensor:
-    """The share of an interval of a length around a position that lies within `half` of 0."""
+    """Return the share of an interval around a position that lies within `half` of 0."""
     start = torch.maximum(position - length / 2, -half)
     end = torch.minimum(position + length / 2, half)
     return (end - start).clamp_min(0) / length

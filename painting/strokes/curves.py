@@ -41,11 +41,11 @@ class PenStroke(Stroke):
         return self.outlines(shape, frame.height, frame.width).draw(windows)
 
     def _numbers(self, shape: Tensor, *names: str) -> list[Tensor]:
-        """Columns (N,) of shapes; an index of several would be copied from the host."""
+        """Return columns (N,) of shapes; an index of several would be copied from the host."""
         return [shape[:, column] for column in self.columns(names)]
 
     def _polyline(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor, Tensor]:
-        """The pen's path: each curve in as many segments as its bend and its opacity need.
+        """Cut each curve into as many segments as its bend and its opacity need.
 
         Returns:
             Points (N, M + 1, 2) and radii (N, M + 1) in pixels of the frame, and how many of the M
@@ -57,7 +57,7 @@ class PenStroke(Stroke):
         return *self._along(shape, frame, t.clamp_max(1).to(shape)), count
 
     def _along(self, shape: Tensor, frame: Frame, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Points (N, M, 2) and radii (N, M) in pixels, at parameters t (M,) or (N, M)."""
+        """Return points (N, M, 2) and radii (N, M) in pixels, at parameters t (M,) or (N, M)."""
         radius0, radius1 = (
             column[:, None] for column in self._numbers(shape, "radius0", "radius1")
         )
@@ -93,7 +93,7 @@ class PenStroke(Stroke):
         return Path(points[0].numpy(), radii[0].numpy(), np.linspace(start, end, segments))
 
     def _pen(self, shape: Tensor, points: Tensor) -> Trace:
-        """The movement of a pen along points (N, 3, 2)."""
+        """Return the movement of a pen along points (N, 3, 2)."""
         starts = (self.columns([f"{what}0", f"{what}1"]) for what in ("radius", "opacity"))
         return Trace(points, *(shape[:, columns] for columns in starts))
 
@@ -111,7 +111,7 @@ class PenStroke(Stroke):
 
     @abstractmethod
     def curve(self, shape: Tensor, t: Tensor) -> Tensor:
-        """Points (N, M, 2), as fractions of width and height.
+        """Return points (N, M, 2) of the curves, as fractions of width and height.
 
         Args:
             shape: (N, S).
@@ -121,7 +121,7 @@ class PenStroke(Stroke):
 
 @dataclass(frozen=True)
 class _PenOutlines(Outlines):
-    """Curves as polylines.
+    """Outlines of curves, as polylines.
 
     Attributes:
         points: (N, M + 1, 2), in pixels of the canvas.
@@ -160,13 +160,13 @@ _MEASURED = 32  # pieces of a curve whose chords are its length, to a thousandth
 
 
 def _bend(middle: Tensor) -> Tensor:
-    """|B''| (N,) of quadratic curves, of their points (N, 3, 2) at t = 0, 1/2 and 1."""
+    """Return |B''| (N,) of quadratic curves, by their points (N, 3, 2) at t = 0, 1/2 and 1."""
     bend: Tensor = 4 * (middle[:, 0] - 2 * middle[:, 1] + middle[:, 2]).square().sum(-1).sqrt()
     return bend
 
 
 def _most_needed(diagonal: float) -> int:
-    """Segments that draw any curve whose points lie within half a canvas around the canvas.
+    """Return the segments that suffice for any curve within half a canvas around the canvas.
 
     Such a curve is twice the diagonal long at most, in pixels, and its |B''| eight times.
     """
@@ -199,7 +199,7 @@ class Bezier(PenStroke):
     relative = ("x1", "y1")
 
     def curve(self, shape: Tensor, t: Tensor) -> Tensor:
-        """Points (N, M, 2) of the curve."""
+        """Return points (N, M, 2) of the curve."""
         p0, inner, p2 = shape[:, None, 0:2], shape[:, None, 2:4], shape[:, None, 4:6]
         p1 = p0 + (p2 - p0) * inner
         t = t.unsqueeze(-1)
@@ -217,13 +217,13 @@ class Bezier(PenStroke):
         generator: torch.Generator | None = None,
         sides: tuple[float, float] = (1.0, 1.0),
     ) -> Tensor:
-        """Random shapes around given places; the control point, being relative, is anywhere."""
+        """Draw random shapes around given places, with their relative control points anywhere."""
         shape = super().place(center, scale, generator, sides)
         shape[:, 2:4] = torch.rand(len(center), 2, generator=generator, device=center.device)
         return shape
 
     def to_record(self, shape: Tensor) -> dict[str, float]:
-        """One shape (S,) with an absolute control point."""
+        """Convert a shape (S,) to a record, with an absolute control point."""
         record = super().to_record(shape)
         for axis in "xy":
             start, end = record[f"{axis}0"], record[f"{axis}2"]
@@ -231,7 +231,7 @@ class Bezier(PenStroke):
         return record
 
     def from_record(self, record: Mapping[str, float]) -> Tensor:
-        """The vector (S,) of a record; a control point outside the box of P0 and P2 is kept."""
+        """Convert a record to a vector (S,); a control point outside P0's and P2's box is kept."""
         shape = super().from_record(record)
         for first, axis in enumerate("xy"):
             start, end = float(shape[first]), float(shape[first + 4])  # as they will be drawn
@@ -251,7 +251,7 @@ class Line(PenStroke):
     end = ("x1", "y1")
 
     def curve(self, shape: Tensor, t: Tensor) -> Tensor:
-        """Points (N, M, 2) of the line."""
+        """Return points (N, M, 2) of the line."""
         start, end = shape[:, None, 0:2], shape[:, None, 2:4]
         return start + (end - start) * t.unsqueeze(-1)
 

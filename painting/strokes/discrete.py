@@ -1,4 +1,4 @@
-"""Strokes of which a program knows a few values only, or which leave nothing."""
+"""Strokes with parameters on discrete levels, and with a brush that can be lifted."""
 
 from abc import ABC
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ LIFTED = 0.5  # from where a brush counts as lifted
 
 
 class DiscreteStroke(Stroke, ABC):
-    """A kind of which some parameters can have levels, and whose brush can be lifted.
+    """Base of kinds of which some parameters can have levels, and whose brush can be lifted.
 
     What is drawn and what records hold is rounded, whatever it comes from.
 
@@ -73,12 +73,12 @@ class DiscreteStroke(Stroke, ABC):
             )
 
     def options(self) -> dict[str, Any]:
-        """Constructor arguments that drawing depends on."""
+        """Return the constructor arguments that drawing depends on."""
         levels = {} if self.level_count is None else {"levels": self.level_count}
         return levels | ({"lift": True} if self.lift else {})
 
     def limits(self) -> dict[str, Any]:
-        """As for any kind; and how agents see levels and the lift."""
+        """Return the limits of any kind, and the options of levels and lift."""
         rounded = {} if self.rounded else {"rounded": False}
         return super().limits() | rounded | ({"lift_known": True} if self.lift_known else {})
 
@@ -110,7 +110,7 @@ class DiscreteStroke(Stroke, ABC):
         return self.nearest(limited) if self.rounded else limited
 
     def nearest(self, shape: Tensor) -> Tensor:
-        """Shapes (..., S) as they are drawn: each number at the nearest of its levels."""
+        """Round shapes (..., S) as they are drawn: each number to the nearest of its levels."""
         return to_levels(shape, self.levels) if self.levels else shape
 
     def for_renderer(self, shape: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -118,7 +118,7 @@ class DiscreteStroke(Stroke, ABC):
         return (self._down(shape), 1 - shape[:, -1]) if self.lift_known else (shape, None)
 
     def watched(self, strokes: Tensor) -> dict[str, Tensor]:
-        """``lifted``, the share of strokes that leave no paint, where they may."""
+        """Return ``lifted``, the share of strokes that leave no paint, where they may."""
         if not self.lift:
             return {}
         lifted = strokes.detach()[..., self.shape_dim - 1] >= LIFTED
@@ -129,7 +129,7 @@ class DiscreteStroke(Stroke, ABC):
         return super().to_record(self.nearest(shape))
 
     def _down(self, shape: Tensor) -> Tensor:
-        """Shapes (N, S) with the brush down."""
+        """Return shapes (N, S) with the brush down."""
         if not self.lift:
             return shape
         return torch.cat([shape[:, :-1], torch.zeros_like(shape[:, -1:])], dim=1)

@@ -17,7 +17,7 @@ _LENGTHS = ("width", "height", "size")
 
 @dataclass(frozen=True)
 class Frame:
-    """The pixels to draw: a whole canvas, or one window of it per stroke.
+    """Frame of the pixels to draw: a whole canvas, or one window of it per stroke.
 
     Attributes:
         height: Rows of the canvas.
@@ -34,7 +34,7 @@ class Frame:
     corner: Tensor | None = None
 
     def pixels(self, point: Tensor) -> Tensor:
-        """Points (N, ..., 2) in fractions of width and height, as pixels from the corner."""
+        """Convert points (N, ..., 2), fractions of width and height, to pixels from the corner."""
         pixel = point * pair(self.width, self.height, point)
         if self.corner is None:
             return pixel
@@ -42,17 +42,17 @@ class Frame:
         return pixel - corner.view(-1, *[1] * (point.ndim - 2), 2)
 
     def radius(self, radius: Tensor) -> Tensor:
-        """Radii in [0, 1] as pixels."""
+        """Convert radii in [0, 1] to pixels."""
         return radius_pixels(radius, self.height, self.width)
 
     def length(self, length: Tensor) -> Tensor:
-        """Widths, heights and sizes in [0, 1] as pixels: from end to end."""
+        """Convert widths, heights and sizes in [0, 1] to pixels, from end to end."""
         return 2 * radius_pixels(length, self.height, self.width)
 
 
 @dataclass(frozen=True)
 class Windows:
-    """The parts of a canvas to draw, all of one size: window r shows the stroke owner[r].
+    """Windows of a canvas to draw, all of one size: window r shows the stroke owner[r].
 
     Attributes:
         rows: Rows of every window, H.
@@ -68,7 +68,7 @@ class Windows:
 
 
 def pair(x: float, y: float, like: Tensor) -> Tensor:
-    """Two numbers as (2,), of `like`'s type, where it lies.
+    """Return two numbers as (2,), of `like`'s dtype and device.
 
     They are filled in there: copying them from the host would wait for all that is queued.
     """
@@ -76,12 +76,12 @@ def pair(x: float, y: float, like: Tensor) -> Tensor:
 
 
 def radius_pixels(radius: Tensor, height: int, width: int) -> Tensor:
-    """Radii in [0, 1] as pixels: (1 + 64 r) / 256 of the shorter side (Algorithm 1 at n = 128)."""
+    """Convert radii in [0, 1] to pixels: (1 + 64 r) / 256 of the shorter side (Algorithm 1)."""
     return (_RADIUS_LEAST + _RADIUS_RANGE * radius) * min(height, width)
 
 
 def unit(name: str, turn: float = 2 * math.pi) -> tuple[float, float]:
-    """A parameter's unit in records: a number v of the vector stands there as offset + scale * v.
+    """Return a parameter's unit in records, where v of the vector is offset + scale * v.
 
     Args:
         name: Its name. What starts with radius is a radius; with width, height or size a full

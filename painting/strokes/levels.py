@@ -1,4 +1,4 @@
-"""Numbers of a stroke that a program knows a few values of: levels, evenly from 0 to 1."""
+"""Discrete levels of a stroke's numbers, evenly from 0 to 1."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _CHANCE = 0.01  # at which the farther of two levels is drawn at least: nothing 
 
 
 def to_levels(shape: Tensor, levels: Sequence[int]) -> Tensor:
-    """Shapes with each number at the nearest of its levels, to which the gradient goes straight.
+    """Round each number of shapes to the nearest of its levels; the gradient passes straight.
 
     Args:
         shape: (..., S) in [0, 1].
@@ -27,7 +27,7 @@ def to_levels(shape: Tensor, levels: Sequence[int]) -> Tensor:
 
 
 def even_levels(shape: Tensor, levels: Sequence[int]) -> Tensor:
-    """Uniform numbers (..., S) in [0, 1] as levels that are all as likely; see `to_levels`."""
+    """Convert uniform numbers (..., S) in [0, 1] to equally likely levels; see `to_levels`."""
     few, steps = _steps(shape, levels)
     return torch.where(few, (shape * (steps + 1)).floor().clamp_max(steps) / steps, shape)
 
@@ -35,7 +35,7 @@ def even_levels(shape: Tensor, levels: Sequence[int]) -> Tensor:
 def gumbel_levels(
     shape: Tensor, levels: Sequence[int], temperature: float, generator: torch.Generator | None
 ) -> Tensor:
-    """Shapes with each number at one of the two levels around it, drawn by chance.
+    """Draw each number of shapes at one of the two levels around it.
 
     The nearer, the likelier: in the mean it is the number itself, but for one draw in a hundred,
     so that no number is without a gradient. This is that of the Gumbel-softmax of the two (Jang et
@@ -58,7 +58,7 @@ def gumbel_levels(
 
 
 def check_levels(levels: int | None) -> int | None:
-    """The same number of levels, or None.
+    """Check a number of levels, or None.
 
     Raises:
         UserError: It is neither.
@@ -74,7 +74,7 @@ def check_levels(levels: int | None) -> int | None:
 
 
 def check_flag(key: str, value: bool) -> bool:
-    """The same flag.
+    """Check a flag.
 
     Raises:
         UserError: It is neither true nor false.

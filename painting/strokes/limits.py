@@ -75,7 +75,7 @@ class Limited:
                 self._scale[column], self._offset[column] = 0.0, 1.0
 
     def limits(self) -> dict[str, Any]:
-        """The limits that are set, as constructor arguments."""
+        """Return the limits that are set, as constructor arguments."""
         palette = self.palette
         if palette is not None and not isinstance(palette, int):
             colors: Any = [list(color) for color in palette]
@@ -90,7 +90,7 @@ class Limited:
         return {key: value for key, value in every.items() if value is not None}
 
     def looser_than(self, other: "Limited") -> str | None:
-        """The first limit on shapes that `other` has and these strokes need not keep."""
+        """Return the first limit on shapes that `other` has and these strokes need not keep."""
         if other.opaque and not self.opaque:
             return "opaque"
         for key in ("max_width", "max_length"):
@@ -100,13 +100,13 @@ class Limited:
         return None
 
     def with_palette(self, palette: Sequence[Color]) -> Self:
-        """The same kind and limits with other colours."""
+        """Return the same kind and limits with other colours."""
         other = copy.copy(self)
         other.palette = check_palette(palette)
         return other
 
     def limit(self, strokes: Tensor) -> Tensor:
-        """Map strokes to allowed ones: to be done once, where a stroke is decided on.
+        """Map unconstrained strokes to allowed ones: once, where a stroke is decided on.
 
         Args:
             strokes: (..., D) in [0, 1], shapes and colours.
@@ -122,7 +122,7 @@ class Limited:
         return torch.cat(limited, dim=-1)
 
     def release(self, strokes: Tensor) -> Tensor:
-        """Strokes (..., D) within the limits as what `limit` makes these of."""
+        """Return the unconstrained strokes that `limit` maps to these (..., D)."""
         shape, color = strokes.split([len(self.parameters), 3], dim=-1)
         scale, offset = shape.new_tensor(self._scale), shape.new_tensor(self._offset)
         # Full paint is what every opacity stands for where paint is opaque.
@@ -155,7 +155,7 @@ class Limited:
         return shape
 
     def _share(self, name: str) -> float:
-        """The largest number in [0, 1] that the limits allow for a parameter."""
+        """Return the largest number in [0, 1] that the limits allow for a parameter."""
         share = 1.0
         for key, names, full in [
             ("max_width", self.across, self.slimness),
@@ -183,13 +183,13 @@ class Limited:
 
 
 def nearest(color: Tensor, palette: Tensor) -> Tensor:
-    """The colours of a palette (P, 3) that are nearest, by RGB distance, to colours (..., 3)."""
+    """Return the colours of a palette (P, 3) nearest, by RGB distance, to colours (..., 3)."""
     distance = (color.unsqueeze(-2) - palette).square().sum(-1)  # (..., P)
     return palette[distance.argmin(-1)]
 
 
 def check_palette(palette: Sequence[Sequence[float]] | int | None) -> Palette:
-    """A palette as tuples, or a number of colours.
+    """Check a palette, as tuples, or a number of colours.
 
     Raises:
         UserError: It is neither, or a colour is out of range.

@@ -57,7 +57,7 @@ class Path:
 
 @dataclass(frozen=True)
 class Stamp:
-    """A picture of paint, laid down turned.
+    """A picture of paint, stamped at an angle.
 
     Attributes:
         paint: (h, w) uint8, 255 is full paint.
@@ -78,7 +78,7 @@ Mark = Disc | Area | Path | Stamp
 
 
 def turned_corners(center: Points, size: Points, angle: float) -> Points:
-    """Corners (4, 2) of a rectangle of `size` (2,), turned by an angle around its `center` (2,)."""
+    """Return corners (4, 2) of a rectangle of `size` (2,), turned around its `center` (2,)."""
     along = np.array([math.cos(angle), math.sin(angle)]) * size[0] / 2
     across = np.array([-math.sin(angle), math.cos(angle)]) * size[1] / 2
     turned = [-along - across, along - across, along + across, across - along]

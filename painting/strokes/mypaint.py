@@ -37,7 +37,7 @@ class MyPaint(DiscreteStroke):
     random numbers; here they follow from the shape, so that a record looks the same every time, and
     of two shapes that are nearly the same as different as of any two.
 
-    Alpha is all there is of a stroke: MyPaint lays dab after dab of one colour over the canvas,
+    Alpha is all there is of a stroke: MyPaint puts dab after dab of one colour on the canvas,
     which comes to the same as laying all of their paint at once. Of a brush that takes up colours
     from the canvas, changes its own, or erases, this is its paint on a blank canvas. Points more
     than a canvas away from it are drawn that far away.
@@ -79,7 +79,7 @@ class MyPaint(DiscreteStroke):
 
     @classmethod
     def from_options(cls, **options: Any) -> "MyPaint":
-        """The kind of a record or an export, which somebody else may have written.
+        """Build the kind of a record or an export, which somebody else may have written.
 
         Raises:
             UserError: Its brush is not in it: no file is opened because a file says so.
@@ -90,7 +90,7 @@ class MyPaint(DiscreteStroke):
         return cls(**options)
 
     def options(self) -> dict[str, Any]:
-        """Constructor arguments that drawing depends on."""
+        """Return the constructor arguments that drawing depends on."""
         return {"brush": self.brush, "settings": self._settings, **super().options()}
 
     def geometry(self) -> dict[str, Any]:
@@ -157,7 +157,7 @@ class MyPaint(DiscreteStroke):
         return padded[every, y[:, :, None], x[:, None, :]]
 
     def _painted(self, shape: Tensor, height: int, width: int, later: int = 0) -> Tensor:
-        """`_paint` of shapes (N, S) that need no gradient, in [0, 1], where they lie: (N, H, W)."""
+        """Paint shapes (N, S) without a gradient: alpha (N, H, W) in [0, 1], on their device."""
         alpha = self._paint(shape.cpu(), height, width, later)
         return torch.from_numpy(alpha.astype(np.float32) / FULL).to(shape)
 

@@ -1,4 +1,4 @@
-"""Shapes on a canvas: what is found out about them once, to bound them and to draw them."""
+"""Outlines of shapes on a canvas, computed once to bound them and to draw them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class Outlines(ABC):
 
     @torch.no_grad()
     def bounds(self) -> Tensor:
-        """Boxes outside of which nothing is painted.
+        """Return boxes outside of which nothing is painted.
 
         Returns:
             (N, 4) int64: left, top, and one past right and bottom, in pixels, inside the canvas and
@@ -52,16 +52,16 @@ class Outlines(ABC):
 
     @abstractmethod
     def draw(self, windows: Windows) -> Tensor:
-        """Alpha (R, rows, columns) of windows in [0, 1], differentiable in the shapes."""
+        """Draw alpha (R, rows, columns) of windows in [0, 1], differentiable in the shapes."""
 
     @abstractmethod
     def _extent(self) -> tuple[Tensor, Tensor]:
-        """Corners (N, 2) of the boxes that the shapes fill, in pixels, not yet antialiased."""
+        """Return the corners (N, 2) of the boxes that the shapes fill, not yet antialiased."""
 
 
 @dataclass(frozen=True)
 class PlainOutlines(Outlines):
-    """Those of a kind whose box and drawing have little in common.
+    """Outlines of a kind whose box and drawing have little in common.
 
     Attributes:
         paint: Draws shapes (R, S) as alpha (R, rows, columns) of a frame.

@@ -31,7 +31,7 @@ class Pixel(Stroke):
 
     name = "pixel"
     parameters = ("x", "y", "opacity")
-    pace = 0.1  # they are laid where they belong; moved like others they leave holes behind
+    pace = 0.1  # they start where they belong; moved like others they leave holes behind
 
     def __init__(self, grid: int = 16, **limits: Any) -> None:
         super().__init__(**limits)
@@ -64,7 +64,7 @@ class Pixel(Stroke):
         return Area(turned_corners((cell + 0.5) * side, side, 0.0), float(shape[2]))
 
     def _shared(self, start: Tensor, point: Tensor, side: float) -> Tensor:
-        """Along one axis, what an interval of a cell's length around points (N,) paints."""
+        """Return what an interval of a cell's length around points (N,) paints, along one axis."""
         begin = point * self.grid - 0.5  # where it starts, in cells
         # At the border it lies inside of the grid, and its gradient is that of its place there.
         place = begin + (begin.detach().clamp(0, self.grid - 1) - begin.detach())
@@ -74,7 +74,7 @@ class Pixel(Stroke):
         return near * (1 - share) + far * share
 
     def _first(self, place: Tensor) -> Tensor:
-        """The first of the two cells over which an interval lies that starts at `place`."""
+        """Return the first of the two cells over which an interval lies that starts at `place`."""
         return place.floor().clamp(0, max(self.grid - 2, 0))
 
     def _extent(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
@@ -90,13 +90,13 @@ def _starts(count: int, corner: Tensor) -> Tensor:
 
 
 def _inside(start: Tensor, cell: Tensor, side: float) -> Tensor:
-    """The share of each pixel that lies in cells (N,) of `side` pixels: (N, count)."""
+    """Return the share of each pixel that lies in cells (N,) of `side` pixels: (N, count)."""
     low, high = (cell * side)[:, None], ((cell + 1) * side)[:, None]
     return (torch.minimum(start + 1, high) - torch.maximum(start, low)).clamp_min(0)
 
 
 def _paint(opacity: Tensor, x: Tensor, y: Tensor, *soft: Tensor) -> Tensor:
-    """Alpha (n, H, W): what is drawn along x (n, W) and y (n, H), with the gradient of `soft`."""
+    """Return alpha (n, H, W), drawn along x (n, W) and y (n, H), with the gradient of `soft`."""
     drawn = _product(x, y)
     if soft:
         shared = _product(*soft)
@@ -105,5 +105,5 @@ def _paint(opacity: Tensor, x: Tensor, y: Tensor, *soft: Tensor) -> Tensor:
 
 
 def _product(x: Tensor, y: Tensor) -> Tensor:
-    """Along x (n, W) times along y (n, H): (n, H, W)."""
+    """Multiply along x (n, W) by along y (n, H): (n, H, W)."""
     return y[:, :, None] * x[:, None, :]

@@ -1,4 +1,4 @@
-"""A stroke as a movement of the hand: what kinds that go along a curve have in common."""
+"""Strokes as movements of the hand, for all kinds that go along a curve."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class Trace:
     pressure: Tensor
 
     def at(self, t: Tensor) -> Tensor:
-        """Points (N, M, 2) of the curves at parameters t (M,) in [0, 1]."""
+        """Return points (N, M, 2) of the curves at parameters t (M,) in [0, 1]."""
         start, control, end = (self.points[:, None, row] for row in range(3))  # (N, 1, 2)
         t = t[:, None]
         line: Tensor = (1 - t).square() * start + 2 * t * (1 - t) * control + t.square() * end
@@ -29,5 +29,5 @@ class Trace:
 
 
 def straight(ends: Tensor) -> Tensor:
-    """Points (N, 3, 2) of the curves that are straight lines between ends (N, 2, 2)."""
+    """Return points (N, 3, 2) of the curves that are straight lines between ends (N, 2, 2)."""
     return torch.stack([ends[:, 0], ends.mean(1), ends[:, 1]], dim=1)

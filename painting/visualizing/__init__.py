@@ -1,4 +1,4 @@
-"""Strokes as the parameters of a picture that a network is to like: classes and content."""
+"""Optimization of strokes by a network's gradient: classes and content."""
 
 from painting.visualizing.classes import ClassGoal, find_class
 from painting.visualizing.content import ContentGoal

@@ -1,4 +1,4 @@
-"""The picture that convinces classifiers most."""
+"""Activation maximization: a picture that convinces classifiers of a class."""
 
 import difflib
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ GOALS = ("log_probability", "logit")
 
 @dataclass(frozen=True)
 class ClassGoal:
-    """A class that classifiers should see in a picture.
+    """Goal that classifiers see a class in a picture.
 
     Attributes:
         classifiers: One or more.
@@ -44,7 +44,7 @@ class ClassGoal:
         views: Views,
         background: Sequence[float],
     ) -> "ClassGoal":
-        """The goal of a class by its name, or by its number in the first classifier.
+        """Make the goal of a class by its name, or by its number in the first classifier.
 
         Raises:
             UserError: A classifier lacks it, or there is no such goal.
@@ -76,7 +76,7 @@ class ClassGoal:
 
     @torch.no_grad()
     def probabilities(self, picture: Tensor) -> list[float]:
-        """The class's probability in a picture (3, H, W), by each classifier."""
+        """Return the class's probability in a picture (3, H, W), by each classifier."""
         return [
             float(classifier(picture[None]).softmax(1)[0, index])
             for classifier, index in zip(self.classifiers, self.indices, strict=True)

@@ -13,7 +13,7 @@ _FLOOR = 1e-12  # under the mean square of features
 
 
 class ContentGoal:
-    """The content loss of Gatys et al., 2015, alone: what is left to chance is the strokes' style.
+    """Content loss of Gatys et al., 2015, alone: the style is left to the strokes.
 
     The mean over layers of the mean squared error of their features, in shares of the mean square
     of the picture's own, so that layers count alike.
@@ -56,7 +56,7 @@ class ContentGoal:
 
     @torch.no_grad()
     def distance(self, painting: Tensor) -> float:
-        """The loss of a painting (3, H, W) as it is: 0 is the picture's own content."""
+        """Return the loss of a painting (3, H, W) without views: 0 is the picture's own content."""
         return self._distance(painting[None], self._target_features).item()
 
     def _distance(self, pictures: Tensor, target_features: list[Tensor]) -> Tensor:

@@ -1,8 +1,8 @@
 """Square canvases that overlap on a picture, painted together.
 
 A renderer draws squares of one size. So a picture of any size is covered by several canvases, each
-with its own strokes, in its own coordinates. They are laid in turns: every canvas's first one, then
-every canvas's second one. So where canvases overlap, neither covers what the other painted.
+with its own strokes, in its own coordinates. They are painted in turns: every canvas's first one,
+then every canvas's second one. So where canvases overlap, neither covers what the other painted.
 
 Letters in comments: C canvases, N strokes, R rows (see `tiles`), n a canvas's side.
 """
@@ -39,7 +39,7 @@ class Grid:
 
     @classmethod
     def over(cls, height: int, width: int, side: int, canvases: int, overlap: float) -> "Grid":
-        """A grid over a picture: nearly of its aspect ratio, to an eighth of a canvas.
+        """Make a grid over a picture: of its aspect ratio, to an eighth of a canvas.
 
         Args:
             height: Rows of the picture; only the aspect ratio counts.
@@ -90,7 +90,7 @@ class Grid:
         return len(self.tops) * len(self.lefts)
 
     def of_picture(self, stroke: Stroke, strokes: Tensor) -> Tensor:
-        """Strokes of the canvases as strokes of the picture.
+        """Convert strokes of the canvases to strokes of the picture.
 
         They end where they end and not at their canvas's border.
 
@@ -108,11 +108,11 @@ class Grid:
         return torch.cat([stroke.from_region(shape, start, self.side / size, scale), color], dim=1)
 
     def _corner_of(self, strokes: int) -> Tensor:
-        """The upper left corner of each stroke's canvas, (N, 2) int64."""
+        """Return the upper left corner of each stroke's canvas, (N, 2) int64."""
         return self.corners[torch.arange(strokes) % len(self)]
 
     def tiling(self, strokes: int, device: torch.device) -> tuple[Tiling, Tensor]:
-        """The layers of every tile: as strokes fill their canvases, they never change.
+        """Build the tiling: as strokes fill their canvases, it never changes.
 
         Args:
             strokes: How many, N.
@@ -132,7 +132,7 @@ class Grid:
 
 
 class GridCanvas:
-    """The blank picture under a grid, to paint on through a renderer.
+    """Blank picture under a grid, to paint on through a renderer.
 
     Args:
         renderer: Draws strokes of one canvas; differentiable.

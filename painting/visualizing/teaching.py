@@ -1,4 +1,4 @@
-"""Teaching a small classifier so that pictures can be painted by its gradient."""
+"""Training of a small classifier by whose gradient pictures can be painted."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _MOST_STROKES = 12  # in a picture of nothing
 
 @dataclass(frozen=True)
 class Lesson:
-    """Training of a classifier.
+    """Recipe for training a classifier.
 
     Beside labelled pictures from many points of view it is shown random strokes, of which it has to
     say that they are no class more than another (outlier exposure, Hendrycks et al., 2019), and its
@@ -58,7 +58,7 @@ class Lesson:
         generator: torch.Generator,
         progress: Callable[[float], None] | None = None,
     ) -> None:
-        """Teach a classifier.
+        """Train a classifier.
 
         Args:
             network: On the CPU or another device; changed in place.
