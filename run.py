@@ -146,7 +146,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _is_one_of_several() -> bool:
-    """Whether others, too, look for a run to go on with, and have to find the same.
+    """Return True if other ranks, too, look for a run to go on with, and have to find the same.
 
     A run beside is held as soon as the first of them goes on with it.
     """

@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measured(bench: Workbench, entries: Sequence[Entry]) -> Iterator[Figure]:
-    """The figures of measurements one after the other, with a line of progress on the terminal."""
+    """Yield the figures of each measurement in turn, with a line of progress on the terminal."""
     for number, entry in enumerate(entries, start=1):
         name = f"{entry.group}: {entry.measure.__name__}"
         print(f"[{number}/{len(entries)}] measuring {name}", file=sys.stderr, flush=True)

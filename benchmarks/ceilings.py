@@ -39,7 +39,7 @@ def measure_ceilings(effort: float = 1.0, repeats: int = 8) -> Ceilings:
 def _multiplying(
     dtype: torch.dtype, side: int, batch: int
 ) -> Iterator[tuple[Callable[[], object], float]]:
-    """Work and its operations."""
+    """Yield a matrix product and a convolution to time, each with its number of operations."""
     matrix = torch.rand(side, side, device=device()).to(dtype)
     out = torch.empty_like(matrix)
     yield lambda: torch.mm(matrix, matrix, out=out), 2 * side**3

@@ -1,4 +1,4 @@
-"""Count first: the least that a piece of work needs, and so the floor of its time.
+"""Roofline model: the least that a piece of work needs, and so the floor of its time.
 
 The model, which every figure of a floor rests on:
 
@@ -34,12 +34,12 @@ _CHANNELS = 3
 
 @dataclass(frozen=True)
 class Work:
-    """What a piece of work needs at least.
+    """Least operations and bytes that a piece of work needs.
 
     Attributes:
         flops: Operations.
         numbers: Operands and results, of as many bytes each as the precision has.
-        bytes: What is moved in any precision.
+        bytes: Bytes moved in any precision.
     """
 
     flops: float = 0.0
@@ -55,13 +55,13 @@ class Work:
         return Work(self.flops * times, self.numbers * times, self.bytes * times)
 
     def moved(self, precision: str) -> float:
-        """Bytes in all."""
+        """Bytes moved in a precision, in all."""
         return self.numbers * WIDTHS[precision] + self.bytes
 
 
 @dataclass(frozen=True)
 class Ceilings:
-    """What a machine does at best, as measured.
+    """Best rates that were measured on a machine.
 
     Attributes:
         rates: Operations per second by precision.
@@ -79,14 +79,14 @@ class Ceilings:
 
 
 class Counter(TorchDispatchMode):
-    """Counts while it is open, also in gradients of gradients; `work` is the sum."""
+    """Counter of operations while it is open, also in gradients of gradients; `work` is the sum."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.work = Work()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Do as without, and note what is in torch's table of operations."""
+        """Run the operation, and count it if it is in torch's table of FLOPs."""
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
         packet = func._overloadpacket
@@ -98,12 +98,12 @@ class Counter(TorchDispatchMode):
 
 
 def count(work: Callable[[int], object], batch: int, small: tuple[int, int] = (2, 4)) -> Work:
-    """What `work(batch)` needs, from what it needs at two small batches: it is linear in them.
+    """Count what `work(batch)` needs, extrapolated from two small batches: it is linear in them.
 
     Args:
         work: A piece of work, given the batch.
-        batch: For which the answer is wanted.
-        small: The batches that are tried.
+        batch: Size to extrapolate to.
+        small: The two sizes at which operations and bytes are counted.
     """
     low, high = (_counted(work, size) for size in small)
     slope = (high + low * -1) * (1 / (small[1] - small[0]))

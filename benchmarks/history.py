@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Figure:
-    """What painting one picture came to, or the mean of several.
+    """Quality and cost of painting one picture, or the mean over several.
 
     Attributes:
         part: Of the benchmark.
@@ -45,7 +45,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 class History:
-    """The file.
+    """CSV file of earlier figures.
 
     Args:
         path: Where it is, or will be.

@@ -39,7 +39,7 @@ PARTS = ("ten", "large", "cold", "curves")
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured.
+    """Sizes of what is measured.
 
     Attributes:
         pictures: Of the part `ten`.
@@ -125,7 +125,7 @@ def _measured(part: str, name: str, painter: OptimizePainter, image: NDArray[np.
 
 
 def cold(scale: Scale, folder: Path) -> Iterator[Figure]:
-    """What a person waits for: the whole process of the command line, from its start."""
+    """Measure what a person waits for: the whole process of the command line, from its start."""
     size, strokes = scale.cold
     image = fitted("coffee", size)
     source, out = folder / "coffee.png", folder / "cold"

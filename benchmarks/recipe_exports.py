@@ -1,4 +1,4 @@
-"""What leaves the machine: agents in 16 bits with their cards, and figures, in small files."""
+"""Export of trained agents: 16 bits, with a card and figures, in small files."""
 
 import io
 import tarfile
@@ -93,7 +93,7 @@ def pack_figures(out: Path, folders: Iterable[tuple[str, Path]]) -> Path:
 
 
 def _bytes(files: Sequence[Path]) -> int:
-    """Of a tar file: blocks of 512 bytes, a header each, and what it is filled up with."""
+    """Size of a tar file in bytes: blocks of 512, a header each, and padding."""
     blocks = sum(512 + -(-file.stat().st_size // 512) * 512 for file in files)
     return blocks + tarfile.RECORDSIZE
 

@@ -37,7 +37,7 @@ def age() -> float:
 
 
 class Clock:
-    """A command's time.
+    """Time limit of a command.
 
     Args:
         minutes: How many there are.
@@ -49,13 +49,13 @@ class Clock:
 
     @property
     def left(self) -> float:
-        """Seconds."""
+        """Seconds that are left."""
         return self._end - time.monotonic()
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast a run was.
+    """Speed of a run.
 
     Attributes:
         updates: Over how many.
@@ -111,7 +111,7 @@ def updates_made(folder: Path) -> int:
 
 
 def finished(folder: Path, updates: int) -> bool:
-    """Whether a run has made all its updates, and left what it leaves."""
+    """Return True if a run has made all its updates, and left its files."""
     return is_complete(folder, updates)
 
 
@@ -195,7 +195,7 @@ def stop(process: "subprocess.Popen[bytes]") -> int:
 
 
 def log_of(folder: Path) -> Path:
-    """Where a run says what it says."""
+    """Path of the log that holds a run's output."""
     return folder.with_name(f"{folder.name}.log")
 
 

@@ -35,7 +35,7 @@ _SHARE = 0.6  # of a command's time that the renderer may take, if it is usable 
 
 @dataclass
 class Recipes:
-    """One command.
+    """Recipes at work, within the minutes of one command.
 
     Attributes:
         scale: How large.
@@ -205,7 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _for_agents(words: Sequence[str]) -> list[str]:
-    """Overrides, of which those about replays concern agents alone."""
+    """Give overrides of the replay to the agents' stages alone: the renderer's has none."""
     names = [name for name in SCALES["paper"].updates if name != RENDERER]
     return [
         new

@@ -35,7 +35,7 @@ def _git(folder: Path, *words: str) -> str:
 
 
 class Records:
-    """The file.
+    """CSV file of earlier figures, a row per change and machine.
 
     Args:
         path: Where it is, or will be.

@@ -1,4 +1,4 @@
-"""What there is to measure: a row of the table is one function with a decorator."""
+"""Registry of measurements: each row of the table is one decorated function."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Figure:
         return self.floor / (self.milliseconds or self.value)
 
     def gain(self, before: float) -> float:
-        """How many times as good as an earlier value, above 1 for the better."""
+        """Improvement over an earlier value, as a factor: above 1 is better."""
         return self.value / before if self.more_is_better else before / self.value
 
 

@@ -65,7 +65,7 @@ class Curve:
 
     @property
     def count(self) -> int:
-        """How many pictures were added."""
+        """Number of pictures that were added."""
         return self._measures["l2"].count
 
     def add(self, canvases: Iterable[Tensor], target: Tensor) -> Tensor:

@@ -119,7 +119,7 @@ def paint(
 
 @dataclass(frozen=True)
 class _Order:
-    """What `paint` was asked for, beside the pictures."""
+    """Arguments of `paint` besides the pictures."""
 
     painter: Painter
     size: int | None
@@ -220,7 +220,7 @@ def folder_names(pictures: Sequence[Path]) -> list[str]:
 
 
 def _reports(bar: "tqdm[NoReturn]") -> Progress:
-    """What a painter tells its progress to, for one picture."""
+    """Return a callback that shows a painter's progress at one picture."""
     start = bar.n
 
     def progress(sketch: Sketch) -> None:
@@ -231,7 +231,7 @@ def _reports(bar: "tqdm[NoReturn]") -> Progress:
 
 
 def _write_sheet(folder: Path, pairs: Sequence[Sequence[Tensor]]) -> None:
-    """Of several pictures, the targets above the paintings."""
+    """Write the targets above the paintings, if there are several pictures."""
     if len(pairs) > 1:
         rows = (torch.stack(row) for row in zip(*pairs, strict=True))
         save_sheet(folder / _SHEET, *rows, columns=_SHEET_COLUMNS)

@@ -1,4 +1,4 @@
-"""What the tasks `visualize` and `stylize` share: strokes that follow a loss, and files."""
+"""Stroke descent of the tasks `visualize` and `stylize`: strokes that follow a loss, and files."""
 
 import logging
 import math
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Choice:
-    """Which strokes a descent ends with.
+    """Rule that selects the strokes of a descent's last steps.
 
     Attributes:
         score: How good finished strokes (N, D) are, really drawn; the best ones are taken.
@@ -39,7 +39,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Studio:
-    """Where a picture is painted, and written.
+    """Canvas, descent and output folder of one picture.
 
     Attributes:
         canvas: What is painted on.

@@ -117,7 +117,7 @@ def _with_colors(stroke: Stroke, target: Tensor) -> Stroke:
 def _measured(
     goal: ContentGoal, canvas: GridCanvas, found: Tensor, strokes: Tensor, folder: Path
 ) -> dict[str, float]:
-    """How near a painting comes, in content and in pixels; see `stylize`.
+    """Measure how near a painting comes, in content and in pixels; see `stylize`.
 
     Args:
         goal: What it was painted for.

@@ -105,7 +105,7 @@ def _card(
     accuracy: float | None,
     count: int,
 ) -> str:
-    """What README.md says."""
+    """Text of README.md: data, training and accuracy."""
     size, numbers = datamodule.canvas_size, sum(p.numel() for p in network.parameters())
     figures = "None: no test picture has a label."
     if accuracy is not None:

@@ -114,7 +114,7 @@ def _load(names: Sequence[str] | str, device: torch.device | str) -> list[Classi
 
 
 def _worth(aim: ClassGoal, canvas: GridCanvas, strokes: Tensor) -> float:
-    """What the classifiers give strokes (N, D) at least, however they are drawn: the mean."""
+    """Lowest of the classifiers' mean probabilities for strokes (N, D), over their drawings."""
     return min(_mean(aim.probabilities(picture)) for picture in _drawings(canvas, strokes))
 
 
@@ -129,7 +129,7 @@ def _drawings(canvas: GridCanvas, strokes: Tensor) -> list[Tensor]:
 
 @torch.no_grad()
 def _read(aim: ClassGoal, canvas: GridCanvas, strokes: Tensor, folder: Path) -> dict[str, object]:
-    """What the classifiers make of the painting."""
+    """Measure the classifiers' probabilities for the painting."""
     drawn, *redrawn = _drawings(canvas, strokes)
     each = aim.probabilities(drawn)
     names = _distinct([one.name for one in aim.classifiers])

@@ -50,7 +50,7 @@ def compared(bench: Workbench, folder: Path, say: Callable[..., None]) -> list[F
 
 
 def _rows(bench: Workbench, peer: Peer) -> Iterator[Row]:
-    """What is compared; the networks, the batch and the canvas are the same on both sides."""
+    """Yield what is compared; the networks, the batch and the canvas are the same on both sides."""
     gpu = device().type == "cuda"
     scale, few, many = bench.scale, bench.few, bench.scale.repeats
     stroke = Bezier()
@@ -105,7 +105,7 @@ def _rows(bench: Workbench, peer: Peer) -> Iterator[Row]:
 
 
 def compare_once(measure: Callable[[], Comparison]) -> Callable[[], Comparison]:
-    """The same, measured when it is first asked for."""
+    """Compare once, when it is first asked for, and remember the result."""
     kept: list[Comparison] = []
 
     def once() -> Comparison:

@@ -1,4 +1,4 @@
-"""What only a GPU does in the time there is."""
+"""Measurements that only a GPU makes in reasonable time."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""How cost grows with the work."""
+"""Growth of cost with the work."""
 
 from collections.abc import Iterator
 

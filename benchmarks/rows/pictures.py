@@ -9,7 +9,7 @@ from benchmarks.workbench import Workbench
 
 @measures("pictures")
 def one(bench: Workbench) -> Iterator[Figure]:
-    """One picture, its strokes drawn exactly."""
+    """Time one picture, its strokes drawn exactly."""
     target = bench.pictures(1)
     floor = bench.floor(bench.counted.painted(1))
     what = f"{bench.counted.strokes} strokes at {bench.scale.size} px, one picture"
@@ -18,7 +18,7 @@ def one(bench: Workbench) -> Iterator[Figure]:
 
 @measures("pictures")
 def many(bench: Workbench) -> Iterator[Figure]:
-    """Pictures in a batch."""
+    """Time pictures in a batch."""
     count = bench.scale.batch if device().type == "cpu" else 8 * bench.scale.batch
     target = bench.pictures(count)
     floor = bench.floor(bench.counted.painted(count)) / count

@@ -112,7 +112,7 @@ def pick_device(accelerator: str) -> str:
 
 
 def _prepare(node: Any, cfg: DictConfig) -> Any:
-    """Take out of the nodes what is no argument of theirs, and put weights to work."""
+    """Remove from the nodes what is no argument of theirs, and insert the weights."""
     if isinstance(node, list):
         return [_prepare(child, cfg) for child in node]
     if not isinstance(node, dict):
@@ -137,7 +137,7 @@ def _prepare(node: Any, cfg: DictConfig) -> Any:
 
 
 def _settling(trainer: dict[str, Any], device: str) -> dict[str, Any]:
-    """A trainer whose precision is `auto`, which waits for the networks where bfloat16 is fast."""
+    """Defer a trainer of precision `auto` until the networks exist, where bfloat16 is fast."""
     from painting.precision import FULL, fastest_precision  # torch: not for who looks at configs
 
     if fastest_precision(device) == FULL:
@@ -148,7 +148,7 @@ def _settling(trainer: dict[str, Any], device: str) -> dict[str, Any]:
 
 
 def _laid_over(node: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """The node with other values over its own, section by section."""
+    """Merge other values into a copy of the node, section by section."""
     merged = dict(node)
     for key, value in over.items():
         mine = node.get(key)
@@ -181,7 +181,7 @@ def _prepare_renderer(node: dict[str, Any], task_allows: bool) -> dict[str, Any]
 
 
 def _explained(error: InstantiationException) -> Exception:
-    """What a constructor complained about, as an error of the user where it may be one."""
+    """Turn a constructor's exception into an error of the user, where it may be one."""
     cause: BaseException | None = error
     while isinstance(cause, InstantiationException):
         cause = cause.__cause__

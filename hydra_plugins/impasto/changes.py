@@ -1,4 +1,4 @@
-"""What a resumed run has changed of its settings, and what of that it may."""
+"""Settings that a resumed run has changed, and those that it may change."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

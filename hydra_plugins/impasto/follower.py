@@ -1,4 +1,4 @@
-"""A rank other than 0: it learns with the others, writes nothing, and leaves when they are done."""
+"""DDP worker, a rank other than 0: it learns with the others, writes nothing, ends with rank 0."""
 
 import contextlib
 import json

@@ -47,7 +47,7 @@ class Starter:
 
     @property
     def is_here(self) -> bool:
-        """Whether this process is the one."""
+        """Return True if this process is the one."""
         return (self.host, self.pid) == (socket.gethostname(), os.getpid())
 
 
@@ -116,7 +116,7 @@ def _begin_worker(starter: Starter, sweep: Path) -> None:
 
 
 def requeued(outcome: Outcome) -> bool:
-    """Put a job whose time is nearly up into Slurm's queue again, and say so; whether it is."""
+    """Put a job whose time is nearly up into Slurm's queue again, and say so; True if it was."""
     name = requeue() if outcome.code == _TIME_IS_UP else None
     if name is not None:
         print(f"Slurm's queue has job {name} again; there it goes on", file=sys.stderr)
@@ -139,7 +139,7 @@ def _details(outcome: Outcome) -> str:
 
 
 def nothing_left(found: Resumption) -> bool:
-    """Say where a run goes on; whether it is finished."""
+    """Say where a run goes on; return True if it is finished."""
     if found.remark is not None:
         print(found.remark, file=sys.stderr)
     if found.complete:

@@ -31,14 +31,14 @@ Build = Callable[[Any, DictConfig], Any]
 
 
 def is_spec(node: object) -> TypeGuard[Spec]:
-    """Whether a node stands for the choices of a group."""
+    """Return True if a node stands for the choices of a group."""
     return isinstance(node, dict) and EVERY in node
 
 
 def make_offers(
     specs: Mapping[str, Spec], cfg: DictConfig, build: Build
 ) -> dict[str, dict[str, Offer[Any]]]:
-    """What the specs stand for.
+    """Expand specs into the choices that they stand for.
 
     Args:
         specs: By any name.
@@ -87,7 +87,7 @@ def _compose(files: Mapping[str, Mapping[str, Path]]) -> DictConfig:
 
 @dataclass(frozen=True)
 class _Choice:
-    """The run's config with one choice made, where `build` finds it."""
+    """Builder of one choice: the run's config with the choice where `build` finds it."""
 
     cfg: DictConfig
     name: str

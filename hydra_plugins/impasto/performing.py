@@ -65,7 +65,7 @@ def _outcome(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> Outcome
 
 
 def _with_checkpoint(outcome: Outcome, folder: Path) -> Outcome:
-    """An interruption with what can be gone on from."""
+    """Add to an interruption the checkpoint to resume from."""
     # A signal before or after the updates; what they left can be gone on with nevertheless.
     if outcome.status == "interrupted" and outcome.checkpoint is None:
         with suppress(UserError):
@@ -137,7 +137,7 @@ def perform_here(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dic
 
 
 def _checkpoint(cfg: DictConfig) -> Path:
-    """Where `resume` leads, saying what is remarkable about it."""
+    """Find the checkpoint that `resume` names, and print what is remarkable about it."""
     found = find_checkpoint(str(cfg.resume), cfg)
     for line in (found.remark, other_versions(found.manifest)):
         if line is not None:

@@ -1,4 +1,4 @@
-"""How many processes a run is to have, and what is wrong with the number."""
+"""Number of processes of a run, and checks of it."""
 
 import os
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _AUTO = ("auto", -1)
 
 
 class Place(NamedTuple):
-    """Where torchrun or Slurm has put this process.
+    """Rank that torchrun or Slurm has given this process.
 
     Attributes:
         starter: Its name.
@@ -43,7 +43,7 @@ def given_place() -> Place | None:
 
 
 def leads() -> bool:
-    """Whether this process writes, reports and measures: it is rank 0, or no rank at all."""
+    """Return True if this process writes, reports and measures: it is rank 0, or no rank at all."""
     place = given_place()
     return place is None or place.rank == 0
 
@@ -175,6 +175,6 @@ def _gpus() -> int:
 
 
 def _choice(cfg: DictConfig, group: str) -> str:
-    """What was chosen from a group."""
+    """Return the choice that was made from a group."""
     hydra = cfg.get("hydra") or HydraConfig.get()
     return str(hydra.runtime.choices[group])

@@ -41,7 +41,7 @@ class RankLost(UserError):
 
 @dataclass(frozen=True)
 class Task:
-    """What another rank is told.
+    """Job that is passed to another rank.
 
     Attributes:
         cfg: The composed config of the job.
@@ -58,7 +58,7 @@ class Task:
 
 @contextmanager
 def together(cfg: DictConfig, folder: Path, count: int) -> Iterator[None]:
-    """Have the other ranks of a job at work while the context is open.
+    """Run the other ranks of a job while the context is open.
 
     Args:
         cfg: The job's config, checked.
@@ -123,17 +123,17 @@ class Rank:
 
     @property
     def report(self) -> dict[str, Any]:
-        """How it ended, in its own words; empty where something ended it."""
+        """Report that the rank left of its end; empty where it was killed."""
         text = _read(self._report)
         return dict(json.loads(text)) if text else {}
 
     @property
     def said(self) -> str:
-        """All that it wrote; nobody else has seen it."""
+        """Everything that the rank printed; nobody else has seen it."""
         return _read(self._said)
 
     def end(self, patience: float) -> None:
-        """Wait for it to leave; then make it."""
+        """Wait for the process to exit, and kill it if it does not."""
         assert self.process.stdin is not None
         for seconds, insist in ((patience, self.process.terminate), (_OBEYS, self.process.kill)):
             try:
@@ -203,7 +203,7 @@ class Ranks:
                 return
 
     def why_lost(self, error: Exception) -> UserError | None:
-        """What another rank has to do with this one's error; None if it is this one's own."""
+        """Find another rank's failure behind this one's error; None if it is this one's own."""
         if isinstance(error, UserError | Interrupted | Pruned):  # which all ranks raise
             return None
         deadline = time.monotonic() + _SEEN_DEAD

@@ -14,7 +14,7 @@ from painting.errors import UserError, as_typed
 
 
 class Refusal(NamedTuple):
-    """Why a key is refused.
+    """Reason to refuse a key, and advice.
 
     Attributes:
         why: What is wrong with it.
@@ -119,7 +119,7 @@ def check_refused(cfg: DictConfig) -> None:
 
 
 def refused_key(key: str) -> UserError | None:
-    """What to say of a key that is none here, but is elsewhere; None of any other."""
+    """Return the error for a key that only other projects have; None for any other."""
     refusal = _KEYS.get(key)
     return None if refusal is None else UserError(f"{key}: {refusal.why}", refusal.todo)
 

@@ -1,4 +1,4 @@
-"""Where `resume=` leads: a checkpoint, a run folder, or the newest run with this config."""
+"""Search for what `resume=` names: a checkpoint, a run folder, or the last run with this config."""
 
 import time
 from collections.abc import Iterator
@@ -66,7 +66,7 @@ def find_checkpoint(resume: str, cfg: DictConfig) -> Good:
 
 
 def find_resumable(own: Path, cfg: DictConfig, alone: bool = True) -> Resumption | None:
-    """What `resume=auto` finds: the run's own folder, else a run beside it to go on with.
+    """Find what `resume=auto` goes on with: the run's own folder, else a run beside it.
 
     Beside it, a run counts if its settings are equal up to what may change, it saved a checkpoint
     that is whole, it did not diverge (it would again), and no process is at it now. One with
@@ -137,7 +137,7 @@ def refuse_if_locked(folder: Path) -> None:
 
 
 def _candidate(folder: Path, cfg: DictConfig) -> Manifest | None:
-    """What the folder's last checkpoint says of itself, if the run may go on with it."""
+    """Read the manifest of the folder's last checkpoint, if the run may go on with it."""
     manifest = written(folder / CHECKPOINTS)
     if manifest is None or manifest.config is None or changes(manifest.config, cfg):
         return None

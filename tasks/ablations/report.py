@@ -1,4 +1,4 @@
-"""What the papers found and what was found here, row by row."""
+"""Report of the papers' results beside those found here, row by row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

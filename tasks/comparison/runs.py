@@ -33,7 +33,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Run:
-    """What one run was asked for, and what it left.
+    """Settings of one run, and the results that it left.
 
     Attributes:
         folder: The run folder.
@@ -59,12 +59,12 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether it has come to its end."""
+        """Return True if it has come to its end."""
         return self.status == "finished"
 
     @property
     def seed(self) -> int:
-        """What fixed its random numbers."""
+        """Seed of its random numbers."""
         return int(self.config.get("seed", 0))
 
     @property
@@ -86,7 +86,7 @@ class Run:
 
 
 def find_runs(sources: str | Sequence[str]) -> list[Path]:
-    """Run folders in what run folders, folders of runs (a sweep's) or globs stand for.
+    """Find the run folders that run folders, folders of runs (a sweep's) or globs stand for.
 
     Args:
         sources: One or several; what exists under a name is meant literally.

@@ -61,7 +61,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a report shows.
+    """Content of a report.
 
     Attributes:
         rows: Best test L2 first, variants without a finished run last.
@@ -175,7 +175,7 @@ def _row(
 
 
 def _notes(rows: Sequence[Row], base: Row) -> Iterator[str]:
-    """What makes figures less comparable than they look."""
+    """Yield a sentence for each thing that makes metrics less comparable than they look."""
     finished = [run for row in rows for run in row.variant.finished]
     tested = _tested(base.variant.finished[0])
     others = [
@@ -203,6 +203,6 @@ def _notes(rows: Sequence[Row], base: Row) -> Iterator[str]:
 
 
 def _tested(run: Run) -> tuple[Any, ...]:
-    """What tells test sets apart, as far as configs and summaries do."""
+    """Return what identifies a run's test set, as far as configs and summaries tell."""
     data, canvas = run.config.get("data", {}), run.config.get("canvas", {})
     return identity(data, _NOT_TESTED), canvas.get("size"), run.figure("images")

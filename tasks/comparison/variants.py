@@ -33,7 +33,7 @@ class Variant:
 
     @property
     def finished(self) -> tuple[Run, ...]:
-        """Those that have come to their end: what figures are taken from."""
+        """Runs that have come to their end: metrics are taken from these."""
         return tuple(run for run in self.runs if run.finished)
 
 
@@ -94,7 +94,7 @@ def _typed(value: Any) -> str:
 
 
 def _labels(members: Sequence[Sequence[Run]]) -> list[str]:
-    """What tells each variant from the others: choices of groups, then single keys.
+    """Label each variant by what tells it from the others: choices of groups, then single keys.
 
     A key whose value follows from the choices that are named already is left out, and so is a group
     whose choice follows from the experiment, unless it stands on a command line.
@@ -130,7 +130,7 @@ def _tells(
     named: Mapping[str, Sequence[Hashable]],
     given: set[str],
 ) -> bool:
-    """Whether a column of values, one by variant, says more than the groups named so far."""
+    """Return True if a column of values, one by variant, says more than the groups named so far."""
     if len(set(column)) == 1:
         return False
     wider = [own for group, own in named.items() if _covers(group, place)]
@@ -140,17 +140,17 @@ def _tells(
 
 
 def _covers(group: str, place: str) -> bool:
-    """Whether a group's choice decides what stands at a dotted place."""
+    """Return True if a group's choice decides what stands at a dotted place."""
     return group == _EXPERIMENT or f"{place}.".startswith(f"{_package(group)}.")
 
 
 def _package(group: str) -> str:
-    """Where a group's choice goes: `schedule@agent.actor_scheduler` into the latter."""
+    """Key under which a group's choice lands: for `schedule@agent.actor_scheduler` the latter."""
     return group.rpartition("@")[2].replace("/", ".")
 
 
 def _wideness(group: str) -> tuple[bool, int, str]:
-    """A key that puts what decides more first."""
+    """Sort key that puts first the groups that decide more."""
     return group != _EXPERIMENT, _package(group).count("."), group
 
 

@@ -1,4 +1,4 @@
-"""What happens on the page: its buttons and sliders, and what the studio does about them."""
+"""Events of the page: its buttons and sliders, and what the studio does about them."""
 
 import html
 import math
@@ -29,7 +29,7 @@ _DOWNLOAD = "() => { setTimeout(() => document.querySelector('#file')?.click(), 
 
 
 class Events:
-    """Joins a page's parts with its studio.
+    """Handlers that join a page's parts with its studio.
 
     Args:
         studio: What the page does.
@@ -41,7 +41,7 @@ class Events:
         self._studio, self._controls, self._stage = studio, controls, stage
 
     def connect(self, page: gr.Blocks) -> None:
-        """Say what every part does."""
+        """Connect every part with its handler."""
         controls, stage = self._controls, self._stage
         controls.photo.upload(
             self.dropped, controls.photo, [controls.photo, stage.canvas, controls.status], **QUIET
@@ -73,7 +73,7 @@ class Events:
         page.unload(self.leave)
 
     def dropped(self, path: str | None, request: gr.Request) -> tuple[Any, Any, str]:
-        """A picture was dropped: show it, or say what is wrong with it."""
+        """Show a picture that was dropped, or say what is wrong with it."""
         if path is None:
             return gr.skip(), gr.skip(), ""
         visit = self._visit(request)
@@ -87,7 +87,7 @@ class Events:
         return str(taken), _shown(visit, small), status(Scene(f"{width} × {height} pixels."))
 
     def painter_chosen(self, name: str, kind: str) -> tuple[Any, Any]:
-        """Some painters have strokes of their own, others can't paint with every kind."""
+        """Offer the stroke kinds that the chosen painter can paint with."""
         if self._studio.own[name] is not None:
             return gr.Dropdown(interactive=False), gr.Checkbox(interactive=False)
         taken = self._studio.takes[name]
@@ -104,7 +104,7 @@ class Events:
         strokes: float,
         request: gr.Request,
     ) -> Iterator[list[Any]]:
-        """The button Paint."""
+        """Paint, as the button Paint does."""
         stage, visit = self._stage, self._visit(request)
         busy = stage.enabled(0)
         for scene in self._studio.paint(visit, Order(path, painter, stroke, opaque, strokes)):
@@ -121,11 +121,11 @@ class Events:
         return [stage.canvas, controls.status, stage.fresh, *buttons, *stage.exports.values()]
 
     def stop(self, request: gr.Request) -> None:
-        """The button Stop."""
+        """Stop, as the button Stop does."""
         self._visit(request).stop()
 
     def play(self, request: gr.Request) -> Iterator[tuple[str | None, int]]:
-        """The button Play: stroke by stroke."""
+        """Play stroke by stroke, as the button Play does."""
         visit = self._visit(request)
         for count in play(visit):
             yield _shown(visit, visit.after(count)), count
@@ -133,21 +133,21 @@ class Events:
     def play_fresh(
         self, fresh: bool, request: gr.Request
     ) -> Iterator[tuple[str | None, int] | tuple[Any, Any]]:
-        """What follows a painting, unless it failed."""
+        """Play a fresh painting, unless it failed."""
         if fresh:
             yield from self.play(request)
         else:
             yield gr.skip(), gr.skip()
 
     def scrub(self, count: object, request: gr.Request) -> Any:
-        """The slider below the painting: whatever was typed there."""
+        """Show the painting at the slider's number, whatever was typed there."""
         if isinstance(count, int | float) and math.isfinite(count):
             visit = self._visit(request)
             return _shown(visit, visit.after(int(count)))
         return gr.skip()
 
     def exporting(self, name: str) -> Callable[..., Iterator[tuple[Any, Any]]]:
-        """What the button of an exporter does."""
+        """Return what the button of an exporter does."""
 
         def export(request: gr.Request) -> Iterator[tuple[Any, Any]]:
             yield status(Scene(f"Making the {name.upper()} file.")), gr.skip()
@@ -163,7 +163,7 @@ class Events:
         return export
 
     def leave(self, request: gr.Request) -> None:
-        """The page was closed."""
+        """Clean up after a page that was closed."""
         self._studio.leave(str(request.session_hash))
 
     def _visit(self, request: gr.Request) -> Visit:
@@ -171,7 +171,7 @@ class Events:
 
 
 def _shown(visit: Visit, picture: NDArray[np.uint8] | None) -> str | None:
-    """What the canvas is given: the path of a file in the visit's folder."""
+    """Return what the canvas is given: the path of a file in the visit's folder."""
     return None if picture is None else str(visit.view(picture))
 
 

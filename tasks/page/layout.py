@@ -1,4 +1,4 @@
-"""What the page looks like, in Gradio."""
+"""Layout of the page, in Gradio."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -53,7 +53,7 @@ def build_page(
 
 
 class Controls:
-    """The left side: what to paint, and how."""
+    """Left side: what to paint, and how."""
 
     def __init__(self, studio: Studio, strokes: int, painter: str | None, kind: str | None) -> None:
         limits = studio.limits
@@ -83,7 +83,7 @@ class Controls:
 
 
 class Stage:
-    """The right side: the painting, and what can be done with it."""
+    """Right side: the painting, and what can be done with it."""
 
     def __init__(self, studio: Studio) -> None:
         self.canvas = gr.Image(

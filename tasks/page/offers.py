@@ -1,4 +1,4 @@
-"""What a page lets one choose from."""
+"""Choices that the page offers."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -28,7 +28,7 @@ class Offer(Generic[T]):
 def working(
     offers: Mapping[str, Offer[T]], check: Callable[[T], None] | None = None, **arguments: object
 ) -> dict[str, T]:
-    """What of the offers can be built; of the others the log says why not.
+    """Build the offers that can be built; the log says why the others can't.
 
     >>> def oil() -> str:
     ...     raise UserError("no oil", "buy some")

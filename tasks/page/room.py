@@ -24,7 +24,7 @@ class Room:
         self._lock = threading.Lock()
 
     def reserve(self, size: int) -> bool:
-        """Make room for a file that is coming in; whether there is any."""
+        """Reserve room for a file that is coming in; return False if there is none."""
         with self._lock:
             if self._coming + size > self._most:
                 return False
@@ -33,12 +33,12 @@ class Room:
         return True
 
     def release(self, size: int) -> None:
-        """It has come, or it has not."""
+        """Free the reserved room, whether the file has come or not."""
         with self._lock:
             self._coming -= size
 
     def tidy(self) -> None:
-        """Take away what is too old, and then the oldest until the rest is not too much."""
+        """Remove what is too old, and then the oldest until the rest fits."""
         with self._lock:
             _tidy(self.folder, self._most - self._coming, self._seconds)
 

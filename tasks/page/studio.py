@@ -1,4 +1,4 @@
-"""What the page does, whatever it looks like: paints orders one at a time, plays and exports."""
+"""Session of the page, without its looks: it paints orders one at a time, plays and exports."""
 
 import logging
 import secrets
@@ -118,14 +118,14 @@ class Studio:
             return self._visits[name]
 
     def leave(self, name: str) -> None:
-        """A visit is over."""
+        """End a visit, and remove its files."""
         with self._lock:
             visit = self._visits.pop(name, None)
         if visit is not None:
             visit.leave()
 
     def close(self) -> None:
-        """All visits are over."""
+        """End all visits."""
         with self._lock:
             visits = list(self._visits.values())
             self._visits.clear()
@@ -224,7 +224,7 @@ def play(visit: Visit, seconds: float | None = None) -> Iterator[int]:
 
 
 def _watch(work: Work, painter: Painter) -> Iterator[Scene]:
-    """What is seen of a painting until it is over."""
+    """Yield views of a painting in progress until it is over."""
     pause = _PAUSE
     while not work.wait(pause):
         begun = time.monotonic()

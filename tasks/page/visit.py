@@ -25,7 +25,7 @@ _VIEWS = 30  # pictures of it that are kept: a browser on a slow line asks for t
 
 
 class Visit:
-    """What belongs to one open page.
+    """State and files of one open page.
 
     What it has of each kind is replaced by the next: one picture that was dropped, the last views
     of the painting, one file to download.
@@ -50,15 +50,15 @@ class Visit:
 
     @property
     def stopped(self) -> bool:
-        """Whether the present painting was asked to stop."""
+        """Return True if the present painting was asked to stop."""
         return self._stop.is_set()
 
     def order(self) -> None:
-        """A painting is wanted: what was asked of the one before is forgotten."""
+        """Prepare for a new order: an earlier request to stop is forgotten."""
         self._stop.clear()
 
     def begin(self, work: Work) -> None:
-        """The painting's turn has come."""
+        """Begin to paint: the order's turn has come."""
         self._work = work
         work.start()
         if self.stopped:  # in this moment
@@ -78,7 +78,7 @@ class Visit:
 
     @property
     def count(self) -> int:
-        """How many strokes the painting has; 0 if there is none."""
+        """Number of strokes in the painting; 0 if there is none."""
         return 0 if self._states is None else len(self._states)
 
     def after(self, count: int | None) -> NDArray[np.uint8] | None:
@@ -138,7 +138,7 @@ class Visit:
         return path
 
     def leave(self) -> None:
-        """The page was closed."""
+        """Clean up after a page that was closed."""
         self.stop()
         if self._work is not None:
             self._work.wait()

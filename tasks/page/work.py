@@ -23,7 +23,7 @@ class _Stopped(KeyboardInterrupt):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a painting is.
+    """Progress of a painting.
 
     Attributes:
         share: Of its painter's steps, in [0, 1].
@@ -37,7 +37,7 @@ class Progress:
 
 
 class Work:
-    """Paints a picture in a thread of its own.
+    """Thread that paints a picture.
 
     Args:
         image: (H, W, 3) uint8, RGB, or (H, W, 4) with alpha.
@@ -58,7 +58,7 @@ class Work:
         self._thread = threading.Thread(target=self._run, name="painter", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -66,7 +66,7 @@ class Work:
         self._stop.set()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait for the end, at most so long; whether it has come."""
+        """Wait for the end, at most so long; return True if it has come."""
         over = self._over.wait(seconds)
         if over:
             self._thread.join()  # nothing but its last line is left to do
@@ -74,12 +74,12 @@ class Work:
 
     @property
     def stopped(self) -> bool:
-        """Whether it was asked to stop."""
+        """Return True if it was asked to stop."""
         return self._stop.is_set()
 
     @property
     def progress(self) -> Progress:
-        """How far it is."""
+        """Progress of the painting by now."""
         sketch = self._sketch
         if sketch is None:
             return Progress(0.0, 0, 0.0)
@@ -99,7 +99,7 @@ class Work:
         return to_array(self._easel.canvas(free))
 
     def result(self) -> tuple[StrokeRecord, float] | None:
-        """Once it is over: the painting at the picture's size, and its PSNR, dB.
+        """Return the painting at the picture's size and its PSNR, dB, once it is over.
 
         None if it was stopped before there was any.
 

@@ -49,17 +49,17 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is left to do for it."""
+        """Return True if nothing is left to do for the job."""
         return has_ended(self.folder, self.updates)
 
     @property
     def status(self) -> str:
-        """What its summary says; `killed` without one."""
+        """Status in its summary; `killed` without one."""
         return str(read_summary(self.folder).get("status", "killed"))
 
     @property
     def succeeded(self) -> bool:
-        """Whether it ended, and not because it could not go on."""
+        """Return True if it ended, and did not diverge."""
         return self.ended and self.status != "diverged"
 
     def to_launch(self) -> list[str]:
@@ -182,14 +182,14 @@ def _varied(overrides: Sequence[Sequence[str]]) -> set[str]:
 
 
 def _within(key: str, other: str) -> bool:
-    """Whether one of two dotted keys lies within the other."""
+    """Return True if one of two dotted keys lies within the other."""
     return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")
 
 
 def _runs(
     sweep: Path, left_out: Sequence[str]
 ) -> Iterator[tuple[str, tuple[dict[str, Any], set[str]]]]:
-    """By name the identity and the overrides of every run of the sweep."""
+    """Read the identity and the overrides of every run of the sweep, by the run's name."""
     if sweep.is_dir():
         for path in sorted(sweep.glob(f"**/{CONFIG}")):
             folder = path.parent.parent
@@ -214,7 +214,7 @@ def _words(overrides: Sequence[str]) -> set[str]:
 
 
 def _free(i: int, sweep: Path, taken: set[str]) -> str:
-    """The job's own number if that is free, else the first after all others."""
+    """Return the job's own number if that is free, else the first after all others."""
     if str(i) not in taken and not (sweep / str(i) / CONFIG).exists():
         return str(i)
     return str(max([i, *(int(name) for name in taken if name.isdecimal())]) + 1)

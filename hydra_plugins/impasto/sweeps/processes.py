@@ -65,7 +65,7 @@ def _signal(pid: int) -> None:
 
 
 def _wait(done: Callable[[], bool], seconds: float) -> bool:
-    """Wait until something is so; whether it is."""
+    """Wait until a condition holds; return False if it does not in time."""
     end = time.monotonic() + seconds
     while not done():
         if time.monotonic() >= end:

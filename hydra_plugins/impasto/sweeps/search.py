@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class OptunaSweeper(Sweeper):
-    """Asks Optuna for values, has them tried by any launcher, and tells it the validation figure.
+    """Sweeper that asks Optuna for values, and tells it the validation metric of each trial.
 
     Args:
         n_trials: How many in all, those of an earlier start in the same folder included.
@@ -66,7 +66,7 @@ class OptunaSweeper(Sweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Be given by Hydra what a sweep is made of.
+        """Receive from Hydra what a sweep is made of.
 
         Raises:
             UserError: Optuna or the launcher is not installed; a number of trials is none.
