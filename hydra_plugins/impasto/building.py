@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.impasto.checks import RULES
-from hydra_plugins.impasto.offering import is_spec, make_offers
+from hydra_plugins.impasto.offering import is_spec, make_choices
 from hydra_plugins.impasto.trust import check_targets
 from painting.errors import UserError, first_line
 
@@ -37,10 +37,10 @@ def build_call(cfg: DictConfig) -> "partial[dict[str, object]]":
     """
     node = _call_node(cfg)
     specs = {str(key): child for key, child in node.items() if is_spec(child)}
-    offers = make_offers(specs, cfg, build)
-    rest = {key: child for key, child in node.items() if key not in offers}
+    choices = make_choices(specs, cfg, build)
+    rest = {key: child for key, child in node.items() if key not in choices}
     call = build({**rest, "_partial_": True}, cfg)
-    return partial(call.func, *call.args, **call.keywords, **offers)
+    return partial(call.func, *call.args, **call.keywords, **choices)
 
 
 def import_call(cfg: DictConfig) -> None:

@@ -29,7 +29,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Scene:
+class Message:
     """Message to a visitor: text, picture and progress.
 
     Attributes:

@@ -18,13 +18,13 @@ from painting.record import StrokeRecord
 from painting.sizes import asked_size
 from painting.states import States
 from tasks.page.room import Room
-from tasks.page.work import Work
+from tasks.page.work import Worker
 
 _VIEW = 640  # pixels on the longer side of a painting on the page
 _VIEWS = 30  # pictures of it that are kept: a browser on a slow line asks for them late
 
 
-class Visit:
+class Visitor:
     """State and files of one open page.
 
     What it has of each kind is replaced by the next: one picture that was dropped, the last views
@@ -32,7 +32,7 @@ class Visit:
 
     Args:
         room: Its own folder; made if need be, and removed by `leave`.
-        all_rooms: The folder that those of all visits lie in.
+        all_rooms: The folder that those of all visitors lie in.
 
     Attributes:
         painting: The last painting, at its picture's size.
@@ -44,7 +44,7 @@ class Visit:
         self._views: deque[Path] = deque()
         self._numbers = count()
         self._stop = threading.Event()
-        self._work: Work | None = None
+        self._worker: Worker | None = None
         self.painting: StrokeRecord | None = None
         self._states: States | None = None
 
@@ -57,18 +57,18 @@ class Visit:
         """Prepare for a new order: an earlier request to stop is forgotten."""
         self._stop.clear()
 
-    def begin(self, work: Work) -> None:
+    def begin(self, worker: Worker) -> None:
         """Begin to paint: the order's turn has come."""
-        self._work = work
-        work.start()
+        self._worker = worker
+        worker.start()
         if self.stopped:  # in this moment
-            work.stop()
+            worker.stop()
 
     def stop(self) -> None:
         """Stop painting, or waiting for it; what is painted is kept."""
         self._stop.set()
-        if self._work is not None:
-            self._work.stop()
+        if self._worker is not None:
+            self._worker.stop()
 
     def keep(self, painting: StrokeRecord) -> None:
         """Take a finished painting."""
@@ -89,7 +89,7 @@ class Visit:
         return states.after(len(states) if count is None else count)
 
     def take(self, path: Path) -> Path:
-        """Take a picture that was dropped into the visit's folder; its new path.
+        """Take a picture that was dropped into the visitor's folder; its new path.
 
         Raises:
             UserError: It is gone.
@@ -115,7 +115,7 @@ class Visit:
         return path
 
     def export(self, exporter: Exporter, size: int | None) -> Path:
-        """Write the painting as a file in the visit's folder.
+        """Write the painting as a file in the visitor's folder.
 
         Args:
             exporter: Of which kind.
@@ -140,12 +140,12 @@ class Visit:
     def leave(self) -> None:
         """Clean up after a page that was closed."""
         self.stop()
-        if self._work is not None:
-            self._work.wait()
+        if self._worker is not None:
+            self._worker.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _empty(self, name: str) -> Path:
-        """A folder of the visit's, with nothing in it."""
+        """Make an empty folder among the visitor's."""
         shutil.rmtree(self._folder / name, ignore_errors=True)
         (self._folder / name).mkdir(parents=True)
         return self._folder / name

@@ -36,7 +36,7 @@ class Progress:
     psnr: float
 
 
-class Work:
+class Worker:
     """Thread that paints a picture.
 
     Args:
@@ -50,7 +50,7 @@ class Work:
     ) -> None:
         self._image, self._painter, self._device = image, painter, device
         self._sketch: Sketch | None = None
-        self._found: tuple[StrokeRecord, float] | None = None
+        self._result: tuple[StrokeRecord, float] | None = None
         self._error: BaseException | None = None
         self._stop = threading.Event()
         self._over = threading.Event()
@@ -109,17 +109,17 @@ class Work:
         """
         if self._error is not None:
             raise self._error
-        return self._found
+        return self._result
 
     def _run(self) -> None:
         try:
             done = paint(
                 self._image, painter=self._painter, progress=self._report, device=self._device
             )
-            self._found = done.record, done.psnr
+            self._result = done.record, done.psnr
         except Unfinished as stop:
             so_far = stop.painting
-            self._found = (so_far.record, so_far.psnr) if len(so_far.record.strokes) else None
+            self._result = (so_far.record, so_far.psnr) if len(so_far.record.strokes) else None
         except BaseException as error:  # handed on by `result`
             self._error = error
         finally:
