@@ -54,7 +54,7 @@ class Work:
     def __mul__(self, times: float) -> "Work":
         return Work(self.flops * times, self.numbers * times, self.bytes * times)
 
-    def moved(self, precision: str) -> float:
+    def bytes_moved(self, precision: str) -> float:
         """Bytes moved in a precision, in all."""
         return self.numbers * WIDTHS[precision] + self.bytes
 
@@ -75,7 +75,7 @@ class Ceilings:
         """Least seconds for some work, in a precision or in the one that is fastest for it."""
         if precision is None:
             return min(self.floor(work, name) for name in self.rates)
-        return max(work.flops / self.rates[precision], work.moved(precision) / self.bandwidth)
+        return max(work.flops / self.rates[precision], work.bytes_moved(precision) / self.bandwidth)
 
 
 class Counter(TorchDispatchMode):
@@ -92,8 +92,9 @@ class Counter(TorchDispatchMode):
         packet = func._overloadpacket
         if packet in flop_registry:
             flops = flop_registry[packet](*args, **kwargs, out_val=out)
-            moved = [x.numel() for x in tree_leaves((args, kwargs, out)) if isinstance(x, Tensor)]
-            self.work += Work(flops, sum(moved))
+            leaves = tree_leaves((args, kwargs, out))
+            numbers = sum(leaf.numel() for leaf in leaves if isinstance(leaf, Tensor))
+            self.work += Work(flops, numbers)
         return out
 
 
@@ -113,8 +114,8 @@ def count(work: Callable[[int], object], batch: int, small: tuple[int, int] = (2
 def _counted(work: Callable[[int], object], size: int) -> Work:
     with Counter() as counter:
         work(size)
-    found: Work = counter.work
-    return found
+    total: Work = counter.work
+    return total
 
 
 def stroke_drawn(size: int, differentiated: bool = False) -> Work:

@@ -14,7 +14,7 @@ VOLUME = 15_000_000
 """Bytes that no file is larger than."""
 
 _DATA: dict[str, type[ImageDataModule]] = {"celeba": CelebA, "imagenet": ImageNet}
-_FIGURES = (
+_RESULTS = (
     "summary.json",
     "metrics.csv",
     "learning.png",
@@ -80,15 +80,15 @@ def pack(out: Path, name: str, folder: Path) -> list[Path]:
     return packed
 
 
-def pack_figures(out: Path, folders: Iterable[tuple[str, Path]]) -> Path:
+def pack_results(out: Path, folders: Iterable[tuple[str, Path]]) -> Path:
     """Put what runs measured and painted into one tar file; whichever of it there is."""
-    found = [
+    files = [
         (f"{name}/{file}", folder / file)
         for name, folder in folders
-        for file in _FIGURES
+        for file in _RESULTS
         if (folder / file).exists()
     ]
-    _write_tar(out / "figures.tar", found)
+    _write_tar(out / "figures.tar", files)
     return out / "figures.tar"
 
 

@@ -200,10 +200,10 @@ def log_of(folder: Path) -> Path:
 
 
 def _state(folder: Path, began: float) -> str:
-    rows, found = _rows(folder), pace(folder, began)
+    rows, speed = _rows(folder), pace(folder, began)
     parts = [f"{rows[-1]['update']:,.0f} updates" if rows else "no update yet"]
-    if found.rate:
-        parts.append(f"{found.rate:,.1f}/s")
+    if speed.rate:
+        parts.append(f"{speed.rate:,.1f}/s")
     error = renderer_error(folder)
     if error is not None:
         parts.append(f"{error[2]:.3f} of the mean image's error at {error[0]:,.0f}")

@@ -159,20 +159,20 @@ def _find(images: Source | None, order: _Order) -> dict[Path, NDArray[np.uint8] 
     """
     if images is None:
         raise UserError("image is not set", "give image=FILE, a folder, a glob or a list of them")
-    found: dict[Path, NDArray[np.uint8] | None] = {}
+    pictures: dict[Path, NDArray[np.uint8] | None] = {}
     for source in [images] if isinstance(images, (str, Path)) else images:
         if str(source) == STANDARD_INPUT:
             picture = read_standard_input()
             _check(picture, order)
-            found[Path(source)] = picture
+            pictures[Path(source)] = picture
             continue
         files = find_images(source, also=VIDEO_SUFFIXES)
         if files in ([Path(source)], [Path(source).expanduser()]):
             _opened(files[0], order)  # an error now, not after the others are painted
-        found.update(dict.fromkeys(files))
-    if not found:
+        pictures.update(dict.fromkeys(files))
+    if not pictures:
         find_images([])
-    return found
+    return pictures
 
 
 def _opened(path: Path, order: _Order) -> NDArray[np.uint8] | Clip:

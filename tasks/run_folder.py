@@ -92,15 +92,15 @@ def identity(config: Mapping[str, Any], left_out: Iterable[str]) -> dict[str, An
     >>> identity({"seed": 1, "data": {"root": "/a", "flip": True}}, ["seed", "data.root", "x.y"])
     {'data': {'flip': True}}
     """
-    kept = copy.deepcopy(dict(config))
+    copied = copy.deepcopy(dict(config))
     for key in left_out:
         *sections, leaf = key.split(".")
-        node: Any = kept
+        node: Any = copied
         for section in sections:
             node = node.get(section) if isinstance(node, dict) else None
         if isinstance(node, dict):
             node.pop(leaf, None)
-    return kept
+    return copied
 
 
 def followed(config: Mapping[str, Any], value: object) -> Any:

@@ -155,8 +155,8 @@ def files_in(folder: Path, skip_runs: bool = False) -> Files:
 def own_files(folder: Path) -> Iterator[Path]:
     """Yield the files that every run writes: Hydra's section, the log, the summary."""
     section = folder / SECTION
-    found = [*sorted(section.rglob("*")), folder / _LOG, folder / SUMMARY]
-    return (path for path in found if path.is_file() or path.is_symlink())
+    paths = [*sorted(section.rglob("*")), folder / _LOG, folder / SUMMARY]
+    return (path for path in paths if path.is_file() or path.is_symlink())
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from benchmarks.machine import device
-from benchmarks.registry import Figure, duration, measures, rate
+from benchmarks.registry import Result, duration, measures, rate
 from benchmarks.workbench import Workbench
 
 
 @measures("pictures")
-def one(bench: Workbench) -> Iterator[Figure]:
+def one(bench: Workbench) -> Iterator[Result]:
     """Time one picture, its strokes drawn exactly."""
     target = bench.pictures(1)
     floor = bench.floor(bench.counted.painted(1))
@@ -17,7 +17,7 @@ def one(bench: Workbench) -> Iterator[Figure]:
 
 
 @measures("pictures")
-def many(bench: Workbench) -> Iterator[Figure]:
+def many(bench: Workbench) -> Iterator[Result]:
     """Time pictures in a batch."""
     count = bench.scale.batch if device().type == "cpu" else 8 * bench.scale.batch
     target = bench.pictures(count)

@@ -244,10 +244,10 @@ def _check_inputs(folder: Path, config: DictConfig) -> None:
         value = OmegaConf.select(config, key, default=None)
         for name in [value] if isinstance(value, str) else _names(value):
             pattern = os.path.expanduser(name)
-            found = [pattern] if os.path.lexists(pattern) else []
-            if not found and has_magic(pattern):
-                found = [one for one in [next(iglob(pattern, recursive=True), None)] if one]
-            for path in (Path(one).resolve() for one in found):
+            paths = [pattern] if os.path.lexists(pattern) else []
+            if not paths and has_magic(pattern):
+                paths = [one for one in [next(iglob(pattern, recursive=True), None)] if one]
+            for path in (Path(one).resolve() for one in paths):
                 if where == path or where in path.parents:
                     what = f"{key}: {name} lies in the run folder {shown(folder)}"
                     raise UserError(what, "choose another hydra.run.dir")

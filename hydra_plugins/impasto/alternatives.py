@@ -27,7 +27,7 @@ from hydra_plugins.impasto.composing import CONFIG_NAME, choices, explain
 from painting.errors import UserError
 
 
-def settle(cfg: DictConfig, conf: Path) -> DictConfig:
+def resolve_variants(cfg: DictConfig, conf: Path) -> DictConfig:
     """Resolve the variants in the task's section by the keys that are given.
 
     Args:

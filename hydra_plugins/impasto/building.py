@@ -77,7 +77,7 @@ def build(node: Any, cfg: DictConfig) -> Any:
         with _room_for_networks():
             return instantiate(prepared, _convert_="all")
     except InstantiationException as error:
-        raise _explained(error) from error
+        raise _user_error(error) from error
 
 
 def _room_for_networks() -> AbstractContextManager[None]:
@@ -117,8 +117,8 @@ def _prepare(node: Any, cfg: DictConfig) -> Any:
         return [_prepare(child, cfg) for child in node]
     if not isinstance(node, dict):
         return node
-    over = node.get(_WITH) or {}
-    node = _laid_over({key: child for key, child in node.items() if key != _WITH}, over)
+    overrides = node.get(_WITH) or {}
+    node = _merge({key: child for key, child in node.items() if key != _WITH}, overrides)
     node = {key: _prepare(child, cfg) for key, child in node.items()}
     target = node.get("_target_")
     if target is None:
@@ -130,13 +130,13 @@ def _prepare(node: Any, cfg: DictConfig) -> Any:
     if target == OmegaConf.select(cfg, "agent._target_"):
         node.pop("weights", None)
     if target == OmegaConf.select(cfg, "trainer._target_") and node.get("precision") == "auto":
-        return _settling(node, cfg.run.device)
+        return _defer_precision(node, cfg.run.device)
     if "allow_untrained" in node:
         return _prepare_renderer(node, bool(cfg.task.get("allow_untrained")))
     return node
 
 
-def _settling(trainer: dict[str, Any], device: str) -> dict[str, Any]:
+def _defer_precision(trainer: dict[str, Any], device: str) -> dict[str, Any]:
     """Defer a trainer of precision `auto` until the networks exist, where bfloat16 is fast."""
     from painting.precision import FULL, fastest_precision  # torch: not for who looks at configs
 
@@ -147,13 +147,13 @@ def _settling(trainer: dict[str, Any], device: str) -> dict[str, Any]:
     return {**trainer, "precision": None, "plugins": plugins}
 
 
-def _laid_over(node: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+def _merge(node: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
     """Merge other values into a copy of the node, section by section."""
     merged = dict(node)
-    for key, value in over.items():
-        mine = node.get(key)
-        if isinstance(mine, dict) and isinstance(value, dict):
-            merged[key] = _laid_over(mine, value)
+    for key, value in overrides.items():
+        own = node.get(key)
+        if isinstance(own, dict) and isinstance(value, dict):
+            merged[key] = _merge(own, value)
         else:
             merged[key] = value
     return merged
@@ -180,7 +180,7 @@ def _prepare_renderer(node: dict[str, Any], task_allows: bool) -> dict[str, Any]
     return node
 
 
-def _explained(error: InstantiationException) -> Exception:
+def _user_error(error: InstantiationException) -> Exception:
     """Turn a constructor's exception into an error of the user, where it may be one."""
     cause: BaseException | None = error
     while isinstance(cause, InstantiationException):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Pause Python's garbage collector while the context is open.
 
     Torch alone makes 200,000 objects that stay for good, and while they come the collector goes

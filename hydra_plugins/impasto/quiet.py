@@ -14,7 +14,7 @@ _NO_NEWS = (
 )
 
 
-def quieten() -> None:
+def silence_libraries() -> None:
     """Leave out Lightning's advertisements, and its advice on what is done here on purpose.
 
     To be called once it is loaded, if it is: loading it sets what it says.

@@ -108,13 +108,13 @@ def ranges_of(path: Path) -> Mapping[str, Range]:
     """
     text = path.read_text(encoding="utf-8")
     comments = dict(commented_keys(text))
-    found = {}
+    ranges = {}
     for key, default, ours in _leaves(yaml.safe_load(text) or {}, "", True):
         words = re.search(r"\[([^\[\]]+)\]$", comments.get(key) or "")
         bounds = words[1] if words and words[1] != "as typed" else ""
         if (ours or bounds) and (allowed := _range(default, bounds)):
-            found[key] = allowed
-    return found
+            ranges[key] = allowed
+    return ranges
 
 
 def _range(default: object, words: str) -> Range | None:

@@ -32,7 +32,7 @@ _THREADS = "OMP_NUM_THREADS"
 _POLL = 0.2
 # Seconds: for a rank to be seen dead after this one has noticed, to leave by itself, to obey.
 _SEEN_DEAD, _LEAVES, _OBEYS = 10.0, 20.0, 5.0
-_FOLLOW = "from hydra_plugins.impasto.follower import follow; follow()"
+_RUN_WORKER = "from hydra_plugins.impasto.follower import run_worker; run_worker()"
 
 
 class RankLost(UserError):
@@ -57,7 +57,7 @@ class Task:
 
 
 @contextmanager
-def together(cfg: DictConfig, folder: Path, count: int) -> Iterator[None]:
+def other_ranks(cfg: DictConfig, folder: Path, count: int) -> Iterator[None]:
     """Run the other ranks of a job while the context is open.
 
     Args:
@@ -100,14 +100,14 @@ class Rank:
     def __init__(self, number: int, env: dict[str, str]) -> None:
         self.number = number
         self._report: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  open until `end`
-        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         # -P: not the current folder but the parent's path says what is imported. A process group
         # of its own: Ctrl-C reaches rank 0 alone, which agrees with the others on where to stop.
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _FOLLOW],
+            [sys.executable, "-P", "-c", _RUN_WORKER],
             stdin=subprocess.PIPE,
             stdout=self._report,
-            stderr=self._said,
+            stderr=self._output,
             env={**env, "LOCAL_RANK": str(number)},
             process_group=0,
         )
@@ -128,9 +128,9 @@ class Rank:
         return dict(json.loads(text)) if text else {}
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         """Everything that the rank printed; nobody else has seen it."""
-        return _read(self._said)
+        return _read(self._output)
 
     def end(self, patience: float) -> None:
         """Wait for the process to exit, and kill it if it does not."""
@@ -144,7 +144,7 @@ class Rank:
         self.process.wait()
         self.process.stdin.close()
         self._report.close()
-        self._said.close()
+        self._output.close()
 
 
 class Ranks:
@@ -221,7 +221,7 @@ class Ranks:
         code, report = rank.process.returncode, rank.report
         if "what" in report:
             return UserError(f"rank {rank.number}: {report['what']}", report["todo"])
-        logging.getLogger("impasto.file").error("rank %d wrote:\n%s", rank.number, rank.said)
+        logging.getLogger("impasto.file").error("rank %d wrote:\n%s", rank.number, rank.output)
         checkpoint = self.folder / "checkpoints" / "last.ckpt"
         todo = f"go on by resume={checkpoint}" if checkpoint.exists() else "start the run again"
         if code < 0:

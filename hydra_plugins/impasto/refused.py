@@ -113,9 +113,9 @@ def check_refused(cfg: DictConfig) -> None:
         if not any(type(value) is type(one) and value == one for one in refusal.harmless):
             raise _error(key, value, refusal)
     for key, target in _callbacks(cfg):
-        found = _CALLBACKS.get(target.rpartition(".")[2])
-        if found is not None:
-            raise _error(key, target, found)
+        name = target.rpartition(".")[2]
+        if name in _CALLBACKS:
+            raise _error(key, target, _CALLBACKS[name])
 
 
 def refused_key(key: str) -> UserError | None:

@@ -58,11 +58,11 @@ def find_checkpoint(resume: str, cfg: DictConfig) -> Good:
         if not has_checkpoint(path / CHECKPOINTS):
             todo = "give a checkpoint file or the folder of a run that saved one"
             raise UserError(f"resume: no {CHECKPOINTS}/last.ckpt in {resume}", todo)
-        found = newest_good(path / CHECKPOINTS)
+        checkpoint = newest_good(path / CHECKPOINTS)
     else:
-        found = whole(path)
-    refuse_changes(found.path, found.manifest, cfg)
-    return found
+        checkpoint = whole(path)
+    refuse_changes(checkpoint.path, checkpoint.manifest, cfg)
+    return checkpoint
 
 
 def find_resumable(own: Path, cfg: DictConfig, alone: bool = True) -> Resumption | None:
@@ -82,9 +82,9 @@ def find_resumable(own: Path, cfg: DictConfig, alone: bool = True) -> Resumption
         UserError: The own folder's checkpoints are all broken, or of other settings.
     """
     if has_checkpoint(own / CHECKPOINTS):
-        found = newest_good(own / CHECKPOINTS)
-        refuse_changes(found.path, found.manifest, cfg)
-        return _resumption(own, found, cfg)
+        checkpoint = newest_good(own / CHECKPOINTS)
+        refuse_changes(checkpoint.path, checkpoint.manifest, cfg)
+        return _resumption(own, checkpoint, cfg)
     if not alone or not own.parent.is_dir():
         return None
     candidates = [
@@ -100,8 +100,8 @@ def find_resumable(own: Path, cfg: DictConfig, alone: bool = True) -> Resumption
     return None
 
 
-def _resumption(folder: Path, found: Good, cfg: DictConfig) -> Resumption:
-    return Resumption(folder, found.path, is_complete(folder, cfg.updates), found.remark)
+def _resumption(folder: Path, checkpoint: Good, cfg: DictConfig) -> Resumption:
+    return Resumption(folder, checkpoint.path, is_complete(folder, cfg.updates), checkpoint.remark)
 
 
 @contextmanager

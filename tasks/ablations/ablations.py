@@ -31,7 +31,7 @@ def ablations(
         vary: Further overrides of every run.
 
     Returns:
-        Figures for the summary.
+        Metrics for the summary.
 
     Raises:
         UserError: An unknown scale or row; or no run has finished, so that there is no report.

@@ -127,7 +127,7 @@ def _run_cells(comparison: Comparison) -> list[list[_Cell]]:
     rows = []
     for row in comparison.rows:
         for run in row.variant.runs:
-            l2 = run.figure("l2")
+            l2 = run.metric("l2")
             texts = [shown(run.folder), row.variant.label, str(run.seed), run.status]
             texts.append(_NONE if l2 is None else f"{l2:.5f}")
             cells = [_Cell(text, html.escape(text)) for text in texts]

@@ -45,18 +45,18 @@ class Room:
 
 def _tidy(folder: Path, most: float, seconds: float) -> None:
     now = time.time()
-    found = []
+    files = []
     for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder before the folder
         try:
             facts = path.lstat()
             if not stat.S_ISDIR(facts.st_mode):
-                found.append((facts.st_mtime, max(facts.st_size, _BLOCK), path))
+                files.append((facts.st_mtime, max(facts.st_size, _BLOCK), path))
             elif facts.st_mtime < now - _UNUSED:
                 path.rmdir()
         except OSError:  # it is not empty, or others took it away
             continue
-    total = sum(size for _, size, _ in found)
-    for at, size, path in sorted(found):
+    total = sum(size for _, size, _ in files)
+    for at, size, path in sorted(files):
         if at >= now - seconds and total <= most:
             break
         path.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from hydra_plugins.impasto.sweeps.folder import (
     assign,
     describe,
     held,
-    note_jobs,
+    register_jobs,
 )
 from hydra_plugins.impasto.sweeps.running import make_launcher, run_jobs
 from painting.errors import UserError
@@ -62,7 +62,7 @@ class GridSweeper(BasicSweeper):
         with held(folder):
             jobs = self._assign(folder, wanted)
             OmegaConf.save(self.config, folder / MULTIRUN)
-            note_jobs(folder, jobs)
+            register_jobs(folder, jobs)
             for line in describe(jobs):
                 print(line)
             self._run(folder, jobs)

@@ -18,7 +18,7 @@ _IMPOLITE = 3.0  # seconds after which a job that Ctrl-C has not reached gets a 
 _PATIENCE = 300.0  # seconds that jobs have to save themselves
 
 
-def note_process(folder: Path) -> None:
+def register_process(folder: Path) -> None:
     """Write down which process runs in a run folder."""
     text = json.dumps({"host": socket.gethostname(), "pid": os.getpid()})
     (folder / PROCESS).write_text(text + "\n", encoding="utf-8")
