@@ -17,7 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from hydra_plugins.impasto import _claims, jobs
-from hydra_plugins.impasto.alternatives import settle
+from hydra_plugins.impasto.alternatives import resolve_variants
 from hydra_plugins.impasto.arguments import is_multirun, quote, quote_paths, verbatim_keys
 from hydra_plugins.impasto.checks import check, select
 from hydra_plugins.impasto.command import as_arguments, asks_for_help, short_help
@@ -26,7 +26,12 @@ from hydra_plugins.impasto.help import help_text
 from hydra_plugins.impasto.jobs import nothing_left, report, requeued
 from hydra_plugins.impasto.outcomes import JobFailed, outcome_before_job, terminable
 from hydra_plugins.impasto.quiet import outlive_terminal
-from hydra_plugins.impasto.rank_checks import check_arguments, check_ranks, given_place, leads
+from hydra_plugins.impasto.rank_checks import (
+    assigned_rank,
+    check_arguments,
+    check_ranks,
+    is_rank_zero,
+)
 from hydra_plugins.impasto.resuming import find_checkpoint, find_resumable, refuse_if_locked
 from hydra_plugins.impasto.slurm import resumed
 from hydra_plugins.impasto.sweeps.folder import find_sweep
@@ -58,10 +63,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             prepared = prepare(resumed(arguments))
             if prepared is None:
                 return
-            if not leads():
-                from hydra_plugins.impasto.follower import follow_started
+            if not is_rank_zero():
+                from hydra_plugins.impasto.follower import run_started_worker
 
-                sys.exit(follow_started(prepared))
+                sys.exit(run_started_worker(prepared))
             sys.argv[1:] = prepared
             # Hydra then hands every exception on, so that there is one place that reports them.
             os.environ[_FULL_ERROR] = "1"
@@ -112,25 +117,28 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
     if args.cfg or args.info:
         return quoted
     for cfg in configs:
-        settled = settle(cfg, CONF)
-        check(settled)
-        check_ranks(settled)
+        resolved = resolve_variants(cfg, CONF)
+        check(resolved)
+        check_ranks(resolved)
         if cfg.resume not in (None, "auto"):
             find_checkpoint(str(cfg.resume), cfg)
     if args.multirun:
         return _with_sweep(quoted, args.overrides, configs[0])
     folder = _folder(configs[0], "hydra.run.dir")
-    if leads():
+    if is_rank_zero():
         refuse_if_locked(folder)
     if configs[0].resume != "auto":
         return quoted
-    found = find_resumable(folder, configs[0], alone=not _is_one_of_several())
-    if found is None:
+    resumption = find_resumable(folder, configs[0], alone=not _is_one_of_several())
+    if resumption is None:
         print("no run with this config to go on with: starting a new one")
         return quoted
-    if nothing_left(found):
+    if nothing_left(resumption):
         return None
-    there = (f"hydra.run.dir={quote(str(found.folder))}", f"resume={quote(str(found.checkpoint))}")
+    there = (
+        f"hydra.run.dir={quote(str(resumption.folder))}",
+        f"resume={quote(str(resumption.checkpoint))}",
+    )
     return [*(w for w in quoted if not w.startswith(("resume=", "hydra.run.dir="))), *there]
 
 
@@ -146,24 +154,24 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _is_one_of_several() -> bool:
-    """Whether others, too, look for a run to go on with, and have to find the same.
+    """Return True if other ranks, too, look for a run to go on with, and have to find the same.
 
     A run beside is held as soon as the first of them goes on with it.
     """
-    place = given_place()
-    return place is not None and place.world > 1
+    assigned = assigned_rank()
+    return assigned is not None and assigned.world > 1
 
 
 def _with_sweep(arguments: list[str], overrides: Sequence[str], cfg: DictConfig) -> list[str]:
     """The arguments with the folder of the sweep that `resume=auto` goes on with, if any."""
     if cfg.resume != "auto" or any(word.startswith("hydra.sweep.dir=") for word in overrides):
         return arguments
-    found = find_sweep(_folder(cfg, "hydra.sweep.dir").parent, overrides)
-    if found is None:
+    sweep = find_sweep(_folder(cfg, "hydra.sweep.dir").parent, overrides)
+    if sweep is None:
         print("no sweep with these overrides to go on with: starting a new one")
         return arguments
-    print(f"going on with {found}")
-    return [*arguments, f"hydra.sweep.dir={quote(str(found))}"]
+    print(f"going on with {sweep}")
+    return [*arguments, f"hydra.sweep.dir={quote(str(sweep))}"]
 
 
 def _folder(cfg: DictConfig, key: str) -> Path:

@@ -15,7 +15,7 @@ from benchmarks import floors, rows  # noqa: F401, importing the rows makes them
 from benchmarks.machine import busy, device, hardware, machine, versions
 from benchmarks.peer.rows import compared
 from benchmarks.records import Records, change
-from benchmarks.registry import Entry, Figure, chosen, groups
+from benchmarks.registry import Entry, Result, chosen, groups
 from benchmarks.report import HEADER, LEGEND, ceilings_line, floors_table, row, write_section
 from benchmarks.sizes import QUICK, default_scale
 from benchmarks.workbench import Workbench
@@ -43,26 +43,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     say(f"Measured on {machine()}.")
     if warning := busy():
         say(f"When it began, {warning}.")
-    figures = []
+    results = []
     entries = chosen(args.only)
     if entries:
         say(LEGEND, "", *HEADER)
-    for figure in measured(bench, entries):
-        say(row(figure, records.last(figure.key, commit)))
-        figures.append(figure)
+    for result in measured(bench, entries):
+        say(row(result, records.last(result.key, commit)))
+        results.append(result)
     if args.peer is not None:
-        figures += compared(bench, args.peer, say)
+        results += compared(bench, args.peer, say)
     if not args.only or "floors" in args.only:
         _say_floors(bench, say)
-    print(_kept(records, figures, commit), file=sys.stderr)
+    print(_kept(records, results, commit), file=sys.stderr)
     if args.write:
         kind = "GPU" if device().type == "cuda" else "CPU"
         write_section(DOCUMENT, f"make bench WRITE=1 on a {kind}", ["", *lines, ""])
     print(f"{time.perf_counter() - started:.0f} s in all", file=sys.stderr)
 
 
-def measured(bench: Workbench, entries: Sequence[Entry]) -> Iterator[Figure]:
-    """The figures of measurements one after the other, with a line of progress on the terminal."""
+def measured(bench: Workbench, entries: Sequence[Entry]) -> Iterator[Result]:
+    """Yield the figures of each measurement in turn, with a line of progress on the terminal."""
     for number, entry in enumerate(entries, start=1):
         name = f"{entry.group}: {entry.measure.__name__}"
         print(f"[{number}/{len(entries)}] measuring {name}", file=sys.stderr, flush=True)
@@ -83,11 +83,11 @@ def _say_floors(bench: Workbench, say: Callable[..., None]) -> None:
     say("", ceilings_line(bench.ceilings), "", *floors_table(works, bench.ceilings))
 
 
-def _kept(records: Records, figures: Sequence[Figure], commit: str | None) -> str:
+def _kept(records: Records, results: Sequence[Result], commit: str | None) -> str:
     """Record the figures if they can be measured again, and say whether."""
     if commit is None:
         return "not recorded: there are changes that are not committed"
-    records.keep({figure.key: figure.value for figure in figures}, commit, versions())
+    records.keep({result.key: result.value for result in results}, commit, versions())
     return f"recorded for {commit[:12]} in {records.path}"
 
 

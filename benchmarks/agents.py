@@ -1,4 +1,4 @@
-"""What is measured, built as `run.py` builds it: composed from conf/, attached to a trainer."""
+"""Objects to measure, built as `run.py` builds them: composed from conf/, attached to a trainer."""
 
 import logging
 import tempfile
@@ -28,7 +28,7 @@ Module = UpdateModule
 
 
 def compose(overrides: Sequence[str]) -> DictConfig:
-    """The config of one run that leaves nothing behind."""
+    """Compose the config of one run that leaves nothing behind."""
     folder = f"run.folder={tempfile.gettempdir()}"
     return compose_jobs(CONF, [*overrides, "logger=none", folder], multirun=False)[0]
 
@@ -79,14 +79,14 @@ def make_trainer(cfg: DictConfig, **changes: Any) -> pl.Trainer:
 
 @contextmanager
 def as_in_a_run(module: Module) -> Iterator[None]:
-    """What Lightning puts around a training step: the precision of the trainer."""
+    """Open the context that Lightning puts around a training step: the trainer's precision."""
     with module.trainer.precision_plugin.train_step_context():
         yield
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Lightning's advice."""
+    """Silence Lightning's advice while the context is open."""
     logger = logging.getLogger("pytorch_lightning")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -32,14 +32,14 @@ def measure_ceilings(effort: float = 1.0, repeats: int = 8) -> Ceilings:
     numbers = int(2**28 * effort) if fast else int(2**26 * effort)
     source = torch.rand(numbers, device=device())
     copy = torch.empty_like(source)
-    moved = 2 * source.numel() * source.element_size()
-    return Ceilings(rates, moved / _best(lambda: copy.copy_(source), repeats))
+    copied_bytes = 2 * source.numel() * source.element_size()
+    return Ceilings(rates, copied_bytes / _best(lambda: copy.copy_(source), repeats))
 
 
 def _multiplying(
     dtype: torch.dtype, side: int, batch: int
 ) -> Iterator[tuple[Callable[[], object], float]]:
-    """Work and its operations."""
+    """Yield a matrix product and a convolution to time, each with its number of operations."""
     matrix = torch.rand(side, side, device=device()).to(dtype)
     out = torch.empty_like(matrix)
     yield lambda: torch.mm(matrix, matrix, out=out), 2 * side**3

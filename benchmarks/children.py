@@ -35,7 +35,7 @@ _PHOTOGRAPH, _SIZE = "coffee", 300
 
 @dataclass(frozen=True)
 class RunMemory:
-    """What was run, and its peak.
+    """Peak memory of a run, and what it held.
 
     Attributes:
         megabytes: Most anonymous resident memory, 10^6 bytes.

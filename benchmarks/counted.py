@@ -1,4 +1,4 @@
-"""What the pieces of work need at least, counted once for each scale."""
+"""Least operations and bytes of the measured pieces of work, counted once for each scale."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -14,7 +14,7 @@ from painting.replay import Transition
 
 
 class Counted:
-    """The work of each piece, counted on the plain form of the same networks on the CPU.
+    """Counts of each piece of work, made on the plain form of the same networks on the CPU.
 
     Args:
         scale: How much of it.

@@ -33,12 +33,12 @@ class Entry:
     Attributes:
         painter: With its budget of steps.
         patient: The same with the largest budget, for the curve by seconds.
-        kept: Which of its steps are points of that curve.
+        is_point: Which of its steps are points of that curve.
     """
 
     painter: Painter
     patient: Painter
-    kept: Callable[[int], bool]
+    is_point: Callable[[int], bool]
 
 
 def entries(
@@ -53,18 +53,18 @@ def entries(
         marks: Gradient steps that are points of the curve by seconds; the last one is the budget.
     """
     longest = replace(optimize, steps=max(marks))
-    found = {"optimize": Entry(optimize, longest, lambda step: step in marks)}
+    painters = {"optimize": Entry(optimize, longest, lambda step: step in marks)}
     if agent is None:
-        return found
-    found["agent"] = Entry(agent, agent, lambda step: True)
+        return painters
+    painters["agent"] = Entry(agent, agent, lambda step: True)
     both = AgentOptimizePainter(agent, replace(optimize, steps=refining))
     first = agent.steps
-    found["agent+optimize"] = Entry(
+    painters["agent+optimize"] = Entry(
         both,
         AgentOptimizePainter(agent, longest),
         lambda step: step <= first or step - first in marks,
     )
-    return found
+    return painters
 
 
 def by_strokes(painter: Painter, images: Pictures, counts: Sequence[int]) -> Curve:
@@ -96,7 +96,7 @@ def _growth(entry: Entry, image: NDArray[np.uint8]) -> list[tuple[float, float]]
     def note(sketch: Sketch) -> None:
         nonlocal spent
         now = time.perf_counter()
-        if entry.kept(sketch.step):
+        if entry.is_point(sketch.step):
             states.append((now - started - spent, sketch.strokes().cpu().clone()))
         spent += time.perf_counter() - now
 

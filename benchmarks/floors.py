@@ -1,4 +1,4 @@
-"""Count first: the least that a piece of work needs, and so the floor of its time.
+"""Roofline model: the least that a piece of work needs, and so the floor of its time.
 
 The model, which every figure of a floor rests on:
 
@@ -34,12 +34,12 @@ _CHANNELS = 3
 
 @dataclass(frozen=True)
 class Work:
-    """What a piece of work needs at least.
+    """Least operations and bytes that a piece of work needs.
 
     Attributes:
         flops: Operations.
         numbers: Operands and results, of as many bytes each as the precision has.
-        bytes: What is moved in any precision.
+        bytes: Bytes moved in any precision.
     """
 
     flops: float = 0.0
@@ -54,14 +54,14 @@ class Work:
     def __mul__(self, times: float) -> "Work":
         return Work(self.flops * times, self.numbers * times, self.bytes * times)
 
-    def moved(self, precision: str) -> float:
-        """Bytes in all."""
+    def bytes_moved(self, precision: str) -> float:
+        """Bytes moved in a precision, in all."""
         return self.numbers * WIDTHS[precision] + self.bytes
 
 
 @dataclass(frozen=True)
 class Ceilings:
-    """What a machine does at best, as measured.
+    """Best rates that were measured on a machine.
 
     Attributes:
         rates: Operations per second by precision.
@@ -75,35 +75,36 @@ class Ceilings:
         """Least seconds for some work, in a precision or in the one that is fastest for it."""
         if precision is None:
             return min(self.floor(work, name) for name in self.rates)
-        return max(work.flops / self.rates[precision], work.moved(precision) / self.bandwidth)
+        return max(work.flops / self.rates[precision], work.bytes_moved(precision) / self.bandwidth)
 
 
 class Counter(TorchDispatchMode):
-    """Counts while it is open, also in gradients of gradients; `work` is the sum."""
+    """Counter of operations while it is open, also in gradients of gradients; `work` is the sum."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.work = Work()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Do as without, and note what is in torch's table of operations."""
+        """Run the operation, and count it if it is in torch's table of FLOPs."""
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
         packet = func._overloadpacket
         if packet in flop_registry:
             flops = flop_registry[packet](*args, **kwargs, out_val=out)
-            moved = [x.numel() for x in tree_leaves((args, kwargs, out)) if isinstance(x, Tensor)]
-            self.work += Work(flops, sum(moved))
+            leaves = tree_leaves((args, kwargs, out))
+            numbers = sum(leaf.numel() for leaf in leaves if isinstance(leaf, Tensor))
+            self.work += Work(flops, numbers)
         return out
 
 
 def count(work: Callable[[int], object], batch: int, small: tuple[int, int] = (2, 4)) -> Work:
-    """What `work(batch)` needs, from what it needs at two small batches: it is linear in them.
+    """Count what `work(batch)` needs, extrapolated from two small batches: it is linear in them.
 
     Args:
         work: A piece of work, given the batch.
-        batch: For which the answer is wanted.
-        small: The batches that are tried.
+        batch: Size to extrapolate to.
+        small: The two sizes at which operations and bytes are counted.
     """
     low, high = (_counted(work, size) for size in small)
     slope = (high + low * -1) * (1 / (small[1] - small[0]))
@@ -113,8 +114,8 @@ def count(work: Callable[[int], object], batch: int, small: tuple[int, int] = (2
 def _counted(work: Callable[[int], object], size: int) -> Work:
     with Counter() as counter:
         work(size)
-    found: Work = counter.work
-    return found
+    total: Work = counter.work
+    return total
 
 
 def stroke_drawn(size: int, differentiated: bool = False) -> Work:

@@ -36,13 +36,13 @@ _REPEATS = 3
 
 @dataclass(frozen=True)
 class Growth:
-    """How the cost of one thing grows.
+    """Growth of the cost of one operation.
 
     Attributes:
-        key: Its column of history.csv.
-        what: What is done, and what there is more and more of.
-        work: How much of it there was: strokes, pixels or pictures.
-        seconds: Medians.
+        key: Column of history.csv.
+        what: Name of the operation, and of what there is more and more of.
+        work: Amounts of it: strokes, pixels or pictures.
+        seconds: Median time for each amount.
     """
 
     key: str
@@ -52,12 +52,12 @@ class Growth:
 
     @property
     def slope(self) -> float:
-        """The exponent of the power law that fits best."""
+        """Exponent of the power law that fits best."""
         return slope(self.work, self.seconds)
 
     @property
     def late(self) -> float:
-        """The same of the larger half, where what every call costs hides less."""
+        """Slope of the larger half alone, where the constant cost of a call weighs less."""
         half = len(self.work) // 2
         return slope(self.work[half:], self.seconds[half:])
 
@@ -77,7 +77,7 @@ Make = Callable[[int], Callable[[], object]]
 
 
 def growths(bench: Workbench) -> Iterator[Growth]:
-    """Everything that is to grow no faster than the work."""
+    """Measure everything whose cost is to grow no faster than the work."""
     size = bench.scale.size
     kinds: tuple[tuple[str, Make, Sequence[int]], ...] = (
         ("drawing, by strokes", lambda n: _draw(n, size), _STROKES),
@@ -93,12 +93,12 @@ def growths(bench: Workbench) -> Iterator[Growth]:
 
 
 def _work(what: str, amount: int) -> int:
-    """Pixels are given by the side."""
+    """Amount of work: strokes or pictures as given, pixels from their side."""
     return amount**2 if what.endswith("pixels") else amount
 
 
 def _draw(strokes: int, side: int) -> Callable[[], object]:
-    """A painting drawn exactly."""
+    """Return a function that draws a painting exactly."""
     stroke = Bezier()
     shape = stroke.sample(strokes, device=device())
     color = torch.rand(strokes, 3, device=device())
@@ -107,14 +107,14 @@ def _draw(strokes: int, side: int) -> Callable[[], object]:
 
 
 def _optimize(strokes: int, side: int) -> Callable[[], object]:
-    """A few gradient steps."""
+    """Return a function that takes a few gradient steps."""
     painter = OptimizePainter(Bezier(), strokes, side, steps=_STEPS)
     target = torch.rand(3, side, side, device=device())
     return lambda: painter.paint(target)
 
 
 def _paint(bench: Workbench, pictures: int) -> Callable[[], object]:
-    """Two bundles of an agent: its steps are all alike."""
+    """Return a function that paints two bundles with the agent: its steps are all alike."""
     policy = bench.policy
     policy.environment.strokes = 2 * policy.environment.bundle
     target = bench.pictures(pictures)

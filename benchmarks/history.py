@@ -1,4 +1,4 @@
-"""Figures of earlier runs of a benchmark, in a CSV file that only grows."""
+"""Results of earlier runs of a benchmark, in a CSV file that only grows."""
 
 import csv
 from collections.abc import Iterable
@@ -8,8 +8,8 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Figure:
-    """What painting one picture came to, or the mean of several.
+class PaintingResult:
+    """Quality and cost of painting one picture, or the mean over several.
 
     Attributes:
         part: Of the benchmark.
@@ -32,12 +32,12 @@ class Figure:
     peak_memory_mb: float = 0.0
 
 
-_COLUMNS = ["date", "commit", "machine", *(field.name for field in fields(Figure))]
+_COLUMNS = ["date", "commit", "machine", *(field.name for field in fields(PaintingResult))]
 _SAME = ("part", "picture", "size", "strokes")
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a table of figures, by column; none if there is no such file yet."""
+    """Read the rows of a table of results, by column; none if there is no such file yet."""
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:
@@ -45,7 +45,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 class History:
-    """The file.
+    """CSV file of earlier results.
 
     Args:
         path: Where it is, or will be.
@@ -56,16 +56,16 @@ class History:
         self.path, self.machine = path, machine
         self._rows = read_rows(path)
 
-    def last(self, figure: Figure) -> tuple[float, float] | None:
+    def last(self, result: PaintingResult) -> tuple[float, float] | None:
         """PSNR and seconds of the same when it was last recorded on such a machine."""
-        wanted = {key: str(getattr(figure, key)) for key in _SAME} | {"machine": self.machine}
+        wanted = {key: str(getattr(result, key)) for key in _SAME} | {"machine": self.machine}
         for row in reversed(self._rows):
             if all(row[key] == value for key, value in wanted.items()):
                 return float(row["psnr"]), float(row["seconds"])
         return None
 
-    def append(self, figures: Iterable[Figure], commit: str | None) -> None:
-        """Add figures, in rows at the end."""
+    def append(self, results: Iterable[PaintingResult], commit: str | None) -> None:
+        """Append results as rows."""
         date = datetime.now(UTC).isoformat(timespec="seconds")
         origin = {"date": date, "commit": commit or "", "machine": self.machine}
         is_new = not self.path.exists()
@@ -74,7 +74,7 @@ class History:
             writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
             if is_new:
                 writer.writeheader()
-            for figure in figures:
-                values = asdict(figure).items()
+            for result in results:
+                values = asdict(result).items()
                 short = {k: f"{v:.3f}" if isinstance(v, float) else v for k, v in values}
                 writer.writerow(origin | short)

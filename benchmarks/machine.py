@@ -1,4 +1,4 @@
-"""Which machine a figure was measured on, and how long things take there."""
+"""Description of the machine, and timing on it."""
 
 import os
 import platform
@@ -30,12 +30,12 @@ def hardware() -> str:
 
 
 def versions() -> str:
-    """Of Python and torch."""
+    """Versions of Python and torch."""
     return f"Python {platform.python_version()}, torch {torch.__version__}"
 
 
 def device() -> torch.device:
-    """Where to measure: CUDA if there is one."""
+    """Return the device to measure on: CUDA if there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.curves import by_seconds, by_strokes, entries, table
-from benchmarks.history import Figure, History
+from benchmarks.history import History, PaintingResult
 from benchmarks.machine import device, machine
 from benchmarks.photographs import PROTOTYPE, PROTOTYPE_SECONDS, find_picture, fitted, square
 from hydra_plugins.impasto.summary import git_commit
@@ -39,7 +39,7 @@ PARTS = ("ten", "large", "cold", "curves")
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured.
+    """Sizes of what is measured.
 
     Attributes:
         pictures: Of the part `ten`.
@@ -82,21 +82,21 @@ QUICK = Scale(
 )
 
 
-def ten(scale: Scale) -> Iterator[Figure]:
+def ten(scale: Scale) -> Iterator[PaintingResult]:
     """The photographs resized to squares; the strokes are found at that size."""
     painter = scale.painter(scale.strokes, scale.size)
     _warm_up(painter, square(scale.pictures[0], scale.size))
-    figures = []
+    results = []
     for name in scale.pictures:
-        figures.append(_measured("ten", name, painter, square(name, scale.size)))
-        yield figures[-1]
+        results.append(_measured("ten", name, painter, square(name, scale.size)))
+        yield results[-1]
     keys = ("psnr", "seconds", "cpu_seconds")
-    means = {key: mean(getattr(figure, key) for figure in figures) for key in keys}
-    most = max(figure.peak_memory_mb for figure in figures)
-    yield replace(figures[0], picture=MEAN, peak_memory_mb=most, **means)
+    means = {key: mean(getattr(result, key) for result in results) for key in keys}
+    most = max(result.peak_memory_mb for result in results)
+    yield replace(results[0], picture=MEAN, peak_memory_mb=most, **means)
 
 
-def large(scale: Scale) -> Iterator[Figure]:
+def large(scale: Scale) -> Iterator[PaintingResult]:
     """One photograph in many strokes, measured at its whole size."""
     size, strokes = scale.large
     painter, image = scale.painter(strokes, None), fitted("astronaut", size)
@@ -109,10 +109,12 @@ def _warm_up(painter: OptimizePainter, image: NDArray[np.uint8]) -> None:
     measure(replace(painter, strokes=10, steps=2), image, device=device())
 
 
-def _measured(part: str, name: str, painter: OptimizePainter, image: NDArray[np.uint8]) -> Figure:
+def _measured(
+    part: str, name: str, painter: OptimizePainter, image: NDArray[np.uint8]
+) -> PaintingResult:
     size = image.shape[:2]
     trial = measure(painter, image, size, device=device())
-    return Figure(
+    return PaintingResult(
         part,
         name,
         max(size),
@@ -124,8 +126,8 @@ def _measured(part: str, name: str, painter: OptimizePainter, image: NDArray[np.
     )
 
 
-def cold(scale: Scale, folder: Path) -> Iterator[Figure]:
-    """What a person waits for: the whole process of the command line, from its start."""
+def cold(scale: Scale, folder: Path) -> Iterator[PaintingResult]:
+    """Measure what a person waits for: the whole process of the command line, from its start."""
     size, strokes = scale.cold
     image = fitted("coffee", size)
     source, out = folder / "coffee.png", folder / "cold"
@@ -146,7 +148,7 @@ def cold(scale: Scale, folder: Path) -> Iterator[Figure]:
     if done.returncode:
         raise UserError(f"task=paint failed: {done.stderr.strip()}", "correct that first")
     summary = load_summary(out)
-    yield Figure(
+    yield PaintingResult(
         "cold",
         "coffee",
         max(image.shape[:2]),
@@ -183,25 +185,25 @@ def curves(scale: Scale, names: Sequence[str], agent: AgentPainter | None, plot:
     return [where, "", *table(strokes, "strokes"), "", *table(seconds, "seconds"), ""]
 
 
-def row(figure: Figure, history: History) -> str:
+def row(result: PaintingResult, history: History) -> str:
     """A figure as a row of the Markdown table."""
-    yardstick = AIMS.get(figure.part, "")
-    if figure.part == "ten":
-        known = PROTOTYPE.get(figure.picture, mean(PROTOTYPE.values()))
+    yardstick = AIMS.get(result.part, "")
+    if result.part == "ten":
+        known = PROTOTYPE.get(result.picture, mean(PROTOTYPE.values()))
         yardstick = f"prototype: {known:.1f} dB, {PROTOTYPE_SECONDS:.0f} s"
-    last = history.last(figure)
+    last = history.last(result)
     change = ""
     if last is not None:
-        change = f"{figure.psnr - last[0]:+.2f} dB, {figure.seconds / last[1]:.2f} × the time"
+        change = f"{result.psnr - last[0]:+.2f} dB, {result.seconds / last[1]:.2f} × the time"
     cells = (
-        figure.part,
-        figure.picture,
-        f"{figure.size} px",
-        f"{figure.strokes:,}",
-        f"{figure.psnr:.2f} dB",
-        f"{figure.seconds:.1f} s",
-        f"{figure.cpu_seconds:.1f} s",
-        f"{figure.peak_memory_mb:,.0f} MB",
+        result.part,
+        result.picture,
+        f"{result.size} px",
+        f"{result.strokes:,}",
+        f"{result.psnr:.2f} dB",
+        f"{result.seconds:.1f} s",
+        f"{result.cpu_seconds:.1f} s",
+        f"{result.peak_memory_mb:,.0f} MB",
         yardstick,
         change,
     )
@@ -238,12 +240,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("\n".join(lines), flush=True)
     measured = {"ten": ten(scale), "large": large(scale), "cold": cold(scale, out)}
     for part in (part for part in measured if part in args.parts):
-        figures = []
-        for figure in measured[part]:
-            lines.append(row(figure, history))
+        results = []
+        for result in measured[part]:
+            lines.append(row(result, history))
             print(lines[-1], flush=True)
-            figures.append(figure)
-        history.append(figures, git_commit(ROOT))
+            results.append(result)
+        history.append(results, git_commit(ROOT))
     if "curves" in args.parts:
         plot = recorded / "docs" / "pictures" / "painters.png"
         more = ["", *curves(scale, args.pictures, agent, plot)]

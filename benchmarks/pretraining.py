@@ -1,4 +1,4 @@
-"""How long a renderer takes until it draws strokes."""
+"""Time that a renderer takes until it draws strokes."""
 
 import time
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ AIM = 1 / 20
 
 @dataclass(frozen=True)
 class Learned:
-    """How a pretraining went.
+    """Time, updates and error of a pretraining.
 
     Attributes:
         seconds: Measuring included.
@@ -27,7 +27,7 @@ class Learned:
 
     @property
     def reached(self) -> bool:
-        """Whether it got as far as `AIM`."""
+        """Return True if the error fell to `AIM`."""
         return self.ratio <= AIM
 
 

@@ -1,4 +1,4 @@
-"""What leaves the machine: agents in 16 bits with their cards, and figures, in small files."""
+"""Export of trained agents: 16 bits, with a card and figures, in small files."""
 
 import io
 import tarfile
@@ -14,7 +14,7 @@ VOLUME = 15_000_000
 """Bytes that no file is larger than."""
 
 _DATA: dict[str, type[ImageDataModule]] = {"celeba": CelebA, "imagenet": ImageNet}
-_FIGURES = (
+_RESULTS = (
     "summary.json",
     "metrics.csv",
     "learning.png",
@@ -80,20 +80,20 @@ def pack(out: Path, name: str, folder: Path) -> list[Path]:
     return packed
 
 
-def pack_figures(out: Path, folders: Iterable[tuple[str, Path]]) -> Path:
+def pack_results(out: Path, folders: Iterable[tuple[str, Path]]) -> Path:
     """Put what runs measured and painted into one tar file; whichever of it there is."""
-    found = [
+    files = [
         (f"{name}/{file}", folder / file)
         for name, folder in folders
-        for file in _FIGURES
+        for file in _RESULTS
         if (folder / file).exists()
     ]
-    _write_tar(out / "figures.tar", found)
+    _write_tar(out / "figures.tar", files)
     return out / "figures.tar"
 
 
 def _bytes(files: Sequence[Path]) -> int:
-    """Of a tar file: blocks of 512 bytes, a header each, and what it is filled up with."""
+    """Size of a tar file in bytes: blocks of 512, a header each, and padding."""
     blocks = sum(512 + -(-file.stat().st_size // 512) * 512 for file in files)
     return blocks + tarfile.RECORDSIZE
 

@@ -37,7 +37,7 @@ def age() -> float:
 
 
 class Clock:
-    """A command's time.
+    """Time limit of a command.
 
     Args:
         minutes: How many there are.
@@ -49,13 +49,13 @@ class Clock:
 
     @property
     def left(self) -> float:
-        """Seconds."""
+        """Seconds that are left."""
         return self._end - time.monotonic()
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast a run was.
+    """Speed of a run.
 
     Attributes:
         updates: Over how many.
@@ -111,7 +111,7 @@ def updates_made(folder: Path) -> int:
 
 
 def finished(folder: Path, updates: int) -> bool:
-    """Whether a run has made all its updates, and left what it leaves."""
+    """Return True if a run has made all its updates, and left its files."""
     return is_complete(folder, updates)
 
 
@@ -195,15 +195,15 @@ def stop(process: "subprocess.Popen[bytes]") -> int:
 
 
 def log_of(folder: Path) -> Path:
-    """Where a run says what it says."""
+    """Path of the log that holds a run's output."""
     return folder.with_name(f"{folder.name}.log")
 
 
 def _state(folder: Path, began: float) -> str:
-    rows, found = _rows(folder), pace(folder, began)
+    rows, speed = _rows(folder), pace(folder, began)
     parts = [f"{rows[-1]['update']:,.0f} updates" if rows else "no update yet"]
-    if found.rate:
-        parts.append(f"{found.rate:,.1f}/s")
+    if speed.rate:
+        parts.append(f"{speed.rate:,.1f}/s")
     error = renderer_error(folder)
     if error is not None:
         parts.append(f"{error[2]:.3f} of the mean image's error at {error[0]:,.0f}")

@@ -1,4 +1,4 @@
-"""What `benchmarks.recipes` trains, in which order, and in which size."""
+"""Stages that `benchmarks.recipes` trains, in their order, and their sizes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Scale:
-    """How large all of it is.
+    """Size of all stages.
 
     Attributes:
         common: Overrides of every stage.

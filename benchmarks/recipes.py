@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.machine import machine
-from benchmarks.recipe_exports import export_agent, pack, pack_figures
+from benchmarks.recipe_exports import export_agent, pack, pack_results
 from benchmarks.recipe_runs import (
     Clock,
     age,
@@ -35,7 +35,7 @@ _SHARE = 0.6  # of a command's time that the renderer may take, if it is usable 
 
 @dataclass
 class Recipes:
-    """One command.
+    """Recipes at work, within the minutes of one command.
 
     Attributes:
         scale: How large.
@@ -70,7 +70,7 @@ class Recipes:
             (f"{path.parent.parent.name}/{path.parent.name}", path.parent)
             for path in self.runs.glob("*/*/summary.json")
         ]
-        pack_figures(self.out, sorted(folders))
+        pack_results(self.out, sorted(folders))
         text = "\n".join(lines) + "\n"
         with atomic_write(self.out / "report.md") as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -81,9 +81,9 @@ class Recipes:
 
     def renderer(self, stage: Stage) -> str:
         """Pretrain until it is good enough, or usable and its share of the time is over."""
-        folder, kept = self.runs / RENDERER, self.runs / "closed" / RENDERER
-        if (kept / "renderer").is_dir():
-            return f"- {stage.name}: {_verdict(kept)}, from an earlier command"
+        folder, closed = self.runs / RENDERER, self.runs / "closed" / RENDERER
+        if (closed / "renderer").is_dir():
+            return f"- {stage.name}: {_verdict(closed)}, from an earlier command"
         share, left = Clock(_SHARE * self.clock.left / 60), self.clock.left
 
         def enough(run: Path) -> bool:
@@ -98,10 +98,10 @@ class Recipes:
             return f"- {stage.name}: not usable yet; the next command goes on with it"
         # Closed: the same run once more, in another folder, without a further update. It is judged
         # there and exported; and the folder that an agent learned through never changes again.
-        self.close(stage, folder, kept)
+        self.close(stage, folder, closed)
         rate = pace(folder, began, self.scale.warm)
         return (
-            f"- {stage.name}: {_verdict(kept)}; {error[1]:,.0f} s of training, "
+            f"- {stage.name}: {_verdict(closed)}; {error[1]:,.0f} s of training, "
             f"{rate.rate:,.1f} updates/s over the last {rate.updates:,.0f}"
         )
 
@@ -132,17 +132,17 @@ class Recipes:
             [
                 f"- {stage.name}: {made:,} of {stage.updates:,} updates"
                 f"{self._speed(stage, self.runs / stage.name, began)}",
-                f"  - {_figures(folder)}",
+                f"  - {_metrics(folder)}",
                 f"  - {self.evaluated(stage, exported)}",
             ]
         )
 
     def _speed(self, stage: Stage, folder: Path, began: int) -> str:
-        found = pace(folder, began, self.scale.warm)
-        if not found.updates:
+        speed = pace(folder, began, self.scale.warm)
+        if not speed.updates:
             return "; none were made in this command that could be timed"
-        hours = found.hours(stage.updates, self.scale.steady)
-        said = f"; {found.rate:,.1f} updates/s over {found.updates:,.0f}, all that a run does in it"
+        hours = speed.hours(stage.updates, self.scale.steady)
+        said = f"; {speed.rate:,.1f} updates/s over {speed.updates:,.0f}, all that a run does in it"
         if hours is None:
             return f"{said}: fewer than {self.scale.steady:,}, so no hours are said"
         return f"{said}: {hours:,.2f} hours for the whole recipe, extrapolated"
@@ -152,13 +152,13 @@ class Recipes:
         folder = self.runs / "evaluated" / stage.name
         if self.clock.left < self.scale.saving:
             return "the exported weights were not measured: no time was left"
-        kept = [word for word in stage.overrides if not word.startswith(("task=", "updates="))]
-        asked = ("task=evaluate", *kept, f"agent.weights={exported}")
+        own_words = [word for word in stage.overrides if not word.startswith(("task=", "updates="))]
+        asked = ("task=evaluate", *own_words, f"agent.weights={exported}")
         try:
             perform(f"{stage.name}, evaluated", folder, asked, self.clock.left)
         except UserError as error:
             return f"the exported weights were not measured: {error.what}"
-        return f"exported, 16 bits: {_figures(folder)}"
+        return f"exported, 16 bits: {_metrics(folder)}"
 
     # ---- both
 
@@ -182,7 +182,7 @@ def _verdict(folder: Path) -> str:
     return f"{error / mean:.3f} of the mean image's error after {left['updates']:,} updates"
 
 
-def _figures(folder: Path) -> str:
+def _metrics(folder: Path) -> str:
     left = read_summary(folder)
     return (
         f"L2 {left['l2']:.5f}, PSNR {left['psnr']:.2f} dB, SSIM {left['ssim']:.3f} on "
@@ -205,7 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _for_agents(words: Sequence[str]) -> list[str]:
-    """Overrides, of which those about replays concern agents alone."""
+    """Give overrides of the replay to the agents' stages alone: the renderer's has none."""
     names = [name for name in SCALES["paper"].updates if name != RENDERER]
     return [
         new

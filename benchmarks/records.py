@@ -35,7 +35,7 @@ def _git(folder: Path, *words: str) -> str:
 
 
 class Records:
-    """The file.
+    """CSV file of earlier figures, a row per change and machine.
 
     Args:
         path: Where it is, or will be.
@@ -54,14 +54,14 @@ class Records:
                 return float(row[key])
         return None
 
-    def keep(self, figures: Mapping[str, float], commit: str, versions: str) -> None:
+    def keep(self, results: Mapping[str, float], commit: str, versions: str) -> None:
         """Write the figures into the row of this change and machine.
 
         The row goes to the end. Figures of an earlier run at the same commit that were not measured
         this time stay in it.
 
         Args:
-            figures: Values by key.
+            results: Values by key.
             commit: The change.
             versions: Of Python and torch.
         """
@@ -69,7 +69,7 @@ class Records:
         date = datetime.now(UTC).isoformat(timespec="seconds")
         row = same[-1] if same else {}
         row |= dict(zip(ORIGIN, (date, commit, self.machine, versions), strict=True))
-        row |= {key: f"{value:.6g}" for key, value in figures.items()}
+        row |= {key: f"{value:.6g}" for key, value in results.items()}
         self._rows = [other for other in self._rows if not self._is_of(other, commit)] + [row]
         names = [name for row in self._rows for name in row if name not in ORIGIN]
         with (

@@ -1,4 +1,4 @@
-"""What there is to measure: a row of the table is one function with a decorator."""
+"""Registry of measurements: each row of the table is one decorated function."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _MS = 1e3
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One row of the table.
+class Result:
+    """Result of a measurement: one row of the table.
 
     Attributes:
         key: Its column of history.csv; never changed, or its history is lost.
         what: Its name in the table.
-        value: The figure.
+        value: The number that was measured.
         unit: Behind it.
         more_is_better: Else less is.
-        milliseconds: Of one unit of work, where the figure is one of time.
+        milliseconds: Of one unit of work, where the result is one of time.
         floor: The least that they could be, by `benchmarks.floors`; of a size, its least value.
         aim: What is to be reached, in words.
     """
@@ -40,17 +40,17 @@ class Figure:
 
     @property
     def share(self) -> float | None:
-        """The floor's share of the figure, 1 where nothing is left to gain."""
+        """Share of the floor in the result, 1 where nothing is left to gain."""
         if self.floor is None:
             return None
         return self.floor / (self.milliseconds or self.value)
 
     def gain(self, before: float) -> float:
-        """How many times as good as an earlier value, above 1 for the better."""
+        """Improvement over an earlier value, as a factor: above 1 is better."""
         return self.value / before if self.more_is_better else before / self.value
 
 
-Measurement = Callable[["Workbench"], Iterator[Figure]]
+Measurement = Callable[["Workbench"], Iterator[Result]]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Entry:
 
     Attributes:
         group: What ``ONLY=`` names.
-        measure: Yields the figures.
+        measure: Yields the results.
         gpu: Whether it needs one.
     """
 
@@ -72,18 +72,18 @@ ENTRIES: list[Entry] = []
 
 
 def measures(group: str, gpu: bool = False) -> Callable[[Measurement], Measurement]:
-    """Make a function of the workbench that yields figures a part of ``make bench``.
+    """Register a function that yields results of a workbench as a part of ``make bench``.
 
     Args:
         group: What ``ONLY=`` names; those of one group follow one another in the table.
         gpu: Whether it makes sense on a GPU alone.
     """
 
-    def note(measure: Measurement) -> Measurement:
+    def register(measure: Measurement) -> Measurement:
         ENTRIES.append(Entry(group, measure, gpu))
         return measure
 
-    return note
+    return register
 
 
 def groups() -> list[str]:
@@ -97,11 +97,11 @@ def chosen(only: Sequence[str]) -> list[Entry]:
     return [entry for entry in usable if not only or entry.group in only]
 
 
-def rate(key: str, what: str, seconds: float, count: float, floor: float, aim: str = "") -> Figure:
-    """A figure of so many units of work in some seconds; the floor is of one unit, in seconds."""
-    return Figure(key, what, count / seconds, "/ s", True, _MS * seconds / count, _MS * floor, aim)
+def rate(key: str, what: str, seconds: float, count: float, floor: float, aim: str = "") -> Result:
+    """Rate of so many units of work in some seconds; the floor is of one unit, in seconds."""
+    return Result(key, what, count / seconds, "/ s", True, _MS * seconds / count, _MS * floor, aim)
 
 
-def duration(key: str, what: str, seconds: float, floor: float, aim: str = "") -> Figure:
-    """A figure of time; the floor is in seconds."""
-    return Figure(key, what, _MS * seconds, "ms", False, _MS * seconds, _MS * floor, aim)
+def duration(key: str, what: str, seconds: float, floor: float, aim: str = "") -> Result:
+    """Duration of some work; the floor is in seconds."""
+    return Result(key, what, _MS * seconds, "ms", False, _MS * seconds, _MS * floor, aim)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchmarks.floors import Ceilings, Work
-from benchmarks.registry import Figure
+from benchmarks.registry import Result
 from painting.errors import UserError
 from painting.images import atomic_write
 
@@ -29,22 +29,22 @@ def number(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
-def row(figure: Figure, before: float | None) -> str:
+def row(result: Result, before: float | None) -> str:
     """A figure as a row.
 
     Args:
-        figure: The figure.
+        result: The row to write.
         before: The value that was recorded last.
     """
-    unit = figure.unit if figure.milliseconds is None else "ms"
+    unit = result.unit if result.milliseconds is None else "ms"
     cells = (
-        figure.what,
-        f"{number(figure.value)} {figure.unit}",
-        "" if figure.milliseconds is None else f"{number(figure.milliseconds)} ms",
-        "" if figure.floor is None else f"{number(figure.floor)} {unit}",
-        "" if figure.share is None else f"{number(100 * figure.share)} %",
-        "" if before is None else f"{figure.gain(before):.2f}",
-        figure.aim,
+        result.what,
+        f"{number(result.value)} {result.unit}",
+        "" if result.milliseconds is None else f"{number(result.milliseconds)} ms",
+        "" if result.floor is None else f"{number(result.floor)} {unit}",
+        "" if result.share is None else f"{number(100 * result.share)} %",
+        "" if before is None else f"{result.gain(before):.2f}",
+        result.aim,
     )
     return line(cells)
 
@@ -65,7 +65,7 @@ def floors_table(works: Iterable[tuple[str, Work]], ceilings: Ceilings) -> list[
     for what, work in works:
         cells = [what, f"{number(work.flops / _GIGA)} GFLOP"]
         for name in names:
-            cells.append(f"{number(work.moved(name) / _MEGA)} MB")
+            cells.append(f"{number(work.bytes_moved(name) / _MEGA)} MB")
             cells.append(f"{number(_MS * ceilings.floor(work, name))} ms")
         lines.append(line(cells))
     return lines
@@ -86,9 +86,9 @@ def write_section(path: Path, name: str, lines: Sequence[str]) -> None:
         UserError: The file has no such marks.
     """
     start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-    before, found, rest = path.read_text(encoding="utf-8").partition(start)
-    _, closed, after = rest.partition(end)
-    if not (found and closed):
+    before, opening, rest = path.read_text(encoding="utf-8").partition(start)
+    _, closing, after = rest.partition(end)
+    if not (opening and closing):
         raise UserError(f"{path} has no section {start} … {end}", "put these two lines into it")
     text = "\n".join([before + start, *lines, end + after])
     with atomic_write(path) as temporary:

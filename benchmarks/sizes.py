@@ -1,4 +1,4 @@
-"""How much is measured."""
+"""Sizes of what is measured."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from benchmarks.machine import device
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured; by default the paper's recipe for CelebA.
+    """Sizes of what is measured; by default the paper's recipe for CelebA.
 
     Attributes:
         size: Pixels on a side.

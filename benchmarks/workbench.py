@@ -1,4 +1,4 @@
-"""What measurements share: the agent, what it is timed at, and how much that computes."""
+"""Fixtures that measurements share: the agent, what it is timed at, and how much that computes."""
 
 import tempfile
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from painting.renderers import AnalyticRenderer
 
 
 class Workbench:
-    """Makes things when they are first asked for, and keeps them.
+    """Fixtures of the measurements, each made when it is first asked for, and kept.
 
     Args:
         scale: How much is measured.
@@ -44,7 +44,7 @@ class Workbench:
 
     @cached_property
     def ceilings(self) -> Ceilings:
-        """Of this machine."""
+        """Ceilings of this machine."""
         return measure_ceilings(self.scale.effort)
 
     def floor(self, work: Work) -> float:
@@ -61,7 +61,7 @@ class Workbench:
 
     @cached_property
     def agent(self) -> ModelBasedDDPG:
-        """In the middle of a run, its replay filled by a rollout."""
+        """Agent as in the middle of a run, its replay filled by a rollout."""
         agent = self._make_agent(self.scale.overrides, self.scale.batch)
         with as_in_a_run(agent):
             agent.rollout(self.pictures(self.scale.batch))
@@ -73,7 +73,7 @@ class Workbench:
 
     @cached_property
     def pretraining(self) -> RendererModule:
-        """Of the papers' renderer, in the middle of a run."""
+        """Pretraining of the papers' renderer, as in the middle of a run."""
         return make_pretraining(self.scale.renderer)
 
     def pictures(self, count: int) -> Tensor:
@@ -91,7 +91,7 @@ class Workbench:
             agent.count_update(agent.update(transition))
 
     def rollout(self, target: Tensor) -> None:
-        """Whole episodes of all targets, and into the replay with them."""
+        """Play whole episodes of all targets, and add them to the replay."""
         with as_in_a_run(self.agent):
             self.agent.rollout(target)
 
@@ -110,16 +110,16 @@ class Workbench:
 
     @cached_property
     def policy(self) -> PaintingPolicy:
-        """What paints with the agent's actor, as painters do."""
+        """Policy that paints with the agent's actor, as painters do."""
         return fast_form(self.agent.policy, device())
 
     @cached_property
     def compiled_policy(self) -> PaintingPolicy:
-        """The same by ``compile=true``."""
+        """Policy as above, compiled as by ``compile=true``."""
         return fast_form(self.agent.policy, device(), compiled=True)
 
     def paint(self, target: Tensor, compiled: bool = False) -> Tensor:
-        """Strokes for targets (B, 3, n, n), and the canvases drawn exactly."""
+        """Paint targets (B, 3, n, n): find their strokes, and draw the canvases exactly."""
         policy = self.compiled_policy if compiled else self.policy
         strokes, canvas = policy.paint(target)
         if isinstance(policy.renderer, AnalyticRenderer):
@@ -130,5 +130,5 @@ class Workbench:
 
     @cached_property
     def counted(self) -> Counted:
-        """What the pieces of work need."""
+        """Least operations and bytes of the pieces of work."""
         return Counted(self.scale)

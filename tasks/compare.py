@@ -25,7 +25,7 @@ def compare(
         baseline: The label of the variant to judge the others by; None is the first.
 
     Returns:
-        Figures for the summary.
+        Metrics for the summary.
 
     Raises:
         UserError: A folder holds no run, or one that can't be read; none is finished; they are of
@@ -54,10 +54,10 @@ def compare_sweep(folder: Path) -> Path | None:
         UserError: A run of it can't be read.
     """
     try:
-        found = find_runs(str(folder))
+        folders = find_runs(str(folder))
     except UserError:  # no job left a folder
         return None
-    runs = [read_run(run) for run in found]
+    runs = [read_run(run) for run in folders]
     if any(run.task != "train" for run in runs) or sum(run.finished for run in runs) < 2:
         return None
     return _report(folder, compare_runs(runs))

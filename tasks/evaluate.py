@@ -65,7 +65,7 @@ class Curve:
 
     @property
     def count(self) -> int:
-        """How many pictures were added."""
+        """Number of pictures that were added."""
         return self._measures["l2"].count
 
     def add(self, canvases: Iterable[Tensor], target: Tensor) -> Tensor:
@@ -113,13 +113,13 @@ class Sheet:
     def __init__(self) -> None:
         self._rows: dict[str, list[Tensor]] = {"target": [], "seen": [], "painted": []}
 
-    def add(self, target: Tensor, seen: Tensor, painted: Tensor) -> None:
+    def add(self, target: Tensor, agent_canvas: Tensor, painted: Tensor) -> None:
         """A batch (B, 3, H, W) of each: targets, what the agent saw at last, and its strokes.
 
         Floats in [0, 1], or uint8.
         """
         if sum(len(part) for part in self._rows["target"]) < _SHOWN:
-            for row, part in zip(self._rows.values(), (target, seen, painted), strict=True):
+            for row, part in zip(self._rows.values(), (target, agent_canvas, painted), strict=True):
                 row.append(to_float(part).cpu() if part.dtype == torch.uint8 else part.cpu())
 
     def save(self, path: Path, *names: str) -> None:
@@ -144,12 +144,12 @@ def evaluate(
         device: Where to paint.
 
     Returns:
-        Figures for the summary; ``l2_renderer`` is that of the canvas that the agent saw.
+        Metrics for the summary; ``l2_renderer`` is that of the canvas that the agent saw.
     """
     datamodule.setup("test")
     order = order_count(datamodule, policy)
     reading = reading_count(datamodule)
-    curve, sheet, seen = _paint(policy.to(device), datamodule, device, order, reading)
+    curve, sheet, means = _paint(policy.to(device), datamodule, device, order, reading)
     rows = curve.rows()
     blank, final = rows[0]["l2_mean"], rows[-1]
     sheet.save(folder / "paintings.png", "target", "painted")
@@ -161,7 +161,7 @@ def evaluate(
     if policy.renderer.learned:
         sheet.save(folder / "transfer.png", "target", "seen", "painted")
         print(
-            f"transfer: L2 {seen['l2_renderer']:.5f} on the learned renderer's canvas, "
+            f"transfer: L2 {means['l2_renderer']:.5f} on the learned renderer's canvas, "
             f"{final['l2_mean']:.5f} by the strokes themselves: {folder / 'transfer.png'}"
         )
     shares = None if reading is None else reading.shares()
@@ -170,17 +170,17 @@ def evaluate(
             f"readable: {shares[0]:.1%} of the painted digits are taken for what they are "
             f"({shares[1]:.1%} of the real ones)"
         )
-    figures = {
+    metrics = {
         "strokes": policy.environment.strokes,
         "images": curve.count,
         "l2": final["l2_mean"],
         "psnr": final["psnr_mean"],
         "ssim": final["ssim_mean"],
-        **seen,
+        **means,
         "readable": shares[0] if shares else None,
         **({} if order is None else order.shares()),
     }
-    return {name: value for name, value in figures.items() if value is not None}
+    return {name: value for name, value in metrics.items() if value is not None}
 
 
 def _paint(
@@ -197,14 +197,15 @@ def _paint(
         and what its stroke kind watches.
     """
     curve, sheet = Curve(), Sheet()
-    figures: dict[str, Means] = {}
+    metrics: dict[str, Means] = {}
     loader = datamodule.test_dataloader()
     for batch in tqdm(loader, desc="painting the test split", file=sys.stderr, leave=False):
         target = to_float(batch["target"].to(device))
-        strokes, seen = policy.paint(target)
-        of_batch = {"l2_renderer": l2_distance(seen, target), **policy.stroke.watched(strokes)}
+        strokes, agent_canvas = policy.paint(target)
+        l2 = l2_distance(agent_canvas, target)
+        of_batch = {"l2_renderer": l2, **policy.stroke.watched(strokes)}
         for name, value in of_batch.items():
-            figures.setdefault(name, Means()).add(value.expand(len(target)))
+            metrics.setdefault(name, Means()).add(value.expand(len(target)))
         background = policy.environment.background
         height, width = target.shape[2:]
         canvases = draw_each(policy.stroke, strokes, height, width, background)
@@ -213,8 +214,8 @@ def _paint(
             order.add(strokes, batch["label"])
         if reading is not None:
             reading.add(to_float(painted), batch["label"])
-        sheet.add(target, seen, painted)
-    return curve, sheet, {name: means.mean.item() for name, means in figures.items()}
+        sheet.add(target, agent_canvas, painted)
+    return curve, sheet, {name: means.mean.item() for name, means in metrics.items()}
 
 
 def _save_curve(folder: Path, rows: list[dict[str, float]]) -> None:

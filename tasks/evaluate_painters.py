@@ -223,9 +223,9 @@ def shown(averages: Sequence[Row]) -> str:
 def _summary(rows: Sequence[Row], averages: Sequence[Row], strokes: int) -> dict[str, float]:
     last = [row for row in averages if row["strokes"] == strokes]
     several = len(last) > 1
-    figures = {
+    metrics = {
         f"{key}_{row['painter']}" if several else key: row[key]
         for row in last
         for key in ("l2", "psnr", "ssim")
     }
-    return {"images": len({row["picture"] for row in rows}), "strokes": strokes, **figures}
+    return {"images": len({row["picture"] for row in rows}), "strokes": strokes, **metrics}

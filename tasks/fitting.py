@@ -1,4 +1,4 @@
-"""What `pretrain` and `train` share: fitting, and what a signal or a divergence leaves behind."""
+"""Fitting, as `pretrain` and `train` share it: with a checkpoint after a signal or a divergence."""
 
 import signal
 import sys
@@ -39,7 +39,7 @@ def fit(
     ckpt_path: Path | None = None,
     compiled: bool | str = "auto",
 ) -> None:
-    """Make all of the module's updates, or say why not.
+    """Make all of the module's updates, or raise the reason.
 
     Args:
         module: What learns.
@@ -96,7 +96,7 @@ def _let_no_stop_iteration_pass(trainer: pl.Trainer) -> None:
 
 
 def _refuse_to_finish(module: UpdateModule, trainer: pl.Trainer, last: Path) -> NoReturn:
-    """Whatever ended the run, it did not make its updates, and nothing is to be exported."""
+    """Raise an error for a run that ended before its updates, so that nothing is exported."""
     made = f"{module.update_count} of {module.updates} updates"
     if trainer.should_stop:  # which a callback may set, as Lightning's documentation has it
         print(f"stopped by a callback after {made}", file=sys.stderr)
@@ -107,7 +107,7 @@ def _refuse_to_finish(module: UpdateModule, trainer: pl.Trainer, last: Path) -> 
 
 
 def _advice(module: UpdateModule, last: Path) -> str:
-    """What to do about a divergence: lower rates, also for a run that goes on."""
+    """Advise what to do about a divergence: lower rates, also for a run that goes on."""
     lower = f"lower {' or '.join(module.rate_keys) or 'the learning rates'}"
     if not last.exists():
         return lower

@@ -13,7 +13,7 @@ from tasks.run_folder import SUMMARY, load_summary
 
 # Pictures from inside the project's own runs are small; anything larger is left in its folder.
 _LARGEST_BYTES = 3_000_000
-_FIGURES = (
+_METRICS = (
     "experiment",
     "status",
     "updates",
@@ -65,14 +65,14 @@ def _section(run: Path) -> str:
     summary = load_summary(run)
     if not summary:
         raise UserError(f"runs: {run} holds no {SUMMARY}", "give folders of finished runs")
-    figures = {name: _short(summary[name]) for name in _FIGURES if name in summary}
+    metrics = {name: _short(summary[name]) for name in _METRICS if name in summary}
     title = f"{summary.get('task', 'run')} in {run}"
-    print(f"{title}: " + ", ".join(f"{name} {value}" for name, value in figures.items()))
+    print(f"{title}: " + ", ".join(f"{name} {value}" for name, value in metrics.items()))
     cells = "".join(
-        f"<tr><td>{html.escape(name)}<td>{html.escape(value)}" for name, value in figures.items()
+        f"<tr><td>{html.escape(name)}<td>{html.escape(value)}" for name, value in metrics.items()
     )
-    found = (run.glob(pattern) for pattern in ("*.png", "*/painting.*", "*/transfer.png"))
-    pictures = sorted(itertools.chain(*found))
+    matches = (run.glob(pattern) for pattern in ("*.png", "*/painting.*", "*/transfer.png"))
+    pictures = sorted(itertools.chain(*matches))
     shown = "".join(_figure(run, path) for path in pictures if path.suffix in (".png", ".gif"))
     return f"<h2>{html.escape(title)}</h2><table>{cells}</table>{shown}"
 

@@ -1,4 +1,4 @@
-"""Whether painted digits are written as a person writes them: order and direction of strokes."""
+"""Stroke order of painted digits: are they written as a person writes them?"""
 
 from torch import Tensor
 
@@ -10,7 +10,7 @@ from painting.strokes import Stroke
 
 
 class OrderCount:
-    """Counts paintings that follow the example of their class.
+    """Counter of paintings that follow the example of their class.
 
     Args:
         stroke: The stroke kind.
@@ -33,7 +33,7 @@ class OrderCount:
         self._single += int(following.sum())
 
     def shares(self) -> dict[str, float]:
-        """For the summary, in [0, 1]: see `painting.stroke_order.follows`.
+        """Shares for the summary, in [0, 1]; see `painting.stroke_order.follows`.
 
         ``in_order`` is the share of paintings of which all strokes follow the example,
         ``strokes_in_order`` that of single strokes. By chance a stroke does one time in 2 N.
@@ -45,14 +45,14 @@ class OrderCount:
 
 
 def order_count(datamodule: ImageDataModule, policy: PaintingPolicy) -> OrderCount | None:
-    """What counts them for a set of digits, painted in strokes that can follow the examples.
+    """Return a counter of paintings in human stroke order; None where there is no example of it.
 
     Args:
         datamodule: The set, set up.
-        policy: Who paints.
+        policy: The policy that paints.
 
     Returns:
-        None where it can't be asked: another set, stroke kind or number of strokes.
+        None for a set, stroke kind or number of strokes that the examples don't have.
     """
     human, stroke = HumanStrokes("digits"), policy.stroke
     if datamodule.classes != list(human.records):

@@ -119,7 +119,7 @@ def paint(
 
 @dataclass(frozen=True)
 class _Order:
-    """What `paint` was asked for, beside the pictures."""
+    """Arguments of `paint` besides the pictures."""
 
     painter: Painter
     size: int | None
@@ -159,20 +159,20 @@ def _find(images: Source | None, order: _Order) -> dict[Path, NDArray[np.uint8] 
     """
     if images is None:
         raise UserError("image is not set", "give image=FILE, a folder, a glob or a list of them")
-    found: dict[Path, NDArray[np.uint8] | None] = {}
+    pictures: dict[Path, NDArray[np.uint8] | None] = {}
     for source in [images] if isinstance(images, (str, Path)) else images:
         if str(source) == STANDARD_INPUT:
             picture = read_standard_input()
             _check(picture, order)
-            found[Path(source)] = picture
+            pictures[Path(source)] = picture
             continue
         files = find_images(source, also=VIDEO_SUFFIXES)
         if files in ([Path(source)], [Path(source).expanduser()]):
             _opened(files[0], order)  # an error now, not after the others are painted
-        found.update(dict.fromkeys(files))
-    if not found:
+        pictures.update(dict.fromkeys(files))
+    if not pictures:
         find_images([])
-    return found
+    return pictures
 
 
 def _opened(path: Path, order: _Order) -> NDArray[np.uint8] | Clip:
@@ -220,7 +220,7 @@ def folder_names(pictures: Sequence[Path]) -> list[str]:
 
 
 def _reports(bar: "tqdm[NoReturn]") -> Progress:
-    """What a painter tells its progress to, for one picture."""
+    """Return a callback that shows a painter's progress at one picture."""
     start = bar.n
 
     def progress(sketch: Sketch) -> None:
@@ -231,7 +231,7 @@ def _reports(bar: "tqdm[NoReturn]") -> Progress:
 
 
 def _write_sheet(folder: Path, pairs: Sequence[Sequence[Tensor]]) -> None:
-    """Of several pictures, the targets above the paintings."""
+    """Write the targets above the paintings, if there are several pictures."""
     if len(pairs) > 1:
         rows = (torch.stack(row) for row in zip(*pairs, strict=True))
         save_sheet(folder / _SHEET, *rows, columns=_SHEET_COLUMNS)

@@ -29,7 +29,7 @@ _CUT = 3.0  # dB below the last frame that was painted anew, where a scene is ta
 
 @dataclass(frozen=True)
 class VideoSettings:
-    """How videos are painted.
+    """Settings of painting a video.
 
     Attributes:
         steps: Gradient steps of every frame but the first, which has the painter's own.
@@ -144,7 +144,7 @@ def check_film(clip: Clip, size: int | None) -> None:
 
 
 class _Frames:
-    """What becomes known of a video's frames while they are drawn."""
+    """Record of a video's frames, filled while they are drawn."""
 
     def __init__(self, folder: Path, size: int | None) -> None:
         self.folder, self.size = folder, size

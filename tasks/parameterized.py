@@ -1,4 +1,4 @@
-"""What the tasks `visualize` and `stylize` share: strokes that follow a loss, and files."""
+"""Stroke descent of the tasks `visualize` and `stylize`: strokes that follow a loss, and files."""
 
 import logging
 import math
@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Which strokes a descent ends with.
+class Selection:
+    """Rule that selects the strokes of a descent's last steps.
 
     Attributes:
         score: How good finished strokes (N, D) are, really drawn; the best ones are taken.
@@ -38,8 +38,8 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Studio:
-    """Where a picture is painted, and written.
+class DescentTask:
+    """Canvas, descent and output folder of one picture.
 
     Attributes:
         canvas: What is painted on.
@@ -47,7 +47,7 @@ class Studio:
         record: Makes the record of unconstrained strokes (N, D).
         folder: Where.
         exports: What else is written.
-        choice: Which strokes are taken; those after the last step by default.
+        selection: Which strokes are taken; those after the last step by default.
     """
 
     canvas: GridCanvas
@@ -55,7 +55,7 @@ class Studio:
     record: Callable[[Tensor], StrokeRecord]
     folder: Path
     exports: Sequence[Exporter]
-    choice: Choice | None = None
+    selection: Selection | None = None
 
     def paint(self, start: Tensor, loss: Callable[[Tensor], Tensor], title: str) -> Tensor:
         """Move strokes to where the loss is low, with a bar, and write the painting.
@@ -75,41 +75,41 @@ class Studio:
         worth, step = -math.inf, 0  # counted here: a bar that is switched off counts nothing
         with tqdm(total=self.descent.steps, unit="step", desc=title, dynamic_ncols=True) as bar:
 
-            def told(value: float, strokes: Tensor) -> None:
+            def report_step(value: float, strokes: Tensor) -> None:
                 nonlocal worth, step
                 last[:] = [strokes]
                 step += 1
                 bar.set_postfix(loss=f"{value:.4f}", refresh=False)
                 bar.update()
-                if self.choice and step > self.descent.steps - self.choice.candidates:
-                    score = self.choice.score(strokes)
+                if self.selection and step > self.descent.steps - self.selection.candidates:
+                    score = self.selection.score(strokes)
                     if score > worth:
                         best[:], worth = [strokes], score
 
             try:
-                found = self.descent.run(self.canvas, start, loss, told)
+                result = self.descent.run(self.canvas, start, loss, report_step)
             except KeyboardInterrupt:
                 save_record(self.folder, self.record(last[0]))
                 log.warning("painted so far: %s", shown(self.folder / PICTURE))
                 raise
-        found = best[0] if best else found
-        save_record(self.folder, self.record(found), self.exports)
+        result = best[0] if best else result
+        save_record(self.folder, self.record(result), self.exports)
         log.info("%s", shown(self.folder / PICTURE))
-        return found
+        return result
 
 
-def save_transfer(folder: Path, seen: Tensor, drawn: Tensor) -> float:
+def save_transfer(folder: Path, renderer_canvas: Tensor, exact: Tensor) -> float:
     """Show what a learned renderer made of strokes beside the strokes themselves.
 
     Args:
         folder: Where `transfer.png` is written.
-        seen: The renderer's picture (3, H, W) in [0, 1].
-        drawn: The strokes drawn exactly, likewise.
+        renderer_canvas: The renderer's picture (3, H, W) in [0, 1].
+        exact: The strokes drawn exactly, likewise.
 
     Returns:
         Their L2.
     """
-    scale = max(1, _SHOWN_SIDE // max(seen.shape[1:]))
-    pair = torch.stack([seen.cpu(), drawn.cpu()])
+    scale = max(1, _SHOWN_SIDE // max(renderer_canvas.shape[1:]))
+    pair = torch.stack([renderer_canvas.cpu(), exact.cpu()])
     write_png(folder / TRANSFER, contact_sheet(pair, scale=scale))
     return float((pair[0] - pair[1]).square().mean())

@@ -36,7 +36,7 @@ def pretrain(
         compiled: Whether the renderer is compiled: see `quicken`.
 
     Returns:
-        Figures for the summary; ``status`` is "untrained" for a renderer above a tenth of the mean
+        Metrics for the summary; ``status`` is "untrained" for a renderer above a tenth of the mean
         image's error, or, of a kind that draws with random numbers, above what `Verdict.trained`
         grants it.
 
@@ -55,29 +55,29 @@ def pretrain(
     verdict = module.judge()
     save_renderer(folder / "renderer", module.renderer, verdict)
     _show(module, trainer, folder)
-    figures: dict[str, Any] = {
+    metrics: dict[str, Any] = {
         "updates": module.update_count,
         "renderer_mse": verdict.mse,
         "mean_image_mse": verdict.mean_image,
         "renderer_ssim": verdict.ssim,
         "spectral_distance": verdict.spectral,
     }
-    found = f"error {verdict.mse:.5f}, {verdict.ratio:.3f} of the mean image's"
+    error_text = f"error {verdict.mse:.5f}, {verdict.ratio:.3f} of the mean image's"
     if verdict.noise:
-        figures["noise_mse"] = verdict.noise
-        found += f" (of both, without the {verdict.noise:.5f} that are random numbers)"
+        metrics["noise_mse"] = verdict.noise
+        error_text += f" (of both, without the {verdict.noise:.5f} that are random numbers)"
     if verdict.trained:
         texture = f"SSIM {verdict.ssim:.3f}, spectral distance {verdict.spectral:.2f}"
-        print(f"renderer: {found}; {texture}\nexported: {folder / 'renderer'}")
+        print(f"renderer: {error_text}; {texture}\nexported: {folder / 'renderer'}")
     else:
         red, plain = ("\033[31m", "\033[0m") if sys.stderr.isatty() else ("", "")
         print(
-            f"{red}warning: the renderer is NOT TRAINED: {found}; it draws no strokes. "
+            f"{red}warning: the renderer is NOT TRAINED: {error_text}; it draws no strokes. "
             f"Pretrain it longer.{plain}",
             file=sys.stderr,
         )
-        figures["status"] = "untrained"
-    return figures
+        metrics["status"] = "untrained"
+    return metrics
 
 
 def _show(module: RendererModule, trainer: pl.Trainer, folder: Path) -> None:

@@ -57,12 +57,14 @@ def publish(
     policy = PaintingPolicy.load(run.folder)
     # What is judged is what is kept: after rounding.
     policy.load_state_dict({key: _rounded(value) for key, value in policy.state_dict().items()})
-    figures = {count: photograph_figures(policy, count) for count in photographs}
-    card = write_card(run, name, policy, datamodule, machine(), figures, command)
+    psnr_by_strokes = {count: photograph_psnr(policy, count) for count in photographs}
+    card = write_card(run, name, policy, datamodule, machine(), psnr_by_strokes, command)
     policy.save(shelf / name, _DTYPE, {CARD: card})
     print(f"agent.weights={name}: {shelf / name}")
-    psnr = {"psnr": float(np.mean(list(figures[max(figures)].values())))} if figures else {}
-    return {"images": len(held_out_photographs()) if figures else 0, **psnr}
+    if not psnr_by_strokes:
+        return {"images": 0}
+    of_most = psnr_by_strokes[max(psnr_by_strokes)]
+    return {"images": len(held_out_photographs()), "psnr": float(np.mean(list(of_most.values())))}
 
 
 def _checked(runs: str | Sequence[str], name: str, datamodule: ImageDataModule) -> Run:
@@ -94,14 +96,14 @@ def _rounded(value: torch.Tensor) -> torch.Tensor:
     return value.to(_DTYPE).to(value.dtype) if value.is_floating_point() else value
 
 
-def photograph_figures(policy: PaintingPolicy, strokes: int) -> dict[str, float]:
+def photograph_psnr(policy: PaintingPolicy, strokes: int) -> dict[str, float]:
     """PSNR in dB of each held-out photograph, squashed to 128 x 128, painted by the agent."""
     painter = AgentPainter(policy, strokes)
-    found = {}
+    psnr = {}
     for path in tqdm(held_out_photographs(), desc=f"painting with {strokes} strokes", leave=False):
         image = resize_image(read_image(path), _SIZE, _SIZE)
-        found[path.stem] = measure(painter, image, (_SIZE, _SIZE)).nearness.psnr
-    return found
+        psnr[path.stem] = measure(painter, image, (_SIZE, _SIZE)).nearness.psnr
+    return psnr
 
 
 def machine() -> str:
@@ -109,7 +111,7 @@ def machine() -> str:
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        found = re.search(r"^model name\s*:\s*(.+)$", info.read_text(), re.MULTILINE)
-        name = found[1].strip() if found else name
+        match = re.search(r"^model name\s*:\s*(.+)$", info.read_text(), re.MULTILINE)
+        name = match[1].strip() if match else name
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     return f"{os.cpu_count()}-core {name}{gpu}"

@@ -8,7 +8,7 @@ from datamodules import ImageDataModule
 from painting.policy import PaintingPolicy
 from tasks.comparison.runs import Run
 
-Figures = Mapping[int, Mapping[str, float]]
+PsnrByStrokes = Mapping[int, Mapping[str, float]]
 
 
 def write_card(
@@ -17,7 +17,7 @@ def write_card(
     policy: PaintingPolicy,
     datamodule: ImageDataModule,
     machine: str,
-    photographs: Figures,
+    photographs: PsnrByStrokes,
     command: str | None = None,
 ) -> str:
     """A card in Markdown.
@@ -51,7 +51,7 @@ def write_card(
 
 def _training(run: Run, machine: str, command: str) -> str:
     rows = {
-        "updates": f"{int(run.figure('updates') or 0):,}",
+        "updates": f"{int(run.metric('updates') or 0):,}",
         "seconds of training": f"{run.seconds or 0:,.0f}",
         "machine": f"{machine}; {run.summary.get('device')}, {torch.get_num_threads()} thread(s)",
         "seed": str(run.seed),
@@ -61,25 +61,25 @@ def _training(run: Run, machine: str, command: str) -> str:
 
 def _test(run: Run, datamodule: ImageDataModule) -> str:
     names = {"l2": "L2", "psnr": "PSNR, dB", "ssim": "SSIM"}
-    shown = {names[key]: run.figure(key) for key in names}
+    shown = {names[key]: run.metric(key) for key in names}
     rows = [[name, f"{value:.4g}"] for name, value in shown.items() if value is not None]
     return (
-        f"## Figures\n\nOn {int(run.figure('images') or 0):,} pictures of the test split of "
-        f"`data={datamodule.name}`, which it never saw, {int(run.figure('strokes') or 0)} strokes "
+        f"## Figures\n\nOn {int(run.metric('images') or 0):,} pictures of the test split of "
+        f"`data={datamodule.name}`, which it never saw, {int(run.metric('strokes') or 0)} strokes "
         "each, drawn exactly, before its weights were rounded to 16 bits:\n\n"
         + table(["", "mean"], rows)
     )
 
 
-def _photographs(figures: Figures) -> str:
-    pictures = list(next(iter(figures.values())))
-    rows = [[name, *(f"{of[name]:.2f}" for of in figures.values())] for name in pictures]
-    means = [sum(of.values()) / len(of) for of in figures.values()]
+def _photographs(psnr_by_strokes: PsnrByStrokes) -> str:
+    pictures = list(next(iter(psnr_by_strokes.values())))
+    rows = [[name, *(f"{of[name]:.2f}" for of in psnr_by_strokes.values())] for name in pictures]
+    means = [sum(of.values()) / len(of) for of in psnr_by_strokes.values()]
     rows.append(["**mean**", *(f"**{mean:.2f}**" for mean in means)])
     return (
         "PSNR in dB of photographs that come with scikit-image and scikit-learn, resized to 128 x "
         "128 and painted with `painter=agent`. **It never saw any of them**:\n\n"
-        + table(["photograph", *(f"{count:,} strokes" for count in figures)], rows)
+        + table(["photograph", *(f"{count:,} strokes" for count in psnr_by_strokes)], rows)
     )
 
 

@@ -1,4 +1,4 @@
-"""Whether painted digits can be read: a classifier trained on real ones is asked."""
+"""Legibility of painted digits: a classifier trained on real ones is asked."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _AT_ONCE = 50  # pictures
 
 
 class ReadingCount:
-    """Counts pictures that scikit-learn's ``SVC()`` takes for what they are.
+    """Counter of pictures that scikit-learn's ``SVC()`` takes for what they are.
 
     It is trained on the real training images at the same size. What it makes of the real test
     images says how far it is to be trusted: about 99 % on `digits`.
@@ -52,7 +52,7 @@ class ReadingCount:
 
 
 def reading_count(datamodule: ImageDataModule) -> ReadingCount | None:
-    """What counts them for a set of digits; None for another one, or one without labels."""
+    """Return a counter of legible digits; None for another set, or one without labels."""
     if datamodule.labels("test") is None:
         return None
     if datamodule.classes != [str(digit) for digit in range(10)]:

@@ -1,4 +1,4 @@
-"""What a run folder says of its run: how it ended, and what it was asked for."""
+"""Reader of run folders: how a run ended, and what it was asked for."""
 
 import copy
 import re
@@ -62,7 +62,7 @@ def load_summary(folder: Path) -> dict[str, Any]:
 
 
 def unreadable(path: Path, error: Exception) -> UserError:
-    """What to say of a run's file that can't be read."""
+    """Return the error for a run's file that can't be read."""
     reason = " ".join(str(error).split())
     return UserError(f"{path} can't be read ({reason})", "make the run again, or leave it out")
 
@@ -92,19 +92,19 @@ def identity(config: Mapping[str, Any], left_out: Iterable[str]) -> dict[str, An
     >>> identity({"seed": 1, "data": {"root": "/a", "flip": True}}, ["seed", "data.root", "x.y"])
     {'data': {'flip': True}}
     """
-    kept = copy.deepcopy(dict(config))
+    copied = copy.deepcopy(dict(config))
     for key in left_out:
         *sections, leaf = key.split(".")
-        node: Any = kept
+        node: Any = copied
         for section in sections:
             node = node.get(section) if isinstance(node, dict) else None
         if isinstance(node, dict):
             node.pop(leaf, None)
-    return kept
+    return copied
 
 
 def followed(config: Mapping[str, Any], value: object) -> Any:
-    """Where a value such as ``${task.updates}`` leads: the only interpolation that is ever read.
+    """Resolve a value such as ``${task.updates}``: the only interpolation that is ever read.
 
     Args:
         config: A composed config as plain containers, of a file that anybody may have written.
@@ -142,6 +142,6 @@ def command(overrides: Sequence[str]) -> str:
 
 
 def program() -> list[str]:
-    """What a person typed to start this program: the installed command, or run.py."""
+    """Return the words that started this program: the installed command, or run.py."""
     installed = Path(sys.argv[0]).stem == INSTALLED
     return [INSTALLED] if installed else ["python", "run.py"]

@@ -1,4 +1,4 @@
-"""What a run is doing, or how it ended, read from the files of its folder alone.
+"""State of a run, running or ended, read from the files of its folder alone.
 
 Nothing here loads torch: a sweep skips what is finished, and a table shows hundreds of runs at
 once.
@@ -53,7 +53,7 @@ class RunState:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a process is at work in a run folder or a sweep's."""
+    """Return True if a process is at work in a run folder or a sweep's."""
     try:
         if not (folder / LOCK).is_file():
             return False
@@ -64,7 +64,7 @@ def is_held(folder: Path) -> bool:
 
 
 def has_ended(folder: Path, updates: int | None) -> bool:
-    """Whether nothing is left to do for a run of this folder's config.
+    """Return True if nothing is left to do for a run of this folder's config.
 
     Args:
         folder: The run folder.
@@ -74,7 +74,7 @@ def has_ended(folder: Path, updates: int | None) -> bool:
 
 
 def is_complete(folder: Path, updates: int | None) -> bool:
-    """Whether a run came to its end, with as many updates as are asked for.
+    """Return True if a run came to its end, with as many updates as are asked for.
 
     Args:
         folder: The run folder.
@@ -87,7 +87,7 @@ def is_complete(folder: Path, updates: int | None) -> bool:
 
 
 def read_state(folder: Path) -> RunState:
-    """What a run is doing; of files that are missing or can't be read nothing is told."""
+    """Read a run's state; files that are missing or can't be read leave their parts empty."""
     if not (folder / CONFIG).is_file():
         return RunState(folder, WAITING)
     held, summary = is_held(folder), read_summary(folder)

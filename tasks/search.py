@@ -1,4 +1,4 @@
-"""What a search leaves: the best values with the command that uses them, and a picture."""
+"""Result of a search: the best values with the command that uses them, and a picture."""
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate

@@ -18,8 +18,8 @@ from painting.painters import Painter
 from painting.sizes import asked_size
 from painting.strokes import Bezier, Stroke
 from tasks.page.door import Door, host_names
-from tasks.page.offers import Offer, insist
-from tasks.page.studio import Studio
+from tasks.page.offers import Choice, require_choice
+from tasks.page.studio import Session
 from tasks.page.uploads import Limits
 
 log = logging.getLogger(__name__)
@@ -33,9 +33,9 @@ _ENVIRONMENT = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY":
 
 
 def serve(
-    painters: Mapping[str, Offer[Painter]],
-    strokes: Mapping[str, Offer[Stroke]],
-    exports: Mapping[str, Offer[Exporter]],
+    painters: Mapping[str, Choice[Painter]],
+    strokes: Mapping[str, Choice[Stroke]],
+    exports: Mapping[str, Choice[Exporter]],
     limits: Limits,
     count: int = 500,
     painter: str | None = None,
@@ -71,13 +71,13 @@ def serve(
     names = host_names(hosts)
     candidates = _candidates(port)
     with _temporary_folder() as folder:
-        studio = Studio(painters, strokes, exports, limits, folder, size, device)
-        insist(strokes, studio.kinds, stroke)
-        insist(painters, studio.painters, painter, stroke=Bezier(), strokes=count)
-        with _opened(studio, count, painter, stroke, names, candidates) as address:
+        session = Session(painters, strokes, exports, limits, folder, size, device)
+        require_choice(strokes, session.kinds, stroke)
+        require_choice(painters, session.painters, painter, stroke=Bezier(), strokes=count)
+        with _opened(session, count, painter, stroke, names, candidates) as address:
             log.info("the page is open at %s; Ctrl-C closes it", address)
             while not threading.Event().wait(_TIDY_SECONDS):
-                studio.room.tidy()
+                session.room.tidy()
     return {}
 
 
@@ -100,14 +100,14 @@ def _temporary_folder() -> Iterator[Path]:
 
 @contextmanager
 def _opened(
-    studio: Studio,
+    session: Session,
     count: int,
     painter: str | None,
     stroke: str | None,
     hosts: Sequence[str],
     ports: Sequence[int],
 ) -> Iterator[str]:
-    """The page of a studio, open; its address."""
+    """Open the page of a session; yield its address."""
     try:
         from tasks.page.layout import CSS, build_page
     except ModuleNotFoundError as error:
@@ -115,20 +115,20 @@ def _opened(
             raise
         raise UserError("task=serve needs gradio", "run pip install '.[serve]'") from error
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio looks whether the page is there
-    page = build_page(studio, count, painter, stroke)
+    page = build_page(session, count, painter, stroke)
 
     @asynccontextmanager
     async def behind_door(app: Any) -> AsyncIterator[None]:
         # Gradio's own middleware answers some requests (CORS preflights) before any that it is
         # given is asked, so the door goes around all of it, before the first request comes.
-        app.middleware_stack = Door(app.middleware_stack, hosts, studio.room, studio.limits.bytes)
+        app.middleware_stack = Door(app.middleware_stack, hosts, session.room, session.limits.bytes)
         yield
 
     def launch(port: int) -> str:
         _, address, _ = page.launch(
             server_name=_HOST,
             server_port=port,
-            max_file_size=studio.limits.bytes,
+            max_file_size=session.limits.bytes,
             css=CSS,
             quiet=True,
             share=False,
@@ -147,7 +147,7 @@ def _opened(
     try:
         yield address
     finally:
-        studio.close()
+        session.close()
         page.close(verbose=False)
 
 

@@ -81,7 +81,7 @@ def read_jobs(sweep: Path) -> dict[str, list[str]]:
 
 
 def _goes_on(sweep: Path, states: Sequence[RunState]) -> bool:
-    """Whether a run is at work, or one that waits will be."""
+    """Return True if a run is at work, or one that waits will be."""
     statuses = {state.status for state in states}
     return RUNNING in statuses or (WAITING in statuses and is_held(sweep))
 

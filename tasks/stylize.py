@@ -22,7 +22,7 @@ from painting.sizes import asked_size
 from painting.strokes import Stroke
 from painting.visualizing import ContentGoal, Descent, Grid, GridCanvas, Views
 from tasks.paint import folder_names
-from tasks.parameterized import TRANSFER, Studio, save_transfer
+from tasks.parameterized import TRANSFER, DescentTask, save_transfer
 from tasks.run_folder import shown
 
 log = logging.getLogger(__name__)
@@ -94,17 +94,17 @@ def stylize(
     goal = ContentGoal(features.to(device), target.to(device), views)
     red, green, blue = background
 
-    def record(found: Tensor) -> StrokeRecord:
-        placed = grid.of_picture(stroke, found.cpu())
+    def record(canvas_strokes: Tensor) -> StrokeRecord:
+        placed = grid.of_picture(stroke, canvas_strokes.cpu())
         return StrokeRecord(stroke, placed, columns, rows, (red, green, blue))
 
-    studio = Studio(canvas, descent, record, Path(folder) / folder_names([path])[0], exports)
+    task = DescentTask(canvas, descent, record, Path(folder) / folder_names([path])[0], exports)
     generator = torch.Generator().manual_seed(seed)
     start = descent.start(stroke, strokes, generator).to(device)
     first = goal.distance(canvas.draw(descent.finished(stroke, start)))
-    found = studio.paint(start, goal.loss(generator), path.stem)
-    figures = _measured(goal, canvas, found, record(found).strokes, studio.folder)
-    return {"strokes": strokes, "canvases": len(grid), "content_loss_start": first, **figures}
+    canvas_strokes = task.paint(start, goal.loss(generator), path.stem)
+    metrics = _measured(goal, canvas, canvas_strokes, record(canvas_strokes).strokes, task.folder)
+    return {"strokes": strokes, "canvases": len(grid), "content_loss_start": first, **metrics}
 
 
 def _with_colors(stroke: Stroke, target: Tensor) -> Stroke:
@@ -115,14 +115,14 @@ def _with_colors(stroke: Stroke, target: Tensor) -> Stroke:
 
 
 def _measured(
-    goal: ContentGoal, canvas: GridCanvas, found: Tensor, strokes: Tensor, folder: Path
+    goal: ContentGoal, canvas: GridCanvas, canvas_strokes: Tensor, strokes: Tensor, folder: Path
 ) -> dict[str, float]:
-    """How near a painting comes, in content and in pixels; see `stylize`.
+    """Measure how near a painting comes, in content and in pixels; see `stylize`.
 
     Args:
         goal: What it was painted for.
         canvas: What it was painted on.
-        found: Its strokes (N, D), of the canvases.
+        canvas_strokes: Its strokes (N, D), of the canvases.
         strokes: The same, of the picture.
         folder: Where `transfer.png` goes.
     """
@@ -130,25 +130,25 @@ def _measured(
     exact = draw_canvas(stroke, strokes, grid.height, grid.width, canvas.background)
     near = Nearness(exact, target)
     with torch.no_grad():
-        seen = canvas.draw(found)
-    figures = {
+        renderer_canvas = canvas.draw(canvas_strokes)
+    metrics = {
         "content_loss": goal.distance(exact.to(goal.target)),
-        "content_loss_renderer": goal.distance(seen),
+        "content_loss_renderer": goal.distance(renderer_canvas),
         "l2": near.l2,
         "psnr": near.psnr,
         "ssim": near.ssim,
     }
     if canvas.renderer.learned:
-        figures["l2_transfer"] = l2 = save_transfer(folder, seen, exact)
+        metrics["l2_transfer"] = l2 = save_transfer(folder, renderer_canvas, exact)
         log.info(
             "transfer: a content loss of %.4f on the learned renderer's canvases, %.4f as the "
             "strokes are really drawn (L2 between them %.4f): %s",
-            figures["content_loss_renderer"],
-            figures["content_loss"],
+            metrics["content_loss_renderer"],
+            metrics["content_loss"],
             l2,
             shown(folder / TRANSFER),
         )
-    return figures
+    return metrics
 
 
 def _only(image: str | Path | Sequence[str | Path] | None) -> Path:

@@ -35,7 +35,7 @@ def train(
         compiled: Whether networks are compiled: see `quicken`.
 
     Returns:
-        Figures for the summary.
+        Metrics for the summary.
     """
     fit(agent, trainer, datamodule, ckpt_path, compiled)
     trainer.validate(agent, datamodule=datamodule, verbose=False)
@@ -56,6 +56,6 @@ def train(
         "L2",
         log=True,
     )
-    figures = evaluate(policy, datamodule, folder, device=str(trainer.strategy.root_device))
+    metrics = evaluate(policy, datamodule, folder, device=str(trainer.strategy.root_device))
     # What a search goes by: test figures are no business of its.
-    return {"updates": agent.update_count, "val_l2": checkpoints.best_value, **figures}
+    return {"updates": agent.update_count, "val_l2": checkpoints.best_value, **metrics}

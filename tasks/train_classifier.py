@@ -52,9 +52,9 @@ def train_classifier(
         raise UserError(f"data={datamodule.name} has no classes", "choose another, as data=digits")
     images, labels = _labelled(datamodule, "train")
     if len(labels.unique()) < 2:
-        found = ", ".join(classes[int(label)] for label in labels.unique())
+        names = ", ".join(classes[int(label)] for label in labels.unique())
         raise UserError(
-            f"data={datamodule.name} has {f'one class only, {found}' if found else 'no labels'}",
+            f"data={datamodule.name} has {f'one class only, {names}' if names else 'no labels'}",
             f"give at least two classes: {datamodule.layout}",
         )
     torch.manual_seed(seed)  # of the first weights
@@ -105,11 +105,11 @@ def _card(
     accuracy: float | None,
     count: int,
 ) -> str:
-    """What README.md says."""
+    """Text of README.md: data, training and accuracy."""
     size, numbers = datamodule.canvas_size, sum(p.numel() for p in network.parameters())
-    figures = "None: no test picture has a label."
+    accuracy_text = "None: no test picture has a label."
     if accuracy is not None:
-        figures = (
+        accuracy_text = (
             f"It takes {accuracy:.1%} of the {count:,} test pictures, which it never saw, for what "
             "they are."
         )
@@ -134,7 +134,7 @@ against it by up to {lesson.attack:g} (root of the sum of squares over pixels).
 
 ## Figures
 
-{figures}
+{accuracy_text}
 
 ## Licence
 

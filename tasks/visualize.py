@@ -17,7 +17,7 @@ from painting.record import StrokeRecord
 from painting.renderers import Renderer
 from painting.sizes import asked_size
 from painting.visualizing import ClassGoal, Descent, Grid, GridCanvas, Views
-from tasks.parameterized import TRANSFER, Choice, Studio, save_transfer
+from tasks.parameterized import TRANSFER, DescentTask, Selection, save_transfer
 from tasks.run_folder import shown
 
 log = logging.getLogger(__name__)
@@ -90,20 +90,20 @@ def visualize(
         one.check_size(side, side)
     red, green, blue = background
     canvas = GridCanvas(renderer, Grid(renderer.canvas_size), strokes, background, device)
-    found_classifiers = _load(classifiers, device)
-    aim = ClassGoal.of(found_classifiers, str(label), goal, views, background)
+    loaded = _load(classifiers, device)
+    aim = ClassGoal.of(loaded, str(label), goal, views, background)
 
-    def record(found: Tensor) -> StrokeRecord:
-        return StrokeRecord(stroke, found.cpu(), side, side, (red, green, blue))
+    def record(canvas_strokes: Tensor) -> StrokeRecord:
+        return StrokeRecord(stroke, canvas_strokes.cpu(), side, side, (red, green, blue))
 
-    choice = Choice(lambda found: _worth(aim, canvas, found), candidates)
-    studio = Studio(
-        canvas, descent, record, Path(folder), exports, choice if renderer.learned else None
+    selection = Selection(lambda canvas_strokes: _worth(aim, canvas, canvas_strokes), candidates)
+    task = DescentTask(
+        canvas, descent, record, Path(folder), exports, selection if renderer.learned else None
     )
     generator = torch.Generator().manual_seed(seed)
     start = descent.start(stroke, strokes, generator).to(device)
-    found = studio.paint(start, aim.loss(generator), aim.name)
-    return {"strokes": strokes, **_read(aim, canvas, found, Path(folder))}
+    canvas_strokes = task.paint(start, aim.loss(generator), aim.name)
+    return {"strokes": strokes, **_read(aim, canvas, canvas_strokes, Path(folder))}
 
 
 def _load(names: Sequence[str] | str, device: torch.device | str) -> list[Classifier]:
@@ -114,7 +114,7 @@ def _load(names: Sequence[str] | str, device: torch.device | str) -> list[Classi
 
 
 def _worth(aim: ClassGoal, canvas: GridCanvas, strokes: Tensor) -> float:
-    """What the classifiers give strokes (N, D) at least, however they are drawn: the mean."""
+    """Lowest of the classifiers' mean probabilities for strokes (N, D), over their drawings."""
     return min(_mean(aim.probabilities(picture)) for picture in _drawings(canvas, strokes))
 
 
@@ -129,34 +129,34 @@ def _drawings(canvas: GridCanvas, strokes: Tensor) -> list[Tensor]:
 
 @torch.no_grad()
 def _read(aim: ClassGoal, canvas: GridCanvas, strokes: Tensor, folder: Path) -> dict[str, object]:
-    """What the classifiers make of the painting."""
+    """Measure the classifiers' probabilities for the painting."""
     drawn, *redrawn = _drawings(canvas, strokes)
     each = aim.probabilities(drawn)
     names = _distinct([one.name for one in aim.classifiers])
     for name, probability in zip(names, each, strict=True):
         log.info("%s gives %s a probability of %.4f", name, aim.name, probability)
-    canvas_seen = canvas.draw(strokes)
-    figures: dict[str, object] = {
+    renderer_canvas = canvas.draw(strokes)
+    metrics: dict[str, object] = {
         "class": aim.name,
         "index": aim.indices[0],
         "probability": _mean(each),
         **{f"probability_{name}": p for name, p in zip(names, each, strict=True)},
-        "probability_renderer": (seen := _mean(aim.probabilities(canvas_seen))),
+        "probability_renderer": (on_renderer := _mean(aim.probabilities(renderer_canvas))),
     }
     for picture in redrawn:
-        figures["probability_redrawn"] = _mean(aim.probabilities(picture))
+        metrics["probability_redrawn"] = _mean(aim.probabilities(picture))
     if canvas.renderer.learned:
-        figures["l2_transfer"] = l2 = save_transfer(folder, canvas_seen, drawn)
+        metrics["l2_transfer"] = l2 = save_transfer(folder, renderer_canvas, drawn)
         log.info(
             "transfer: %s has a probability of %.4f on the learned renderer's canvas, %.4f as the "
             "strokes are really drawn (L2 between them %.4f): %s",
             aim.name,
-            seen,
+            on_renderer,
             _mean(each),
             l2,
             shown(folder / TRANSFER),
         )
-    return figures
+    return metrics
 
 
 def _mean(values: Sequence[float]) -> float:

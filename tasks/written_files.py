@@ -1,4 +1,4 @@
-"""What the run of a folder wrote there, as its list says: ``.hydra/written.json``.
+"""List of the files that a folder's run wrote there: ``.hydra/written.json``.
 
 A listed file that was changed since, or one that is not listed, is the user's. While a run is at
 work its list is open; one that stays open belongs to a run that was killed.
@@ -28,7 +28,7 @@ Files = dict[str, tuple[int, int]]  # by relative name: size in bytes, time of c
 
 @dataclass(frozen=True)
 class Written:
-    """What a folder's list says.
+    """Content of a folder's list.
 
     Attributes:
         task: The task, or `SWEEP`.
@@ -109,7 +109,7 @@ def remove_runs(folder: Path) -> None:
 
 
 def _is_listed(path: Path, top: Path) -> bool:
-    """Whether a file is one that the run wrote in whose folder, below `top`, it lies."""
+    """Return True if a file was written by the run in whose folder, below `top`, it lies."""
     inside = [one for one in path.parents if top in (one, *one.parents)]
     home = next((one for one in inside if (one / WRITTEN).is_file()), None)
     written = None if home is None else read_written(home)
@@ -121,7 +121,7 @@ def _is_listed(path: Path, top: Path) -> bool:
 
 
 def walk(folder: Path, skip_runs: bool) -> Iterator[tuple[str, tuple[int, int]]]:
-    """What a folder holds besides folders: without Hydra's, the log, leftovers, systems' files."""
+    """Walk a folder's files, without Hydra's, the log, leftovers and the system's."""
     for top, folders, names in os.walk(folder):
         inside = Path(top)
         is_top = inside == folder
@@ -143,7 +143,7 @@ def walk(folder: Path, skip_runs: bool) -> Iterator[tuple[str, tuple[int, int]]]
 
 
 def files_in(folder: Path, skip_runs: bool = False) -> Files:
-    """What `walk` finds.
+    """Return what `walk` yields, as a mapping.
 
     Args:
         folder: The folder; it need not exist.
@@ -153,10 +153,10 @@ def files_in(folder: Path, skip_runs: bool = False) -> Files:
 
 
 def own_files(folder: Path) -> Iterator[Path]:
-    """What is written by every run: Hydra's section, the log, the summary."""
+    """Yield the files that every run writes: Hydra's section, the log, the summary."""
     section = folder / SECTION
-    found = [*sorted(section.rglob("*")), folder / _LOG, folder / SUMMARY]
-    return (path for path in found if path.is_file() or path.is_symlink())
+    paths = [*sorted(section.rglob("*")), folder / _LOG, folder / SUMMARY]
+    return (path for path in paths if path.is_file() or path.is_symlink())
 
 
 if __name__ == "__main__":

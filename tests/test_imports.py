@@ -166,13 +166,13 @@ def test_the_first_stroke_waits_for_nothing_that_it_does_not_need(
 
 def test_the_collector_pauses_only_while_libraries_are_loaded(tmp_path: Path) -> None:
     code = (
-        "import gc; from hydra_plugins.impasto.loading import uncollected\n"
+        "import gc; from hydra_plugins.impasto.loading import gc_paused\n"
         "for _ in range(2):\n"
-        "    with uncollected(): print(gc.isenabled(), gc.get_freeze_count() > 0)\n"
+        "    with gc_paused(): print(gc.isenabled(), gc.get_freeze_count() > 0)\n"
         "    print(gc.isenabled(), gc.get_freeze_count() > 0)\n"
         "class Knot: pass\n"
         "import weakref; knot = Knot(); knot.self = knot; seen = weakref.ref(knot); del knot\n"
-        "with uncollected(): pass\n"
+        "with gc_paused(): pass\n"
         "gc.collect(); print(seen())"
     )
     done = subprocess.run(

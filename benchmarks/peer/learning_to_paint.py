@@ -40,10 +40,10 @@ def piece(make: Piece) -> Piece:
 
 
 class _Writer:
-    """A stand-in for its TensorBoard."""
+    """Stand-in for the peer's TensorBoard writer."""
 
     def add_scalar(self, *unused: object) -> None:
-        """Forget it."""
+        """Do nothing."""
 
 
 class LearningToPaint:
@@ -64,7 +64,7 @@ class LearningToPaint:
         self.draws = np.random.default_rng(0)
 
     def __enter__(self) -> "LearningToPaint":
-        """Go to the temporary folder."""
+        """Change to the temporary folder."""
         self._temporary = tempfile.TemporaryDirectory(prefix="impasto-peer-")
         self._home = Path.cwd()
         place = Path(self._temporary.name) / "baseline"
@@ -80,7 +80,7 @@ class LearningToPaint:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Come back."""
+        """Change back to the folder before."""
         sys.path.remove(str(self.baseline))
         os.chdir(self._home)
         self._temporary.cleanup()

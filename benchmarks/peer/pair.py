@@ -34,7 +34,7 @@ class Comparison:
 
     @property
     def ratios(self) -> list[float]:
-        """How many times as fast as the peer, pair by pair."""
+        """Speed as a multiple of the peer's, pair by pair."""
         return [b / a for a, b in zip(self.ours, self.theirs, strict=True)]
 
     @property
@@ -43,7 +43,7 @@ class Comparison:
         return median(self.ratios)
 
     def plus(self, other: "Comparison", share: float) -> "Comparison":
-        """This work and a share of another one."""
+        """Add a share of another comparison's work to this one's."""
         ours = [a + share * b for a, b in zip(self.ours, other.ours, strict=False)]
         theirs = [a + share * b for a, b in zip(self.theirs, other.theirs, strict=False)]
         return Comparison(ours, theirs)
@@ -75,7 +75,7 @@ class Peer:
         ]
 
     def __enter__(self) -> "Peer":
-        """Start it; what it prints is not shown."""
+        """Start the peer's process; what it prints is not shown."""
         self._process = subprocess.Popen(
             self._command,
             cwd=ROOT,
@@ -92,7 +92,7 @@ class Peer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End it: without further questions it goes away by itself, if it can."""
+        """Close its input, upon which it exits; kill it if it does not."""
         try:
             self._process.communicate(timeout=_PATIENCE)
         except (OSError, subprocess.TimeoutExpired):

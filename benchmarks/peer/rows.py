@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.machine import device
 from benchmarks.peer.learning_to_paint import DRAWN, RENDERED
 from benchmarks.peer.pair import Comparison, Peer, PeerFailed, compare
-from benchmarks.registry import Figure
+from benchmarks.registry import Result
 from benchmarks.report import line, number
 from benchmarks.workbench import Workbench
 from painting.compiling import missing_compiler
@@ -22,7 +22,7 @@ Row = tuple[str, str, str, Callable[[], Comparison]]
 """Column, name, aim, and how it is measured."""
 
 
-def compared(bench: Workbench, folder: Path, say: Callable[..., None]) -> list[Figure]:
+def compared(bench: Workbench, folder: Path, say: Callable[..., None]) -> list[Result]:
     """Measure beside the peer, and print a table.
 
     Args:
@@ -33,24 +33,24 @@ def compared(bench: Workbench, folder: Path, say: Callable[..., None]) -> list[F
     Returns:
         The ratios, as figures for the history.
     """
-    figures = []
+    results = []
     steps = bench.agent.environment.max_steps
     say("", *HEADER)
     with Peer(folder, bench.scale.batch, steps) as peer:
         for key, what, aim, measure in _rows(bench, peer):
             print(f"measuring beside the peer: {what}", file=sys.stderr, flush=True)
             try:
-                found = measure()
+                comparison = measure()
             except PeerFailed as error:
                 say(line([what, "", "", f"not measured: {error}", "", aim]))
                 continue
-            say(_row(what, found, aim))
-            figures.append(Figure(f"peer_{key}", what, found.ratio, "×", True))
-    return figures
+            say(_row(what, comparison, aim))
+            results.append(Result(f"peer_{key}", what, comparison.ratio, "×", True))
+    return results
 
 
 def _rows(bench: Workbench, peer: Peer) -> Iterator[Row]:
-    """What is compared; the networks, the batch and the canvas are the same on both sides."""
+    """Yield what is compared; the networks, the batch and the canvas are the same on both sides."""
     gpu = device().type == "cuda"
     scale, few, many = bench.scale, bench.few, bench.scale.repeats
     stroke = Bezier()
@@ -105,19 +105,19 @@ def _rows(bench: Workbench, peer: Peer) -> Iterator[Row]:
 
 
 def compare_once(measure: Callable[[], Comparison]) -> Callable[[], Comparison]:
-    """The same, measured when it is first asked for."""
-    kept: list[Comparison] = []
+    """Compare once, when it is first asked for, and remember the result."""
+    cached: list[Comparison] = []
 
     def once() -> Comparison:
-        if not kept:
-            kept.append(measure())
-        return kept[0]
+        if not cached:
+            cached.append(measure())
+        return cached[0]
 
     return once
 
 
-def _row(what: str, found: Comparison, aim: str) -> str:
-    ours, theirs = (sorted(side)[len(side) // 2] for side in (found.ours, found.theirs))
-    spread = f"{number(min(found.ratios))} … {number(max(found.ratios))}"
+def _row(what: str, comparison: Comparison, aim: str) -> str:
+    ours, theirs = (sorted(side)[len(side) // 2] for side in (comparison.ours, comparison.theirs))
+    spread = f"{number(min(comparison.ratios))} … {number(max(comparison.ratios))}"
     times = (f"{number(_MS * side)} ms" for side in (ours, theirs))
-    return line([what, *times, f"{number(found.ratio)} ×", spread, aim])
+    return line([what, *times, f"{number(comparison.ratio)} ×", spread, aim])

@@ -33,7 +33,7 @@ def serve(peer: LearningToPaint, questions: TextIO, answers: TextIO) -> None:
 
 
 def _package(module: str | None) -> str:
-    """What to install for a module."""
+    """Name the package to install for a module."""
     return {"cv2": "opencv-python-headless", "PIL": "pillow"}.get(module or "", module or "it")
 
 

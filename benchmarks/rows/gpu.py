@@ -1,10 +1,10 @@
-"""What only a GPU does in the time there is."""
+"""Measurements that only a GPU makes in reasonable time."""
 
 from collections.abc import Iterator
 
 from benchmarks.machine import once
 from benchmarks.pretraining import AIM, pretrain_until
-from benchmarks.registry import Figure, measures
+from benchmarks.registry import Result, measures
 from benchmarks.workbench import Workbench
 
 _STEADY = 2000  # updates from which hours are extrapolated
@@ -13,18 +13,18 @@ _HOUR = 3600.0
 
 
 @measures("pretraining", gpu=True)
-def renderer(bench: Workbench) -> Iterator[Figure]:
+def renderer(bench: Workbench) -> Iterator[Result]:
     """Seconds until the papers' renderer has a twentieth of the mean image's error."""
     learned = pretrain_until(bench.scale.renderer)
     what = f"renderer pretraining to 1/{1 / AIM:.0f} of the mean image's error"
     state = (
         f"{learned.updates:,} updates" if learned.reached else f"NOT reached: {learned.ratio:.3f}"
     )
-    yield Figure("pretraining", f"{what} ({state})", learned.seconds, "s", aim="≤ 300 s")
+    yield Result("pretraining", f"{what} ({state})", learned.seconds, "s", aim="≤ 300 s")
 
 
 @measures("recipe", gpu=True)
-def recipe(bench: Workbench) -> Iterator[Figure]:
+def recipe(bench: Workbench) -> Iterator[Result]:
     """Hours of the whole recipe, from steady updates with their rollouts."""
     share = bench.agent.updates_per_rollout
     groups = -(-_STEADY // share)
@@ -42,4 +42,4 @@ def recipe(bench: Workbench) -> Iterator[Figure]:
     hours = once(learn) / made * _RECIPE / _HOUR
     what = f"the whole CelebA recipe, extrapolated from {made:,} steady updates, no validations"
     floor = bench.floor(bench.counted.learning) * _RECIPE / _HOUR
-    yield Figure("recipe_hours", what, hours, "h", floor=floor, aim="≤ 0.75 h")
+    yield Result("recipe_hours", what, hours, "h", floor=floor, aim="≤ 0.75 h")

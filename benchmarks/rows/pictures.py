@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from benchmarks.machine import device
-from benchmarks.registry import Figure, duration, measures, rate
+from benchmarks.registry import Result, duration, measures, rate
 from benchmarks.workbench import Workbench
 
 
 @measures("pictures")
-def one(bench: Workbench) -> Iterator[Figure]:
-    """One picture, its strokes drawn exactly."""
+def one(bench: Workbench) -> Iterator[Result]:
+    """Time one picture, its strokes drawn exactly."""
     target = bench.pictures(1)
     floor = bench.floor(bench.counted.painted(1))
     what = f"{bench.counted.strokes} strokes at {bench.scale.size} px, one picture"
@@ -17,8 +17,8 @@ def one(bench: Workbench) -> Iterator[Figure]:
 
 
 @measures("pictures")
-def many(bench: Workbench) -> Iterator[Figure]:
-    """Pictures in a batch."""
+def many(bench: Workbench) -> Iterator[Result]:
+    """Time pictures in a batch."""
     count = bench.scale.batch if device().type == "cpu" else 8 * bench.scale.batch
     target = bench.pictures(count)
     floor = bench.floor(bench.counted.painted(count)) / count

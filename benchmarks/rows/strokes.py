@@ -6,7 +6,7 @@ import torch
 
 from benchmarks import floors
 from benchmarks.machine import device
-from benchmarks.registry import Figure, measures, rate
+from benchmarks.registry import Result, measures, rate
 from benchmarks.workbench import Workbench
 from painting.strokes import Bezier, Circle, Line, Stroke, Triangle
 
@@ -14,13 +14,13 @@ KINDS: tuple[type[Stroke], ...] = (Bezier, Line, Circle, Triangle)
 
 
 @measures("strokes")
-def drawn(bench: Workbench) -> Iterator[Figure]:
+def drawn(bench: Workbench) -> Iterator[Result]:
     """Strokes per second, drawn and differentiated."""
     for kind in KINDS:
         yield from _kind(bench, kind())
 
 
-def _kind(bench: Workbench, stroke: Stroke) -> Iterator[Figure]:
+def _kind(bench: Workbench, stroke: Stroke) -> Iterator[Result]:
     size, count = bench.scale.size, bench.scale.drawn
     shape = stroke.sample(count, device=device())
     seconds = bench.seconds(lambda: stroke.rasterize(shape, size, size))
@@ -40,7 +40,7 @@ def _differentiate(stroke: Stroke, shape: torch.Tensor, size: int) -> None:
 
 
 @measures("renderer")
-def renderer_training(bench: Workbench) -> Iterator[Figure]:
+def renderer_training(bench: Workbench) -> Iterator[Result]:
     """Strokes per second that a neural renderer learns from, drawing included."""
     batch = bench.pretraining.batch_size
     floor = bench.floor(bench.counted.renderer_step) / batch

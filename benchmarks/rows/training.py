@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from benchmarks import floors
-from benchmarks.registry import Figure, duration, measures, rate
+from benchmarks.registry import Result, duration, measures, rate
 from benchmarks.workbench import Workbench
 
 
 @measures("training")
-def environment(bench: Workbench) -> Iterator[Figure]:
+def environment(bench: Workbench) -> Iterator[Result]:
     """Steps of one canvas, the actor included."""
     batch = bench.scale.batch
     bench.agent.actor.eval()
@@ -20,18 +20,18 @@ def environment(bench: Workbench) -> Iterator[Figure]:
 
 
 @measures("training")
-def replay(bench: Workbench) -> Iterator[Figure]:
+def replay(bench: Workbench) -> Iterator[Result]:
     """Bytes that an episode takes, against T + 2 pictures."""
     steps = bench.agent.environment.max_steps
     taken = bench.agent.replay.bytes_per_transition * steps
     least = floors.episode_bytes(bench.scale.size, steps)
     what = f"replay, an episode of {steps} steps (the rest are actions)"
     aim = f"T + 2 canvases: {least:,} B"
-    yield Figure("replay_bytes", what, taken, "B", floor=least, aim=aim)
+    yield Result("replay_bytes", what, taken, "B", floor=least, aim=aim)
 
 
 @measures("training")
-def updates(bench: Workbench) -> Iterator[Figure]:
+def updates(bench: Workbench) -> Iterator[Result]:
     """One update, one with its share of a rollout, and the transitions that are learned from."""
     batch, agent = bench.scale.batch, bench.agent
     update = bench.seconds(bench.update)

@@ -1,4 +1,4 @@
-"""Whose a run folder is: asked once, before anything is written there.
+"""Ownership of a run folder: asked once, before anything is written there.
 
 A run folder belongs to one run; what that run wrote stands in its list (`tasks.written_files`).
 Where a command turns out to be a mistake before its task has written anything, what was made for it
@@ -43,7 +43,7 @@ _SUFFIXES = (".png", ".csv", ".json")
 
 
 class Refused(BaseException):
-    """A folder is not for this run. No `Exception`: those of callbacks Hydra turns into warnings.
+    """Refusal of a folder. No `Exception`: Hydra turns those of callbacks into warnings.
 
     Args:
         error: Why, most often a `UserError`.
@@ -56,7 +56,7 @@ class Refused(BaseException):
 
 @dataclass(frozen=True)
 class _Claim:
-    """A folder as it was before this command.
+    """Snapshot of a folder as it was before this command.
 
     Attributes:
         folder: The folder.
@@ -75,7 +75,7 @@ _claim: _Claim | None = None
 
 
 class Claims(Callback):
-    """Asks for a run's or a sweep's folder before Hydra makes it."""
+    """Hydra callback that claims a run's or a sweep's folder before Hydra makes it."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Claim a single run's folder; one that is named after the time is always a new one."""
@@ -170,7 +170,7 @@ def _first(folder: Path) -> str | None:
 
 
 def _goes_on(folder: Path, written: Written, task: str, resume: str | None, job: bool) -> bool:
-    """Whether a run that learns may go on in its folder."""
+    """Return True if a run that learns may go on in its folder."""
     if task != written.task or (resume is None and not job):
         return False
     if resume in (None, "auto"):  # nothing to go on from was found: anew, if nothing can be lost
@@ -231,7 +231,7 @@ def withdraw(folder: Path | None = None) -> bool:
 
 
 def _others(folder: Path) -> Files:
-    """What the task itself may have written."""
+    """Files of the folder that the task itself may have written: all but the summary."""
     return {name: about for name, about in files_in(folder).items() if name != SUMMARY}
 
 
@@ -244,10 +244,10 @@ def _check_inputs(folder: Path, config: DictConfig) -> None:
         value = OmegaConf.select(config, key, default=None)
         for name in [value] if isinstance(value, str) else _names(value):
             pattern = os.path.expanduser(name)
-            found = [pattern] if os.path.lexists(pattern) else []
-            if not found and has_magic(pattern):
-                found = [one for one in [next(iglob(pattern, recursive=True), None)] if one]
-            for path in (Path(one).resolve() for one in found):
+            paths = [pattern] if os.path.lexists(pattern) else []
+            if not paths and has_magic(pattern):
+                paths = [one for one in [next(iglob(pattern, recursive=True), None)] if one]
+            for path in (Path(one).resolve() for one in paths):
                 if where == path or where in path.parents:
                     what = f"{key}: {name} lies in the run folder {shown(folder)}"
                     raise UserError(what, "choose another hydra.run.dir")

@@ -1,4 +1,4 @@
-"""How jobs of a sweep end other than well.
+"""Exceptions by which a job of a sweep ends.
 
 Hydra executes the modules of its plugins a second time when it looks for them, which makes second
 classes of the same names; by its underscore it leaves this one out, so that `except` finds its own.

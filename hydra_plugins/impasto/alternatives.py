@@ -1,4 +1,4 @@
-"""What a task's file leaves to other keys: which call is meant, and several choices of a group.
+"""Variants of a task that other keys select: another call, and several choices of a group.
 
 ::
 
@@ -27,8 +27,8 @@ from hydra_plugins.impasto.composing import CONFIG_NAME, choices, explain
 from painting.errors import UserError
 
 
-def settle(cfg: DictConfig, conf: Path) -> DictConfig:
-    """Put into the task's section what is meant with the keys that are given.
+def resolve_variants(cfg: DictConfig, conf: Path) -> DictConfig:
+    """Resolve the variants in the task's section by the keys that are given.
 
     Args:
         cfg: A composed config; with a `hydra` section, unless this is a job of Hydra.

@@ -54,7 +54,7 @@ def quote(text: str) -> str:
 
 
 def is_multirun(arguments: Sequence[str]) -> bool:
-    """Whether the arguments ask for a sweep."""
+    """Return True if the arguments ask for a sweep."""
     return "-m" in arguments or "--multirun" in arguments
 
 

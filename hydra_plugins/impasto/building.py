@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.impasto.checks import RULES
-from hydra_plugins.impasto.offering import is_spec, make_offers
+from hydra_plugins.impasto.offering import is_spec, make_choices
 from hydra_plugins.impasto.trust import check_targets
 from painting.errors import UserError, first_line
 
@@ -37,10 +37,10 @@ def build_call(cfg: DictConfig) -> "partial[dict[str, object]]":
     """
     node = _call_node(cfg)
     specs = {str(key): child for key, child in node.items() if is_spec(child)}
-    offers = make_offers(specs, cfg, build)
-    rest = {key: child for key, child in node.items() if key not in offers}
+    choices = make_choices(specs, cfg, build)
+    rest = {key: child for key, child in node.items() if key not in choices}
     call = build({**rest, "_partial_": True}, cfg)
-    return partial(call.func, *call.args, **call.keywords, **offers)
+    return partial(call.func, *call.args, **call.keywords, **choices)
 
 
 def import_call(cfg: DictConfig) -> None:
@@ -77,7 +77,7 @@ def build(node: Any, cfg: DictConfig) -> Any:
         with _room_for_networks():
             return instantiate(prepared, _convert_="all")
     except InstantiationException as error:
-        raise _explained(error) from error
+        raise _user_error(error) from error
 
 
 def _room_for_networks() -> AbstractContextManager[None]:
@@ -112,13 +112,13 @@ def pick_device(accelerator: str) -> str:
 
 
 def _prepare(node: Any, cfg: DictConfig) -> Any:
-    """Take out of the nodes what is no argument of theirs, and put weights to work."""
+    """Remove from the nodes what is no argument of theirs, and insert the weights."""
     if isinstance(node, list):
         return [_prepare(child, cfg) for child in node]
     if not isinstance(node, dict):
         return node
-    over = node.get(_WITH) or {}
-    node = _laid_over({key: child for key, child in node.items() if key != _WITH}, over)
+    overrides = node.get(_WITH) or {}
+    node = _merge({key: child for key, child in node.items() if key != _WITH}, overrides)
     node = {key: _prepare(child, cfg) for key, child in node.items()}
     target = node.get("_target_")
     if target is None:
@@ -130,14 +130,14 @@ def _prepare(node: Any, cfg: DictConfig) -> Any:
     if target == OmegaConf.select(cfg, "agent._target_"):
         node.pop("weights", None)
     if target == OmegaConf.select(cfg, "trainer._target_") and node.get("precision") == "auto":
-        return _settling(node, cfg.run.device)
+        return _defer_precision(node, cfg.run.device)
     if "allow_untrained" in node:
         return _prepare_renderer(node, bool(cfg.task.get("allow_untrained")))
     return node
 
 
-def _settling(trainer: dict[str, Any], device: str) -> dict[str, Any]:
-    """A trainer whose precision is `auto`, which waits for the networks where bfloat16 is fast."""
+def _defer_precision(trainer: dict[str, Any], device: str) -> dict[str, Any]:
+    """Defer a trainer of precision `auto` until the networks exist, where bfloat16 is fast."""
     from painting.precision import FULL, fastest_precision  # torch: not for who looks at configs
 
     if fastest_precision(device) == FULL:
@@ -147,13 +147,13 @@ def _settling(trainer: dict[str, Any], device: str) -> dict[str, Any]:
     return {**trainer, "precision": None, "plugins": plugins}
 
 
-def _laid_over(node: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """The node with other values over its own, section by section."""
+def _merge(node: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """Merge other values into a copy of the node, section by section."""
     merged = dict(node)
-    for key, value in over.items():
-        mine = node.get(key)
-        if isinstance(mine, dict) and isinstance(value, dict):
-            merged[key] = _laid_over(mine, value)
+    for key, value in overrides.items():
+        own = node.get(key)
+        if isinstance(own, dict) and isinstance(value, dict):
+            merged[key] = _merge(own, value)
         else:
             merged[key] = value
     return merged
@@ -180,8 +180,8 @@ def _prepare_renderer(node: dict[str, Any], task_allows: bool) -> dict[str, Any]
     return node
 
 
-def _explained(error: InstantiationException) -> Exception:
-    """What a constructor complained about, as an error of the user where it may be one."""
+def _user_error(error: InstantiationException) -> Exception:
+    """Turn a constructor's exception into an error of the user, where it may be one."""
     cause: BaseException | None = error
     while isinstance(cause, InstantiationException):
         cause = cause.__cause__

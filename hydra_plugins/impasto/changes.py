@@ -1,4 +1,4 @@
-"""What a resumed run has changed of its settings, and what of that it may."""
+"""Settings that a resumed run has changed, and those that it may change."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -42,7 +42,7 @@ def changes(saved: Mapping[str, Any], cfg: DictConfig) -> dict[str, str]:
     allowed = (*_MAY_CHANGE, *(str(key) for key in OmegaConf.select(cfg, "may_change") or ()))
     here = dict(_leaves(cast(dict[str, Any], OmegaConf.to_container(now))))
     before = dict(_leaves(saved))
-    found: dict[str, str] = {}
+    differences: dict[str, str] = {}
     for key in sorted(before.keys() | here.keys()):
         if before.get(key, _ABSENT) == here.get(key, _ABSENT):
             continue
@@ -50,8 +50,8 @@ def changes(saved: Mapping[str, Any], cfg: DictConfig) -> dict[str, str]:
             continue
         was, is_now = followed(saved, before.get(key, _ABSENT)), _resolved(now, here, key)
         if was != is_now:
-            found[key] = f"{_shown(was)} -> {_shown(is_now)}"
-    return found
+            differences[key] = f"{_shown(was)} -> {_shown(is_now)}"
+    return differences
 
 
 def refuse_changes(checkpoint: Path, manifest: Manifest, cfg: DictConfig) -> None:
@@ -62,12 +62,12 @@ def refuse_changes(checkpoint: Path, manifest: Manifest, cfg: DictConfig) -> Non
     """
     if manifest.config is None:  # saved by a program of someone's own, without a config
         return
-    found = changes(manifest.config, cfg)
-    if not found:
+    differences = changes(manifest.config, cfg)
+    if not differences:
         return
-    lines = [f"{key}: {change}" for key, change in found.items()]
+    lines = [f"{key}: {change}" for key, change in differences.items()]
     more = f" and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
-    keys = ",".join(list(found)[:_SHOWN])
+    keys = ",".join(list(differences)[:_SHOWN])
     raise UserError(
         f"{checkpoint} was saved with other settings: {', '.join(lines[:_SHOWN])}{more}",
         f"give them as they were, or start a new run, or insist by may_change=[{keys}]",
@@ -77,14 +77,14 @@ def refuse_changes(checkpoint: Path, manifest: Manifest, cfg: DictConfig) -> Non
 def other_versions(manifest: Manifest) -> str | None:
     """A line on versions that differ from those that saved a checkpoint; None if none does."""
     now = versions()
-    found = [
+    differences = [
         f"{name} {version}, this is {now[name]}"
         for name, version in (manifest.versions or {}).items()
         if name in now and now[name] != version
     ]
-    if not found:
+    if not differences:
         return None
-    return f"note: saved by {'; '.join(found)}: going on may not be bit for bit the same"
+    return f"note: saved by {'; '.join(differences)}: going on may not be bit for bit the same"
 
 
 def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -94,7 +94,7 @@ def select(cfg: DictConfig, key: str) -> object:
 
 
 def _is_given(cfg: DictConfig, key: str) -> bool:
-    """Whether the task has a number of its own under the key, so that null would be a mistake."""
+    """Return True if the task gives the key a number of its own: null would then be a mistake."""
     return OmegaConf.select(cfg, f"task.{key}") is not None
 
 

@@ -32,17 +32,17 @@ _OVERRIDE = re.compile(r"[+~]{0,2}[\w.@/]+=")
 
 
 def asks_for_help(words: Sequence[str]) -> bool:
-    """Whether the words ask for `short_help`; with `task=` it is run.py's help that is meant."""
+    """Return True if the words ask for `short_help`; with `task=` they ask for run.py's help."""
     return not words or (_names_no_task(words) and bool({"-h", "--help"} & set(words)))
 
 
 def short_help(conf: Path) -> str:
-    """What a person needs to know who wants a painting and nothing else."""
+    """Return the help for somebody who wants a painting and nothing else."""
     return _HELP.format(strokes=", ".join(choices(conf, "stroke")))
 
 
 def as_arguments(words: Sequence[str]) -> list[str]:
-    """What a person typed after `impasto`, as arguments of run.py.
+    """Turn what a person typed after `impasto` into arguments of run.py.
 
     With `task=` among them they are arguments already. Otherwise what exists as a file, or looks
     neither like ``key=value`` nor like a flag, is a picture, and everything after ``--`` is one.
@@ -91,7 +91,7 @@ def _names_no_task(words: Sequence[str]) -> bool:
 
 
 def _short(stem: str) -> str:
-    """At most so many bytes that a folder may still be called so and get a number."""
+    """Shorten a name so that a folder may bear it, and a number after it."""
     return stem.encode()[:200].decode(errors="ignore")
 
 

@@ -70,7 +70,7 @@ def compose_jobs(conf: Path, overrides: Sequence[str], multirun: bool) -> list[D
 
 
 def _one_at_a_time(parsed: Sequence[Override]) -> Iterator[list[str]]:
-    """The first value of every sweep, then each further value of each."""
+    """Yield overrides with the first value of every sweep, then with each further value of each."""
     values = [_values(override) for override in parsed]
     first = [options[0] for options in values]
     yield first
@@ -155,7 +155,7 @@ def _nearest(key: str, conf: Path, overrides: Sequence[str]) -> str:
 
 
 def _likeness(key: str, leaf: str, known: str) -> float:
-    """How alike two keys are, from 0 to 1; `root` finds `data.root`, and short keys come first."""
+    """Similarity of two keys, from 0 to 1; `root` finds `data.root`, and short keys come first."""
     whole = difflib.SequenceMatcher(None, key, known).ratio()
     last = difflib.SequenceMatcher(None, leaf, known.rpartition(".")[2]).ratio()
     return max(whole, 0.95 * last - 0.01 * known.count("."))

@@ -1,4 +1,4 @@
-"""A rank other than 0: it learns with the others, writes nothing, and leaves when they are done."""
+"""DDP worker, a rank other than 0: it learns with the others, writes nothing, ends with rank 0."""
 
 import contextlib
 import json
@@ -15,18 +15,18 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import setup_globals
 from omegaconf import DictConfig, open_dict, read_write
 
-from hydra_plugins.impasto.alternatives import settle
+from hydra_plugins.impasto.alternatives import resolve_variants
 from hydra_plugins.impasto.checks import check
 from hydra_plugins.impasto.composing import CONF, compose_jobs
 from hydra_plugins.impasto.outcomes import Outcome, outcome_of, terminable
-from hydra_plugins.impasto.performing import perform_here
+from hydra_plugins.impasto.performing import call_on_this_rank
 from hydra_plugins.impasto.rank_checks import check_ranks
 from hydra_plugins.impasto.ranks import Task
 from hydra_plugins.impasto.resuming import find_checkpoint
 from painting.errors import UserError
 
 
-def follow() -> None:
+def run_worker() -> None:
     """Be a process that `hydra_plugins.impasto.ranks` has started: told by a pipe what to do.
 
     What it says goes to standard error, which rank 0 keeps; how it ended, as JSON to standard
@@ -51,7 +51,7 @@ def follow() -> None:
     os._exit(outcome.code)
 
 
-def follow_started(arguments: Sequence[str]) -> int:
+def run_started_worker(arguments: Sequence[str]) -> int:
     """Be a process that torchrun or Slurm has started.
 
     Args:
@@ -72,7 +72,7 @@ def follow_started(arguments: Sequence[str]) -> int:
     with read_write(cfg), open_dict(cfg):
         del cfg["hydra"]
     checkpoint = None if cfg.resume is None else find_checkpoint(str(cfg.resume), cfg).path
-    cfg = settle(cfg, CONF)
+    cfg = resolve_variants(cfg, CONF)
     check(cfg)
     check_ranks(cfg)
     cfg.run.checkpoint = checkpoint
@@ -88,7 +88,7 @@ def _learn(cfg: DictConfig, hydra: DictConfig, folder: Path) -> Outcome:
     HydraConfig.instance().cfg = hydra  # type: ignore[assignment]
     with terminable():
         try:
-            perform_here(cfg, folder, {})
+            call_on_this_rank(cfg, folder, {})
         except BaseException as error:
             return outcome_of(error)
     return Outcome("finished")

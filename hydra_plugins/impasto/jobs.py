@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 
 from hydra_plugins.impasto import _claims
 from hydra_plugins.impasto.outcomes import JobFailed, Outcome, outcome_of
-from hydra_plugins.impasto.performing import execute
+from hydra_plugins.impasto.performing import run_task
 from hydra_plugins.impasto.preemption import preemptible
 from hydra_plugins.impasto.quiet import outlive_terminal
 from hydra_plugins.impasto.resuming import Resumption, find_resumable
@@ -47,7 +47,7 @@ class Starter:
 
     @property
     def is_here(self) -> bool:
-        """Whether this process is the one."""
+        """Return True if this process is the one."""
         return (self.host, self.pid) == (socket.gethostname(), os.getpid())
 
 
@@ -76,13 +76,13 @@ def job(cfg: DictConfig, show_traceback: bool, starter: Starter | None = None) -
         # A job of a sweep always goes on in its folder: it may have been stopped, and queued again.
         # A single run has looked already, before its folder was made.
         if cfg.resume == "auto" or (sweep and cfg.resume is None):
-            found = find_resumable(folder, cfg, alone=False) if sweep else None
-            if found is not None and nothing_left(found):
+            resumption = find_resumable(folder, cfg, alone=False) if sweep else None
+            if resumption is not None and nothing_left(resumption):
                 return read_summary(folder)
-            cfg.resume = None if found is None else str(found.checkpoint)
+            cfg.resume = None if resumption is None else str(resumption.checkpoint)
         add_pruning(cfg, HydraConfig.get())
         with preemptible():
-            outcome = execute(cfg, folder)
+            outcome = run_task(cfg, folder)
     except UserError as error:  # its checkpoints are broken, or of other settings: so it stays
         outcome = outcome_of(error)
     if outcome.code == 0:
@@ -97,8 +97,10 @@ def job(cfg: DictConfig, show_traceback: bool, starter: Starter | None = None) -
     logging.getLogger("impasto.file").error("%s\n%s", outcome.message, _details(outcome))
     # A worker leaves the queue to its starter, which first waits for the other jobs.
     if (elsewhere or not requeued(outcome)) and outcome.checkpoint:
-        kept = [word for word in overrides if not word.startswith("resume=")]
-        print(f"to go on: {command([*kept, f'resume={outcome.checkpoint}'])}", file=sys.stderr)
+        other_words = [word for word in overrides if not word.startswith("resume=")]
+        print(
+            f"to go on: {command([*other_words, f'resume={outcome.checkpoint}'])}", file=sys.stderr
+        )
     if sweep and (elsewhere or outcome.status != "interrupted"):
         raise JobFailed(outcome.code, Path(hydra_cfg.sweep.dir))
     raise SystemExit(outcome.code)
@@ -116,7 +118,7 @@ def _begin_worker(starter: Starter, sweep: Path) -> None:
 
 
 def requeued(outcome: Outcome) -> bool:
-    """Put a job whose time is nearly up into Slurm's queue again, and say so; whether it is."""
+    """Put a job whose time is nearly up into Slurm's queue again, and say so; True if it was."""
     name = requeue() if outcome.code == _TIME_IS_UP else None
     if name is not None:
         print(f"Slurm's queue has job {name} again; there it goes on", file=sys.stderr)
@@ -138,12 +140,12 @@ def _details(outcome: Outcome) -> str:
     return "" if outcome.error is None else "".join(traceback.format_exception(outcome.error))
 
 
-def nothing_left(found: Resumption) -> bool:
-    """Say where a run goes on; whether it is finished."""
-    if found.remark is not None:
-        print(found.remark, file=sys.stderr)
-    if found.complete:
-        print(f"{found.folder} is finished; nothing to do (updates=NUMBER would go on with it)")
+def nothing_left(run: Resumption) -> bool:
+    """Say where a run goes on; return True if it is finished."""
+    if run.remark is not None:
+        print(run.remark, file=sys.stderr)
+    if run.complete:
+        print(f"{run.folder} is finished; nothing to do (updates=NUMBER would go on with it)")
     else:
-        print(f"going on in {found.folder}")
-    return found.complete
+        print(f"going on in {run.folder}")
+    return run.complete

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
-    """Put Python's garbage collector off.
+def gc_paused() -> Iterator[None]:
+    """Pause Python's garbage collector while the context is open.
 
     Torch alone makes 200,000 objects that stay for good, and while they come the collector goes
     through all of them again and again, which takes a quarter as long as loading them. What was
@@ -29,6 +29,6 @@ def uncollected() -> Iterator[None]:
 
 
 def _clear_for_triton() -> None:
-    """Let the interpreter's end clear away what Triton's bindings would call leaked."""
+    """Clear at exit what Triton's bindings would report as leaked."""
     if "triton" in sys.modules:
         gc.unfreeze()

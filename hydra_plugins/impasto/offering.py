@@ -1,7 +1,7 @@
-"""Every choice of a group, for a task that leaves the choice to its user.
+"""Menus for a task that leaves a choice to its user: every choice of a group.
 
 In a task's `call`, ``{_every_: stroke}`` stands for the choices of the group `stroke` by name, each
-an `Offer` whose `build` makes the object as the run would have it with that choice made; what the
+a `Choice` whose `build` makes the object as the run would have it with that choice made; what the
 command line says about the choice that it makes counts for that one. Beside `_every_`:
 
 - ``given: {opaque: stroke.opaque}``: `build(opaque=…)` sets that key.
@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 
 from hydra_plugins.impasto.composing import CONFIG_NAME
 from hydra_plugins.impasto.help import describe
-from tasks.page.offers import Offer
+from tasks.page.offers import Choice
 
 EVERY = "_every_"
 _PLACE = "every"  # the section that the choices are composed into
@@ -31,14 +31,14 @@ Build = Callable[[Any, DictConfig], Any]
 
 
 def is_spec(node: object) -> TypeGuard[Spec]:
-    """Whether a node stands for the choices of a group."""
+    """Return True if a node stands for the choices of a group."""
     return isinstance(node, dict) and EVERY in node
 
 
-def make_offers(
+def make_choices(
     specs: Mapping[str, Spec], cfg: DictConfig, build: Build
-) -> dict[str, dict[str, Offer[Any]]]:
-    """What the specs stand for.
+) -> dict[str, dict[str, Choice[Any]]]:
+    """Expand specs into the choices that they stand for.
 
     Args:
         specs: By any name.
@@ -46,20 +46,20 @@ def make_offers(
         build: Makes an object of a resolved node and the config around it.
 
     Returns:
-        The offers of each spec by choice, in alphabetical order.
+        The choices of each spec by name, in alphabetical order.
     """
     if not specs:
         return {}
     files = {spec[EVERY]: _files(spec[EVERY]) for spec in specs.values()}
     composed = _compose(files)
     composed.run = cfg.run
-    made: dict[str, dict[str, Offer[Any]]] = {}
+    made: dict[str, dict[str, Choice[Any]]] = {}
     for key, spec in specs.items():
         made[key] = {}
         for name, path in files[spec[EVERY]].items():
-            choice = _choice(composed, spec, name, build)
-            for label, one in choice.variants(spec.get("also", {})):
-                made[key][label] = Offer(one, describe(path))
+            builder = _choice_builder(composed, spec, name, build)
+            for label, one in builder.variants(spec.get("also", {})):
+                made[key][label] = Choice(one, describe(path))
     return made
 
 
@@ -86,8 +86,8 @@ def _compose(files: Mapping[str, Mapping[str, Path]]) -> DictConfig:
 
 
 @dataclass(frozen=True)
-class _Choice:
-    """The run's config with one choice made, where `build` finds it."""
+class _ChoiceBuilder:
+    """Builder of one choice: the run's config with the choice where `build` finds it."""
 
     cfg: DictConfig
     name: str
@@ -102,7 +102,7 @@ class _Choice:
         cfg, node = self._resolved({**self.changes, **changes})
         return self.build(node, cfg)
 
-    def variants(self, also: Mapping[str, Any]) -> Iterator[tuple[str, "_Choice"]]:
+    def variants(self, also: Mapping[str, Any]) -> Iterator[tuple[str, "_ChoiceBuilder"]]:
         """This choice by its label; several where it depends on a key that has several values."""
         for key, named in also.items():
             values = [named] if isinstance(named, str) else named or []
@@ -112,7 +112,7 @@ class _Choice:
                 for value in dict.fromkeys([present, *values]):
                     if value is not None:
                         changes = {**self.changes, key: value}
-                        one = _Choice(**{**vars(self), "changes": changes})
+                        one = _ChoiceBuilder(**{**vars(self), "changes": changes})
                         yield f"{self.name} ({value})", one
                 return
         yield self.name, self
@@ -125,7 +125,7 @@ class _Choice:
             return cfg, OmegaConf.to_container(OmegaConf.select(cfg, self.section), resolve=True)
 
 
-def _choice(composed: DictConfig, spec: Spec, name: str, build: Build) -> _Choice:
+def _choice_builder(composed: DictConfig, spec: Spec, name: str, build: Build) -> _ChoiceBuilder:
     cfg, group = composed.copy(), spec[EVERY]
     several = "_target_" not in cfg[group]  # such as export, of which any number is chosen
     section = f"{group}.{name}" if several else group
@@ -133,4 +133,4 @@ def _choice(composed: DictConfig, spec: Spec, name: str, build: Build) -> _Choic
     if not chosen:
         with flag_override(cfg, "struct", False):
             OmegaConf.update(cfg, section, composed[_PLACE][group][name], merge=False)
-    return _Choice(cfg, name, section, spec.get("given", {}), build)
+    return _ChoiceBuilder(cfg, name, section, spec.get("given", {}), build)

@@ -1,4 +1,4 @@
-"""How a run ends: its status, its exit code, and the line that says so."""
+"""Outcome of a run: its status, its exit code, and the line that says so."""
 
 import errno
 import signal
@@ -48,7 +48,7 @@ _LOST_READER = "DataLoader worker"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended.
+    """Status, exit code and results with which a run ended.
 
     Attributes:
         status: `finished`, `untrained`, `interrupted`, `pruned`, `diverged` or `failed`.
@@ -68,7 +68,7 @@ class Outcome:
 
 
 def outcome_of(error: BaseException) -> Outcome:
-    """What an exception makes of the run."""
+    """Turn the exception that ended a run into its outcome."""
     interruption = error
     if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
         interruption = error.__context__  # Lightning's trainer turns Ctrl-C into an exit
@@ -95,7 +95,7 @@ def outcome_of(error: BaseException) -> Outcome:
 
 
 def _of_the_system(error: BaseException) -> UserError | None:
-    """What the system did to a run, as an error that says what to do; None if it is a bug."""
+    """Turn a failure of the system into an error that says what to do; None if it is a bug."""
     last = str(error).strip().rpartition("\n")[2]  # of an error in a worker, which quotes it
     if isinstance(error, OSError) and error.errno in _CANNOT_WRITE:
         what = f"can't write {error.filename or 'a file'}: {error.strerror}"
@@ -155,7 +155,7 @@ def undisturbed() -> Iterator[None]:
 
 
 def outcome_before_job(error: BaseException, conf: Path, overrides: Sequence[str]) -> Outcome:
-    """What an exception makes of a run whose task had not begun.
+    """Turn the exception that ended a run before its task began into its outcome.
 
     Args:
         error: The exception.

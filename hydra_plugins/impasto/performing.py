@@ -10,19 +10,19 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.impasto.alternatives import settle
+from hydra_plugins.impasto.alternatives import resolve_variants
 from hydra_plugins.impasto.building import build_call, import_call, pick_device
 from hydra_plugins.impasto.changes import other_versions
 from hydra_plugins.impasto.checks import check
 from hydra_plugins.impasto.composing import CONF, ROOT
-from hydra_plugins.impasto.loading import uncollected
+from hydra_plugins.impasto.loading import gc_paused
 from hydra_plugins.impasto.outcomes import Outcome, outcome_of, terminable, undisturbed
-from hydra_plugins.impasto.quiet import quieten
-from hydra_plugins.impasto.rank_checks import check_ranks, given_place
-from hydra_plugins.impasto.ranks import together
+from hydra_plugins.impasto.quiet import silence_libraries
+from hydra_plugins.impasto.rank_checks import assigned_rank, check_ranks
+from hydra_plugins.impasto.ranks import other_ranks
 from hydra_plugins.impasto.resuming import CHECKPOINTS, find_checkpoint, locked
 from hydra_plugins.impasto.summary import SUMMARY, git_commit, write_summary
-from hydra_plugins.impasto.sweeps.processes import note_process
+from hydra_plugins.impasto.sweeps.processes import register_process
 from painting.allocator import return_large_blocks
 from painting.checkpoints import newest_good
 from painting.errors import UserError
@@ -31,7 +31,7 @@ from painting.temporary import remove_leftovers
 from tasks.written_files import begin_list, end_list
 
 
-def execute(cfg: DictConfig, folder: Path) -> Outcome:
+def run_task(cfg: DictConfig, folder: Path) -> Outcome:
     """Perform the task and write its summary, however it ends."""
     started = time.monotonic()
     facts: dict[str, object] = {"device": None, "strokes": None}
@@ -40,11 +40,11 @@ def execute(cfg: DictConfig, folder: Path) -> Outcome:
         with terminable(), MemoryPeak() as memory, locked(folder):
             task = HydraConfig.get().runtime.choices["task"]
             others = begin_list(folder, task)
-            outcome = _outcome(cfg, folder, facts)
+            outcome = _try_task(cfg, folder, facts)
             with undisturbed():  # so that a second signal costs no summary, and no way on
                 facts["seconds"] = round(time.monotonic() - started, 3)
-                outcome = _with_checkpoint(outcome, folder)
-                outcome = _summarized(outcome, cfg, folder, facts, memory.megabytes)
+                outcome = _add_checkpoint(outcome, folder)
+                outcome = _write_summary(outcome, cfg, folder, facts, memory.megabytes)
                 end_list(folder, task, others)
     except BaseException as error:  # another process's folder, say, whose summary stays its own
         if outcome is None or outcome.code == 0:  # else the first reason stays the reason
@@ -52,20 +52,20 @@ def execute(cfg: DictConfig, folder: Path) -> Outcome:
     return outcome
 
 
-def _outcome(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> Outcome:
+def _try_task(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> Outcome:
     """Perform the task in a folder that is this process's own."""
     try:
-        note_process(folder)
+        register_process(folder)
         remove_leftovers(folder)
         (folder / SUMMARY).unlink(missing_ok=True)
-        result = perform(cfg, folder, facts)
+        result = call_task(cfg, folder, facts)
         return Outcome(str(result.get("status", "finished")), result=result)
     except BaseException as error:  # whatever it is, the summary says so
         return outcome_of(error)
 
 
-def _with_checkpoint(outcome: Outcome, folder: Path) -> Outcome:
-    """An interruption with what can be gone on from."""
+def _add_checkpoint(outcome: Outcome, folder: Path) -> Outcome:
+    """Add to an interruption the checkpoint to resume from."""
     # A signal before or after the updates; what they left can be gone on with nevertheless.
     if outcome.status == "interrupted" and outcome.checkpoint is None:
         with suppress(UserError):
@@ -74,7 +74,7 @@ def _with_checkpoint(outcome: Outcome, folder: Path) -> Outcome:
     return outcome
 
 
-def _summarized(
+def _write_summary(
     outcome: Outcome, cfg: DictConfig, folder: Path, facts: Mapping[str, object], megabytes: float
 ) -> Outcome:
     """Write the summary; a run that can't write it has failed."""
@@ -97,7 +97,7 @@ def _summarized(
     return outcome
 
 
-def perform(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str, object]:
+def call_task(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str, object]:
     """Check the config, build the objects from it, and call the task with them.
 
     Args:
@@ -108,26 +108,26 @@ def perform(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str
     Returns:
         What the task returned.
     """
-    composed, cfg = cfg, settle(cfg, CONF)
+    composed, cfg = cfg, resolve_variants(cfg, CONF)
     check(cfg)
     count = check_ranks(cfg)
     cfg.run.checkpoint = None if cfg.resume is None else _checkpoint(composed)
-    with together(cfg, folder, 1 if given_place() else count):
-        return perform_here(cfg, folder, facts)
+    with other_ranks(cfg, folder, 1 if assigned_rank() else count):
+        return call_on_this_rank(cfg, folder, facts)
 
 
-def perform_here(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str, object]:
-    """Do this process's part of `perform`, from a checked config on."""
+def call_on_this_rank(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str, object]:
+    """Do this process's part of `call_task`, from a checked config on."""
     facts["strokes"] = cfg.strokes
     cfg.run.folder = folder
     if cfg.task.get("reads_only"):
         return build_call(cfg)()
-    with uncollected():
+    with gc_paused():
         cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
         import_call(cfg)  # first, as some libraries draw random numbers while they are loaded
         from painting.random_state import seed_random_state  # torch: a wrong key need not wait
 
-        quieten()
+        silence_libraries()
         return_large_blocks()
         seed_random_state(cfg.seed)
         call = build_call(cfg)
@@ -137,9 +137,9 @@ def perform_here(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dic
 
 
 def _checkpoint(cfg: DictConfig) -> Path:
-    """Where `resume` leads, saying what is remarkable about it."""
-    found = find_checkpoint(str(cfg.resume), cfg)
-    for line in (found.remark, other_versions(found.manifest)):
+    """Find the checkpoint that `resume` names, and print what is remarkable about it."""
+    checkpoint = find_checkpoint(str(cfg.resume), cfg)
+    for line in (checkpoint.remark, other_versions(checkpoint.manifest)):
         if line is not None:
             print(line, file=sys.stderr)
-    return found.path
+    return checkpoint.path

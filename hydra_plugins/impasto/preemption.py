@@ -1,4 +1,4 @@
-"""What submitit's signal before a time limit makes of a run: saved, and queued again."""
+"""Preemption under submitit: a run that nears its time limit is saved and queued again."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What libraries say without need, and what nobody hears any more."""
+"""Silencing of libraries' needless messages, and of output that nobody reads any more."""
 
 import errno
 import io
@@ -14,7 +14,7 @@ _NO_NEWS = (
 )
 
 
-def quieten() -> None:
+def silence_libraries() -> None:
     """Leave out Lightning's advertisements, and its advice on what is done here on purpose.
 
     To be called once it is loaded, if it is: loading it sets what it says.
@@ -27,10 +27,10 @@ def quieten() -> None:
 
 
 class _Terminal(io.FileIO):
-    """A terminal that may be closed while something is said to it; that is no reason to fail."""
+    """Terminal that may be closed while something is written to it, without an error."""
 
     def write(self, data: Any) -> int:
-        """Write, to nobody once it is closed."""
+        """Write; discard the data once the terminal is closed."""
         try:
             return super().write(data)
         except OSError as error:
@@ -40,7 +40,7 @@ class _Terminal(io.FileIO):
 
 
 def outlive_terminal() -> None:
-    """Let what is said after the terminal was closed go nowhere, instead of ending the run.
+    """Discard what is printed after the terminal was closed, instead of ending the run.
 
     Its SIGHUP asks the run to save itself, which takes longer than the terminal is there.
     """

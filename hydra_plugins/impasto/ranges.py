@@ -1,4 +1,4 @@
-"""What numbers and switches in the config may be, as the YAML files say.
+"""Ranges of numbers and switches in the config, as the YAML files say.
 
 A key whose default is a number takes numbers, whole ones where the default is whole; a key whose
 default is true or false takes these; a list of numbers takes such a list. What is in brackets at
@@ -41,7 +41,7 @@ _NOT_THERE = object()
 
 @dataclass(frozen=True)
 class Range:
-    """What a value may be: a switch or a number, or a list of numbers.
+    """Range of a key's values: a switch, a number, or a list of numbers.
 
     Attributes:
         kind: `bool`, `int` or `float`.
@@ -64,7 +64,7 @@ class Range:
     said: tuple[str, ...] = ()
 
     def holds(self, value: object) -> bool:
-        """Whether a single value is one that it may be."""
+        """Return True if a single value lies in the range."""
         if self.kind is bool or isinstance(value, bool):
             return self.kind is bool and isinstance(value, bool)
         if not isinstance(value, int | float) or not math.isfinite(value):
@@ -74,7 +74,7 @@ class Range:
         return self.least <= value <= self.most and self.above < value < self.below
 
     def todo(self) -> str:
-        """What to give, in the imperative."""
+        """Advice on what to give, in the imperative."""
         if self.kind is bool:
             return "give true or false"
         what = "whole number" if self.kind is int else "number"
@@ -108,13 +108,13 @@ def ranges_of(path: Path) -> Mapping[str, Range]:
     """
     text = path.read_text(encoding="utf-8")
     comments = dict(commented_keys(text))
-    found = {}
+    ranges = {}
     for key, default, ours in _leaves(yaml.safe_load(text) or {}, "", True):
         words = re.search(r"\[([^\[\]]+)\]$", comments.get(key) or "")
         bounds = words[1] if words and words[1] != "as typed" else ""
         if (ours or bounds) and (allowed := _range(default, bounds)):
-            found[key] = allowed
-    return found
+            ranges[key] = allowed
+    return ranges
 
 
 def _range(default: object, words: str) -> Range | None:

@@ -1,4 +1,4 @@
-"""How many processes a run is to have, and what is wrong with the number."""
+"""Number of processes of a run, and checks of it."""
 
 import os
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ _ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
 _AUTO = ("auto", -1)
 
 
-class Place(NamedTuple):
-    """Where torchrun or Slurm has put this process.
+class AssignedRank(NamedTuple):
+    """Rank that torchrun or Slurm has given this process.
 
     Attributes:
         starter: Its name.
@@ -29,22 +29,22 @@ class Place(NamedTuple):
     world: int
 
 
-def given_place() -> Place | None:
+def assigned_rank() -> AssignedRank | None:
     """The place that torchrun or Slurm gave this process; None if a person started it alone."""
     env = os.environ
     if "TORCHELASTIC_RUN_ID" in env:
-        return Place("torchrun", int(env["RANK"]), int(env["WORLD_SIZE"]))
+        return AssignedRank("torchrun", int(env["RANK"]), int(env["WORLD_SIZE"]))
     count = int(env.get("SLURM_NTASKS", "1"))
     # A batch script has a rank of its own in the environment, too, but is no step of the job.
     step = "SLURM_STEP_ID" in env and "SLURM_PROCID" in env
     if count > 1 and step and env.get("SLURM_JOB_NAME") not in _SHELLS:
-        return Place("srun", int(env["SLURM_PROCID"]), count)
+        return AssignedRank("srun", int(env["SLURM_PROCID"]), count)
     return None
 
 
-def leads() -> bool:
-    """Whether this process writes, reports and measures: it is rank 0, or no rank at all."""
-    place = given_place()
+def is_rank_zero() -> bool:
+    """Return True if this process writes, reports and measures: it is rank 0, or no rank at all."""
+    place = assigned_rank()
     return place is None or place.rank == 0
 
 
@@ -57,7 +57,7 @@ def check_arguments(arguments: Sequence[str], multirun: bool) -> None:
     Raises:
         UserError: They are a sweep, or each would name a folder of its own by its clock.
     """
-    place = given_place()
+    place = assigned_rank()
     if place is None or place.world == 1:
         return
     if multirun:
@@ -85,7 +85,7 @@ def check_ranks(cfg: DictConfig) -> int:
         UserError: The number is none, there are not as many devices, the task doesn't train, or
             what started this process says otherwise.
     """
-    place = given_place()
+    place = assigned_rank()
     devices = select(cfg, "trainer.devices")
     spread = select(cfg, "trainer.strategy._target_") == _STRATEGY
     if not spread:
@@ -116,7 +116,7 @@ def check_ranks(cfg: DictConfig) -> int:
     return count
 
 
-def _check_single(cfg: DictConfig, devices: object, place: Place | None) -> None:
+def _check_single(cfg: DictConfig, devices: object, place: AssignedRank | None) -> None:
     trainer = _choice(cfg, "trainer")
     if devices not in (None, 1, "1"):
         several = isinstance(devices, int) and devices > 1
@@ -175,6 +175,6 @@ def _gpus() -> int:
 
 
 def _choice(cfg: DictConfig, group: str) -> str:
-    """What was chosen from a group."""
+    """Return the choice that was made from a group."""
     hydra = cfg.get("hydra") or HydraConfig.get()
     return str(hydra.runtime.choices[group])

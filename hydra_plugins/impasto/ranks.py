@@ -32,7 +32,7 @@ _THREADS = "OMP_NUM_THREADS"
 _POLL = 0.2
 # Seconds: for a rank to be seen dead after this one has noticed, to leave by itself, to obey.
 _SEEN_DEAD, _LEAVES, _OBEYS = 10.0, 20.0, 5.0
-_FOLLOW = "from hydra_plugins.impasto.follower import follow; follow()"
+_RUN_WORKER = "from hydra_plugins.impasto.follower import run_worker; run_worker()"
 
 
 class RankLost(UserError):
@@ -41,7 +41,7 @@ class RankLost(UserError):
 
 @dataclass(frozen=True)
 class Task:
-    """What another rank is told.
+    """Job that is passed to another rank.
 
     Attributes:
         cfg: The composed config of the job.
@@ -57,8 +57,8 @@ class Task:
 
 
 @contextmanager
-def together(cfg: DictConfig, folder: Path, count: int) -> Iterator[None]:
-    """Have the other ranks of a job at work while the context is open.
+def other_ranks(cfg: DictConfig, folder: Path, count: int) -> Iterator[None]:
+    """Run the other ranks of a job while the context is open.
 
     Args:
         cfg: The job's config, checked.
@@ -100,14 +100,14 @@ class Rank:
     def __init__(self, number: int, env: dict[str, str]) -> None:
         self.number = number
         self._report: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  open until `end`
-        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         # -P: not the current folder but the parent's path says what is imported. A process group
         # of its own: Ctrl-C reaches rank 0 alone, which agrees with the others on where to stop.
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _FOLLOW],
+            [sys.executable, "-P", "-c", _RUN_WORKER],
             stdin=subprocess.PIPE,
             stdout=self._report,
-            stderr=self._said,
+            stderr=self._output,
             env={**env, "LOCAL_RANK": str(number)},
             process_group=0,
         )
@@ -123,17 +123,17 @@ class Rank:
 
     @property
     def report(self) -> dict[str, Any]:
-        """How it ended, in its own words; empty where something ended it."""
+        """Report that the rank left of its end; empty where it was killed."""
         text = _read(self._report)
         return dict(json.loads(text)) if text else {}
 
     @property
-    def said(self) -> str:
-        """All that it wrote; nobody else has seen it."""
-        return _read(self._said)
+    def output(self) -> str:
+        """Everything that the rank printed; nobody else has seen it."""
+        return _read(self._output)
 
     def end(self, patience: float) -> None:
-        """Wait for it to leave; then make it."""
+        """Wait for the process to exit, and kill it if it does not."""
         assert self.process.stdin is not None
         for seconds, insist in ((patience, self.process.terminate), (_OBEYS, self.process.kill)):
             try:
@@ -144,7 +144,7 @@ class Rank:
         self.process.wait()
         self.process.stdin.close()
         self._report.close()
-        self._said.close()
+        self._output.close()
 
 
 class Ranks:
@@ -203,7 +203,7 @@ class Ranks:
                 return
 
     def why_lost(self, error: Exception) -> UserError | None:
-        """What another rank has to do with this one's error; None if it is this one's own."""
+        """Find another rank's failure behind this one's error; None if it is this one's own."""
         if isinstance(error, UserError | Interrupted | Pruned):  # which all ranks raise
             return None
         deadline = time.monotonic() + _SEEN_DEAD
@@ -221,7 +221,7 @@ class Ranks:
         code, report = rank.process.returncode, rank.report
         if "what" in report:
             return UserError(f"rank {rank.number}: {report['what']}", report["todo"])
-        logging.getLogger("impasto.file").error("rank %d wrote:\n%s", rank.number, rank.said)
+        logging.getLogger("impasto.file").error("rank %d wrote:\n%s", rank.number, rank.output)
         checkpoint = self.folder / "checkpoints" / "last.ckpt"
         todo = f"go on by resume={checkpoint}" if checkpoint.exists() else "start the run again"
         if code < 0:

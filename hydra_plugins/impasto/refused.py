@@ -14,7 +14,7 @@ from painting.errors import UserError, as_typed
 
 
 class Refusal(NamedTuple):
-    """Why a key is refused.
+    """Reason to refuse a key, and advice.
 
     Attributes:
         why: What is wrong with it.
@@ -113,13 +113,13 @@ def check_refused(cfg: DictConfig) -> None:
         if not any(type(value) is type(one) and value == one for one in refusal.harmless):
             raise _error(key, value, refusal)
     for key, target in _callbacks(cfg):
-        found = _CALLBACKS.get(target.rpartition(".")[2])
-        if found is not None:
-            raise _error(key, target, found)
+        name = target.rpartition(".")[2]
+        if name in _CALLBACKS:
+            raise _error(key, target, _CALLBACKS[name])
 
 
 def refused_key(key: str) -> UserError | None:
-    """What to say of a key that is none here, but is elsewhere; None of any other."""
+    """Return the error for a key that only other projects have; None for any other."""
     refusal = _KEYS.get(key)
     return None if refusal is None else UserError(f"{key}: {refusal.why}", refusal.todo)
 

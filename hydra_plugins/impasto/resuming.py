@@ -1,4 +1,4 @@
-"""Where `resume=` leads: a checkpoint, a run folder, or the newest run with this config."""
+"""Search for what `resume=` names: a checkpoint, a run folder, or the last run with this config."""
 
 import time
 from collections.abc import Iterator
@@ -58,15 +58,15 @@ def find_checkpoint(resume: str, cfg: DictConfig) -> Good:
         if not has_checkpoint(path / CHECKPOINTS):
             todo = "give a checkpoint file or the folder of a run that saved one"
             raise UserError(f"resume: no {CHECKPOINTS}/last.ckpt in {resume}", todo)
-        found = newest_good(path / CHECKPOINTS)
+        checkpoint = newest_good(path / CHECKPOINTS)
     else:
-        found = whole(path)
-    refuse_changes(found.path, found.manifest, cfg)
-    return found
+        checkpoint = whole(path)
+    refuse_changes(checkpoint.path, checkpoint.manifest, cfg)
+    return checkpoint
 
 
 def find_resumable(own: Path, cfg: DictConfig, alone: bool = True) -> Resumption | None:
-    """What `resume=auto` finds: the run's own folder, else a run beside it to go on with.
+    """Find what `resume=auto` goes on with: the run's own folder, else a run beside it.
 
     Beside it, a run counts if its settings are equal up to what may change, it saved a checkpoint
     that is whole, it did not diverge (it would again), and no process is at it now. One with
@@ -82,9 +82,9 @@ def find_resumable(own: Path, cfg: DictConfig, alone: bool = True) -> Resumption
         UserError: The own folder's checkpoints are all broken, or of other settings.
     """
     if has_checkpoint(own / CHECKPOINTS):
-        found = newest_good(own / CHECKPOINTS)
-        refuse_changes(found.path, found.manifest, cfg)
-        return _resumption(own, found, cfg)
+        checkpoint = newest_good(own / CHECKPOINTS)
+        refuse_changes(checkpoint.path, checkpoint.manifest, cfg)
+        return _resumption(own, checkpoint, cfg)
     if not alone or not own.parent.is_dir():
         return None
     candidates = [
@@ -100,8 +100,8 @@ def find_resumable(own: Path, cfg: DictConfig, alone: bool = True) -> Resumption
     return None
 
 
-def _resumption(folder: Path, found: Good, cfg: DictConfig) -> Resumption:
-    return Resumption(folder, found.path, is_complete(folder, cfg.updates), found.remark)
+def _resumption(folder: Path, checkpoint: Good, cfg: DictConfig) -> Resumption:
+    return Resumption(folder, checkpoint.path, is_complete(folder, cfg.updates), checkpoint.remark)
 
 
 @contextmanager
@@ -137,7 +137,7 @@ def refuse_if_locked(folder: Path) -> None:
 
 
 def _candidate(folder: Path, cfg: DictConfig) -> Manifest | None:
-    """What the folder's last checkpoint says of itself, if the run may go on with it."""
+    """Read the manifest of the folder's last checkpoint, if the run may go on with it."""
     manifest = written(folder / CHECKPOINTS)
     if manifest is None or manifest.config is None or changes(manifest.config, cfg):
         return None

@@ -1,4 +1,4 @@
-"""What Slurm expects of a job whose time is nearly up: that it puts itself into the queue again."""
+"""Requeueing under Slurm: a job whose time is nearly up puts itself into the queue again."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ def requeue(environment: Mapping[str, str] = os.environ) -> str | None:
 
 
 def job_name(environment: Mapping[str, str]) -> str | None:
-    """What Slurm calls this job, or this task of an array; None if it is none.
+    """Slurm's identifier of this job, or of this task of an array; None outside Slurm.
 
     >>> job_name({"SLURM_JOB_ID": "12", "SLURM_ARRAY_JOB_ID": "10", "SLURM_ARRAY_TASK_ID": "2"})
     '10_2'

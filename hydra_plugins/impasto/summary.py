@@ -41,9 +41,9 @@ def git_commit(folder: Path) -> str | None:
 
 def write_summary(folder: Path, values: Mapping[str, object]) -> None:
     """Write summary.json atomically; what is None, or no finite number, is left out."""
-    kept = {key: _plain(value) for key, value in values.items()}
-    kept = {key: value for key, value in kept.items() if value is not None}
-    text = json.dumps(kept, indent=2) + "\n"
+    plain = {key: _plain(value) for key, value in values.items()}
+    plain = {key: value for key, value in plain.items() if value is not None}
+    text = json.dumps(plain, indent=2) + "\n"
     # Not by `painting.images.atomic_write`: that loads torch, which a signal may have interrupted.
     temporary = temporary_name(folder / SUMMARY)
     try:

@@ -1,4 +1,4 @@
-"""Which code a config may name.
+"""Allowlist of the code that a config may name.
 
 A config can come from somebody else, and `_target_` calls what it names. So it names classes of the
 project, of `torch.optim` and some of Lightning's, their own class methods, and, as the task itself,
@@ -113,7 +113,7 @@ def _check(key: str, target: str, is_task: bool) -> None:
 
 
 def _found(key: str, target: str) -> Any:
-    """What a dotted name stands for.
+    """Import the object that a dotted name stands for.
 
     Raises:
         UserError: Nothing.
@@ -172,7 +172,7 @@ def _refuse_late(node: Any, key: str) -> None:
 
 
 def _targets(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every `_target_` below a node, and where it stands."""
+    """Yield every `_target_` below a node, and its place."""
     if isinstance(node, dict):
         if "_target_" in node:
             yield path, node["_target_"]
@@ -184,7 +184,7 @@ def _targets(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
 
 
 def _place(path: tuple[str, ...], cfg: DictConfig) -> tuple[str, ...]:
-    """Where in the config an argument's argument stands: its last section at the top level."""
+    """Shorten the path of an argument's argument to start at its last section of the top level."""
     for start in reversed(range(len(path))):
         if path[start] in cfg and isinstance(cfg._get_node(path[start]), DictConfig):
             return path[start:]
@@ -192,7 +192,7 @@ def _place(path: tuple[str, ...], cfg: DictConfig) -> tuple[str, ...]:
 
 
 def _strings(node: DictConfig | ListConfig, key: str) -> Iterator[tuple[str, str, str]]:
-    """Every text below a node: its dotted key, its own name and itself.
+    """Yield every text below a node: its dotted key, its own name and itself.
 
     Raises:
         UserError: A section there is taken from elsewhere, so that it may change until it is used.
@@ -214,7 +214,7 @@ def _strings(node: DictConfig | ListConfig, key: str) -> Iterator[tuple[str, str
 
 
 def _may_be_section(node: DictConfig | ListConfig, name: Any, value: str) -> bool:
-    """Whether an interpolation gives a section, or says only later, by `oc.` functions, what."""
+    """Return True if an interpolation gives a section, or may once its `oc.` function is called."""
     try:
         return isinstance(node[name], DictConfig | ListConfig | dict | list)
     except (OmegaConfBaseException, ValueError):  # of what Hydra puts in when a job starts

@@ -1,4 +1,4 @@
-"""Makes all runs of a plan, and reports what the papers found beside what was found here."""
+"""Runs of a plan, and the report of the papers' results beside those found here."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ def ablations(
         vary: Further overrides of every run.
 
     Returns:
-        Figures for the summary.
+        Metrics for the summary.
 
     Raises:
         UserError: An unknown scale or row; or no run has finished, so that there is no report.

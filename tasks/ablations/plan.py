@@ -1,4 +1,4 @@
-"""What is to be run: rows of variants, most of which share runs."""
+"""Plan of the ablations: rows of variants, most of which share runs."""
 
 import json
 import re

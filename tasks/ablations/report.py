@@ -1,4 +1,4 @@
-"""What the papers found and what was found here, row by row."""
+"""Report of the papers' results beside those found here, row by row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,19 +33,19 @@ def write_ablations(folder: Path, plan: Plan) -> Path:
     Raises:
         UserError: No run has finished.
     """
-    found = [found for row in plan.rows if (found := _find(plan, row)).runs]
-    if not found:
+    results = [result for row in plan.rows if (result := _results(plan, row)).runs]
+    if not results:
         raise UserError(
             f"no run in {plan.folder} has finished", "see the .log files beside their folders"
         )
-    sections = [_section(folder, one) for one in found]
+    sections = [_section(folder, one) for one in results]
     title = (
         f"# Ablations\n\nMade by `{command(plan.asked)}`: {len(plan.seeds)} seeds of each variant, "
         f"all with `{command(['task=train', *plan.base])}` and what the variant adds. L2 of the "
         "test split, mean ± sample standard deviation; a difference below twice the pooled "
         "standard deviation is none that was seen."
     )
-    parts = [part for part in (title, _overview(found), *sections) if part]
+    parts = [part for part in (title, _overview(results), *sections) if part]
     path = folder / "report.md"
     with atomic_write(path) as temporary:
         temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
@@ -53,8 +53,8 @@ def write_ablations(folder: Path, plan: Plan) -> Path:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """A row and what was found: finished runs and their L2, by variant."""
+class _Results:
+    """Results of a row: finished runs and their L2, by variant."""
 
     row: Row
     by_variant: dict[str, list[Run]]
@@ -66,7 +66,7 @@ class _Found:
     @property
     def l2(self) -> dict[str, Spread]:
         return {
-            name: spread(run.figure("l2") for run in runs) for name, runs in self.by_variant.items()
+            name: spread(run.metric("l2") for run in runs) for name, runs in self.by_variant.items()
         }
 
     def claims(self) -> list[tuple[str, str]]:
@@ -78,24 +78,24 @@ class _Found:
         ]
 
 
-def _find(plan: Plan, row: Row) -> _Found:
-    return _Found(row, {name: _finished(plan.runs(v)) for name, v in row.variants.items()})
+def _results(plan: Plan, row: Row) -> _Results:
+    return _Results(row, {name: _finished(plan.runs(v)) for name, v in row.variants.items()})
 
 
-def _overview(found: Sequence[_Found]) -> str:
+def _overview(results: Sequence[_Results]) -> str:
     """All claims in one table."""
     lines = ["| | the papers' claim | here |", "| --- | --- | --- |"]
-    for one in found:
+    for one in results:
         lines += [f"| {one.row.key} | {claim} | {said} |" for claim, said in one.claims()]
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
-def _section(folder: Path, found: _Found) -> str:
+def _section(folder: Path, result: _Results) -> str:
     """A row of the report."""
-    row, l2 = found.row, found.l2
+    row, l2 = result.row, result.l2
     own_folder = folder / row.key
     own_folder.mkdir(exist_ok=True)
-    variants = [Variant(name, tuple(runs)) for name, runs in found.by_variant.items() if runs]
+    variants = [Variant(name, tuple(runs)) for name, runs in result.by_variant.items() if runs]
     write_report(own_folder, compare_variants(variants))
     baseline = l2[next(iter(row.variants))]
     lines = [
@@ -105,9 +105,9 @@ def _section(folder: Path, found: _Found) -> str:
     for number, (name, overrides) in enumerate(row.variants.items()):
         verdict = Verdict.BASELINE if number == 0 else judge(l2[name], baseline)
         added = f"`{' '.join(overrides)}`" if overrides else ""
-        count = len(found.by_variant[name])
+        count = len(result.by_variant[name])
         lines.append(f"| {name} | {added} | {count} | {_text(l2[name])} | {verdict} |")
-    said = "\n".join(f"- {claim}: {said}" for claim, said in found.claims())
+    said = "\n".join(f"- {claim}: {said}" for claim, said in result.claims())
     parts = [
         f"## ({row.key}) {row.title}",
         f"{row.source}. *The paper:* {row.paper}",
@@ -123,7 +123,7 @@ def _finished(jobs: Sequence[Job]) -> list[Run]:
     return [read_run(j.folder) for j in jobs if read_summary(j.folder).get("status") == "finished"]
 
 
-def _text(figures: Spread) -> str:
-    if figures.mean is None:
+def _text(l2: Spread) -> str:
+    if l2.mean is None:
         return "–"
-    return f"{figures.mean:.5f}" + ("" if figures.std is None else f" ± {figures.std:.5f}")
+    return f"{l2.mean:.5f}" + ("" if l2.std is None else f" ± {l2.std:.5f}")

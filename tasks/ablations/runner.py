@@ -19,7 +19,7 @@ _ENDED = ("finished", "diverged")
 
 
 def has_ended(job: Job) -> bool:
-    """Whether a run needs no more time."""
+    """Return True if a run needs no more time."""
     return read_summary(job.folder).get("status") in _ENDED
 
 

@@ -141,7 +141,7 @@ def _draw(
 def _save(
     path: Path, rows: Sequence[Row], x_label: str, y_label: str, draw: Callable[["Axes", Row], bool]
 ) -> bool:
-    """Draw every row that can be; whether there was any, without which no file is written."""
+    """Draw every row that can be drawn; return False, and write no file, if there is none."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
     from matplotlib.figure import Figure
 

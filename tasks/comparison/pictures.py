@@ -59,7 +59,7 @@ def save_side_by_side(path: Path, comparison: Comparison) -> list[str]:
             continue
         run, targets, paintings = cut
         block = blocks.setdefault(_key(targets), [Strip("targets", targets)])
-        l2 = run.figure("l2")
+        l2 = run.metric("l2")
         block.append(Strip(f"{row.variant.label}   (seed {run.seed}, L2 {l2:.5f})", paintings))
     if len(blocks) > 1:
         notes.append("Not all variants left paintings of the same targets: each set stands alone.")

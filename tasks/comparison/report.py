@@ -49,7 +49,7 @@ class _Cell:
 
 @dataclass(frozen=True)
 class _Report:
-    """What both files say, each in its own notation."""
+    """Content of both reports, each in its own notation."""
 
     comparison: Comparison
     facts: Sequence[str]
@@ -77,7 +77,7 @@ def write_report(folder: Path, comparison: Comparison) -> Path:
 
 
 def _facts(comparison: Comparison) -> list[str]:
-    """What the columns mean."""
+    """Explain the columns, a sentence or two each."""
     facts = [
         "Figures are mean ± sample standard deviation over the seeds that finished, L2, PSNR and "
         "SSIM of the whole test split; seconds are of training.",
@@ -127,7 +127,7 @@ def _run_cells(comparison: Comparison) -> list[list[_Cell]]:
     rows = []
     for row in comparison.rows:
         for run in row.variant.runs:
-            l2 = run.figure("l2")
+            l2 = run.metric("l2")
             texts = [shown(run.folder), row.variant.label, str(run.seed), run.status]
             texts.append(_NONE if l2 is None else f"{l2:.5f}")
             cells = [_Cell(text, html.escape(text)) for text in texts]
@@ -161,7 +161,7 @@ def _markdown(report: _Report) -> str:
 
 
 def _title(caption: str) -> str:
-    """A picture's caption up to where it explains itself."""
+    """Caption of a picture, without its explanation."""
     return caption.partition(";")[0]
 
 

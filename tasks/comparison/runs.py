@@ -33,7 +33,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Run:
-    """What one run was asked for, and what it left.
+    """Settings of one run, and the results that it left.
 
     Attributes:
         folder: The run folder.
@@ -59,12 +59,12 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether it has come to its end."""
+        """Return True if it has come to its end."""
         return self.status == "finished"
 
     @property
     def seed(self) -> int:
-        """What fixed its random numbers."""
+        """Seed of its random numbers."""
         return int(self.config.get("seed", 0))
 
     @property
@@ -72,21 +72,21 @@ class Run:
         """Seconds of training, all parts of a resumed run together; without any, of the task."""
         if self.validations:
             return self.validations[-1].seconds
-        return self.figure("seconds")
+        return self.metric("seconds")
 
     @property
     def command(self) -> str:
         """The command that makes it again, in one go, wherever it was gone on with."""
         return command([one for one in self.overrides if not one.startswith("resume=")])
 
-    def figure(self, name: str) -> float | None:
+    def metric(self, name: str) -> float | None:
         """A number of the summary; None where it has none."""
         value = self.summary.get(name)
         return float(value) if isinstance(value, int | float) else None
 
 
 def find_runs(sources: str | Sequence[str]) -> list[Path]:
-    """Run folders in what run folders, folders of runs (a sweep's) or globs stand for.
+    """Find the run folders that run folders, folders of runs (a sweep's) or globs stand for.
 
     Args:
         sources: One or several; what exists under a name is meant literally.
@@ -97,7 +97,7 @@ def find_runs(sources: str | Sequence[str]) -> list[Path]:
     Raises:
         UserError: One of them leads to no run.
     """
-    found: dict[Path, Path] = {}
+    folders_by_path: dict[Path, Path] = {}
     for source in [sources] if isinstance(sources, str) else sources:
         folders = [Path(source)]
         if not os.path.lexists(source):
@@ -108,10 +108,10 @@ def find_runs(sources: str | Sequence[str]) -> list[Path]:
             todo = "give run folders, a sweep's folder, or a glob of them"
             raise UserError(f"runs: {source} {problem}", todo)
         for run in runs:
-            found.setdefault(run.resolve(), run)
-    if not found:
+            folders_by_path.setdefault(run.resolve(), run)
+    if not folders_by_path:
         raise UserError("runs: no folder is named", "give run folders or a sweep's folder")
-    return list(found.values())
+    return list(folders_by_path.values())
 
 
 def _runs_below(folder: Path) -> Iterator[Path]:

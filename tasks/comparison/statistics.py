@@ -39,7 +39,7 @@ def spread(values: Iterable[float | None]) -> Spread:
 
 
 class Verdict(StrEnum):
-    """What a difference to the baseline is worth."""
+    """Verdict on a difference to the baseline."""
 
     BASELINE = "baseline"
     BETTER = "better"
@@ -77,7 +77,7 @@ def judge(values: Spread, baseline: Spread) -> Verdict:
 
 
 def seconds_to(level: float, validations: Sequence[Point]) -> float | None:
-    """When a run's validation L2 first fell to a level.
+    """Seconds until a run's validation L2 first fell to a level.
 
     Between two validations L2 is taken as linear in time. A run below the level at its first
     validation reached it by then: its seconds are that one's, which is an upper bound.

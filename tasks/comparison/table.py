@@ -61,7 +61,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a report shows.
+    """Content of a report.
 
     Attributes:
         rows: Best test L2 first, variants without a finished run last.
@@ -116,7 +116,7 @@ def compare_variants(
     level_given = level is not None
     if level is None:
         level = common_level([[run.validations for run in v.finished] for v in variants])
-    base_l2 = spread(run.figure("l2") for run in chosen.finished)
+    base_l2 = spread(run.metric("l2") for run in chosen.finished)
     rows = [_row(v, i, level, v is chosen, base_l2) for i, v in enumerate(variants)]
     rows.sort(key=lambda row: math.inf if row.l2.mean is None else row.l2.mean)
     base = next(row for row in rows if row.variant is chosen)
@@ -134,7 +134,7 @@ def _check(runs: Sequence[Run], level: float | None) -> None:
         todo = "give at least one run that is; resume=FOLDER goes on with one that stopped"
         raise UserError(f"runs: none is finished ({ends})", todo)
     for run in finished:
-        if run.figure("l2") is None:
+        if run.metric("l2") is None:
             todo = "compare runs of task=train or task=evaluate"
             raise UserError(f"runs: {run.folder} has no test L2 in its summary.json", todo)
     if level is not None and not (isinstance(level, int | float) and 0 < level < math.inf):
@@ -148,26 +148,26 @@ def _find_baseline(variants: Sequence[Variant], wanted: str | None) -> Variant:
         return able[0]
     exact = [variant for variant in able if variant.label == wanted]
     words = set(wanted.split())
-    found = exact or [variant for variant in able if words <= set(variant.label.split())]
-    if len(found) != 1:
-        problem = "is no finished variant" if not found else "is several variants"
+    matching = exact or [variant for variant in able if words <= set(variant.label.split())]
+    if len(matching) != 1:
+        problem = "is no finished variant" if not matching else "is several variants"
         labels = ", ".join(repr(variant.label) for variant in able)
         raise UserError(f"baseline {wanted!r} {problem}", f"choose from {labels}")
-    return found[0]
+    return matching[0]
 
 
 def _row(
     variant: Variant, number: int, level: float | None, is_baseline: bool, base_l2: Spread
 ) -> Row:
     runs = variant.finished
-    l2 = spread(run.figure("l2") for run in runs)
+    l2 = spread(run.metric("l2") for run in runs)
     return Row(
         variant=variant,
         number=number,
         l2=l2,
-        psnr=spread(run.figure("psnr") for run in runs),
-        ssim=spread(run.figure("ssim") for run in runs),
-        updates=spread(run.figure("updates") for run in runs),
+        psnr=spread(run.metric("psnr") for run in runs),
+        ssim=spread(run.metric("ssim") for run in runs),
+        updates=spread(run.metric("updates") for run in runs),
         seconds=spread(run.seconds for run in runs),
         to_level=spread(seconds_to(level, run.validations) for run in runs if level is not None),
         verdict=Verdict.BASELINE if is_baseline else judge(l2, base_l2),
@@ -175,7 +175,7 @@ def _row(
 
 
 def _notes(rows: Sequence[Row], base: Row) -> Iterator[str]:
-    """What makes figures less comparable than they look."""
+    """Yield a sentence for each thing that makes metrics less comparable than they look."""
     finished = [run for row in rows for run in row.variant.finished]
     tested = _tested(base.variant.finished[0])
     others = [
@@ -203,6 +203,6 @@ def _notes(rows: Sequence[Row], base: Row) -> Iterator[str]:
 
 
 def _tested(run: Run) -> tuple[Any, ...]:
-    """What tells test sets apart, as far as configs and summaries do."""
+    """Return what identifies a run's test set, as far as configs and summaries tell."""
     data, canvas = run.config.get("data", {}), run.config.get("canvas", {})
-    return identity(data, _NOT_TESTED), canvas.get("size"), run.figure("images")
+    return identity(data, _NOT_TESTED), canvas.get("size"), run.metric("images")

@@ -11,7 +11,7 @@ from tasks.run_folder import WHEREABOUTS, identity
 
 # What runs of one variant may differ in. Unlike for going on with a run, how long it is counts, and
 # of the trainer the precision does, and the number of ranks, by which an update is larger:
-# `_kept_config` puts these back.
+# `_compared_config` puts these back.
 _RANKS = ("devices", "num_nodes")
 _LEFT_OUT = (*WHEREABOUTS, "seed", "runs")
 _GROUPS_LEFT_OUT = ("task", "logger", "trainer")
@@ -33,7 +33,7 @@ class Variant:
 
     @property
     def finished(self) -> tuple[Run, ...]:
-        """Those that have come to their end: what figures are taken from."""
+        """Runs that have come to their end: metrics are taken from these."""
         return tuple(run for run in self.runs if run.finished)
 
 
@@ -48,13 +48,13 @@ def group_runs(runs: Sequence[Run]) -> list[Variant]:
     ]
 
 
-def _kept_config(run: Run) -> dict[str, Any]:
-    kept = identity(run.config, _LEFT_OUT)
+def _compared_config(run: Run) -> dict[str, Any]:
+    compared = identity(run.config, _LEFT_OUT)
     trainer = run.config.get("trainer")
     if isinstance(trainer, dict) and "precision" in trainer:
         ranks = {key: trainer[key] for key in _RANKS if trainer.get(key, 1) != 1}
-        kept["trainer"] = {"precision": trainer["precision"], **ranks}
-    return kept
+        compared["trainer"] = {"precision": trainer["precision"], **ranks}
+    return compared
 
 
 def _values(run: Run) -> dict[str, str]:
@@ -62,14 +62,14 @@ def _values(run: Run) -> dict[str, str]:
 
     So a knob that is given as what it would have been anyway makes no difference.
     """
-    raw = dict(_leaves(_kept_config(run), ""))
+    raw = dict(_leaves(_compared_config(run), ""))
     return {key: _followed(text, raw) for key, text in raw.items()}
 
 
 def _followed(text: str, raw: Mapping[str, str]) -> str:
-    seen: set[str] = set()
-    while (match := _REFERENCE.fullmatch(text)) and match[1] in raw and match[1] not in seen:
-        seen.add(match[1])
+    followed: set[str] = set()
+    while (match := _REFERENCE.fullmatch(text)) and match[1] in raw and match[1] not in followed:
+        followed.add(match[1])
         text = raw[match[1]]
     return text
 
@@ -94,7 +94,7 @@ def _typed(value: Any) -> str:
 
 
 def _labels(members: Sequence[Sequence[Run]]) -> list[str]:
-    """What tells each variant from the others: choices of groups, then single keys.
+    """Label each variant by what tells it from the others: choices of groups, then single keys.
 
     A key whose value follows from the choices that are named already is left out, and so is a group
     whose choice follows from the experiment, unless it stands on a command line.
@@ -111,7 +111,7 @@ def _labels(members: Sequence[Sequence[Run]]) -> list[str]:
             named[group] = column
     parts = [_group_parts(named, i) for i in range(len(first))]
     values = [_values(run) for run in first]
-    raw = [dict(_leaves(_kept_config(run), "")) for run in first]
+    raw = [dict(_leaves(_compared_config(run), "")) for run in first]
     for key in dict.fromkeys(key for own in values for key in own):
         texts = [own.get(key) for own in values]
         sources = {own.get(key) for own in raw}
@@ -130,7 +130,7 @@ def _tells(
     named: Mapping[str, Sequence[Hashable]],
     given: set[str],
 ) -> bool:
-    """Whether a column of values, one by variant, says more than the groups named so far."""
+    """Return True if a column of values, one by variant, says more than the groups named so far."""
     if len(set(column)) == 1:
         return False
     wider = [own for group, own in named.items() if _covers(group, place)]
@@ -140,17 +140,17 @@ def _tells(
 
 
 def _covers(group: str, place: str) -> bool:
-    """Whether a group's choice decides what stands at a dotted place."""
+    """Return True if a group's choice decides what stands at a dotted place."""
     return group == _EXPERIMENT or f"{place}.".startswith(f"{_package(group)}.")
 
 
 def _package(group: str) -> str:
-    """Where a group's choice goes: `schedule@agent.actor_scheduler` into the latter."""
+    """Key under which a group's choice lands: for `schedule@agent.actor_scheduler` the latter."""
     return group.rpartition("@")[2].replace("/", ".")
 
 
 def _wideness(group: str) -> tuple[bool, int, str]:
-    """A key that puts what decides more first."""
+    """Sort key that puts first the groups that decide more."""
     return group != _EXPERIMENT, _package(group).count("."), group
 
 

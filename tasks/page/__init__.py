@@ -1,1 +1,1 @@
-"""The page of the task `serve`: what it does (`studio`), and what it looks like (`layout`)."""
+"""The page of the task `serve`: what it does (`session`), and what it looks like (`layout`)."""

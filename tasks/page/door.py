@@ -1,4 +1,4 @@
-"""Who may ask for the page: those that use one of its names, and send what there is room for."""
+"""Access to the page: for requests that use one of its names, and send what there is room for."""
 
 import ipaddress
 import re
@@ -21,7 +21,7 @@ _App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 
 
 class Door:
-    """Stands before a page, whatever is asked of it: pages, files, events, websockets.
+    """ASGI middleware before a page, for all that is asked of it: pages, files, events, websockets.
 
     A stranger's page can give its own name this machine's address, and then its scripts read what
     this page answers; what they cannot change is the name that the browser sends with a request.
@@ -38,7 +38,7 @@ class Door:
         self._most = most + _ENVELOPE
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
-        """See ASGI."""
+        """Handle one ASGI connection."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif not self._is_own(scope):
@@ -50,7 +50,7 @@ class Door:
             await self._app(scope, receive, send)
 
     def _is_own(self, scope: _Scope) -> bool:
-        """Whether all that the request says of where it goes and comes from is known."""
+        """Return True if every host and origin that the request names is known."""
         hosts = [_HOST.fullmatch(text) for text in _header(scope, b"host")]
         origins = [_ORIGIN.fullmatch(text) for text in _header(scope, b"origin")]
         return bool(hosts) and all(

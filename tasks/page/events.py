@@ -1,4 +1,4 @@
-"""What happens on the page: its buttons and sliders, and what the studio does about them."""
+"""Events of the page: its buttons and sliders, and what the session does about them."""
 
 import html
 import math
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from painting.errors import UserError
 from painting.images import resize_image
 from painting.sizes import fit_size
-from tasks.page.scene import Order, Scene
-from tasks.page.studio import Studio, play
+from tasks.page.scene import Message, Order
+from tasks.page.studio import Session, play
 from tasks.page.uploads import read_upload
-from tasks.page.visit import Visit
+from tasks.page.visit import Visitor
 
 if TYPE_CHECKING:
     from tasks.page.layout import Controls, Stage
@@ -29,19 +29,19 @@ _DOWNLOAD = "() => { setTimeout(() => document.querySelector('#file')?.click(), 
 
 
 class Events:
-    """Joins a page's parts with its studio.
+    """Handlers that join a page's parts with its session.
 
     Args:
-        studio: What the page does.
+        session: What the page does.
         controls: The left side.
         stage: The right side.
     """
 
-    def __init__(self, studio: Studio, controls: "Controls", stage: "Stage") -> None:
-        self._studio, self._controls, self._stage = studio, controls, stage
+    def __init__(self, session: Session, controls: "Controls", stage: "Stage") -> None:
+        self._session, self._controls, self._stage = session, controls, stage
 
     def connect(self, page: gr.Blocks) -> None:
-        """Say what every part does."""
+        """Connect every part with its handler."""
         controls, stage = self._controls, self._stage
         controls.photo.upload(
             self.dropped, controls.photo, [controls.photo, stage.canvas, controls.status], **QUIET
@@ -73,24 +73,24 @@ class Events:
         page.unload(self.leave)
 
     def dropped(self, path: str | None, request: gr.Request) -> tuple[Any, Any, str]:
-        """A picture was dropped: show it, or say what is wrong with it."""
+        """Show a picture that was dropped, or say what is wrong with it."""
         if path is None:
             return gr.skip(), gr.skip(), ""
-        visit = self._visit(request)
+        visitor = self._visitor(request)
         try:
-            taken = visit.take(Path(path))
-            picture = read_upload(taken, self._studio.limits)
+            taken = visitor.take(Path(path))
+            picture = read_upload(taken, self._session.limits)
         except UserError as error:
-            return None, gr.skip(), status(Scene(str(error), wrong=True))
+            return None, gr.skip(), status(Message(str(error), wrong=True))
         height, width = picture.shape[:2]
         small = resize_image(picture, *fit_size(height, width, _PREVIEW))
-        return str(taken), _shown(visit, small), status(Scene(f"{width} × {height} pixels."))
+        return str(taken), _shown(visitor, small), status(Message(f"{width} × {height} pixels."))
 
     def painter_chosen(self, name: str, kind: str) -> tuple[Any, Any]:
-        """Some painters have strokes of their own, others can't paint with every kind."""
-        if self._studio.own[name] is not None:
+        """Offer the stroke kinds that the chosen painter can paint with."""
+        if self._session.own[name] is not None:
             return gr.Dropdown(interactive=False), gr.Checkbox(interactive=False)
-        taken = self._studio.takes[name]
+        taken = self._session.takes[name]
         value = kind if kind in taken else next(iter(taken), None)
         kinds = gr.Dropdown(list(taken), value=value, interactive=True)
         return kinds, gr.Checkbox(interactive=True)
@@ -104,16 +104,16 @@ class Events:
         strokes: float,
         request: gr.Request,
     ) -> Iterator[list[Any]]:
-        """The button Paint."""
-        stage, visit = self._stage, self._visit(request)
+        """Paint, as the button Paint does."""
+        stage, visitor = self._stage, self._visitor(request)
         busy = stage.enabled(0)
-        for scene in self._studio.paint(visit, Order(path, painter, stroke, opaque, strokes)):
-            picture = gr.skip() if scene.picture is None else _shown(visit, scene.picture)
+        for message in self._session.paint(visitor, Order(path, painter, stroke, opaque, strokes)):
+            picture = gr.skip() if message.picture is None else _shown(visitor, message.picture)
             buttons = [gr.Button(interactive=False), gr.Button(interactive=True)]
-            yield [picture, status(scene), False, *buttons, *busy]
-        fresh = scene.painting is not None
+            yield [picture, status(message), False, *buttons, *busy]
+        fresh = message.painting is not None
         buttons = [gr.Button(interactive=True), gr.Button(interactive=False)]
-        yield [gr.skip(), status(scene), fresh, *buttons, *stage.enabled(visit.count, fresh)]
+        yield [gr.skip(), status(message), fresh, *buttons, *stage.enabled(visitor.count, fresh)]
 
     def _shown_by_paint(self) -> list[Any]:
         controls, stage = self._controls, self._stage
@@ -121,62 +121,62 @@ class Events:
         return [stage.canvas, controls.status, stage.fresh, *buttons, *stage.exports.values()]
 
     def stop(self, request: gr.Request) -> None:
-        """The button Stop."""
-        self._visit(request).stop()
+        """Stop, as the button Stop does."""
+        self._visitor(request).stop()
 
     def play(self, request: gr.Request) -> Iterator[tuple[str | None, int]]:
-        """The button Play: stroke by stroke."""
-        visit = self._visit(request)
-        for count in play(visit):
-            yield _shown(visit, visit.after(count)), count
+        """Play stroke by stroke, as the button Play does."""
+        visitor = self._visitor(request)
+        for count in play(visitor):
+            yield _shown(visitor, visitor.after(count)), count
 
     def play_fresh(
         self, fresh: bool, request: gr.Request
     ) -> Iterator[tuple[str | None, int] | tuple[Any, Any]]:
-        """What follows a painting, unless it failed."""
+        """Play a fresh painting, unless it failed."""
         if fresh:
             yield from self.play(request)
         else:
             yield gr.skip(), gr.skip()
 
     def scrub(self, count: object, request: gr.Request) -> Any:
-        """The slider below the painting: whatever was typed there."""
+        """Show the painting at the slider's number, whatever was typed there."""
         if isinstance(count, int | float) and math.isfinite(count):
-            visit = self._visit(request)
-            return _shown(visit, visit.after(int(count)))
+            visitor = self._visitor(request)
+            return _shown(visitor, visitor.after(int(count)))
         return gr.skip()
 
     def exporting(self, name: str) -> Callable[..., Iterator[tuple[Any, Any]]]:
-        """What the button of an exporter does."""
+        """Return what the button of an exporter does."""
 
         def export(request: gr.Request) -> Iterator[tuple[Any, Any]]:
-            yield status(Scene(f"Making the {name.upper()} file.")), gr.skip()
+            yield status(Message(f"Making the {name.upper()} file.")), gr.skip()
             try:
-                path = self._studio.export(self._visit(request), name)
+                path = self._session.export(self._visitor(request), name)
             except UserError as error:
                 # What is to be done about it is said for the command line.
-                yield status(Scene(error.what, wrong=True)), gr.DownloadButton(value=None)
+                yield status(Message(error.what, wrong=True)), gr.DownloadButton(value=None)
             else:
                 text = f"{path.name}: {path.stat().st_size / 1e6:.2f} MB."
-                yield status(Scene(text)), gr.DownloadButton(value=str(path))
+                yield status(Message(text)), gr.DownloadButton(value=str(path))
 
         return export
 
     def leave(self, request: gr.Request) -> None:
-        """The page was closed."""
-        self._studio.leave(str(request.session_hash))
+        """Clean up after a page that was closed."""
+        self._session.leave(str(request.session_hash))
 
-    def _visit(self, request: gr.Request) -> Visit:
-        return self._studio.visit(str(request.session_hash))
-
-
-def _shown(visit: Visit, picture: NDArray[np.uint8] | None) -> str | None:
-    """What the canvas is given: the path of a file in the visit's folder."""
-    return None if picture is None else str(visit.view(picture))
+    def _visitor(self, request: gr.Request) -> Visitor:
+        return self._session.visitor(str(request.session_hash))
 
 
-def status(scene: Scene) -> str:
-    """A scene's text, and how far it is, as HTML."""
-    share = "" if scene.share is None else f'<progress value="{scene.share:.3f}"></progress>'
-    kind = "wrong" if scene.wrong else "fine"
-    return f'<div role="status" class="{kind}">{html.escape(scene.text)}{share}</div>'
+def _shown(visitor: Visitor, picture: NDArray[np.uint8] | None) -> str | None:
+    """Return what the canvas is given: the path of a file in the visitor's folder."""
+    return None if picture is None else str(visitor.view(picture))
+
+
+def status(message: Message) -> str:
+    """Text and progress of a message, as HTML."""
+    share = "" if message.share is None else f'<progress value="{message.share:.3f}"></progress>'
+    kind = "wrong" if message.wrong else "fine"
+    return f'<div role="status" class="{kind}">{html.escape(message.text)}{share}</div>'

@@ -1,4 +1,4 @@
-"""What the page looks like, in Gradio."""
+"""Layout of the page, in Gradio."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import gradio as gr
 
 from tasks.page.events import QUIET, Events
-from tasks.page.offers import Offer, find
-from tasks.page.studio import Studio
+from tasks.page.offers import Choice, find_choice
+from tasks.page.studio import Session
 
 _HEADER = """<h1>Impasto</h1>
 <p>Drop a picture and watch it being painted. Every stroke is yours: step through the painting, and
@@ -26,12 +26,12 @@ CSS = """
 
 
 def build_page(
-    studio: Studio, strokes: int = 500, painter: str | None = None, kind: str | None = None
+    session: Session, strokes: int = 500, painter: str | None = None, kind: str | None = None
 ) -> gr.Blocks:
-    """The page of a studio.
+    """Build the page of a session.
 
     Args:
-        studio: What it does.
+        session: What it does.
         strokes: How many strokes are suggested.
         painter: Which painter is, if it is there.
         kind: Which stroke kind is.
@@ -44,29 +44,31 @@ def build_page(
         gr.HTML(_HEADER, elem_id="header")
         with gr.Row():
             with gr.Column(scale=1, min_width=300):
-                controls = Controls(studio, strokes, painter, kind)
+                controls = Controls(session, strokes, painter, kind)
             with gr.Column(scale=2, min_width=420):
-                stage = Stage(studio)
-        Events(studio, controls, stage).connect(page)
+                stage = Stage(session)
+        Events(session, controls, stage).connect(page)
     page.queue(api_open=False)
     return page
 
 
 class Controls:
-    """The left side: what to paint, and how."""
+    """Left side: what to paint, and how."""
 
-    def __init__(self, studio: Studio, strokes: int, painter: str | None, kind: str | None) -> None:
-        limits = studio.limits
+    def __init__(
+        self, session: Session, strokes: int, painter: str | None, kind: str | None
+    ) -> None:
+        limits = session.limits
         self.photo = gr.File(
             label=f"Picture (at most {limits.megabytes:g} MB)",
             file_types=["image"],
             height=140,
             elem_id="photo",
         )
-        self.painter = _choice("Painter", studio.painters, painter, "painter")
-        free = studio.own[str(self.painter.value)] is None
-        names = studio.takes[str(self.painter.value)]
-        self.kind = _choice("Stroke", studio.kinds, kind, "kind", free, names)
+        self.painter = _dropdown("Painter", session.painters, painter, "painter")
+        free = session.own[str(self.painter.value)] is None
+        names = session.takes[str(self.painter.value)]
+        self.kind = _dropdown("Stroke", session.kinds, kind, "kind", free, names)
         self.opaque = gr.Checkbox(
             label="Opaque strokes",
             info="as a pen's or a thick brush's; G-code needs it",
@@ -83,9 +85,9 @@ class Controls:
 
 
 class Stage:
-    """The right side: the painting, and what can be done with it."""
+    """Right side: the painting, and what can be done with it."""
 
-    def __init__(self, studio: Studio) -> None:
+    def __init__(self, session: Session) -> None:
         self.canvas = gr.Image(
             show_label=False,
             format="png",
@@ -113,7 +115,7 @@ class Stage:
                 name: gr.Button(
                     name.upper(), size="sm", interactive=False, elem_id=f"export-{name}"
                 )
-                for name in studio.exporters
+                for name in session.exporters
             }
         self.file = gr.DownloadButton(visible="hidden", size="sm", elem_id="file")
         self.fresh = gr.State(False)  # whether a painting was just finished
@@ -131,19 +133,19 @@ class Stage:
         return [gr.Button(interactive=ready), gr.Slider(interactive=ready, **at), *exports]
 
 
-def _choice(
+def _dropdown(
     label: str,
-    offers: Mapping[str, Offer[Any]],
+    choices: Mapping[str, Choice[Any]],
     wanted: str | None,
     elem_id: str,
     interactive: bool = True,
     among: Sequence[str] = (),
 ) -> gr.Dropdown:
-    """One of the offers, or at first of some of them, by name, with what it is."""
-    names = list(among or offers)
-    value = find(names, wanted) or names[0]
-    about = {name: offer.about for name, offer in offers.items()}
-    choice = gr.Dropdown(
+    """Menu of the choices, or at first of some of them, by name, with what each is."""
+    names = list(among or choices)
+    value = find_choice(names, wanted) or names[0]
+    about = {name: choice.about for name, choice in choices.items()}
+    dropdown = gr.Dropdown(
         names,
         value=value,
         label=label,
@@ -151,5 +153,7 @@ def _choice(
         elem_id=elem_id,
         interactive=interactive,
     )
-    choice.change(lambda name: gr.Dropdown(info=about[name]), choice, choice, queue=False, **QUIET)
-    return choice
+    dropdown.change(
+        lambda name: gr.Dropdown(info=about[name]), dropdown, dropdown, queue=False, **QUIET
+    )
+    return dropdown

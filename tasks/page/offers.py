@@ -1,4 +1,4 @@
-"""What a page lets one choose from."""
+"""Choices of the page's menus."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -13,8 +13,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Offer(Generic[T]):
-    """One choice.
+class Choice(Generic[T]):
+    """Entry of a menu, built when it is chosen.
 
     Attributes:
         build: Makes what is chosen; keyword arguments only.
@@ -25,25 +25,25 @@ class Offer(Generic[T]):
     about: str = ""
 
 
-def working(
-    offers: Mapping[str, Offer[T]], check: Callable[[T], None] | None = None, **arguments: object
+def build_choices(
+    choices: Mapping[str, Choice[T]], check: Callable[[T], None] | None = None, **arguments: object
 ) -> dict[str, T]:
-    """What of the offers can be built; of the others the log says why not.
+    """Build the choices that can be built; the log says why the others can't.
 
     >>> def oil() -> str:
     ...     raise UserError("no oil", "buy some")
-    >>> working({"ink": Offer(lambda: "ink"), "oil": Offer(oil)})
+    >>> build_choices({"ink": Choice(lambda: "ink"), "oil": Choice(oil)})
     {'ink': 'ink'}
 
     Args:
-        offers: The choices, by name.
+        choices: The choices, by name.
         check: Raises `UserError` for what is built and yet no good.
         arguments: What `build` is given.
     """
     built = {}
-    for name, offer in offers.items():
+    for name, choice in choices.items():
         try:
-            one = offer.build(**arguments)
+            one = choice.build(**arguments)
             if check is not None:
                 check(one)
             built[name] = one
@@ -52,10 +52,10 @@ def working(
     return built
 
 
-def find(names: Iterable[str], wanted: str | None) -> str | None:
-    """The name that is wanted, or else the first that has it before a label in brackets.
+def find_choice(names: Iterable[str], wanted: str | None) -> str | None:
+    """Find the name that is wanted, or else the first that has it before a label in brackets.
 
-    >>> find(["optimize", "agent (photos)", "agent (digits)"], "agent")
+    >>> find_choice(["optimize", "agent (photos)", "agent (digits)"], "agent")
     'agent (photos)'
     """
     every = list(names)
@@ -64,26 +64,26 @@ def find(names: Iterable[str], wanted: str | None) -> str | None:
     return next((name for name in every if name.partition(" (")[0] == wanted), None)
 
 
-def insist(
-    offers: Mapping[str, Offer[T]],
-    kept: Mapping[str, object],
+def require_choice(
+    choices: Mapping[str, Choice[T]],
+    available: Mapping[str, object],
     wanted: str | None,
     **arguments: object,
 ) -> None:
-    """Check that what the command line chose is offered.
+    """Check that what the command line chose is available.
 
     Args:
-        offers: The choices, by name.
-        kept: Those that can be built, and that something can be done with.
+        choices: The choices, by name.
+        available: Those that can be built, and that something can be done with.
         wanted: The choice, if there is one.
         arguments: What `build` is given.
 
     Raises:
         UserError: It is not, and why.
     """
-    name = find(offers, wanted)
-    if wanted is None or name in kept:
+    name = find_choice(choices, wanted)
+    if wanted is None or name in available:
         return
     if name is not None:
-        offers[name].build(**arguments)
-    raise UserError(f"{wanted} is not to be had here", f"choose from {', '.join(kept)}")
+        choices[name].build(**arguments)
+    raise UserError(f"{wanted} is not to be had here", f"choose from {', '.join(available)}")

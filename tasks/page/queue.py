@@ -1,4 +1,4 @@
-"""Standing in a queue: one painting at a time."""
+"""Queue in which paintings wait: one is painted at a time."""
 
 import threading
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ class Place:
 
     @property
     def ahead(self) -> int:
-        """How many are before it; at 0 it is its turn."""
+        """Number of waiters before it; at 0 it is its turn."""
         return self._queue.ahead(self)
 
     def wait(self, seconds: float) -> int:

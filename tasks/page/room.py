@@ -24,7 +24,7 @@ class Room:
         self._lock = threading.Lock()
 
     def reserve(self, size: int) -> bool:
-        """Make room for a file that is coming in; whether there is any."""
+        """Reserve room for a file that is coming in; return False if there is none."""
         with self._lock:
             if self._coming + size > self._most:
                 return False
@@ -33,30 +33,30 @@ class Room:
         return True
 
     def release(self, size: int) -> None:
-        """It has come, or it has not."""
+        """Free the reserved room, whether the file has come or not."""
         with self._lock:
             self._coming -= size
 
     def tidy(self) -> None:
-        """Take away what is too old, and then the oldest until the rest is not too much."""
+        """Remove what is too old, and then the oldest until the rest fits."""
         with self._lock:
             _tidy(self.folder, self._most - self._coming, self._seconds)
 
 
 def _tidy(folder: Path, most: float, seconds: float) -> None:
     now = time.time()
-    found = []
+    files = []
     for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder before the folder
         try:
             facts = path.lstat()
             if not stat.S_ISDIR(facts.st_mode):
-                found.append((facts.st_mtime, max(facts.st_size, _BLOCK), path))
+                files.append((facts.st_mtime, max(facts.st_size, _BLOCK), path))
             elif facts.st_mtime < now - _UNUSED:
                 path.rmdir()
         except OSError:  # it is not empty, or others took it away
             continue
-    total = sum(size for _, size, _ in found)
-    for at, size, path in sorted(found):
+    total = sum(size for _, size, _ in files)
+    for at, size, path in sorted(files):
         if at >= now - seconds and total <= most:
             break
         path.unlink(missing_ok=True)

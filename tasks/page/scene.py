@@ -1,4 +1,4 @@
-"""What a visitor of the page asks for, and what they are shown."""
+"""Orders and messages of the page: what a visitor asks for, and what they are shown."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from painting.record import StrokeRecord
 
 @dataclass(frozen=True)
 class Order:
-    """What a visitor wants to be painted.
+    """Order of a visitor: the picture, and how to paint it.
 
     Attributes:
         path: The file that was dropped; None if none was.
@@ -29,8 +29,8 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What a visitor is shown.
+class Message:
+    """Message to a visitor: text, picture and progress.
 
     Attributes:
         text: What is going on.

@@ -1,4 +1,4 @@
-"""What the page does, whatever it looks like: paints orders one at a time, plays and exports."""
+"""Session of the page, without its looks: it paints orders one at a time, plays and exports."""
 
 import logging
 import secrets
@@ -17,13 +17,13 @@ from painting.exporters import Exporter
 from painting.painters import Painter
 from painting.record import StrokeRecord, write_record
 from painting.strokes import Bezier, Circle, Line, Stroke
-from tasks.page.offers import Offer, working
+from tasks.page.offers import Choice, build_choices
 from tasks.page.queue import Queue
 from tasks.page.room import Room
-from tasks.page.scene import Order, Scene
+from tasks.page.scene import Message, Order
 from tasks.page.uploads import Limits, read_upload
-from tasks.page.visit import Visit
-from tasks.page.work import Work
+from tasks.page.visit import Visitor
+from tasks.page.work import Worker
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class RecordFile(Exporter):
 
 
 @dataclass
-class Studio:
+class Session:
     """Paints for the visitors of a page, one picture at a time.
 
     Attributes:
@@ -65,9 +65,9 @@ class Studio:
         takes: The names of the kinds that each painter can be given; none where it has its own.
     """
 
-    painters: Mapping[str, Offer[Painter]]
-    kinds: Mapping[str, Offer[Stroke]]
-    exports: Mapping[str, Offer[Exporter]]
+    painters: Mapping[str, Choice[Painter]]
+    kinds: Mapping[str, Choice[Stroke]]
+    exports: Mapping[str, Choice[Exporter]]
     limits: Limits
     folder: Path
     size: int | None = None
@@ -79,9 +79,9 @@ class Studio:
 
     def __post_init__(self) -> None:
         self.room = self.limits.room(self.folder)
-        built = working(self.painters, stroke=Circle(), strokes=1)
+        built = build_choices(self.painters, stroke=Circle(), strokes=1)
         self.painters = {name: self.painters[name] for name in built}
-        again = working(self.painters, stroke=Line(), strokes=1)
+        again = build_choices(self.painters, stroke=Line(), strokes=1)
         # Who paints with the same kind whether given circles or lines has learned it.
         self.own = {
             name: one.stroke
@@ -89,7 +89,7 @@ class Studio:
             else None
             for name, one in built.items()
         }
-        strokes = working(self.kinds)
+        strokes = build_choices(self.kinds)
         self.takes = {
             name: [] if own is not None else _taken(self.painters[name], strokes)
             for name, own in self.own.items()
@@ -101,53 +101,53 @@ class Studio:
         for name in strokes.keys() - taken:
             log.info("not offered: %s (none of the painters can be given it)", name)
         self.exporters = {
-            **working(self.exports, check=lambda one: one.check()),
+            **build_choices(self.exports, check=lambda one: one.check()),
             "json": RecordFile(),
         }
         self._queue = Queue()
-        self._visits: dict[str, Visit] = {}
+        self._visitors: dict[str, Visitor] = {}
         self._lock = threading.Lock()
 
-    def visit(self, name: str) -> Visit:
-        """The visit of that name, begun if need be."""
+    def visitor(self, name: str) -> Visitor:
+        """Return the visitor of that name, a new one if need be."""
         with self._lock:
-            if name not in self._visits:
+            if name not in self._visitors:
                 # Who knows a file's path can download it, so nobody must be able to guess one.
                 folder = self.folder / secrets.token_hex(16)
-                self._visits[name] = Visit(self.limits.room(folder, one=True), self.room)
-            return self._visits[name]
+                self._visitors[name] = Visitor(self.limits.room(folder, one=True), self.room)
+            return self._visitors[name]
 
     def leave(self, name: str) -> None:
-        """A visit is over."""
+        """Let a visitor go, and remove their files."""
         with self._lock:
-            visit = self._visits.pop(name, None)
-        if visit is not None:
-            visit.leave()
+            visitor = self._visitors.pop(name, None)
+        if visitor is not None:
+            visitor.leave()
 
     def close(self) -> None:
-        """All visits are over."""
+        """Let all visitors go."""
         with self._lock:
-            visits = list(self._visits.values())
-            self._visits.clear()
-        for visit in visits:
-            visit.stop()
-        for visit in visits:
-            visit.leave()
+            visitors = list(self._visitors.values())
+            self._visitors.clear()
+        for visitor in visitors:
+            visitor.stop()
+        for visitor in visitors:
+            visitor.leave()
 
-    def paint(self, visit: Visit, order: Order) -> Iterator[Scene]:
+    def paint(self, visitor: Visitor, order: Order) -> Iterator[Message]:
         """Paint an order when its turn has come, and show it meanwhile."""
-        visit.order()
+        visitor.order()
         try:
             if order.path is None:
                 raise UserError("there is no picture", "drop one, or choose a file")
             image = read_upload(order.path, self.limits)
             painter = self._painter(order)
-            yield from self._paint(visit, image, painter)
+            yield from self._paint(visitor, image, painter)
         except UserError as error:
-            yield Scene(str(error), wrong=True)
+            yield Message(str(error), wrong=True)
         except Exception:  # whatever it is, the page goes on
             log.exception("a painting failed")
-            yield Scene("The painting failed; the program's log says why.", wrong=True)
+            yield Message("The painting failed; the program's log says why.", wrong=True)
 
     def _painter(self, order: Order) -> Painter:
         strokes, most = order.strokes, self.limits.strokes
@@ -158,41 +158,43 @@ class Studio:
         stroke = self.kinds[order.stroke].build(**opaque) if takes_any else Bezier()
         return self.painters[order.painter].build(stroke=stroke, strokes=int(strokes))
 
-    def _paint(self, visit: Visit, image: NDArray[np.uint8], painter: Painter) -> Iterator[Scene]:
+    def _paint(
+        self, visitor: Visitor, image: NDArray[np.uint8], painter: Painter
+    ) -> Iterator[Message]:
         with self._queue.place() as place:
             while ahead := place.wait(1.0):
-                if visit.stopped:
-                    yield Scene("Stopped, and out of the queue.")
+                if visitor.stopped:
+                    yield Message("Stopped, and out of the queue.")
                     return
-                yield Scene(f"In the queue: {_number(ahead, 'painting')} before this one.")
-            yield Scene("Looking at the picture.", share=0.0)
-            work = Work(image, painter, self.device)
-            visit.begin(work)
+                yield Message(f"In the queue: {_number(ahead, 'painting')} before this one.")
+            yield Message("Looking at the picture.", share=0.0)
+            worker = Worker(image, painter, self.device)
+            visitor.begin(worker)
             try:
-                yield from _watch(work, painter)
+                yield from _watch(worker, painter)
             finally:  # also when the page is closed
-                work.stop()
-                work.wait()
-            found = work.result()
-        if found is None:
-            yield Scene("Stopped before the first stroke.")
+                worker.stop()
+                worker.wait()
+            result = worker.result()
+        if result is None:
+            yield Message("Stopped before the first stroke.")
             return
-        painting, psnr = found
-        visit.keep(painting)
-        word = "Stopped" if visit.stopped else "Painted"
+        painting, psnr = result
+        visitor.keep(painting)
+        word = "Stopped" if visitor.stopped else "Painted"
         strokes = _number(len(painting.strokes), "stroke")
-        yield Scene(f"{word}: {strokes}, {psnr:.1f} dB.", visit.after(None), painting=painting)
+        yield Message(f"{word}: {strokes}, {psnr:.1f} dB.", visitor.after(None), painting=painting)
 
-    def export(self, visit: Visit, name: str) -> Path:
-        """Write the visit's painting as a file of that name.
+    def export(self, visitor: Visitor, name: str) -> Path:
+        """Write the visitor's painting as a file of that name.
 
         Raises:
             UserError: There is none, or it cannot be written so.
         """
-        return visit.export(self.exporters[name], self.size)
+        return visitor.export(self.exporters[name], self.size)
 
 
-def _taken(painter: Offer[Painter], strokes: Mapping[str, Stroke]) -> list[str]:
+def _taken(painter: Choice[Painter], strokes: Mapping[str, Stroke]) -> list[str]:
     """The names of the kinds that a painter can paint with."""
     taken = []
     for name, stroke in strokes.items():
@@ -204,13 +206,13 @@ def _taken(painter: Offer[Painter], strokes: Mapping[str, Stroke]) -> list[str]:
     return taken
 
 
-def play(visit: Visit, seconds: float | None = None) -> Iterator[int]:
-    """After how many strokes a visit's painting is to be shown, one after the other.
+def play(visitor: Visitor, seconds: float | None = None) -> Iterator[int]:
+    """Yield after how many strokes a visitor's painting is to be shown, in real time.
 
     From the blank canvas to the end in so many seconds, by default what its number of strokes
     needs; as many frames as there is time for, at most one a stroke.
     """
-    strokes = visit.count
+    strokes = visitor.count
     if seconds is None:
         seconds = max(_FRAME_SECONDS, min(_PLAY_SECONDS, strokes / _STROKES_A_SECOND))
     begun = time.monotonic()
@@ -223,21 +225,21 @@ def play(visit: Visit, seconds: float | None = None) -> Iterator[int]:
         yield shown
 
 
-def _watch(work: Work, painter: Painter) -> Iterator[Scene]:
-    """What is seen of a painting until it is over."""
+def _watch(worker: Worker, painter: Painter) -> Iterator[Message]:
+    """Yield views of a painting in progress until it is over."""
     pause = _PAUSE
-    while not work.wait(pause):
+    while not worker.wait(pause):
         begun = time.monotonic()
-        picture, progress = work.look(), work.progress
+        picture, progress = worker.look(), worker.progress
         pause = max(_PAUSE, _LOOKING * (time.monotonic() - begun))
-        if work.stopped:
+        if worker.stopped:
             text = "Stopping after this step."
         elif picture is None:
             text = "Looking at the picture."
         else:
             strokes = f"{progress.strokes} of {_number(painter.strokes, 'stroke')}"
             text = f"Painting: {strokes}, {progress.psnr:.1f} dB."
-        yield Scene(text, picture, progress.share)
+        yield Message(text, picture, progress.share)
 
 
 def _number(count: int, noun: str) -> str:

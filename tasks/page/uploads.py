@@ -1,4 +1,4 @@
-"""What is dropped on a page: checked before it is read."""
+"""Uploads to a page: checked before they are read."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ _SECONDS = 3600.0  # that a file is kept
 
 @dataclass(frozen=True)
 class Limits:
-    """What is too much for a page.
+    """Upper bounds of what a page accepts.
 
     Attributes:
         megabytes: Of a file, 10^6 bytes.

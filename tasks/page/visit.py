@@ -18,21 +18,21 @@ from painting.record import StrokeRecord
 from painting.sizes import asked_size
 from painting.states import States
 from tasks.page.room import Room
-from tasks.page.work import Work
+from tasks.page.work import Worker
 
 _VIEW = 640  # pixels on the longer side of a painting on the page
 _VIEWS = 30  # pictures of it that are kept: a browser on a slow line asks for them late
 
 
-class Visit:
-    """What belongs to one open page.
+class Visitor:
+    """State and files of one open page.
 
     What it has of each kind is replaced by the next: one picture that was dropped, the last views
     of the painting, one file to download.
 
     Args:
         room: Its own folder; made if need be, and removed by `leave`.
-        all_rooms: The folder that those of all visits lie in.
+        all_rooms: The folder that those of all visitors lie in.
 
     Attributes:
         painting: The last painting, at its picture's size.
@@ -44,31 +44,31 @@ class Visit:
         self._views: deque[Path] = deque()
         self._numbers = count()
         self._stop = threading.Event()
-        self._work: Work | None = None
+        self._worker: Worker | None = None
         self.painting: StrokeRecord | None = None
         self._states: States | None = None
 
     @property
     def stopped(self) -> bool:
-        """Whether the present painting was asked to stop."""
+        """Return True if the present painting was asked to stop."""
         return self._stop.is_set()
 
     def order(self) -> None:
-        """A painting is wanted: what was asked of the one before is forgotten."""
+        """Prepare for a new order: an earlier request to stop is forgotten."""
         self._stop.clear()
 
-    def begin(self, work: Work) -> None:
-        """The painting's turn has come."""
-        self._work = work
-        work.start()
+    def begin(self, worker: Worker) -> None:
+        """Begin to paint: the order's turn has come."""
+        self._worker = worker
+        worker.start()
         if self.stopped:  # in this moment
-            work.stop()
+            worker.stop()
 
     def stop(self) -> None:
         """Stop painting, or waiting for it; what is painted is kept."""
         self._stop.set()
-        if self._work is not None:
-            self._work.stop()
+        if self._worker is not None:
+            self._worker.stop()
 
     def keep(self, painting: StrokeRecord) -> None:
         """Take a finished painting."""
@@ -78,7 +78,7 @@ class Visit:
 
     @property
     def count(self) -> int:
-        """How many strokes the painting has; 0 if there is none."""
+        """Number of strokes in the painting; 0 if there is none."""
         return 0 if self._states is None else len(self._states)
 
     def after(self, count: int | None) -> NDArray[np.uint8] | None:
@@ -89,7 +89,7 @@ class Visit:
         return states.after(len(states) if count is None else count)
 
     def take(self, path: Path) -> Path:
-        """Take a picture that was dropped into the visit's folder; its new path.
+        """Take a picture that was dropped into the visitor's folder; its new path.
 
         Raises:
             UserError: It is gone.
@@ -115,7 +115,7 @@ class Visit:
         return path
 
     def export(self, exporter: Exporter, size: int | None) -> Path:
-        """Write the painting as a file in the visit's folder.
+        """Write the painting as a file in the visitor's folder.
 
         Args:
             exporter: Of which kind.
@@ -138,14 +138,14 @@ class Visit:
         return path
 
     def leave(self) -> None:
-        """The page was closed."""
+        """Clean up after a page that was closed."""
         self.stop()
-        if self._work is not None:
-            self._work.wait()
+        if self._worker is not None:
+            self._worker.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _empty(self, name: str) -> Path:
-        """A folder of the visit's, with nothing in it."""
+        """Make an empty folder among the visitor's."""
         shutil.rmtree(self._folder / name, ignore_errors=True)
         (self._folder / name).mkdir(parents=True)
         return self._folder / name

@@ -23,7 +23,7 @@ class _Stopped(KeyboardInterrupt):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a painting is.
+    """Progress of a painting.
 
     Attributes:
         share: Of its painter's steps, in [0, 1].
@@ -36,8 +36,8 @@ class Progress:
     psnr: float
 
 
-class Work:
-    """Paints a picture in a thread of its own.
+class Worker:
+    """Thread that paints a picture.
 
     Args:
         image: (H, W, 3) uint8, RGB, or (H, W, 4) with alpha.
@@ -50,7 +50,7 @@ class Work:
     ) -> None:
         self._image, self._painter, self._device = image, painter, device
         self._sketch: Sketch | None = None
-        self._found: tuple[StrokeRecord, float] | None = None
+        self._result: tuple[StrokeRecord, float] | None = None
         self._error: BaseException | None = None
         self._stop = threading.Event()
         self._over = threading.Event()
@@ -58,7 +58,7 @@ class Work:
         self._thread = threading.Thread(target=self._run, name="painter", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -66,7 +66,7 @@ class Work:
         self._stop.set()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait for the end, at most so long; whether it has come."""
+        """Wait for the end, at most so long; return True if it has come."""
         over = self._over.wait(seconds)
         if over:
             self._thread.join()  # nothing but its last line is left to do
@@ -74,12 +74,12 @@ class Work:
 
     @property
     def stopped(self) -> bool:
-        """Whether it was asked to stop."""
+        """Return True if it was asked to stop."""
         return self._stop.is_set()
 
     @property
     def progress(self) -> Progress:
-        """How far it is."""
+        """Progress of the painting by now."""
         sketch = self._sketch
         if sketch is None:
             return Progress(0.0, 0, 0.0)
@@ -100,7 +100,7 @@ class Work:
         return to_array(self._tiled.canvas(strokes))
 
     def result(self) -> tuple[StrokeRecord, float] | None:
-        """Once it is over: the painting at the picture's size, and its PSNR, dB.
+        """Return the painting at the picture's size and its PSNR, dB, once it is over.
 
         None if it was stopped before there was any.
 
@@ -110,17 +110,17 @@ class Work:
         """
         if self._error is not None:
             raise self._error
-        return self._found
+        return self._result
 
     def _run(self) -> None:
         try:
             done = paint(
                 self._image, painter=self._painter, progress=self._report, device=self._device
             )
-            self._found = done.record, done.psnr
+            self._result = done.record, done.psnr
         except Unfinished as stop:
             so_far = stop.painting
-            self._found = (so_far.record, so_far.psnr) if len(so_far.record.strokes) else None
+            self._result = (so_far.record, so_far.psnr) if len(so_far.record.strokes) else None
         except BaseException as error:  # handed on by `result`
             self._error = error
         finally:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.curves import Entry, by_seconds, by_strokes, entries, table
-from benchmarks.history import Figure, History
+from benchmarks.history import History, PaintingResult
 from benchmarks.painting import QUICK, main, row, ten
 from benchmarks.photographs import PROTOTYPE, find_picture, fitted, square
 from painting.drawing import draw
@@ -22,7 +22,7 @@ from painting.policy import PaintingPolicy
 from painting.renderers import AnalyticRenderer
 from painting.strokes import Bezier, Circle
 
-FIGURE = Figure("ten", "coffee", 128, 200, psnr=30.5, seconds=20.0, cpu_seconds=38.0)
+RESULT = PaintingResult("ten", "coffee", 128, 200, psnr=30.5, seconds=20.0, cpu_seconds=38.0)
 
 
 def policy() -> PaintingPolicy:
@@ -34,9 +34,9 @@ def policy() -> PaintingPolicy:
 
 def test_history_grows_and_knows_the_last_of_the_same(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "painting.csv"
-    assert History(path, "a machine").last(FIGURE) is None
-    History(path, "a machine, 2 cores").append([FIGURE], "abc")
-    later = Figure("ten", "coffee", 128, 200, 31.0, 16.0, 30.0)
+    assert History(path, "a machine").last(RESULT) is None
+    History(path, "a machine, 2 cores").append([RESULT], "abc")
+    later = PaintingResult("ten", "coffee", 128, 200, 31.0, 16.0, 30.0)
     History(path, "a machine, 2 cores").append([later], None)
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -45,21 +45,23 @@ def test_history_grows_and_knows_the_last_of_the_same(tmp_path: Path) -> None:
         ("", "31.000", "16.000"),
     ]
     history = History(path, "a machine, 2 cores")
-    assert history.last(FIGURE) == (31.0, 16.0)
-    assert History(path, "another machine").last(FIGURE) is None
+    assert history.last(RESULT) == (31.0, 16.0)
+    assert History(path, "another machine").last(RESULT) is None
     for other in ({"strokes": 100}, {"size": 64}, {"picture": "china"}, {"part": "large"}):
-        assert history.last(Figure(**{**vars(FIGURE), **other})) is None
-    assert "| -0.50 dB, 1.25 × the time |" in row(FIGURE, history)
+        assert history.last(PaintingResult(**{**vars(RESULT), **other})) is None
+    assert "| -0.50 dB, 1.25 × the time |" in row(RESULT, history)
 
 
 def test_a_row_shows_what_is_to_be_beaten(tmp_path: Path) -> None:
     history = History(tmp_path / "none.csv", "a machine")
-    cells = row(FIGURE, history).split(" | ")
+    cells = row(RESULT, history).split(" | ")
     assert cells[4:6] == ["30.50 dB", "20.0 s"]
     assert cells[8] == "prototype: 29.2 dB, 45 s"
-    mean = Figure("ten", "mean", 128, 200, 30.0, 20.0, 38.0)
+    mean = PaintingResult("ten", "mean", 128, 200, 30.0, 20.0, 38.0)
     assert "28.2 dB" in row(mean, history)
-    assert "aim: 27 dB" in row(Figure("large", "astronaut", 512, 2000, 27, 200, 300), history)
+    assert "aim: 27 dB" in row(
+        PaintingResult("large", "astronaut", 512, 2000, 27, 200, 300), history
+    )
 
 
 def test_all_ten_photographs_are_there() -> None:
@@ -74,12 +76,12 @@ def test_all_ten_photographs_are_there() -> None:
 
 
 def test_the_mean_is_of_all_pictures() -> None:
-    *figures, mean = ten(QUICK)
-    assert [figure.picture for figure in figures] == ["coffee", "china"]
+    *results, mean = ten(QUICK)
+    assert [result.picture for result in results] == ["coffee", "china"]
     assert mean.picture == "mean"
     for key in ("psnr", "seconds", "cpu_seconds"):
         assert getattr(mean, key) == pytest.approx(
-            sum(getattr(figure, key) for figure in figures) / 2
+            sum(getattr(result, key) for result in results) / 2
         )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import recipe_exports
-from benchmarks.recipe_exports import VOLUME, export_agent, pack, pack_figures
+from benchmarks.recipe_exports import VOLUME, export_agent, pack, pack_results
 from painting.errors import UserError
 from painting.policy import PaintingPolicy
 from tests.tasks.test_publish import make_run
@@ -41,14 +41,14 @@ def test_volumes_hold_every_byte_once_and_none_is_too_large(
     assert VOLUME < 15.5e6
 
 
-def test_figures_are_those_that_there_are(tmp_path: Path) -> None:
+def test_results_are_those_that_there_are(tmp_path: Path) -> None:
     (tmp_path / "celeba").mkdir()
     (tmp_path / "celeba" / "metrics.csv").write_text("update,seconds\n1,2\n")
     (tmp_path / "celeba" / "run.log").touch()
     (tmp_path / "closed").mkdir()
     (tmp_path / "closed" / "summary.json").write_text("{}")
     pairs = [("celeba", tmp_path / "celeba"), ("closed/celeba", tmp_path / "closed")]
-    with tarfile.open(pack_figures(tmp_path, pairs)) as tar:
+    with tarfile.open(pack_results(tmp_path, pairs)) as tar:
         assert tar.getnames() == ["celeba/metrics.csv", "closed/celeba/summary.json"]
 
 

@@ -6,27 +6,27 @@ import pytest
 
 from benchmarks.floors import Ceilings, Work
 from benchmarks.growth import Growth, save, slope
-from benchmarks.registry import Figure, duration, rate
+from benchmarks.registry import Result, duration, rate
 from benchmarks.report import ceilings_line, floors_table, number, row, write_section
 from painting.errors import UserError
 
 
 def test_a_rate_and_its_floor() -> None:
-    figure = rate("drawn", "strokes", seconds=0.5, count=1000, floor=0.0001, aim="more")
-    assert row(figure, None) == "| strokes | 2,000 / s | 0.500 ms | 0.100 ms | 20.0 % |  | more |"
-    assert row(figure, 1000.0).split(" | ")[5] == "2.00"  # twice as many as last
+    result = rate("drawn", "strokes", seconds=0.5, count=1000, floor=0.0001, aim="more")
+    assert row(result, None) == "| strokes | 2,000 / s | 0.500 ms | 0.100 ms | 20.0 % |  | more |"
+    assert row(result, 1000.0).split(" | ")[5] == "2.00"  # twice as many as last
 
 
 def test_a_duration_is_better_when_it_is_less() -> None:
-    figure = duration("update", "one update", seconds=1.5, floor=0.3)
-    cells = row(figure, 750.0).split(" | ")
+    result = duration("update", "one update", seconds=1.5, floor=0.3)
+    cells = row(result, 750.0).split(" | ")
     assert cells[1:6] == ["1,500 ms", "1,500 ms", "300 ms", "20.0 %", "0.50"]
 
 
 def test_a_size_has_its_least_size_as_floor() -> None:
-    figure = Figure("replay", "an episode", 2000.0, "B", floor=1900.0)
-    assert row(figure, None) == "| an episode | 2,000 B |  | 1,900 B | 95.0 % |  |  |"
-    assert row(Figure("memory", "run", 10.0, "MB"), None) == "| run | 10.0 MB |  |  |  |  |  |"
+    result = Result("replay", "an episode", 2000.0, "B", floor=1900.0)
+    assert row(result, None) == "| an episode | 2,000 B |  | 1,900 B | 95.0 % |  |  |"
+    assert row(Result("memory", "run", 10.0, "MB"), None) == "| run | 10.0 MB |  |  |  |  |  |"
 
 
 def test_numbers_have_three_digits() -> None:

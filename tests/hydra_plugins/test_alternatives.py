@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from hydra_plugins.impasto.alternatives import settle
+from hydra_plugins.impasto.alternatives import resolve_variants
 from painting.errors import UserError
 from tests.conftest import CONF, Compose, RunMain
 
@@ -15,40 +15,42 @@ PAINTERS = "tasks.evaluate_painters.evaluate_painters"
 
 def test_without_the_key_the_task_is_its_own(compose_config: Compose) -> None:
     cfg = compose_config("task=evaluate")
-    settled = settle(cfg, CONF)
-    assert settled.task.call._target_ == EVALUATE
-    assert settled.task.required == ["agent.weights"]
-    assert settled.strokes == 5
-    assert set(settled.task) == {"updates", "batch_size", "strokes", "required", "call"}
-    assert set(settled.task.call) == {"_target_", "policy", "datamodule", "folder", "device"}
+    resolved = resolve_variants(cfg, CONF)
+    assert resolved.task.call._target_ == EVALUATE
+    assert resolved.task.required == ["agent.weights"]
+    assert resolved.strokes == 5
+    assert set(resolved.task) == {"updates", "batch_size", "strokes", "required", "call"}
+    assert set(resolved.task.call) == {"_target_", "policy", "datamodule", "folder", "device"}
 
 
 def test_with_the_key_the_other_call_is_meant(compose_config: Compose) -> None:
     cfg = compose_config("task=evaluate", "image=a.png", "painter.steps=7")
-    settled = settle(cfg, CONF)
-    assert settled.task.call._target_ == PAINTERS
-    assert settled.task.required == ["image"]
-    assert settled.strokes == 400
-    assert list(settled.task.call.painters) == ["optimize"]
-    node = settled.task.call.painters.optimize
+    resolved = resolve_variants(cfg, CONF)
+    assert resolved.task.call._target_ == PAINTERS
+    assert resolved.task.required == ["image"]
+    assert resolved.strokes == 400
+    assert list(resolved.task.call.painters) == ["optimize"]
+    node = resolved.task.call.painters.optimize
     assert (node.strokes, node.steps) == (400, 7)
     assert cfg.task.call._target_ == EVALUATE  # the config that is recorded stays as it was
-    given = settle(compose_config("task=evaluate", "image=a.png", "strokes=30"), CONF)
+    given = resolve_variants(compose_config("task=evaluate", "image=a.png", "strokes=30"), CONF)
     assert given.task.call.strokes == given.task.call.painters.optimize.strokes == 30
 
 
 def test_a_task_without_alternatives_is_left_alone(compose_config: Compose) -> None:
     cfg = compose_config("task=paint", "image=a.png")
-    assert settle(cfg, CONF) is cfg
+    assert resolve_variants(cfg, CONF) is cfg
 
 
 def test_every_painter_is_what_it_is_alone(compose_config: Compose) -> None:
     given = ("task=evaluate", "image=a.png", "seed=3", "agent.weights=w")
     names = ["optimize", "agent", "agent+optimize"]
-    several = settle(compose_config(*given, f"painters=[{','.join(names)}]", "painter=agent"), CONF)
+    several = resolve_variants(
+        compose_config(*given, f"painters=[{','.join(names)}]", "painter=agent"), CONF
+    )
     assert list(several.task.call.painters) == names
     for name in names:
-        alone = settle(compose_config(*given, f"painter={name}"), CONF)
+        alone = resolve_variants(compose_config(*given, f"painter={name}"), CONF)
         assert list(alone.task.call.painters) == [name]
         nodes = (cfg.task.call.painters[name] for cfg in (several, alone))
         one, other = (OmegaConf.to_container(node, resolve=True) for node in nodes)
@@ -69,7 +71,7 @@ def test_painters_that_are_none_are_refused(
     compose_config: Compose, override: str, what: str, todo: str
 ) -> None:
     with pytest.raises(UserError) as error:
-        settle(compose_config("task=evaluate", "image=a.png", override), CONF)
+        resolve_variants(compose_config("task=evaluate", "image=a.png", override), CONF)
     assert what in error.value.what
     assert todo in error.value.todo
 

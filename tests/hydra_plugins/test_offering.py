@@ -17,7 +17,7 @@ from painting.observation import OBSERVATION_CHANNELS
 from painting.policy import PaintingPolicy
 from painting.renderers import AnalyticRenderer
 from painting.strokes import Circle, Line
-from tasks.page.offers import Offer
+from tasks.page.offers import Choice
 from tests.conftest import RunMain
 
 TASK = """
@@ -37,7 +37,7 @@ call:
   device: ${run.device}
 """
 
-Offers = Mapping[str, Mapping[str, Offer[Any]]]
+Choices = Mapping[str, Mapping[str, Choice[Any]]]
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_main: RunMain) 
     monkeypatch.setitem(sys.modules, "offering_task", module)
     monkeypatch.setenv(TRUST, f"offering_task,{__name__}")  # where its function is from
 
-    def offered(*overrides: str, agents: str = "[]") -> Offers:
+    def offered(*overrides: str, agents: str = "[]") -> Choices:
         (conf / "task" / "offering.yaml").write_text(TASK.replace("AGENTS", agents))
         search = f"hydra.searchpath=[file://{conf}]"
         done = run_main("task=offering", search, "trainer=cpu", "hydra.run.dir=out", *overrides)

@@ -130,9 +130,9 @@ def test_2000_pictures_take_no_more_memory_than_200(
         data = Plain(tested, canvas_size=LARGE, batch_size=8, eval_batch_size=50, cache=cache)
         data.prepare_data()
         with MemoryPeak(0.01) as peak:
-            figures = evaluate(policy, data, tmp_path)
+            metrics = evaluate(policy, data, tmp_path)
         peaks.append(peak.megabytes)
-        assert (figures["images"], figures["readable"]) == (tested, 0.1)
+        assert (metrics["images"], metrics["readable"]) == (tested, 0.1)
     assert peaks[2] - peaks[1] < 60  # all pictures as floats are 98, and as bytes 25 more
 
 

@@ -60,9 +60,9 @@ def test_the_summary_has_them(data: Digits, tmp_path: Path) -> None:
     """Who paints a 3 for every digit follows the example for those that are one."""
     labels = data.labels("test")
     assert labels is not None
-    figures = evaluate(policy(DIGITS[3]), data, tmp_path)
-    assert figures["in_order"] == pytest.approx(float((labels == 3).mean()))
-    assert figures["in_order"] < figures["strokes_in_order"] < 1
+    metrics = evaluate(policy(DIGITS[3]), data, tmp_path)
+    assert metrics["in_order"] == pytest.approx(float((labels == 3).mean()))
+    assert metrics["in_order"] < metrics["strokes_in_order"] < 1
 
 
 def test_they_are_left_out_where_no_example_fits(data: Digits) -> None:

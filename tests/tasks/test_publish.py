@@ -17,7 +17,7 @@ from painting.policy import PaintingPolicy
 from painting.renderers import AnalyticRenderer
 from painting.strokes import Circle
 from tasks import publish as module
-from tasks.publish import machine, photograph_figures, publish
+from tasks.publish import machine, photograph_psnr, publish
 from tests.painting.small_networks import SMALL, stir
 from tests.tasks.comparison.folders import write_run
 
@@ -110,14 +110,16 @@ def test_photographs_are_painted_by_the_rounded_agent(
     two = module.held_out_photographs()[1:3]
     monkeypatch.setattr(module, "held_out_photographs", lambda: two)
     result = publish([run], "mine", digits(), [1, 3], tmp_path)
-    figures = {n: photograph_figures(PaintingPolicy.load(tmp_path / "mine"), n) for n in (1, 3)}
-    assert list(figures[3]) == ["chelsea", "coffee"]
-    mean = sum(figures[3].values()) / 2
+    psnr_by_strokes = {
+        n: photograph_psnr(PaintingPolicy.load(tmp_path / "mine"), n) for n in (1, 3)
+    }
+    assert list(psnr_by_strokes[3]) == ["chelsea", "coffee"]
+    mean = sum(psnr_by_strokes[3].values()) / 2
     assert result == {"images": 2, "psnr": pytest.approx(mean, abs=1e-6)}
     card = (tmp_path / "mine" / "README.md").read_text(encoding="utf-8")
     assert "| photograph | 1 strokes | 3 strokes |" in card
-    for name, value in figures[3].items():
-        assert f"| {name} | {figures[1][name]:.2f} | {value:.2f} |" in card
+    for name, value in psnr_by_strokes[3].items():
+        assert f"| {name} | {psnr_by_strokes[1][name]:.2f} | {value:.2f} |" in card
     assert f"| **{mean:.2f}** |" in card
     assert "never saw any of them" in card
 

@@ -30,7 +30,7 @@ from painting.picture import draw_picture
 from painting.record import read_record
 from painting.strokes import Brush, Circle, Stroke
 from tasks import serve as module
-from tasks.page.offers import Offer
+from tasks.page.offers import Choice
 from tasks.page.uploads import Limits
 from tasks.serve import serve
 from tests.conftest import command_line, environment
@@ -289,8 +289,8 @@ def no_agent(stroke: Stroke, strokes: int) -> Painter:
 def open_page(port: int | None = None, **more: Any) -> None:
     """Of a page that must not open."""
     painters, kinds = (
-        {"grow": Offer(GrowingPainter), "agent (mine)": Offer(no_agent)},
-        {"circle": Offer(Circle), "brush": Offer(Brush)},
+        {"grow": Choice(GrowingPainter), "agent (mine)": Choice(no_agent)},
+        {"circle": Choice(Circle), "brush": Choice(Brush)},
     )
     serve(painters, kinds, {}, Limits(), port=port, **more)
 

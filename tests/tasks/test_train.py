@@ -50,7 +50,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, o
 
 
 def test_train_leaves_what_it_promises(trained: tuple[Path, dict[str, object]]) -> None:
-    folder, figures = trained
+    folder, metrics = trained
     left = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert {
         "agent/config.yaml",
@@ -74,8 +74,8 @@ def test_train_leaves_what_it_promises(trained: tuple[Path, dict[str, object]]) 
         "l2_renderer",
         "readable",
     }
-    assert set(figures) == expected
-    assert (figures["updates"], figures["strokes"], figures["images"]) == (6, STROKES, 20)
+    assert set(metrics) == expected
+    assert (metrics["updates"], metrics["strokes"], metrics["images"]) == (6, STROKES, 20)
 
 
 def test_what_is_exported_is_the_best_by_validation(
@@ -91,7 +91,7 @@ def test_what_is_exported_is_the_best_by_validation(
 def test_the_curve_is_the_exact_error_after_every_stroke(
     trained: tuple[Path, dict[str, object]],
 ) -> None:
-    folder, figures = trained
+    folder, metrics = trained
     policy, data = PaintingPolicy.load(folder), digits(folder / "data")
     data.setup()
     images = data.images("test")
@@ -109,19 +109,19 @@ def test_the_curve_is_the_exact_error_after_every_stroke(
         assert float(row["l2_std"]) == pytest.approx(distance.std(correction=0).item(), rel=1e-4)
         psnr = -10 * distance.log10()
         assert float(row["psnr_mean"]) == pytest.approx(psnr.mean().item(), rel=1e-4)
-    assert figures["l2"] == float(rows[-1]["l2_mean"])
+    assert metrics["l2"] == float(rows[-1]["l2_mean"])
     # With the exact renderer the agent saw what is judged.
-    assert figures["l2_renderer"] == pytest.approx(figures["l2"], rel=1e-5)
+    assert metrics["l2_renderer"] == pytest.approx(metrics["l2"], rel=1e-5)
 
 
 def test_evaluate_measures_the_same_again(
     trained: tuple[Path, dict[str, object]], tmp_path: Path
 ) -> None:
-    folder, figures = trained
+    folder, metrics = trained
     again = evaluate(PaintingPolicy.load(folder), digits(folder / "data"), tmp_path)
     # Not to the last bit: weights that learned lie in memory in another order than those read.
     assert again == pytest.approx(
-        {key: value for key, value in figures.items() if key not in ("updates", "val_l2")}, rel=1e-6
+        {key: value for key, value in metrics.items() if key not in ("updates", "val_l2")}, rel=1e-6
     )
 
 
@@ -131,8 +131,8 @@ def test_a_run_that_goes_on_elsewhere_has_a_best_of_its_own(tmp_path: Path) -> N
         trainer = make_trainer(folder, callbacks(folder))
         last = tmp_path / "one" / "checkpoints" / "last.ckpt" if name == "two" else None
         data = digits(tmp_path / "data")
-        figures = train(make_agent("l2", updates=updates), data, trainer, folder, last)
-        assert figures["updates"] == updates
+        metrics = train(make_agent("l2", updates=updates), data, trainer, folder, last)
+        assert metrics["updates"] == updates
         assert (folder / "checkpoints" / "best.ckpt").exists()
 
 
@@ -140,9 +140,9 @@ def test_pretrain_refuses_to_call_noise_a_renderer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trainer = make_trainer(tmp_path, callbacks(tmp_path), val_check_interval=2)
-    figures = pretrain(make_renderer_module(updates=4), trainer, tmp_path)
-    assert figures["status"] == "untrained"
-    assert figures["renderer_mse"] > figures["mean_image_mse"] / 10
+    metrics = pretrain(make_renderer_module(updates=4), trainer, tmp_path)
+    assert metrics["status"] == "untrained"
+    assert metrics["renderer_mse"] > metrics["mean_image_mse"] / 10
     assert "NOT TRAINED" in capsys.readouterr().err
     with pytest.raises(UserError, match="never trained"):
         load_renderer(tmp_path)

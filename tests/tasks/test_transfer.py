@@ -48,7 +48,7 @@ def test_both_canvases_are_shown_and_measured(
 ) -> None:
     torch.manual_seed(0)
     smooth = policy(NeuralRenderer(Bezier(), SIZE, [8], 4))  # untrained: it draws a haze
-    figures = evaluate(smooth, data, tmp_path)
+    metrics = evaluate(smooth, data, tmp_path)
     rows = cut_sheet(read_image(tmp_path / "transfer.png"), SIZE, rows=3)
     targets = data.images("test").__getitems__(np.arange(12))["target"]
     strokes, seen = smooth.paint(targets / 255)
@@ -59,15 +59,15 @@ def test_both_canvases_are_shown_and_measured(
         # Batches of other sizes round otherwise.
         assert (shown.int() - to_uint8(expected).int()).abs().max() <= 1
     told = next(line for line in capsys.readouterr().out.splitlines() if "transfer:" in line)
-    assert f"L2 {figures['l2_renderer']:.5f} on the learned" in told
-    assert f" {figures['l2']:.5f} by the strokes" in told
-    assert abs(figures["l2"] - figures["l2_renderer"]) > 0.01
+    assert f"L2 {metrics['l2_renderer']:.5f} on the learned" in told
+    assert f" {metrics['l2']:.5f} by the strokes" in told
+    assert abs(metrics["l2"] - metrics["l2_renderer"]) > 0.01
 
 
 def test_exact_strokes_have_nothing_to_be_transferred_to(
     data: Digits, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    figures = evaluate(policy(AnalyticRenderer(Bezier(), SIZE)), data, tmp_path)
+    metrics = evaluate(policy(AnalyticRenderer(Bezier(), SIZE)), data, tmp_path)
     assert not (tmp_path / "transfer.png").exists()
     assert "transfer:" not in capsys.readouterr().out
-    assert figures["l2"] == pytest.approx(figures["l2_renderer"], rel=1e-4)
+    assert metrics["l2"] == pytest.approx(metrics["l2_renderer"], rel=1e-4)

@@ -13,7 +13,7 @@ from hydra_plugins.hydra_ray_launcher.ray_launcher import RayLauncher
 
 
 class SignallessLauncher(RayLauncher):
-    """Starts Ray before the jobs, and takes back the handler of SIGTERM that Ray puts in its place.
+    """Launcher that starts Ray before the jobs, and restores the SIGTERM handler that Ray replaces.
 
     With Ray's own the sweep would exit, and Ray kill the jobs, before they have saved themselves.
     """

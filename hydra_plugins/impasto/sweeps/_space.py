@@ -1,4 +1,4 @@
-"""What a search searches: Hydra's notation for several values as Optuna's distributions."""
+"""Search space: Hydra's notation for several values as Optuna's distributions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ _LOG = "log"
 
 
 def split(overrides: Sequence[Override]) -> tuple[list[str], dict[str, BaseDistribution]]:
-    """What is the same in all trials, and the distribution of every key that is searched.
+    """Split overrides into those of all trials, and a distribution for every key that is searched.
 
     ``1,2,3``, ``choice(…)`` and ``glob(…)`` are categories; ``range(…)`` steps; ``interval(…)`` is
     continuous and ``int(interval(…))`` whole, both on a logarithmic scale by ``tag(log, …)``.

@@ -18,7 +18,7 @@ _PATIENCE = 60  # seconds to wait for the file while another process writes
 
 
 def storage_url(folder: Path, given: str | None) -> str:
-    """Where the study is kept: what is given, else a file in the sweep's folder."""
+    """Return the URL of the study's database: what is given, else a file in the sweep's folder."""
     return given or f"sqlite:///{(folder / DATABASE).absolute()}?timeout={_PATIENCE}"
 
 

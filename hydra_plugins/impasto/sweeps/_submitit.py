@@ -18,7 +18,7 @@ from hydra_plugins.impasto._failures import WorkerDied
 
 
 class TolerantLauncher(BaseSubmititLauncher):  # type: ignore[misc]
-    """Hands the jobs over as one array; a job without a result is a result too."""
+    """Launcher that submits the jobs as one array; a job without a result counts as a result."""
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
@@ -59,13 +59,13 @@ class TolerantLauncher(BaseSubmititLauncher):  # type: ignore[misc]
 
 
 class LocalLauncher(TolerantLauncher):
-    """On this machine."""
+    """Launcher of jobs on this machine."""
 
     _EXECUTOR = "local"
 
 
 class SlurmLauncher(TolerantLauncher):
-    """On a Slurm cluster."""
+    """Launcher of jobs on a Slurm cluster."""
 
     _EXECUTOR = "slurm"
 

@@ -49,17 +49,17 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is left to do for it."""
+        """Return True if nothing is left to do for the job."""
         return has_ended(self.folder, self.updates)
 
     @property
     def status(self) -> str:
-        """What its summary says; `killed` without one."""
+        """Status in its summary; `killed` without one."""
         return str(read_summary(self.folder).get("status", "killed"))
 
     @property
     def succeeded(self) -> bool:
-        """Whether it ended, and not because it could not go on."""
+        """Return True if it ended, and did not diverge."""
         return self.ended and self.status != "diverged"
 
     def to_launch(self) -> list[str]:
@@ -122,36 +122,36 @@ def assign(
         UserError: The folder that a job must have holds a run of another config.
     """
     varied = _varied(overrides)
-    kept = [key for key in _MAY_DIFFER if not any(_within(key, one) for one in varied)]
-    wanted = [identity(_plain(OmegaConf.to_yaml(_own(cfg))), kept) for cfg in configs]
-    found = dict(_runs(sweep, kept))
+    may_differ = [key for key in _MAY_DIFFER if not any(_within(key, one) for one in varied)]
+    identities = [identity(_plain(OmegaConf.to_yaml(_own(cfg))), may_differ) for cfg in configs]
+    runs = dict(_runs(sweep, may_differ))
     given: dict[int, str] = {i: name for i, name in enumerate(names) if name is not None}
     for i, name in given.items():
-        if name in found and found[name][0] != wanted[i]:
-            differing = ", ".join(_differences(found[name][0], wanted[i]))
+        if name in runs and runs[name][0] != identities[i]:
+            differing = ", ".join(_differences(runs[name][0], identities[i]))
             what = f"{sweep / name} holds a run with another config ({differing})"
             raise UserError(what, "choose another hydra.sweep.dir")
     for exactly in (True, False):
-        for i, want in enumerate(wanted):
+        for i, own in enumerate(identities):
             same = [
                 name
-                for name, (config, words) in found.items()
+                for name, (config, words) in runs.items()
                 if name not in given.values()
-                and config == want
+                and config == own
                 and (words == _words(overrides[i]) or not exactly)
             ]
             if i not in given and same:
                 given[i] = str(i) if str(i) in same else same[0]
-    for i in range(len(wanted)):
+    for i in range(len(identities)):
         if i not in given:
-            given[i] = _free(i, sweep, {*found, *given.values()})
+            given[i] = _free(i, sweep, {*runs, *given.values()})
     return [
         Job(tuple(overrides[i]), given[i], sweep / given[i], cfg.updates)
         for i, cfg in enumerate(configs)
     ]
 
 
-def note_jobs(sweep: Path, jobs: Sequence[Job]) -> None:
+def register_jobs(sweep: Path, jobs: Sequence[Job]) -> None:
     """Write down which jobs were asked for, beside those of earlier starts."""
     noted = {name: words for name, words in read_jobs(sweep).items() if (sweep / name).is_dir()}
     noted |= {job.name: list(job.overrides) for job in jobs}
@@ -182,14 +182,14 @@ def _varied(overrides: Sequence[Sequence[str]]) -> set[str]:
 
 
 def _within(key: str, other: str) -> bool:
-    """Whether one of two dotted keys lies within the other."""
+    """Return True if one of two dotted keys lies within the other."""
     return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")
 
 
 def _runs(
     sweep: Path, left_out: Sequence[str]
 ) -> Iterator[tuple[str, tuple[dict[str, Any], set[str]]]]:
-    """By name the identity and the overrides of every run of the sweep."""
+    """Read the identity and the overrides of every run of the sweep, by the run's name."""
     if sweep.is_dir():
         for path in sorted(sweep.glob(f"**/{CONFIG}")):
             folder = path.parent.parent
@@ -209,12 +209,12 @@ def _plain(text: str) -> dict[str, Any]:
 
 
 def _words(overrides: Sequence[str]) -> set[str]:
-    kept = (word for word in overrides if not word.startswith(_NOT_OF_A_JOB))
-    return {word.replace("'", "") for word in kept}  # which quotes are there says nothing
+    of_the_job = (word for word in overrides if not word.startswith(_NOT_OF_A_JOB))
+    return {word.replace("'", "") for word in of_the_job}  # which quotes are there says nothing
 
 
 def _free(i: int, sweep: Path, taken: set[str]) -> str:
-    """The job's own number if that is free, else the first after all others."""
+    """Return the job's own number if that is free, else the first after all others."""
     if str(i) not in taken and not (sweep / str(i) / CONFIG).exists():
         return str(i)
     return str(max([i, *(int(name) for name in taken if name.isdecimal())]) + 1)
@@ -222,14 +222,14 @@ def _free(i: int, sweep: Path, taken: set[str]) -> str:
 
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any], most: int = 3) -> list[str]:
     """The first keys in which two configs differ, with both values."""
-    found: list[str] = []
+    lines: list[str] = []
 
     def walk(one: Any, other: Any, key: str) -> None:
         if isinstance(one, Mapping) and isinstance(other, Mapping):
             for name in sorted({*one, *other}, key=str):
                 walk(one.get(name), other.get(name), f"{key}.{name}".lstrip("."))
         elif one != other:
-            found.append(f"{key} {one} there, {other} here")
+            lines.append(f"{key} {one} there, {other} here")
 
     walk(there, here, "")
-    return [*found[:most], *(["…"] if len(found) > most else [])]
+    return [*lines[:most], *(["…"] if len(lines) > most else [])]

@@ -21,7 +21,7 @@ from hydra_plugins.impasto.sweeps.folder import (
     assign,
     describe,
     held,
-    note_jobs,
+    register_jobs,
 )
 from hydra_plugins.impasto.sweeps.running import make_launcher, run_jobs
 from painting.errors import UserError
@@ -30,7 +30,7 @@ from tasks.run_state import is_held
 
 
 class GridSweeper(BasicSweeper):
-    """Runs every combination; in a folder that holds a sweep already, what is left of them.
+    """Sweeper that runs every combination, or those that an earlier sweep of the folder left over.
 
     Args:
         max_batch_size: How many jobs the launcher gets at a time; None hands over all.
@@ -40,7 +40,7 @@ class GridSweeper(BasicSweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Be given by Hydra what a sweep is made of."""
+        """Receive from Hydra what a sweep is made of."""
         self.hydra_context = hydra_context
         self.config = config
         self.launcher = make_launcher(hydra_context, task_function, config)
@@ -62,13 +62,13 @@ class GridSweeper(BasicSweeper):
         with held(folder):
             jobs = self._assign(folder, wanted)
             OmegaConf.save(self.config, folder / MULTIRUN)
-            note_jobs(folder, jobs)
+            register_jobs(folder, jobs)
             for line in describe(jobs):
                 print(line)
             self._run(folder, jobs)
 
     def _assign(self, folder: Path, wanted: Sequence[Sequence[str]]) -> list[Job]:
-        """Every job with its folder."""
+        """Pair every job with its folder."""
         assert self.config is not None
         assert self.hydra_context is not None
         raw = OmegaConf.to_container(self.config.hydra.sweep, resolve=False)
@@ -110,7 +110,7 @@ class GridSweeper(BasicSweeper):
 
 
 def _is_made(word: str) -> bool:
-    """Whether Hydra adds an override by itself, or it is about to be given."""
+    """Return True for an override that Hydra adds by itself, or that is about to be given."""
     return word.startswith(("hydra.mode=", "hydra.sweep.dir="))
 
 

@@ -1,4 +1,4 @@
-"""The project's YAML files for launchers win over what the launchers' packages register.
+"""Precedence of the project's YAML files for launchers over what the launchers' packages register.
 
 Hydra would hold such a file to the schema in its store, with a warning, and so keep it from setting
 anything but the launcher itself.
@@ -14,15 +14,15 @@ from hydra_plugins.impasto.composing import CONF
 
 
 class OwnLaunchers(SearchPathPlugin):
-    """Takes the schemas out before this process composes anything."""
+    """Search-path plugin that removes the schemas before this process composes anything."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Be called by Hydra whenever it looks for configs; the search path stays as it is."""
+        """Leave the search path as it is; Hydra calls this whenever it looks for configs."""
         forget_schemas()
 
 
 class OwnLoader(ConfigLoaderImpl):
-    """Takes them out in a launcher's worker too, where Hydra has looked for plugins again."""
+    """Config loader that removes them in a worker too, where Hydra has looked for plugins again."""
 
     def load_sweep_config(
         self, master_config: DictConfig, sweep_overrides: list[str]
@@ -33,7 +33,7 @@ class OwnLoader(ConfigLoaderImpl):
 
 
 def forget_schemas() -> None:
-    """Take out of Hydra's store what ``conf/hydra/launcher/`` has a file of the same name for."""
+    """Remove from Hydra's store what ``conf/hydra/launcher/`` has a file of the same name for."""
     stored = ConfigStore.instance().repo.get("hydra", {}).get("launcher", {})
     for path in (CONF / "hydra" / "launcher").glob("*.yaml"):
         stored.pop(path.name, None)

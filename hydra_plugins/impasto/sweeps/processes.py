@@ -18,7 +18,7 @@ _IMPOLITE = 3.0  # seconds after which a job that Ctrl-C has not reached gets a 
 _PATIENCE = 300.0  # seconds that jobs have to save themselves
 
 
-def note_process(folder: Path) -> None:
+def register_process(folder: Path) -> None:
     """Write down which process runs in a run folder."""
     text = json.dumps({"host": socket.gethostname(), "pid": os.getpid()})
     (folder / PROCESS).write_text(text + "\n", encoding="utf-8")
@@ -65,7 +65,7 @@ def _signal(pid: int) -> None:
 
 
 def _wait(done: Callable[[], bool], seconds: float) -> bool:
-    """Wait until something is so; whether it is."""
+    """Wait until a condition holds; return False if it does not in time."""
     end = time.monotonic() + seconds
     while not done():
         if time.monotonic() >= end:

@@ -95,7 +95,7 @@ def run_jobs(launcher: Launcher, jobs: Sequence[Job], sweep: Path) -> int:
 
 
 def _launch(launcher: Launcher, jobs: Sequence[Job], sweep: Path) -> tuple[int, Exception | None]:
-    """Launch jobs together: the first exit code that is none of success, and what broke."""
+    """Launch jobs together; return the first exit code of a failure, and what broke."""
     if not jobs:
         return 0, None
     with _passing_signals_on(jobs, sweep):

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.impasto._failures import JobFailed
 from hydra_plugins.impasto.arguments import quote
-from hydra_plugins.impasto.sweeps.folder import MULTIRUN, Job, held, note_jobs
+from hydra_plugins.impasto.sweeps.folder import MULTIRUN, Job, held, register_jobs
 from hydra_plugins.impasto.sweeps.running import make_launcher, run_jobs
 from painting.errors import UserError
 from tasks.run_folder import command
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class OptunaSweeper(Sweeper):
-    """Asks Optuna for values, has them tried by any launcher, and tells it the validation figure.
+    """Sweeper that asks Optuna for values, and tells it the validation metric of each trial.
 
     Args:
         n_trials: How many in all, those of an earlier start in the same folder included.
@@ -66,7 +66,7 @@ class OptunaSweeper(Sweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Be given by Hydra what a sweep is made of.
+        """Receive from Hydra what a sweep is made of.
 
         Raises:
             UserError: Optuna or the launcher is not installed; a number of trials is none.
@@ -103,14 +103,14 @@ class OptunaSweeper(Sweeper):
             study.make_pruner(self.pruner)
         with held(folder):
             url = study.storage_url(folder, self.storage)
-            found = study.open_study(url, fixed, folder)
+            search_study = study.open_study(url, fixed, folder)
             OmegaConf.save(self.config, folder / MULTIRUN)
             try:
-                self._search(found, fixed, searched, folder)
+                self._search(search_study, fixed, searched, folder)
             except (KeyboardInterrupt, SystemExit):
                 print(f"to go on with the search: {self._again(folder)}", file=sys.stderr)
                 raise
-            self._conclude(found, fixed, folder)
+            self._conclude(search_study, fixed, folder)
 
     def _search(
         self,
@@ -127,7 +127,7 @@ class OptunaSweeper(Sweeper):
         self._tell(study, folder)  # what ended after the search had been killed
         while trials := next_trials(*ask):
             jobs = [self._job(number, params, fixed, folder) for number, params in trials]
-            note_jobs(folder, jobs)
+            register_jobs(folder, jobs)
             run_jobs(self.launcher, [job for job in jobs if not job.ended], folder)
             self._tell(study, folder)
             for job in jobs:  # neither finished nor interrupted: its worker died too often
@@ -180,8 +180,10 @@ class OptunaSweeper(Sweeper):
     def _again(self, folder: Path) -> str:
         assert self.config is not None
         given = self.config.hydra.overrides
-        kept = [one for one in given.hydra if not one.startswith(("hydra.mode", "hydra.sweep.dir"))]
-        return command(["-m", *given.task, *kept, f"hydra.sweep.dir={quote(str(folder))}"])
+        hydra = [
+            one for one in given.hydra if not one.startswith(("hydra.mode", "hydra.sweep.dir"))
+        ]
+        return command(["-m", *given.task, *hydra, f"hydra.sweep.dir={quote(str(folder))}"])
 
 
 def _failed() -> Any:

@@ -1,4 +1,4 @@
-"""What makes a run the trial of a search."""
+"""Pruning of the trials of a search."""
 
 from pathlib import Path
 

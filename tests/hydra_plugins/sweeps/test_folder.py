@@ -9,7 +9,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.impasto.resuming import locked
-from hydra_plugins.impasto.sweeps.folder import assign, find_sweep, held, note_jobs
+from hydra_plugins.impasto.sweeps.folder import assign, find_sweep, held, register_jobs
 from painting.errors import UserError
 from tasks.run_state import RUNNING, is_held, read_state
 
@@ -120,7 +120,7 @@ def test_jobs_are_noted_beside_those_of_earlier_starts(tmp_path: Path) -> None:
     def note(*seeds: int) -> dict[str, list[str]]:
         jobs = [([f"seed={seed}"], config(seed=seed)) for seed in seeds]
         assigned = assign(tmp_path, [c for _, c in jobs], [w for w, _ in jobs], [None] * len(jobs))
-        note_jobs(tmp_path, assigned)
+        register_jobs(tmp_path, assigned)
         noted: dict[str, list[str]] = json.loads((tmp_path / "jobs.json").read_text())
         return noted
 

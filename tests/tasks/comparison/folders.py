@@ -75,10 +75,10 @@ def write_run(
     (hydra / "hydra.yaml").write_text(yaml.safe_dump({"hydra": {"runtime": {"choices": chosen}}}))
     (hydra / "overrides.yaml").write_text(yaml.safe_dump(list(overrides)))
     if status is not None:
-        figures = {"task": chosen["task"], "status": status, "seed": seed, "updates": 20}
+        metrics = {"task": chosen["task"], "status": status, "seed": seed, "updates": 20}
         measured = {} if l2 is None else {"l2": l2, "psnr": 10.0 + seed, "ssim": 0.5}
         (folder / "summary.json").write_text(
-            json.dumps({**figures, "seconds": 99.0, **measured, **(summary or {})})
+            json.dumps({**metrics, "seconds": 99.0, **measured, **(summary or {})})
         )
     if validations:
         with (folder / "metrics.csv").open("w", newline="") as file:

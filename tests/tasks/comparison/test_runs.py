@@ -73,7 +73,7 @@ def test_what_a_run_left(tmp_path: Path) -> None:
     assert (run.task, run.status, run.finished, run.seed) == ("train", "finished", True, 3)
     assert run.validations == (Point(5, 1.5, 0.5), Point(10, 3.5, 0.25))
     assert run.l2_by_stroke == (0.5, 0.25)
-    assert (run.figure("l2"), run.figure("psnr"), run.figure("status")) == (0.125, 13, None)
+    assert (run.metric("l2"), run.metric("psnr"), run.metric("status")) == (0.125, 13, None)
     assert run.seconds == 3.5  # of training; the summary's are of the last part of a resumed run
     assert run.command == "python run.py task=train data.cache=/a/b"
 

@@ -19,10 +19,10 @@ from tasks.comparison.statistics import (
 
 
 def test_mean_and_sample_deviation() -> None:
-    figures = spread([1.0, None, 2.0, 6.0])
-    assert figures.values == (1, 2, 6)
-    assert figures.mean == 3
-    assert figures.std == pytest.approx(math.sqrt((4 + 1 + 9) / 2), rel=1e-15)
+    values = spread([1.0, None, 2.0, 6.0])
+    assert values.values == (1, 2, 6)
+    assert values.mean == 3
+    assert values.std == pytest.approx(math.sqrt((4 + 1 + 9) / 2), rel=1e-15)
     assert (spread([2.0]).mean, spread([2.0]).std) == (2, None)
     assert (spread([None]).mean, spread([]).std) == (None, None)
 

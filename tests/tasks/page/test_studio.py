@@ -15,9 +15,9 @@ from painting.painters import OptimizePainter, Painter
 from painting.picture import draw_picture
 from painting.record import read_record
 from painting.strokes import Bezier, Brush, Circle, Line, MyPaint, Stroke
-from tasks.page.offers import Offer, insist
-from tasks.page.scene import Order, Scene
-from tasks.page.studio import Studio, play
+from tasks.page.offers import Choice, require_choice
+from tasks.page.scene import Message, Order
+from tasks.page.studio import Session, play
 from tasks.page.uploads import Limits
 from tests.tasks.page.painters import BrokenPainter, GrowingPainter
 
@@ -44,18 +44,18 @@ class NoFfmpeg(Mp4):
 
 
 PAINTERS = {
-    "free": Offer(GrowingPainter),
-    "agent": Offer(agent),
-    "none": Offer(no_agent),
-    "broken": Offer(broken),
+    "free": Choice(GrowingPainter),
+    "agent": Choice(agent),
+    "none": Choice(no_agent),
+    "broken": Choice(broken),
 }
-KINDS = {"circle": Offer(Circle), "line": Offer(Line), "brush": Offer(Brush)}
-EXPORTS = {"svg": Offer(Svg), "csv": Offer(Csv), "gcode": Offer(Gcode), "mp4": Offer(NoFfmpeg)}
+KINDS = {"circle": Choice(Circle), "line": Choice(Line), "brush": Choice(Brush)}
+EXPORTS = {"svg": Choice(Svg), "csv": Choice(Csv), "gcode": Choice(Gcode), "mp4": Choice(NoFfmpeg)}
 
 
 @pytest.fixture
-def studio(tmp_path: Path) -> Iterator[Studio]:
-    opened = Studio(PAINTERS, KINDS, EXPORTS, LIMITS, tmp_path / "files")
+def session(tmp_path: Path) -> Iterator[Session]:
+    opened = Session(PAINTERS, KINDS, EXPORTS, LIMITS, tmp_path / "files")
     yield opened
     opened.close()
 
@@ -71,14 +71,14 @@ def order(path: Path | None, painter: str = "free", **changes: object) -> Order:
     return Order(path, painter, **wanted)  # type: ignore[arg-type]
 
 
-def test_only_what_works_is_offered(studio: Studio) -> None:
-    assert list(studio.painters) == ["free", "agent", "broken"]
-    assert list(studio.kinds) == ["circle", "line"]
-    assert list(studio.exporters) == ["svg", "csv", "gcode", "json"]
-    own = studio.own["agent"]
+def test_only_what_works_is_a_choice(session: Session) -> None:
+    assert list(session.painters) == ["free", "agent", "broken"]
+    assert list(session.kinds) == ["circle", "line"]
+    assert list(session.exporters) == ["svg", "csv", "gcode", "json"]
+    own = session.own["agent"]
     assert own is not None
     assert own.name == "bezier"
-    assert studio.own["free"] is None
+    assert session.own["free"] is None
 
 
 def picky(stroke: Stroke, strokes: int) -> Painter:
@@ -88,27 +88,27 @@ def picky(stroke: Stroke, strokes: int) -> Painter:
 
 
 def test_only_kinds_that_a_painter_can_paint_with_are_offered(tmp_path: Path) -> None:
-    def offered(**painters: object) -> Studio:
-        every = {name: Offer(build) for name, build in painters.items()}
-        return Studio(every, KINDS, {}, LIMITS, tmp_path)  # type: ignore[arg-type]
+    def open_session(**painters: object) -> Session:
+        every = {name: Choice(build) for name, build in painters.items()}
+        return Session(every, KINDS, {}, LIMITS, tmp_path)  # type: ignore[arg-type]
 
-    one = offered(picky=picky, agent=agent)
+    one = open_session(picky=picky, agent=agent)
     assert list(one.kinds) == one.takes["picky"] == ["circle"]
-    both = offered(picky=picky, free=GrowingPainter)
+    both = open_session(picky=picky, free=GrowingPainter)
     assert list(both.kinds) == both.takes["free"] == ["circle", "line"]
     assert both.takes["picky"] == ["circle"]
-    alone = offered(agent=agent)
+    alone = open_session(agent=agent)
     assert list(alone.kinds) == ["circle", "line"]
     assert alone.takes["agent"] == []
 
 
 def test_what_a_program_draws_is_not_offered_to_who_needs_a_gradient(tmp_path: Path) -> None:
     settings = {"opaque": {"base_value": 1.0, "inputs": {}}}
-    kinds = {"circle": Offer(Circle), "mypaint": Offer(lambda: MyPaint("a", settings))}
-    studio = Studio({"optimize": Offer(OptimizePainter)}, kinds, {}, LIMITS, tmp_path)
-    assert list(studio.kinds) == ["circle"]
+    kinds = {"circle": Choice(Circle), "mypaint": Choice(lambda: MyPaint("a", settings))}
+    session = Session({"optimize": Choice(OptimizePainter)}, kinds, {}, LIMITS, tmp_path)
+    assert list(session.kinds) == ["circle"]
     with pytest.raises(UserError, match="mypaint is not to be had here — choose from circle"):
-        insist(kinds, studio.kinds, "mypaint")
+        require_choice(kinds, session.kinds, "mypaint")
 
 
 def test_the_page_shows_the_kinds_of_the_painter_that_is_chosen(tmp_path: Path) -> None:
@@ -116,13 +116,13 @@ def test_the_page_shows_the_kinds_of_the_painter_that_is_chosen(tmp_path: Path) 
     from tasks.page.events import Events
     from tasks.page.layout import Controls
 
-    painters = {"agent": Offer(agent), "free": Offer(GrowingPainter), "picky": Offer(picky)}
-    studio = Studio(painters, KINDS, {}, LIMITS, tmp_path)
+    painters = {"agent": Choice(agent), "free": Choice(GrowingPainter), "picky": Choice(picky)}
+    session = Session(painters, KINDS, {}, LIMITS, tmp_path)
     with gradio.Blocks():
-        controls = Controls(studio, 5, "picky", "line")  # which it can't paint with
+        controls = Controls(session, 5, "picky", "line")  # which it can't paint with
     assert [name for name, _ in controls.kind.choices] == ["circle"]
     assert controls.kind.value == "circle"
-    events = Events(studio, controls, None)  # type: ignore[arg-type]
+    events = Events(session, controls, None)  # type: ignore[arg-type]
     for painter, kind, choices, value in (
         ("picky", "line", ["circle"], "circle"),
         ("free", "line", ["circle", "line"], "line"),
@@ -134,48 +134,48 @@ def test_the_page_shows_the_kinds_of_the_painter_that_is_chosen(tmp_path: Path) 
     assert (shown.interactive, opaque.interactive) == (False, False)
 
 
-def test_a_painting_and_its_files(studio: Studio, photo: Path) -> None:
-    visit = studio.visit("a")
-    *_, last = studio.paint(visit, order(photo, stroke="line", opaque=True))
+def test_a_painting_and_its_files(session: Session, photo: Path) -> None:
+    visitor = session.visitor("a")
+    *_, last = session.paint(visitor, order(photo, stroke="line", opaque=True))
     assert last.text.startswith("Painted: 3 strokes, ")
     painting = last.painting
-    assert painting is visit.painting
+    assert painting is visitor.painting
     assert painting is not None
     assert (painting.stroke.name, painting.width, painting.height) == ("line", 60, 30)
     assert painting.stroke.opaque
     expected = draw_picture(painting.stroke, painting.strokes, 320, 640, painting.background)
     assert last.picture is not None
     assert np.array_equal(last.picture, expected)
-    assert list(play(visit, seconds=60)) == [0, 1, 2, 3]  # at least one more each time
-    assert list(play(visit, seconds=0.01)) == [0, 3]
-    svg = studio.export(visit, "svg")
-    assert svg.parent.is_relative_to(studio.folder)
+    assert list(play(visitor, seconds=60)) == [0, 1, 2, 3]  # at least one more each time
+    assert list(play(visitor, seconds=0.01)) == [0, 3]
+    svg = session.export(visitor, "svg")
+    assert svg.parent.is_relative_to(session.folder)
     assert 'width="60"' in svg.read_text()
-    assert len(read_record(studio.export(visit, "json")).strokes) == 3
-    studio.leave("a")
-    assert list(studio.folder.iterdir()) == []
-    assert studio.visit("a").count == 0
+    assert len(read_record(session.export(visitor, "json")).strokes) == 3
+    session.leave("a")
+    assert list(session.folder.iterdir()) == []
+    assert session.visitor("a").count == 0
 
 
 def test_files_are_as_large_as_asked(photo: Path, tmp_path: Path) -> None:
-    studio = Studio(PAINTERS, KINDS, EXPORTS, LIMITS, tmp_path, size=600)
-    visit = studio.visit("a")
+    session = Session(PAINTERS, KINDS, EXPORTS, LIMITS, tmp_path, size=600)
+    visitor = session.visitor("a")
     with pytest.raises(UserError, match="nothing is painted yet"):
-        studio.export(visit, "svg")
-    list(studio.paint(visit, order(photo)))
-    assert 'width="600" height="300"' in studio.export(visit, "svg").read_text()
+        session.export(visitor, "svg")
+    list(session.paint(visitor, order(photo)))
+    assert 'width="600" height="300"' in session.export(visitor, "svg").read_text()
 
 
-def test_an_agent_paints_with_its_own_strokes(studio: Studio, photo: Path) -> None:
-    *_, last = studio.paint(studio.visit("a"), order(photo, "agent", stroke="line"))
+def test_an_agent_paints_with_its_own_strokes(session: Session, photo: Path) -> None:
+    *_, last = session.paint(session.visitor("a"), order(photo, "agent", stroke="line"))
     assert last.painting is not None
     assert last.painting.stroke.name == "bezier"
 
 
-def test_what_is_wrong_is_said_and_the_last_painting_stays(studio: Studio, photo: Path) -> None:
-    visit = studio.visit("a")
-    list(studio.paint(visit, order(photo)))
-    before = visit.painting
+def test_what_is_wrong_is_said_and_the_last_painting_stays(session: Session, photo: Path) -> None:
+    visitor = session.visitor("a")
+    list(session.paint(visitor, order(photo)))
+    before = visitor.painting
     bad = photo.with_name("bad.jpg")
     bad.write_text("a text")
     wrong = {
@@ -186,51 +186,51 @@ def test_what_is_wrong_is_said_and_the_last_painting_stays(studio: Studio, photo
         "The painting failed": order(photo, "broken"),
     }
     for said, wanted in wrong.items():
-        *_, last = studio.paint(visit, wanted)
+        *_, last = session.paint(visitor, wanted)
         assert last.wrong, said
         assert last.text.startswith(said)
         assert last.painting is None
-    assert visit.painting is before
+    assert visitor.painting is before
 
 
-def test_a_visit_keeps_one_of_everything(studio: Studio, photo: Path) -> None:
+def test_a_visitor_keeps_one_of_everything(session: Session, photo: Path) -> None:
     def files() -> list[str]:
-        return sorted(path.name for path in studio.folder.rglob("*") if path.is_file())
+        return sorted(path.name for path in session.folder.rglob("*") if path.is_file())
 
-    visit = studio.visit("a")
+    visitor = session.visitor("a")
     for number in range(3):
         dropped = photo.with_name(f"{number}.png")
         dropped.write_bytes(photo.read_bytes())
-        taken = visit.take(dropped)
+        taken = visitor.take(dropped)
         assert not dropped.exists()
-    list(studio.paint(visit, order(taken)))
+    list(session.paint(visitor, order(taken)))
     assert files() == ["2.png"]
     for name in ("svg", "csv", "svg"):
-        path = studio.export(visit, name)
+        path = session.export(visitor, name)
     assert files() == ["2.png", path.name]
     white = np.full((8, 8, 3), 255, np.uint8)
-    views = [visit.view(white).name for _ in range(40)]
+    views = [visitor.view(white).name for _ in range(40)]
     assert files() == sorted(["2.png", path.name, *views[-30:]])
     with pytest.raises(UserError, match=r"^3.png is no longer there — drop it again"):
-        visit.take(photo.with_name("3.png"))
+        visitor.take(photo.with_name("3.png"))
 
 
-def test_a_visit_has_so_much_room(photo: Path, tmp_path: Path) -> None:
+def test_a_visitor_has_so_much_room(photo: Path, tmp_path: Path) -> None:
     limits = Limits(strokes=20, megabytes_each=0.02)  # four blocks, of which each file takes one
-    studio = Studio(PAINTERS, KINDS, EXPORTS, limits, tmp_path / "files")
-    first, second = studio.visit("first"), studio.visit("second")
+    session = Session(PAINTERS, KINDS, EXPORTS, limits, tmp_path / "files")
+    first, second = session.visitor("first"), session.visitor("second")
     white = np.full((8, 8, 3), 255, np.uint8)
     kept = second.view(white)
     views = [first.view(white) for _ in range(9)]
     assert [path.exists() for path in views] == [False] * 5 + [True] * 4
     assert kept.exists()
-    list(studio.paint(first, order(photo, strokes=3)))
-    assert studio.export(first, "svg").exists()
-    tight = Studio(PAINTERS, KINDS, EXPORTS, Limits(megabytes_each=0.001), tmp_path / "tight")
-    visit = tight.visit("a")
-    list(tight.paint(visit, order(photo)))
+    list(session.paint(first, order(photo, strokes=3)))
+    assert session.export(first, "svg").exists()
+    tight = Session(PAINTERS, KINDS, EXPORTS, Limits(megabytes_each=0.001), tmp_path / "tight")
+    visitor = tight.visitor("a")
+    list(tight.paint(visitor, order(photo)))
     with pytest.raises(UserError, match=r"\.svg has 0 MB — ask for a smaller one"):
-        tight.export(visit, "svg")
+        tight.export(visitor, "svg")
 
 
 class Waiting:
@@ -238,10 +238,10 @@ class Waiting:
 
     def __init__(self, photo: Path, tmp_path: Path) -> None:
         self.painter = GrowingPainter(Circle(), 5, free=2)
-        kind = {"waits": Offer(self.build), **PAINTERS}
-        self.studio = Studio(kind, KINDS, EXPORTS, LIMITS, tmp_path / "files")
+        kind = {"waits": Choice(self.build), **PAINTERS}
+        self.session = Session(kind, KINDS, EXPORTS, LIMITS, tmp_path / "files")
         self.order = order(photo, "waits", strokes=5)
-        self.scenes: list[Scene] = []
+        self.messages: list[Message] = []
         self.thread = threading.Thread(target=self.run)
 
     def build(self, stroke: Stroke, strokes: int) -> Painter:
@@ -249,12 +249,12 @@ class Waiting:
         return self.painter if strokes == 5 else GrowingPainter(stroke, strokes)
 
     def run(self) -> None:
-        self.scenes.extend(self.studio.paint(self.studio.visit("first"), self.order))
+        self.messages.extend(self.session.paint(self.session.visitor("first"), self.order))
 
-    def end(self) -> list[Scene]:
+    def end(self) -> list[Message]:
         self.painter.go.set()
         self.thread.join(60)
-        return self.scenes
+        return self.messages
 
 
 @pytest.fixture
@@ -264,11 +264,11 @@ def waiting(photo: Path, tmp_path: Path) -> Iterator[Waiting]:
     assert waiting.painter.waits.wait(60)
     yield waiting
     waiting.end()
-    waiting.studio.close()
+    waiting.session.close()
 
 
 def test_one_at_a_time(waiting: Waiting, photo: Path) -> None:
-    second = waiting.studio.paint(waiting.studio.visit("second"), order(photo))
+    second = waiting.session.paint(waiting.session.visitor("second"), order(photo))
     assert next(second).text == "In the queue: 1 painting before this one."
     waiting.end()
     *_, last = second
@@ -276,15 +276,15 @@ def test_one_at_a_time(waiting: Waiting, photo: Path) -> None:
 
 
 def test_one_may_leave_the_queue(waiting: Waiting, photo: Path) -> None:
-    visit = waiting.studio.visit("second")
-    second = waiting.studio.paint(visit, order(photo))
+    visitor = waiting.session.visitor("second")
+    second = waiting.session.paint(visitor, order(photo))
     next(second)
-    visit.stop()
-    assert [scene.text for scene in second] == ["Stopped, and out of the queue."]
+    visitor.stop()
+    assert [message.text for message in second] == ["Stopped, and out of the queue."]
 
 
 def test_stop_keeps_what_is_painted(waiting: Waiting) -> None:
-    waiting.studio.visit("first").stop()
+    waiting.session.visitor("first").stop()
     last = waiting.end()[-1]
     assert re.fullmatch(r"Stopped: 3 strokes, \d+\.\d dB\.", last.text)
     assert last.painting is not None
@@ -293,17 +293,17 @@ def test_stop_keeps_what_is_painted(waiting: Waiting) -> None:
 
 def test_closing_a_page_ends_its_painting(photo: Path, tmp_path: Path) -> None:
     waiting = Waiting(photo, tmp_path)
-    scenes = waiting.studio.paint(waiting.studio.visit("first"), waiting.order)
-    assert next(scenes).share == 0.0
-    scenes.close()  # type: ignore[attr-defined]  # before it began
-    scenes = waiting.studio.paint(waiting.studio.visit("first"), waiting.order)
-    next(scenes)
-    next(scenes)
+    messages = waiting.session.paint(waiting.session.visitor("first"), waiting.order)
+    assert next(messages).share == 0.0
+    messages.close()  # type: ignore[attr-defined]  # before it began
+    messages = waiting.session.paint(waiting.session.visitor("first"), waiting.order)
+    next(messages)
+    next(messages)
     threading.Timer(0.1, waiting.painter.go.set).start()
-    scenes.close()  # type: ignore[attr-defined]
+    messages.close()  # type: ignore[attr-defined]
     assert "painter" not in {thread.name for thread in threading.enumerate()}
-    *_, last = waiting.studio.paint(
-        waiting.studio.visit("second"), order(photo)
+    *_, last = waiting.session.paint(
+        waiting.session.visitor("second"), order(photo)
     )  # the place is free
     assert last.painting is not None
     assert not waiting.painter.finished

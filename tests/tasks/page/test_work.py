@@ -10,7 +10,7 @@ from painting.painters import OptimizePainter, Progress, Sketch
 from painting.picture import draw_picture
 from painting.strokes import Circle
 from tasks.page import work as module
-from tasks.page.work import Work
+from tasks.page.work import Worker
 from tests.tasks.page.painters import BrokenPainter, GrowingPainter
 
 IMAGE = np.full((30, 60, 3), (200, 100, 50), dtype=np.uint8)
@@ -18,17 +18,17 @@ IMAGE = np.full((30, 60, 3), (200, 100, 50), dtype=np.uint8)
 
 def test_it_is_seen_growing_and_ends_with_the_painting() -> None:
     painter = GrowingPainter(strokes=4, free=2)
-    work = Work(IMAGE, painter)
-    assert (work.look(), work.progress) == (None, module.Progress(0.0, 0, 0.0))
-    work.start()
+    worker = Worker(IMAGE, painter)
+    assert (worker.look(), worker.progress) == (None, module.Progress(0.0, 0, 0.0))
+    worker.start()
     assert painter.waits.wait(60)
-    assert work.progress == module.Progress(0.5, 2, 12.0)
-    seen = work.look()
+    assert worker.progress == module.Progress(0.5, 2, 12.0)
+    seen = worker.look()
     assert seen is not None
-    assert not work.wait(0.0)
+    assert not worker.wait(0.0)
     painter.go.set()
-    assert work.wait(60)
-    found = work.result()
+    assert worker.wait(60)
+    found = worker.result()
     assert found is not None
     record, psnr = found
     assert (len(record.strokes), record.width, record.height) == (4, 60, 30)
@@ -40,28 +40,28 @@ def test_it_is_seen_growing_and_ends_with_the_painting() -> None:
 def test_what_is_transparent_is_not_painted() -> None:
     image = np.dstack([IMAGE, np.full((30, 60), 255, np.uint8)])
     image[:, :30, 3] = 0
-    work = Work(image, OptimizePainter(Circle(), 6, work_size=32, steps=4, tries=4, moves=0))
-    work.start()
-    assert work.wait(60)
-    found = work.result()
+    worker = Worker(image, OptimizePainter(Circle(), 6, work_size=32, steps=4, tries=4, moves=0))
+    worker.start()
+    assert worker.wait(60)
+    found = worker.result()
     assert found is not None
     assert found[0].background is None
     picture = draw_picture(found[0].stroke, found[0].strokes, 30, 60, None)
     assert picture[:, 40:, 3].mean() > 2 * picture[:, :20, 3].mean()
-    seen = work.look()
+    seen = worker.look()
     assert seen is not None
     assert seen.shape[2] == 3
 
 
 def test_stopping_keeps_what_is_painted() -> None:
     painter = GrowingPainter(strokes=5, free=3)
-    work = Work(IMAGE, painter)
-    work.start()
+    worker = Worker(IMAGE, painter)
+    worker.start()
     assert painter.waits.wait(60)
-    work.stop()
+    worker.stop()
     painter.go.set()
-    assert work.wait(60)
-    found = work.result()
+    assert worker.wait(60)
+    found = worker.result()
     assert found is not None
     record, psnr = found
     assert len(record.strokes) == 4  # the step that it was in was done
@@ -87,18 +87,18 @@ class HesitantPainter(GrowingPainter):
 
 
 def test_stopped_before_the_first_stroke() -> None:
-    work = Work(IMAGE, HesitantPainter())
-    work.stop()
-    work.start()
-    assert work.wait(60)
-    assert work.result() is None
+    worker = Worker(IMAGE, HesitantPainter())
+    worker.stop()
+    worker.start()
+    assert worker.wait(60)
+    assert worker.result() is None
 
 
 @pytest.mark.parametrize("error", [UserError("what", "todo"), RuntimeError("a bug")])
 def test_errors_come_out(error: Exception) -> None:
-    work = Work(IMAGE, BrokenPainter(error))
-    work.start()
-    assert work.wait(60)
+    worker = Worker(IMAGE, BrokenPainter(error))
+    worker.start()
+    assert worker.wait(60)
     with pytest.raises(type(error)) as raised:
-        work.result()
+        worker.result()
     assert raised.value is error
