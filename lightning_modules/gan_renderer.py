@@ -81,7 +81,7 @@ class GanRendererModule(RendererModule):
     @property
     def last_phase(self) -> tuple[int, str]:
         """Renderer and critic against each other."""
-        return self.pixel_updates + self.critic_alone, "renderer.learning.pixel_updates"
+        return self.pixel_updates + self.critic_alone, "`GanRendererModule.pixel_updates`"
 
     @property
     def rate_keys(self) -> list[str]:
@@ -89,7 +89,7 @@ class GanRendererModule(RendererModule):
         learners = self.networks_that_learn
         if learners["critic"].optimizer is learners["renderer"].optimizer:
             return super().rate_keys
-        return [*super().rate_keys, "renderer.learning.critic_optimizer.lr"]
+        return [*super().rate_keys, "`GanRendererModule.critic_optimizer.lr`"]
 
     def update(self) -> Figures:
         """Critic, then renderer; by pixels as long as that is due."""

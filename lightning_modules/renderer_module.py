@@ -94,7 +94,7 @@ class RendererModule(SteppingModule):
 
     @property
     def last_phase(self) -> tuple[int, str]:
-        """After how many updates begins what the renderer learns by last, and the key of that."""
+        """After how many updates the last phase of learning begins, and the argument that says so."""
         return 0, "updates"
 
     @property
@@ -105,7 +105,7 @@ class RendererModule(SteppingModule):
     @property
     def rate_keys(self) -> list[str]:
         """Of its optimizer."""
-        return ["task.optimizer.lr"]
+        return ["`RendererModule.optimizer.lr`"]
 
     def setup(self, stage: str) -> None:
         """Draw what is to be drawn beforehand, before the clock of the first update runs."""

@@ -67,7 +67,7 @@ class VaeRendererModule(RendererModule):
     @property
     def last_phase(self) -> tuple[int, str]:
         """Stage 2."""
-        return self.vae_updates, "renderer.learning.vae_updates"
+        return self.vae_updates, "`VaeRendererModule.vae_updates`"
 
     @property
     def compilable(self) -> list[nn.Module]:
