@@ -94,7 +94,7 @@ class RendererModule(SteppingModule):
 
     @property
     def last_phase(self) -> tuple[int, str]:
-        """After how many updates the last phase of learning begins, and the argument that says so."""
+        """After how many updates the last phase begins, and which argument says so."""
         return 0, "updates"
 
     @property

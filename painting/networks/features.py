@@ -91,7 +91,8 @@ def _untrained(model: str, layers: Sequence[str], owner: str) -> nn.Module:
     from torchvision.models.feature_extraction import create_feature_extractor
 
     if not is_model(model):
-        todo = f"give a classifier of torchvision.models, such as `{owner}model=vgg16`"
+        argument = f"{owner}model"
+        todo = f"give a classifier of torchvision.models, such as `{argument}=vgg16`"
         raise UserError(f"torchvision has no classifier {model!r}", todo)
     if not layers or isinstance(layers, str):
         raise UserError(f"`{owner}layers` is {layers!r}", "give a list such as [features.3]")
