@@ -7,7 +7,7 @@ from painting.errors import UserError
 
 def at_least(least: int, key: str, value: int) -> int:
     """Check that a number is whole and not below ``least``."""
-    # What comes from a command line is not always what the annotation says.
+    # What comes from a file is not always what the annotation says.
     if not isinstance(value, int) or isinstance(value, bool):
         raise UserError(f"`{key}={value}` is not a whole number", f"give {least} or more")
     if value < least:

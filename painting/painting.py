@@ -1,4 +1,4 @@
-"""One picture painted: the call that the command line and other programs use."""
+"""One picture painted: the call that tasks and other programs use."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace

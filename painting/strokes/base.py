@@ -66,7 +66,7 @@ class Stroke(Limited, Recorded, ABC):
         return {**self.options(), **self.limits()}
 
     def geometry(self) -> dict[str, Any]:
-        """What two strokes must agree on to be the same kind, as the keys of the command line."""
+        """What two strokes must agree on to be the same kind, by the names of checkpoints."""
         return {"stroke": self.name, **{f"stroke.{k}": v for k, v in self.config().items()}}
 
     def sample(
