@@ -51,10 +51,16 @@ COMMAND_LINE = re.compile("|".join(WRITTEN))
 
 
 def strings(path: Path) -> Iterator[str]:
-    """Every string in a module, docstrings and the fixed parts of f-strings included."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+    """Every string in a module, docstrings included; of f-strings with V for what is filled in."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    filled = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+    parts = {id(part) for node in filled for part in node.values}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts:
             yield EXAMPLE.sub("", node.value)
+    for node in filled:
+        fixed = (part.value if isinstance(part, ast.Constant) else "V" for part in node.values)
+        yield "".join(map(str, fixed))
 
 
 def mention(text: str, bare: bool = True) -> str:
@@ -82,7 +88,8 @@ def test_no_string_of_the_library_says_a_key_or_a_choice(package: str) -> None:
         "or hydra.run.dir",
         "data.root=",
         "give data.root",
-        "painter=",
+        "painter=V",
+        "stroke.V=V",
         "steps=5",
         "`painter=optimize`",
         "`agent.actor.norm=layer`",
@@ -93,7 +100,16 @@ def test_a_key_or_a_choice_is_found(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["`steps=5`", "`ContinuedStart.rounds=", "``norm=5``", "a task", "renderer.pkl", "n=5"]
+    "text",
+    [
+        "`steps=5`",
+        "`V=V`",
+        "`ContinuedStart.rounds=V`",
+        "``norm=5``",
+        "a task",
+        "renderer.pkl",
+        "n=5",
+    ],
 )
 def test_an_argument_is_none(text: str) -> None:
     assert not mention(text)

@@ -80,7 +80,7 @@ def check_flag(key: str, value: bool) -> bool:
         UserError: It is neither true nor false.
     """
     if not isinstance(value, bool):
-        raise UserError(f"stroke.{key}={value!r} makes no sense", "give true or false")
+        raise UserError(f"`{key}={value!r}` makes no sense", "give true or false")
     return value
 
 

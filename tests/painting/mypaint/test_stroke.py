@@ -57,7 +57,7 @@ def test_it_is_the_same_at_every_size(kind: MyPaint) -> None:
 
 def test_it_has_no_gradient_and_says_so(kind: MyPaint) -> None:
     shape = shapes(kind).requires_grad_()
-    with pytest.raises(UserError, match="mypaint has no gradient"):
+    with pytest.raises(UserError, match="`MyPaint` has no gradient"):
         kind.rasterize(shape, 16, 16)
     with torch.no_grad():
         kind.rasterize(shape, 16, 16)
