@@ -7,11 +7,11 @@ from painting.errors import UserError
 
 def at_least(least: int, key: str, value: int) -> int:
     """Check that a number is whole and not below ``least``."""
-    # What comes from a command line is not always what the annotation says.
+    # What comes from a file is not always what the annotation says.
     if not isinstance(value, int) or isinstance(value, bool):
-        raise UserError(f"{key}={value} is not a whole number", f"give {least} or more")
+        raise UserError(f"`{key}={value}` is not a whole number", f"give {least} or more")
     if value < least:
-        raise UserError(f"{key}={value} is below {least}", f"give {least} or more")
+        raise UserError(f"`{key}={value}` is below {least}", f"give {least} or more")
     return value
 
 
@@ -19,26 +19,26 @@ def checked_root(root: str, cache: Path) -> Path:
     """Check that the root exists, is not empty and would not be written to."""
     path = Path(root).expanduser()
     if not root:  # which pathlib takes for the current folder
-        raise UserError("data.root is given, but empty", "give the folder that holds the data set")
+        raise UserError("`root` is given, but empty", "give the folder that holds the data set")
     if not path.is_dir():
         what = "is not a folder" if path.exists() else "no such folder"
-        raise UserError(f"data.root={root}: {what}", "give the folder that holds the data set")
+        raise UserError(f"`root={root}`: {what}", "give the folder that holds the data set")
     if not any(path.iterdir()):
-        raise UserError(f"data.root={root}: the folder is empty", "put the data set there")
+        raise UserError(f"`root={root}`: the folder is empty", "put the data set there")
     if cache.resolve().is_relative_to(path.resolve()):
         raise UserError(
-            f"data.cache={cache} lies in data.root={root}, which is only ever read",
-            "give another folder as data.cache",
+            f"`cache={cache}` lies in `root={root}`, which is only ever read",
+            "give another folder as `cache`",
         )
     return path
 
 
 def checked_streaming(value: bool, streams: bool, name: str) -> bool:
-    """Check that ``data.streaming`` is true or false, and false for a set that is small."""
+    """Check that `streaming` is true or false, and false for a set that is small."""
     if not isinstance(value, bool):
-        raise UserError(f"data.streaming={value} is neither true nor false", "give one of them")
+        raise UserError(f"`streaming={value}` is neither true nor false", "give one of them")
     if value and not streams:
         raise UserError(
-            f"data.streaming=true: {name} is small, and always prepared", "leave data.streaming out"
+            f"`streaming=true`: {name} is small, and always prepared", "leave `streaming` out"
         )
     return value

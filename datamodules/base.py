@@ -104,17 +104,17 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         self.cache = Path(cache).expanduser()
         self.root = None if root is None else checked_root(root, self.cache)
         self.seed = at_least(0, "seed", seed)
-        self.split_seed = at_least(0, "data.split_seed", split_seed)
-        self.num_workers = at_least(0, "data.num_workers", num_workers)
-        check_count("data.num_workers", num_workers, WORKER)
+        self.split_seed = at_least(0, "split_seed", split_seed)
+        self.num_workers = at_least(0, "num_workers", num_workers)
+        check_count("num_workers", num_workers, WORKER)
         self.flip = self.flips if flip is None else flip
-        self.eval_batch_size = at_least(1, "data.eval_batch_size", eval_batch_size)
+        self.eval_batch_size = at_least(1, "eval_batch_size", eval_batch_size)
         self._limits = {
-            key: None if limit is None else at_least(1, f"data.{key}_limit", limit)
+            key: None if limit is None else at_least(1, f"{key}_limit", limit)
             for key, limit in (("train", None), ("val", val_limit), ("test", test_limit))
         }
         self.streaming = checked_streaming(streaming, self.streams, self.name)
-        self.shuffle_buffer = at_least(1, "data.shuffle_buffer", shuffle_buffer)
+        self.shuffle_buffer = at_least(1, "shuffle_buffer", shuffle_buffer)
         self._cursor = Cursor()
         self._items: Items | None = None
         self._prepared: ImageCache | None = None
@@ -158,7 +158,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
             self._splits[split] = rows[split][cache.valid[rows[split]]]
             if not len(self._splits[split]):
                 raise UserError(
-                    f"data.root={self.root}: no readable image is in {self.name}'s {split} split",
+                    f"`root={self.root}`: no readable image is in {self.name}'s {split} split",
                     f"give more of the set: {self.layout}",
                 )
         self._prepared = cache
@@ -234,7 +234,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
 
     def _eval_loader(self, images: SplitImages) -> DataLoader[Batch]:
         count = min(self.eval_batch_size, len(images))
-        check_count("data.eval_batch_size", count, LEARNING * self.canvas_size**2)
+        check_count("eval_batch_size", count, LEARNING * self.canvas_size**2)
         return images.loader(count, self.num_workers, self._pin_memory)
 
     @property
@@ -267,7 +267,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         before, now = state_dict["images"], len(self._open())
         if before != now:
             raise UserError(
-                f"data.root={self.root}: {self.name} has {now} images, and had {before} when the "
+                f"`root={self.root}`: {self.name} has {now} images, and had {before} when the "
                 "checkpoint was saved",
                 "put back what is missing, or start a new run",
             )

@@ -67,12 +67,12 @@ class CelebA(PictureSet):
                 return files
         packed = [path for place in above for path in sorted(place.glob("*.7z*"))]
         if packed:
-            what = f"data.root={self.root}: {packed[0].relative_to(self.root)} is packed as 7z"
+            what = f"`root={self.root}`: {packed[0].relative_to(self.root)} is packed as 7z"
             raise UserError(f"{what}, which is not read", f"unpack it, or put {_ZIP} there")
         raise UserError(
-            f"data.root={self.root}: no CelebA in it; looked for numbered pictures such as "
+            f"`root={self.root}`: no CelebA in it; looked for numbered pictures such as "
             f"img_align_celeba/000001.jpg and for {_ZIP}, also in Img/",
-            f"put {_ZIP} there, or leave data.root out to download the set",
+            f"put {_ZIP} there, or leave `root` out to download the set",
         )
 
     def archive(self) -> Zipped | None:

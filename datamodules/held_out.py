@@ -59,7 +59,7 @@ class HeldOut(ImageCache):
             given = self._items.fetch(rows[~prepared].tolist())
             decoded = Decoder(self._items.read, self._size).__getitems__(given)
             for reason in decoded.broken.values():
-                raise UserError(f"data.root: {reason}", "mend it, or leave data.streaming out")
+                raise UserError(f"`root`: {reason}", "mend it, or leave `streaming` out")
             images[~prepared] = decoded.images
         return torch.from_numpy(images)
 

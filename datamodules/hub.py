@@ -38,7 +38,7 @@ class Hub:
     Args:
         hub_id: ``owner/name`` on the hub.
         cache: Folder for the download.
-        instead: What to do without a network, before "as data.root".
+        instead: What to do without a network, before "as `root`".
         parts: Which split a split of the hub's becomes; one that is not named is left out. None
             takes the usual names, and draws splits where there is only training.
     """
@@ -48,7 +48,7 @@ class Hub:
     ) -> None:
         self._id = hub_id
         self._cache = cache
-        self._todo = f"{instead} as data.root"
+        self._todo = f"{instead} as `root`"
         self._parts = PARTS if parts is None else parts
 
     def fingerprint(self) -> dict[str, object]:

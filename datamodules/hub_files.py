@@ -138,7 +138,7 @@ class HubFiles:
         if kind not in (PARQUET, TAR):
             raise UserError(
                 f"{self.source} is kept as {kind}, which cannot be streamed",
-                "leave data.streaming out, or use a set of .parquet or .tar files",
+                "leave `streaming` out, or use a set of .parquet or .tar files",
             )
         return builder
 
@@ -158,6 +158,6 @@ class HubFiles:
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise UserError(
-                f"data.root={self.source}: no set of pictures in .parquet or .tar files ({reason})",
+                f"`root={self.source}`: no set of pictures in .parquet or .tar files ({reason})",
                 self._todo,
             ) from error

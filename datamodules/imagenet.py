@@ -107,8 +107,8 @@ class ImageNet(PictureSet):
         files = [path for path in paths if folders[path] and path not in unused]
         if not files:
             raise UserError(
-                f"data.root={self.root}: no pictures in class folders; looked for {self.layout}",
-                "put the set there, or leave data.root out to download it",
+                f"`root={self.root}`: no pictures in class folders; looked for {self.layout}",
+                "put the set there, or leave `root` out to download it",
             )
         return files
 

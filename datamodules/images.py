@@ -33,8 +33,8 @@ class Images(PictureSet):
         if (self.root is None) == (hub_id is None):
             what = "neither is" if hub_id is None else "both are"
             raise UserError(
-                f"data.root and data.hub_id: {what} given",
-                "give data.root=FOLDER or data.hub_id=OWNER/NAME",
+                f"`root` and `hub_id`: {what} given",
+                "give `root=FOLDER` or `hub_id=OWNER/NAME`",
             )
 
     def file_items(self, files: list[Path]) -> Items:
@@ -48,4 +48,5 @@ class Images(PictureSet):
         try:
             return find_images(self.root, recursive=True)
         except UserError as error:
-            raise UserError(f"data.root={error.what}", "put some there") from error
+            found = error.what.removeprefix(str(self.root))
+            raise UserError(f"`root={self.root}`{found}", "put some there") from error

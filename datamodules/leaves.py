@@ -56,7 +56,7 @@ class Leaves(ImageDataModule):
     def __init__(self, *, pictures: int = 8000, **options: Unpack[Options]) -> None:
         super().__init__(**options)
         if pictures < 10:
-            raise UserError(f"data.pictures={pictures} is below 10", "give 10 or more")
+            raise UserError(f"`pictures={pictures}` is below 10", "give 10 or more")
         self.pictures = pictures
 
     def fingerprint(self) -> Mapping[str, object]:

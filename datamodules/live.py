@@ -98,9 +98,7 @@ class LiveStream:
                 together are broken.
         """
         if not self._num_workers:
-            _log.info(
-                "data.streaming without data.num_workers: training waits while pictures are decoded"
-            )
+            _log.info("streaming without workers: training waits while pictures are decoded")
         batches = self._mixed if isinstance(self._plan, ShardPlan) else self._single
         for images, numbers in batches(self._cursor.begin(self._plan)):
             target = torch.from_numpy(images)
@@ -163,9 +161,8 @@ class LiveStream:
         count = len(numbers)
         if len(decoded.broken) == count:
             raise UserError(
-                f"data.root: {count} images in a row cannot be read; the first: "
-                f"{decoded.broken[0]}",
-                "see whether the set is where it was; a run is gone on with by resume=auto",
+                f"`root`: {count} images in a row cannot be read; the first: {decoded.broken[0]}",
+                "see whether the set is where it was; a run can go on from its last checkpoint",
             )
         places = np.arange(count)
         for place in decoded.broken:

@@ -67,7 +67,7 @@ class Mnist(ImageDataModule):
         labels = np.concatenate([train_labels, test_labels]).astype(np.int64)
         if len(train) != len(train_labels) or len(test) != len(test_labels):
             raise UserError(
-                f"data.root={self.root}: the label files do not belong to the image files",
+                f"`root={self.root}`: the label files do not belong to the image files",
                 f"get the four files of {self.title} anew",
             )
         return Items(
@@ -85,9 +85,9 @@ class Mnist(ImageDataModule):
             if files := _find(*(self.root / folder for folder in (".", "raw", downloads))):
                 return files
             raise UserError(
-                f"data.root={self.root}: no {self.title} in it; looked for {', '.join(_FILES)}, "
+                f"`root={self.root}`: no {self.title} in it; looked for {', '.join(_FILES)}, "
                 f"each plain or .gz, or with .idx for -idx, there, in raw/ and in {downloads}/",
-                "put the four files there, or leave data.root out to download them",
+                "put the four files there, or leave `root` out to download them",
             )
         # Nowhere else in the cache: the files of these sets have the same names.
         downloaded = self.cache / self.title / "raw"
@@ -100,7 +100,7 @@ class Mnist(ImageDataModule):
         from torchvision import datasets
 
         kind: type[datasets.MNIST] = getattr(datasets, self.title)
-        todo = f"put {self.layout} into a folder and give it as data.root"
+        todo = f"put {self.layout} into a folder and give it as `root`"
         with downloading(self.title, kind.mirrors, todo):
             kind(str(self.cache), download=True)
 

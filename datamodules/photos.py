@@ -75,7 +75,7 @@ class Photos(ImageDataModule):
     def __init__(self, *, crops: int = 128, **options: Unpack[Options]) -> None:
         super().__init__(**options)
         if crops < 1:
-            raise UserError(f"data.crops={crops} is below 1", "give 1 or more")
+            raise UserError(f"`crops={crops}` is below 1", "give 1 or more")
         self.crops = crops
 
     def fingerprint(self) -> Mapping[str, object]:

@@ -29,7 +29,7 @@ class PictureSet(ImageDataModule):
 
     Args:
         hub_id: ``owner/name`` of a data set with an image column; None where there must be a root.
-        instead: What to do without a network, before "as data.root".
+        instead: What to do without a network, before "as `root`".
         **options: As in the base class.
     """
 
@@ -76,7 +76,7 @@ class PictureSet(ImageDataModule):
         if self.root is None:
             assert self._hub_id is not None
             if self.streaming:
-                return self._shards(self._hub_id, f"{self._instead} as data.root")
+                return self._shards(self._hub_id, f"{self._instead} as `root`")
             return Hub(self._hub_id, self.cache, self._instead, self.hub_parts)
         try:
             return self.files()

@@ -54,8 +54,8 @@ def prepare(
             _make(folder, name, canvas_size, load)
         except OSError as error:
             raise UserError(
-                f"data.cache={cache}: cannot be written ({error.strerror})",
-                "make room or give another folder with data.cache=FOLDER; "
+                f"`cache={cache}`: cannot be written ({error.strerror})",
+                "make room or give another folder with `cache=FOLDER`; "
                 "in the same folder, what is prepared already is kept",
             ) from error
     opened = ImageCache(folder)
@@ -99,7 +99,7 @@ def _loaded(name: str, load: Callable[[], Items]) -> Items:
     except OSError as error:  # not the cache's fault
         where = error.filename or name
         raise UserError(
-            f"{where}: cannot be read ({error.strerror or error})", "check data.root"
+            f"{where}: cannot be read ({error.strerror or error})", "check `root`"
         ) from error
 
 
@@ -107,8 +107,8 @@ def _check_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise UserError(
-            f"data.cache: the images need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free",
-            "make room, give another data.cache or a smaller canvas.size",
+            f"`cache`: the images need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free",
+            "make room, give another `cache` or a smaller `canvas_size`",
         )
 
 

@@ -98,7 +98,7 @@ def _count(files: HubFiles) -> ShardIndex:
     if files.kind != PARQUET and not files.local:
         raise UserError(
             f"{files.source} is kept as tar files, which do not say how many pictures they hold",
-            "download them, and give their folder as data.root",
+            "download them, and give their folder as `root`",
         )
     numbers = range(len(files.paths))
     bar = tqdm(numbers, desc=f"Counting pictures in {files.source}", unit="file")
@@ -160,7 +160,7 @@ def shard_errors(path: str) -> Iterator[None]:
 
 def trouble(path: str, what: str) -> UserError:
     """Make the error that a file of many pictures is not as it was or should be."""
-    todo = "put it back as it was, or get it anew; a run is gone on with by resume=auto"
+    todo = "put it back as it was, or get it anew; a run can go on from its last checkpoint"
     return UserError(f"{path}: {what}", todo)
 
 

@@ -64,7 +64,7 @@ class ShardPlan:
     ) -> None:
         if buffer < 2 * batch_size:
             raise UserError(
-                f"data.shuffle_buffer={buffer} is smaller than two batches of {batch_size}",
+                f"`shuffle_buffer={buffer}` is smaller than two batches of {batch_size}",
                 f"give {2 * batch_size} or more",
             )
         self.flip = flip
@@ -79,9 +79,9 @@ class ShardPlan:
         self.together = batch_size * world
         if not self._batches:
             raise UserError(
-                f"data.streaming=true: {self._starts[-1]} training images in files of many are "
+                f"`streaming=true`: {self._starts[-1]} training images in files of many are "
                 f"too few for {world} batch(es) of {batch_size}",
-                "leave data.streaming out, or give a smaller batch_size",
+                "leave `streaming` out, or give a smaller `batch_size`",
             )
         # Two passes of a file's order; the block in use and the one that is read.
         self._files = functools.lru_cache(maxsize=2)(self._draw_files)

@@ -80,7 +80,7 @@ def assign_splits(
         _move(result, VAL, max(1, min(VAL_LIMIT, round(VAL_FRACTION * training))), generator, run)
     if not (result == TRAIN).any():
         raise UserError(
-            f"data.root: {count} images are too few for training, validation and test",
+            f"`root`: {count} images are too few for training, validation and test",
             "give at least three, and some that belong to training",
         )
     return result

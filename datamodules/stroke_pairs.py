@@ -90,8 +90,8 @@ class StrokePairs:
                 self._draw()
         except OSError as error:
             raise UserError(
-                f"data.cache={self.folder.parent.parent}: cannot be written ({error.strerror})",
-                "make room or give another folder with data.cache=FOLDER; "
+                f"`cache={self.folder.parent.parent}`: cannot be written ({error.strerror})",
+                "make room or give another folder with `cache=FOLDER`; "
                 "in the same folder, what is drawn already is kept",
             ) from error
 
@@ -163,9 +163,9 @@ class StrokePairs:
         free = shutil.disk_usage(self.folder).free
         if needed > free:
             raise UserError(
-                f"data.cache: {self._what} need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are "
+                f"`cache`: {self._what} need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are "
                 "free",
-                "make room, give another data.cache or fewer task.pairs",
+                "make room, give another `cache` or fewer `pairs`",
             )
 
     def _drawn(self, chunks: range) -> Iterator[tuple[NDArray[np.float32], NDArray[np.uint8]]]:

@@ -81,8 +81,8 @@ class Svhn(ImageDataModule):
             if files := _find(self.root):
                 return files
             raise UserError(
-                f"data.root={self.root}: no SVHN in it; looked for {self.layout}, also in svhn/",
-                "put the two files there, or leave data.root out to download them",
+                f"`root={self.root}`: no SVHN in it; looked for {self.layout}, also in svhn/",
+                "put the two files there, or leave `root` out to download them",
             )
         if not (files := _find(self.cache)):
             self._download()
@@ -92,7 +92,7 @@ class Svhn(ImageDataModule):
     def _download(self) -> None:
         from torchvision.datasets import SVHN
 
-        todo = f"put {self.layout} into a folder and give it as data.root"
+        todo = f"put {self.layout} into a folder and give it as `root`"
         with downloading("SVHN", [_URL], todo):
             for split in ("train", "test"):
                 SVHN(str(self.cache / "svhn"), split=split, download=True)

@@ -87,7 +87,7 @@ class CacheWriter:
         if len(self._broken) == self._count:
             self.useless = True
             raise UserError(
-                f"data.root: none of the {self._count} images of {self._what} is readable; the "
+                f"`root`: none of the {self._count} images of {self._what} is readable; the "
                 f"first: {self._broken.get(0, 'there is none')}",
                 "give the set in its original layout",
             )

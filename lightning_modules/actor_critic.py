@@ -79,7 +79,7 @@ class ActorCritic(PaintingAgent):
     ) -> None:
         super().__init__(**shared)
         self.reward = reward
-        check_network("agent.critic", partial(self.make_critic, critic))
+        check_network("critic", partial(self.make_critic, critic))
         self.critic = self.make_critic(critic)
         for name in self.target_networks:
             setattr(self, f"target_{name}", frozen_copy(getattr(self, name)))
@@ -101,17 +101,16 @@ class ActorCritic(PaintingAgent):
         name = type(self).__name__
         if self.needs_gradient and not self.renderer.differentiable:
             raise UserError(
-                f"agent={name} learns through the renderer, and renderer="
-                f"{type(self.renderer).__name__} has no gradient",
-                f"{self.renderer.advice}, or choose an agent without a model: agent=ddpg or "
-                "agent=patch_q",
+                f"`{name}` learns through the renderer, and `{type(self.renderer).__name__}` "
+                "has no gradient",
+                f"{self.renderer.advice}, or choose an agent without a model: `DDPG` or `PatchQ`",
             )
         if isinstance(self.replay, PrioritizedReplay) and "critic" not in self.networks_that_learn:
             steps = self.environment.max_steps
             raise UserError(
-                "replay=prioritized ranks transitions by the critic's error, and "
-                f"agent={name} has no critic at {steps} step(s) per painting",
-                "choose replay=uniform, or strokes above bundle and an agent with a critic",
+                "`PrioritizedReplay` ranks transitions by the critic's error, and "
+                f"`{name}` has no critic at {steps} step(s) per painting",
+                "choose `ReplayBuffer`, or strokes above bundle and an agent with a critic",
             )
 
     # ---- what an agent says
@@ -216,8 +215,8 @@ class ActorCritic(PaintingAgent):
 
     @property
     def rate_keys(self) -> list[str]:
-        """Config keys of the learning rates of every network that learns."""
-        return [f"agent.{name}_optimizer.lr" for name in self.networks_that_learn]
+        """Names of the learning rates of every network that learns, as errors give them."""
+        return [f"`{name}_optimizer.lr`" for name in self.networks_that_learn]
 
     def train(self, mode: bool = True) -> "ActorCritic":
         """Set the mode; target networks and renderer stay in evaluation mode."""

@@ -80,8 +80,8 @@ class GanRendererModule(RendererModule):
 
     @property
     def last_phase(self) -> tuple[int, str]:
-        """First update in which renderer and critic learn against each other, and its key."""
-        return self.pixel_updates + self.critic_alone, "renderer.learning.pixel_updates"
+        """First update in which renderer and critic learn against each other, and its argument."""
+        return self.pixel_updates + self.critic_alone, "`GanRendererModule.pixel_updates`"
 
     @property
     def rate_keys(self) -> list[str]:
@@ -89,7 +89,7 @@ class GanRendererModule(RendererModule):
         learners = self.networks_that_learn
         if learners["critic"].optimizer is learners["renderer"].optimizer:
             return super().rate_keys
-        return [*super().rate_keys, "renderer.learning.critic_optimizer.lr"]
+        return [*super().rate_keys, "`GanRendererModule.critic_optimizer.lr`"]
 
     def update(self) -> Metrics:
         """Update the critic, then the renderer; at first the renderer alone, by pixels."""

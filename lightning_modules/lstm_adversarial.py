@@ -25,12 +25,11 @@ class LstmAdversarial(ActorCritic):
     With I the target, C the blank canvas, and C_T what pi paints on it in all its T bundles, which
     is differentiable in every stroke:
 
-        pi minimizes  -r(C, C_T, I),  for reward=wgan_gp  D'(I, C) - D'(I, C_T)
+        pi minimizes  -r(C, C_T, I),  for `WganGpReward`  D'(I, C) - D'(I, C_T)
         D minimizes its own loss on (I, C_T)
 
-    The paper has no target network for D: `reward.tau=1` makes D' be D. Rewards that don't learn
-    are what they are on the whole painting; ``reward=weighted`` puts a pixel loss beside a
-    discriminator.
+    The paper has no target network for D: with a ``tau`` of 1 D' is D. Rewards that don't learn are what
+    they are on the whole painting; `WeightedReward` puts a pixel loss beside a discriminator.
 
     A `Preconditioning` adds w(u) times the mean squared error of the strokes from those of the
     example for the target's class; as long as it is alone, pi learns by that error, and D not at
@@ -67,8 +66,8 @@ class LstmAdversarial(ActorCritic):
         self.gumbel = gumbel
         if gumbel is not None and not self.renderer.stroke.levels:
             raise UserError(
-                f"agent.gumbel={gumbel}: a {self.renderer.stroke.name} stroke has no levels here",
-                "leave it null, or choose stroke=mypaint with stroke.levels or stroke.lift",
+                f"`gumbel={gumbel}`: a {self.renderer.stroke.name} stroke has no levels here",
+                "leave it null, or choose `MyPaint` with `levels` or `lift`",
             )
         self.preconditioning = preconditioning or NoPreconditioning()
         if self.preconditioning.examples is not None:
@@ -81,8 +80,8 @@ class LstmAdversarial(ActorCritic):
         super()._check_combination()
         if not isinstance(self.exploration, NoExploration) or self.start is not None:
             raise UserError(
-                "agent=LstmAdversarial makes no rollouts that could explore or begin elsewhere",
-                "choose exploration=none, and leave agent.start null",
+                "`LstmAdversarial` makes no rollouts that could explore or begin elsewhere",
+                "choose `NoExploration`, and leave `start` null",
             )
 
     @property
@@ -214,7 +213,7 @@ class LstmAdversarial(ActorCritic):
             if classes is None:
                 raise UserError(
                     "a preconditioning needs every picture's class, and the data set has none",
-                    "choose data=digits or data=mnist, or preconditioning=none",
+                    "choose `Digits` or `Mnist`, or `NoPreconditioning`",
                 )
             examples = self.preconditioning.examples.of(classes, self.renderer.stroke)
             self._examples = examples.to(self.device)

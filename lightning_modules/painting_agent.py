@@ -70,12 +70,12 @@ class PaintingAgent(SteppingModule, ABC):
     ) -> None:
         super().__init__(updates, seed)
         if start is not None and not callable(start):
-            todo = "add +agent.start._target_=painting.starts.ContinuedStart"
-            raise UserError(f"agent.start is {start}, which begins no rollout", todo)
+            todo = "give a `ContinuedStart`"
+            raise UserError(f"`start` is {start}, which begins no rollout", todo)
         self.environment = environment
         self.renderer = environment.renderer.requires_grad_(False).eval()
         make_actor = partial(actor, OBSERVATION_CHANNELS, environment.action_dim)
-        check_network("agent.actor", make_actor)
+        check_network("actor", make_actor)
         self.actor = make_actor()
         self.replay = replay
         self._check_sizes(batch_size)
@@ -98,13 +98,15 @@ class PaintingAgent(SteppingModule, ABC):
         if self.replay.device in (None, "cpu") and not torch.accelerator.is_available():
             steps = environment.max_steps
             pictures, numbers = 3 * size**2 * (steps + 2), environment.action_dim * steps
-            check_count("replay.episodes", self.replay.episodes, pictures + 4 * numbers)
+            check_count("episodes", self.replay.episodes, pictures + 4 * numbers)
         if not torch.accelerator.is_available():
             check_batch(self.actor, batch_size, OBSERVATION_CHANNELS, size)
         by_batch = any(isinstance(layer, nn.BatchNorm2d) for layer in self.actor.modules())
         if batch_size == 1 and size <= _ONE_PIXEL and by_batch:
-            todo = "give batch_size=2 or more, or agent.actor.norm=layer"
-            raise UserError(f"batch_size=1 at {size} px leaves batch normalization one value", todo)
+            todo = "give `batch_size=2` or more, or `actor.norm=layer`"
+            raise UserError(
+                f"`batch_size=1` at {size} px leaves batch normalization one value", todo
+            )
 
     @abstractmethod
     def update(self, transition: Transition) -> Metrics:

@@ -37,8 +37,8 @@ class PatchQ(DDPG):
         size = self.renderer.canvas_size
         if patches < 1 or size % patches:
             raise UserError(
-                f"agent.patches={patches} doesn't divide canvas.size={size}",
-                "give a divisor of the canvas, such as agent.patches=4",
+                f"`patches={patches}` doesn't divide `canvas_size={size}`",
+                "give a divisor of the canvas, such as `patches=4`",
             )
         self.patches = patches
 

@@ -94,7 +94,7 @@ class RendererModule(SteppingModule):
 
     @property
     def last_phase(self) -> tuple[int, str]:
-        """First update of the last phase of learning, and the config key that sets it."""
+        """First update of the last phase of learning, and the argument that sets it."""
         return 0, "updates"
 
     @property
@@ -104,8 +104,8 @@ class RendererModule(SteppingModule):
 
     @property
     def rate_keys(self) -> list[str]:
-        """Config key of the learning rate."""
-        return ["task.optimizer.lr"]
+        """Name of the learning rate, as errors give it."""
+        return ["`RendererModule.optimizer.lr`"]
 
     def setup(self, stage: str) -> None:
         """Prepare the pairs, before the clock of the first update runs."""

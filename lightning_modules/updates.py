@@ -70,7 +70,7 @@ class UpdateModule(pl.LightningModule):
 
     @property
     def rate_keys(self) -> list[str]:
-        """Config keys of the learning rates, for advice."""
+        """Names of the learning rates, as errors give them."""
         return []
 
     @property

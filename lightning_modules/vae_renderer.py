@@ -66,8 +66,8 @@ class VaeRendererModule(RendererModule):
 
     @property
     def last_phase(self) -> tuple[int, str]:
-        """First update of stage 2, and its key."""
-        return self.vae_updates, "renderer.learning.vae_updates"
+        """First update of stage 2, and its argument."""
+        return self.vae_updates, "`VaeRendererModule.vae_updates`"
 
     @property
     def compilable(self) -> list[nn.Module]:

@@ -60,7 +60,7 @@ def newest_good(folder: Path) -> Good:
         remark = f"{passed[0]}; going on from {path}, the one before it" if passed else None
         return Good(path, manifest, remark)
     best = folder / BEST
-    todo = f"resume={best}, which has no replay" if is_whole(best) else "start a new run"
+    todo = f"`ckpt_path={best}`, which has no replay" if is_whole(best) else "start a new run"
     raise UserError("; ".join(passed), todo)
 
 
@@ -81,7 +81,7 @@ def beside(path: Path) -> str:
     for name in (*_CHOICE, BEST):
         other = path.with_name(name)
         if other != path and is_whole(other):
-            return f"resume={other}, which is whole"
+            return f"`ckpt_path={other}`, which is whole"
     return "resume from another one"
 
 

@@ -29,9 +29,9 @@ def check_compiling(compiled: bool | str, device: torch.device | str) -> bool | 
         UserError: It is no such word; or compiling is demanded, and no compiler is there.
     """
     if compiled not in (True, False, "auto"):
-        raise UserError(f"compile is {compiled!r}", "give true, false or auto")
+        raise UserError(f"`compiled` is {compiled!r}", "give true, false or auto")
     if compiled is True and (missing := missing_compiler(device)):
-        raise UserError(f"compile=true needs {missing}", "install it, or leave compile=auto")
+        raise UserError(f"`compiled=true` needs {missing}", "install it, or leave `compiled=auto`")
     return compiled
 
 

@@ -67,8 +67,7 @@ def durable_write(path: Path, previous: Path | None = None) -> Iterator[Draft]:
     except OSError as error:
         raise Unwritable(
             f"{path} can't be written ({error.strerror or error})",
-            "make room, or choose another folder by hydra.run.dir=FOLDER; "
-            "what was saved before is still there",
+            "make room, or choose another folder; what was saved before is still there",
         ) from error
     finally:
         with suppress(OSError):  # on a disk that turned read-only nothing can be removed either

@@ -54,9 +54,9 @@ class PaintingEnvironment:
     ) -> None:
         if isinstance(renderer.stroke.palette, int):
             raise UserError(
-                f"stroke.palette={renderer.stroke.palette}: a number of colours is found in one "
+                f"`palette={renderer.stroke.palette}`: a number of colours is found in one "
                 "picture, and an agent paints many",
-                "give the colours, such as stroke.palette=[[0,0,0],[1,1,1]], or painter=optimize",
+                "give the colours, such as `palette=[[0,0,0],[1,1,1]]`, or `OptimizePainter`",
             )
         self.renderer = renderer
         self.strokes = strokes

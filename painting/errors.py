@@ -73,7 +73,7 @@ class Pruned(RuntimeError):
 
 
 def as_typed(value: object) -> str:
-    """Format a value as it is written on the command line."""
+    """Format a value as YAML and JSON write it; a text as it is."""
     return value if isinstance(value, str) else json.dumps(value)
 
 

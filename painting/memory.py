@@ -64,7 +64,7 @@ def check_drawing(height: int, width: int) -> None:
     """
     if fits := _largest(height, width, DRAWING):
         what = f"a painting of {width} x {height} pixels {lack(height * width * DRAWING)}"
-        raise UserError(what, f"give size={fits} or less")
+        raise UserError(what, f"give `size={fits}` or less")
 
 
 def check_finding(height: int, width: int) -> None:
@@ -75,14 +75,14 @@ def check_finding(height: int, width: int) -> None:
     """
     if fits := _largest(height, width, FINDING):
         what = f"finding strokes on {width} x {height} pixels {lack(height * width * FINDING)}"
-        raise UserError(what, f"give painter.work_size={fits} or less, or fewer strokes")
+        raise UserError(what, f"give `work_size={fits}` or less, or fewer strokes")
 
 
 def check_export(name: str, needed: float, keys: str) -> None:
     """Check that there is memory for an export.
 
     Args:
-        name: Its name.
+        name: Its class.
         needed: Bytes.
         keys: What to give less of.
 
@@ -90,14 +90,14 @@ def check_export(name: str, needed: float, keys: str) -> None:
         UserError: There is not.
     """
     if needed > room():
-        raise UserError(f"export={name} {lack(needed)}", f"give a smaller {keys}")
+        raise UserError(f"`{name}` {lack(needed)}", f"give a smaller {keys}")
 
 
 def check_count(key: str, count: int, bytes_each: float, otherwise: str = "") -> None:
-    """Check that there is memory for as many things as a key asks for, all of them at once.
+    """Check that there is memory for as many things as an argument asks for, all of them at once.
 
     Args:
-        key: Such as ``replay.episodes`` or ``batch_size``.
+        key: The argument, such as ``episodes`` or ``batch_size``.
         count: Its value.
         bytes_each: What one of them takes.
         otherwise: What else helps, after a comma.
@@ -108,7 +108,9 @@ def check_count(key: str, count: int, bytes_each: float, otherwise: str = "") ->
     needed = count * bytes_each
     if needed > room():
         fits = max(1, int(room() / bytes_each))
-        raise UserError(f"{key}={count} {lack(needed)}", f"give {key}={fits} or less{otherwise}")
+        raise UserError(
+            f"`{key}={count}` {lack(needed)}", f"give `{key}={fits}` or less{otherwise}"
+        )
 
 
 def room() -> float:

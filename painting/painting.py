@@ -1,4 +1,4 @@
-"""Painting of one picture: the call that the command line and other programs use."""
+"""Painting of one picture: the call that tasks and other programs use."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace

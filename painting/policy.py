@@ -120,12 +120,12 @@ class PaintingPolicy(nn.Module):
         """
         folder = find_weights(path, "agent")
         config, tensors = read_export(folder)
-        todo = "give agent.weights a folder that task=train exported"
+        todo = "give the agent's `weights` a folder that training exported"
         check_config(config, folder, "agent", todo)
         renderer = build_part(config, "renderer", folder, tensors, Renderer)
         asked = stroke.geometry() if stroke else {}
-        asked |= {"bundle": bundle, "canvas.size": canvas_size}
-        has = {"bundle": config["bundle"], "canvas.size": renderer.canvas_size}
+        asked |= {"bundle": bundle, "canvas_size": canvas_size}
+        has = {"bundle": config["bundle"], "canvas_size": renderer.canvas_size}
         has |= renderer.stroke.geometry()
         check_agreement(folder, asked, has, renderer.stroke.fingerprints)
         environment = PaintingEnvironment(
@@ -160,9 +160,9 @@ def check_agreement(
 
     Args:
         folder: Where it lies, for the error.
-        asked: By key of the command line.
+        asked: By names as in `Stroke.geometry`, or other arguments.
         has: What it has.
-        fingerprints: Keys whose values stand for what is in a file.
+        fingerprints: Names whose values stand for what is in a file.
 
     Raises:
         UserError: It differs in one.
@@ -170,7 +170,8 @@ def check_agreement(
     for key, value in asked.items():
         if value is not None and value != has.get(key):
             there, wanted = as_typed(has.get(key)), as_typed(value)
-            todo = f"set {key}={there}, or train one with {key}={wanted}"
+            name = key.removeprefix("stroke.")
+            what, todo = f"`{name}`", f"set `{name}={there}`, or train one with `{name}={wanted}`"
             if key in fingerprints:
-                todo = "give the file that it has learned with, or train one with this"
-            raise UserError(f"the agent in {folder} has {key} {there}, not {wanted}", todo)
+                what, todo = key, "give the file that it has learned with, or train one with this"
+            raise UserError(f"the agent in {folder} has {what} {there}, not {wanted}", todo)

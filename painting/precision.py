@@ -52,7 +52,7 @@ def check_precision(precision: str) -> str:
     """
     if precision not in (AUTO, FULL, MIXED):
         todo = f"give {AUTO}, {FULL} or {MIXED}"
-        raise UserError(f"precision is {precision!r}, in which no agent paints", todo)
+        raise UserError(f"`precision` is {precision!r}, in which no agent paints", todo)
     return precision
 
 
@@ -92,7 +92,7 @@ def settled_precision(networks: Iterable[tuple[nn.Module, int]], device: torch.d
             _tried[key] = _is_right(conv, x, device)
             if not _tried[key]:
                 print(
-                    f"precision=auto is {FULL}: in bfloat16 this machine gets a convolution wrong, "
+                    f"precision is {FULL}: in bfloat16 this machine gets a convolution wrong, "
                     f"{tuple(weight.shape)} with stride {conv.stride[0]} on maps of "
                     f"{x.shape[2]} x {x.shape[3]}",
                     file=sys.stderr,

@@ -69,21 +69,21 @@ def check_network(key: str, make: Callable[[], nn.Module]) -> None:
     """Check that there is memory for a network that learns, without making it.
 
     Args:
-        key: The key under which it is described.
+        key: The argument that makes it, such as ``actor``.
         make: Makes it.
 
     Raises:
         UserError: There is not.
     """
-    todo = f"make it smaller, such as by a lower {key}.width or fewer {key}.blocks"
+    todo = f"make it smaller, such as by a lower `{key}.width` or fewer `{key}.blocks`"
     try:
         with torch.device("meta"):
             network = make()
     except (RuntimeError, OverflowError) as error:  # more than a size can be
-        raise UserError(f"{key} is too large ({first_line(error)})", todo) from error
+        raise UserError(f"`{key}` is too large ({first_line(error)})", todo) from error
     needed = _copies() * _BYTES * sum(one.numel() for one in network.parameters())
     if needed > memory.room():
-        raise UserError(f"{key} {memory.lack(needed)}", todo)
+        raise UserError(f"`{key}` {memory.lack(needed)}", todo)
 
 
 def check_batch(network: nn.Module, count: int, channels: int, size: int) -> None:
@@ -101,7 +101,7 @@ def check_batch(network: nn.Module, count: int, channels: int, size: int) -> Non
     each = memory.LEARNING * size**2
     if count * each > memory.room() / _WORTH_A_LOOK:
         each += _activation_bytes(network, channels, size, size)
-        memory.check_count("batch_size", count, each, ", or a smaller canvas.size")
+        memory.check_count("batch_size", count, each, ", or a smaller `canvas_size`")
 
 
 def _activation_bytes(network: nn.Module, *shape: int) -> int:

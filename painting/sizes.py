@@ -22,8 +22,8 @@ def asked_size(height: int, width: int, longer: int | None) -> tuple[int, int]:
         return height, width
     if longer is None:
         what = f"a painting of {width} x {height} pixels is too large for its record"
-        raise UserError(what, f"give size={_LARGEST_ASKED} or less")
+        raise UserError(what, f"give `size={_LARGEST_ASKED}` or less")
     if isinstance(longer, bool) or not isinstance(longer, int) or not 1 <= longer <= _LARGEST_ASKED:
-        raise UserError(f"size={longer} makes no sense", f"give 1 to {_LARGEST_ASKED} pixels")
+        raise UserError(f"`size={longer}` makes no sense", f"give 1 to {_LARGEST_ASKED} pixels")
     share = longer / max(height, width)
     return max(1, round(height * share)), max(1, round(width * share))

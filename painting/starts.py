@@ -31,9 +31,9 @@ class ContinuedStart:
 
     def __init__(self, rounds: int = 3, smallest: float = 0.5) -> None:
         if rounds < 1:
-            raise UserError(f"agent.start.rounds={rounds} makes no sense", "give 1 or more")
+            raise UserError(f"`ContinuedStart.rounds={rounds}` makes no sense", "give 1 or more")
         if not 0 < smallest <= 1:
-            what = f"agent.start.smallest={smallest} makes no sense"
+            what = f"`ContinuedStart.smallest={smallest}` makes no sense"
             raise UserError(what, "give a share above 0 and at most 1")
         self.rounds = rounds
         self.smallest = smallest

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from pytorch_lightning import seed_everything
 from torchvision.models import get_model
 
+from hydra_plugins.impasto.advice import in_keys
 from hydra_plugins.impasto.building import build_call
 from hydra_plugins.impasto.checks import check
 from hydra_plugins.impasto.composing import choices
@@ -157,7 +158,9 @@ def train(
     seed_everything(cfg.seed, verbose=False)
     given = build_call(cfg).keywords
     module: UpdateModule = given["agent"] if "agent" in given else given["module"]
-    assert all(OmegaConf.select(cfg, key) for key in module.rate_keys)  # as advice names them
+    assert all(
+        OmegaConf.select(cfg, in_keys(key)) for key in module.rate_keys
+    )  # as advice names them
     module.update_hooks.append(lambda n, _: setattr(module, "stop_requested", n == stop))
     with pytest.raises(Interrupted) if stop else nullcontext():
         fit(module, given["trainer"], given.get("datamodule"), checkpoint)

@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.impasto._failures import JobFailed, Terminated
+from hydra_plugins.impasto.advice import in_keys
 from hydra_plugins.impasto.arguments import is_multirun
 from hydra_plugins.impasto.composing import explain
 from painting.errors import Diverged, Interrupted, Pruned, UserError
@@ -87,7 +88,7 @@ def outcome_of(error: BaseException) -> Outcome:
         return Outcome("pruned", result={"updates": error.updates})
     status = "diverged" if isinstance(error, Diverged) else "failed"
     if isinstance(error, UserError):
-        return Outcome(status, USER_ERROR, f"error: {error}", error=error)
+        return Outcome(status, USER_ERROR, f"error: {in_keys(str(error))}", error=error)
     complaint = _of_the_system(error)
     if complaint is not None:
         return Outcome(status, USER_ERROR, f"error: {complaint}", error=error)

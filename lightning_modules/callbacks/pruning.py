@@ -46,7 +46,7 @@ class Pruning(pl.Callback):
             return
         if self.monitor not in trainer.callback_metrics:
             known = ", ".join(sorted(map(str, trainer.callback_metrics)))
-            what = f"hydra.sweeper.monitor: a validation has no {self.monitor}"
+            what = f"`monitor`: a validation has no {self.monitor}"
             raise UserError(what, f"choose from {known}")
         value = trainer.callback_metrics[self.monitor].item()
         gives_up = trainer.is_global_zero and self._gives_up(value, pl_module.update_count)

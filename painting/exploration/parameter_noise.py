@@ -56,7 +56,7 @@ class ParameterNoise(Exploration):
         d(pi, pi~) = sqrt( mean over states and action numbers of (pi(s) - pi~(s))^2 )
         sigma <- sigma * factor  if d <= distance,  else  sigma / factor
 
-    The paper puts layer normalization between the actor's layers: ``agent.actor.norm=layer``.
+    The paper puts layer normalization between the actor's layers: ``norm="layer"`` of `Actor`.
 
     Args:
         distance: delta, in units of the action, whose range is [0, 1].

@@ -50,7 +50,7 @@ class Film(Exporter):
         }
         for key, (value, fits) in ranges.items():
             if not fits:
-                raise UserError(f"export.{self.name}.{key}={value} makes no sense", "mend it")
+                raise UserError(f"`{type(self).__name__}.{key}={value}` makes no sense", "mend it")
         self.seconds, self.fps, self.hold, self.size = seconds, fps, hold, size
 
     def frames(self, painting: StrokeRecord) -> Iterator[NDArray[np.uint8]]:
@@ -84,7 +84,9 @@ class Gif(Film):
     def check_size(self, height: int, width: int) -> None:
         """See `Exporter.check_size`: all frames are in memory at once."""
         rows, columns = fit_size(height, width, self.size)
-        check_export(self.name, self.most_frames * rows * columns * _FRAME, "size or seconds")
+        check_export(
+            type(self).__name__, self.most_frames * rows * columns * _FRAME, "size or seconds"
+        )
 
     def write(self, folder: Path, painting: StrokeRecord) -> Path:
         """See `Exporter.write`."""
@@ -124,7 +126,7 @@ class Mp4(Film):
 
     def check(self, stroke: Stroke | None = None, strokes: Tensor | int | None = None) -> None:
         """See `Exporter.check`: ffmpeg is needed."""
-        check_ffmpeg("export=mp4 needs ffmpeg")
+        check_ffmpeg("`Mp4` needs ffmpeg")
 
     def write(self, folder: Path, painting: StrokeRecord) -> Path:
         """See `Exporter.write`."""

@@ -45,14 +45,12 @@ class PixelArt(Exporter):
     def __init__(self, grid: int = 48, colors: int = 16) -> None:
         for key, value, largest in (("grid", grid, 4096), ("colors", colors, 256)):
             if not 1 <= value <= largest:
-                raise UserError(
-                    f"export.pixel.{key}={value} makes no sense", f"give 1 to {largest}"
-                )
+                raise UserError(f"`PixelArt.{key}={value}` makes no sense", f"give 1 to {largest}")
         self.grid, self.colors = grid, colors
 
     def check_size(self, height: int, width: int) -> None:
         """See `Exporter.check_size`: the whole picture is averaged as floats."""
-        check_export("pixel", height * width * _PIXEL, "size")
+        check_export("PixelArt", height * width * _PIXEL, "size")
 
     def write(self, folder: Path, painting: StrokeRecord) -> Path:
         """See `Exporter.write`."""

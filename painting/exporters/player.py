@@ -34,8 +34,8 @@ class Html(Exporter):
         """See `Exporter.check_size`: browsers draw nothing on a larger canvas."""
         if max(height, width) > _MOST_SIDE or height * width > _MOST_PIXELS:
             fits = min(_MOST_SIDE, int(max(height, width) * (_MOST_PIXELS / height / width) ** 0.5))
-            what = f"export=html: no browser has a canvas of {width} x {height} pixels"
-            raise UserError(what, f"give size={fits} or less")
+            what = f"`Html`: no browser has a canvas of {width} x {height} pixels"
+            raise UserError(what, f"give `size={fits}` or less")
 
     def write(self, folder: Path, painting: StrokeRecord) -> Path:
         """See `Exporter.write`."""

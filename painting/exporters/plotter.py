@@ -89,9 +89,7 @@ class Gcode(Exporter):
             fits = not isinstance(lines, str) and all(map(_is_line, lines))
             _require(fits, key, lines, 'give a list of lines, such as ["G21","G90"]')
         if pen == "z" and not -math.inf < depth < lift < math.inf:
-            raise UserError(
-                f"export.gcode.lift={lift} is not above export.gcode.depth={depth}", "give more"
-            )
+            raise UserError(f"`Gcode.lift={lift}` is not above `Gcode.depth={depth}`", "give more")
         self.width, self.tool, self.change = width, tool, change
         self.feed, self.travel = feed, travel
         self.header, self.footer = list(header), list(footer)
@@ -182,11 +180,11 @@ class Gcode(Exporter):
     def _check_work(self, lines: float, most: float, say: bool = True) -> None:
         if lines > most:
             raise UserError(
-                f"export=gcode: a tool of {self.tool:g} mm takes about {lines:.1g} lines",
-                "give a wider export.gcode.tool, a smaller export.gcode.width or fewer strokes",
+                f"`Gcode`: a tool of {self.tool:g} mm takes about {lines:.1g} lines",
+                "give a wider `Gcode.tool`, a smaller `Gcode.width` or fewer strokes",
             )
         if say:
-            log.info("export=gcode: at most about %s lines", f"{float(f'{lines:.2g}'):,.0f}")
+            log.info("G-code: at most about %s lines", f"{float(f'{lines:.2g}'):,.0f}")
 
     def _fill(self, shape: BaseGeometry) -> Iterator[Points]:
         """Yield paths (P, 2) of the tool's middle that fill a shape, from its border inwards."""
@@ -215,7 +213,7 @@ class Gcode(Exporter):
 
 def _require(fits: bool, key: str, value: object, todo: str) -> None:
     if not fits:
-        raise UserError(f"export.gcode.{key}={value} makes no sense", todo)
+        raise UserError(f"`Gcode.{key}={value}` makes no sense", todo)
 
 
 def _is_line(text: object) -> bool:
@@ -229,13 +227,11 @@ def _check_mark(mark: marks.Mark, name: str) -> None:
         UserError: It is not opaque, or has no outline.
     """
     if isinstance(mark, marks.Stamp):
-        raise UserError(
-            "export=gcode: the picture of a brush has no outline", "use another stroke kind"
-        )
+        raise UserError("`Gcode`: the picture of a brush has no outline", "use another stroke kind")
     if np.min(mark.opacity) < _OPAQUE:
         raise UserError(
-            f"export=gcode: {name} is not opaque, as a pen's or a brush's is",
-            "paint with stroke.opaque=true (and stroke.palette=8 for eight paints)",
+            f"`Gcode`: {name} is not opaque, as a pen's or a brush's is",
+            "paint with `opaque=true` (and `palette=8` for eight paints)",
         )
 
 

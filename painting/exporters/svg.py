@@ -40,7 +40,7 @@ class Svg(Exporter):
 
     def __init__(self, decimals: int = 2) -> None:
         if not isinstance(decimals, int) or not 0 <= decimals <= _MOST_DECIMALS:
-            what = f"export.svg.decimals={decimals} makes no sense"
+            what = f"`Svg.decimals={decimals}` makes no sense"
             raise UserError(what, f"give a whole number from 0 to {_MOST_DECIMALS}")
         self.decimals = decimals
 

@@ -63,7 +63,7 @@ class HumanStrokes:
             if found != count:
                 raise UserError(
                     f"{path} has {found} strokes, and the painting has {count}",
-                    f"give strokes={found}, or examples of {count} strokes",
+                    f"give `strokes={found}`, or examples of {count} strokes",
                 )
             _check_range(_as(stroke, record, path), stroke, path)
 
@@ -109,7 +109,7 @@ def _as(stroke: Stroke, record: StrokeRecord, path: Path) -> Tensor:
         kind = record.stroke.name
         raise UserError(
             f"{path} has {kind} strokes, and the painter paints {stroke.name}",
-            f"choose stroke={kind}, or give examples of the painter's kind",
+            f"choose `{type(record.stroke).__name__}`, or give examples of the painter's kind",
         ) from error
 
 

@@ -43,13 +43,13 @@ def find_brush(name: str | Path) -> tuple[str, Settings]:
         return asked, _read(brushes[asked])
     if not brushes:
         raise UserError(
-            f"stroke.brush={asked}: no brushes of MyPaint are installed",
+            f"`brush={asked}`: no brushes of MyPaint are installed",
             "run make mypaint, or install Debian's mypaint-brushes, or give a file: NAME.myb",
         )
     ends = {known.rpartition("/")[2]: known for known in brushes}
     near = get_close_matches(asked.rpartition("/")[2], ends, n=3, cutoff=0.5)
     raise UserError(
-        f"stroke.brush={asked}: MyPaint has no brush of this name",
+        f"`brush={asked}`: MyPaint has no brush of this name",
         f"give {' or '.join(ends[end] for end in near) or 'classic/dry_brush'}, or a .myb file",
     )
 
@@ -79,7 +79,7 @@ def _read(path: Path) -> Settings:
     try:
         content = read_json(path, _LARGEST)
     except OSError as error:
-        what = f"stroke.brush={path}: cannot be read ({error.strerror})"
+        what = f"`brush={path}`: cannot be read ({error.strerror})"
         raise UserError(what, "give the name of a .myb file; check its permissions") from error
     except ValueError as error:
         raise _no_brush(str(path), "it is no JSON") from error
@@ -134,4 +134,4 @@ def _is_number(value: object) -> bool:
 
 
 def _no_brush(name: str, why: str) -> UserError:
-    return UserError(f"stroke.brush={name}: not a brush of MyPaint: {why}", "give a .myb file")
+    return UserError(f"`brush={name}`: not a brush of MyPaint: {why}", "give a .myb file")

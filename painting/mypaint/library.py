@@ -96,7 +96,7 @@ def library() -> Any:
             continue
         return loaded
     raise UserError(
-        "libmypaint 1.5 or 1.6 is not installed: stroke=mypaint draws with it",
+        "libmypaint 1.5 or 1.6 is not installed: `MyPaint` draws with it",
         "run make mypaint, or install Debian's libmypaint-1.5-1 and mypaint-brushes",
     )
 

@@ -203,7 +203,7 @@ class MyPaintBrush(_Held):
         self._brush = self._library.mypaint_brush_new()
         self._library.mypaint_brush_from_defaults(self._brush)
         if not self._library.mypaint_brush_from_string(self._brush, self._text.encode()):
-            raise UserError("libmypaint does not take this brush", "give another stroke.brush")
+            raise UserError("libmypaint does not take this brush", "give another `brush`")
         move = self._library.mypaint_brush_stroke_to
         for _ in range(seed % SEEDS):
             move(self._brush, canvas.surface, 0, 0, 0, 0, 0, 10.0)

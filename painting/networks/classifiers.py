@@ -24,7 +24,7 @@ from painting.weights import FOLDER
 
 OWN = FOLDER / "classifiers"  # of those that come with the project, by name
 PART = "classifier"  # the export's folder in a run folder
-_KINDS = "a name such as digits or resnet18, MODEL:FILE, or a folder of task=train_classifier"
+_KINDS = "a name such as digits or resnet18, MODEL:FILE, or the folder of a trained classifier"
 
 
 class Classifier(nn.Module):
@@ -72,11 +72,11 @@ class Classifier(nn.Module):
 
 
 def load_classifier(given: str) -> Classifier:
-    """Load a classifier by its name in a list such as ``classifiers=[digits,resnet18:FILE]``.
+    """Load a classifier by what names it, such as ``digits`` or ``resnet18:FILE``.
 
     Args:
-        given: ``digits``, which comes with the project; a folder that ``task=train_classifier``
-            wrote, or its run folder; a model of torchvision, whose weights are downloaded once; or
+        given: ``digits``, which comes with the project; an exported folder, or the run
+            folder that holds one; a model of torchvision, whose weights are downloaded once; or
             ``MODEL:FILE``, with a state dict of such a model, for any number of classes. Their
             names, one a line, are then read from a text file beside it, of the same name but
             ``.txt``; without one they are ImageNet's if there are as many, and numbers otherwise.
@@ -98,7 +98,7 @@ def load_classifier(given: str) -> Classifier:
     known = [*own_names(), *models.list_models(module=models)]
     near = difflib.get_close_matches(model, known, 3)
     todo = f"did you mean {', '.join(near)}?" if near else f"give {_KINDS}"
-    raise UserError(f"classifiers: there is no classifier {given!r}", todo)
+    raise UserError(f"`classifiers`: there is no classifier {given!r}", todo)
 
 
 def own_names() -> list[str]:
@@ -137,16 +137,16 @@ def _of_torchvision(model: str) -> Classifier:
 
     weights = get_model_weights(model).DEFAULT
     todo = (
-        f"get {weights.url} in another way and give classifiers=[{model}:FILE], or put it into "
+        f"get {weights.url} in another way and give `classifiers=[{model}:FILE]`, or put it into "
         f"{Path(torch.hub.get_dir()) / 'checkpoints'}"
     )
     path = downloaded_weights(model, todo)
-    state = read_state(path, "classifiers", f"give classifiers=[{model}:FILE]")
+    state = read_state(path, "classifiers", f"give `classifiers=[{model}:FILE]`")
     return _with_state(model, model, state, path, weights.meta["categories"])
 
 
 def _of_file(given: str, model: str, path: Path) -> Classifier:
-    state = read_state(path, "classifiers", f"give classifiers=[{model}:FILE]")
+    state = read_state(path, "classifiers", f"give `classifiers=[{model}:FILE]`")
     names = path.with_suffix(".txt")
     classes: list[str] | None = None
     if names.exists():
@@ -162,7 +162,7 @@ def _with_state(
     from torchvision.models import get_model, get_model_weights
 
     weights = get_model_weights(model).DEFAULT
-    todo = f"give classifiers=[{model}:FILE] with a state dict of torchvision's {model}"
+    todo = f"give `classifiers=[{model}:FILE]` with a state dict of torchvision's {model}"
     with torch.device("meta"):
         last = list(get_model(model, weights=None).state_dict())[-1]
         if last not in state:

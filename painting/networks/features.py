@@ -29,7 +29,7 @@ class ClassifierFeatures(nn.Module):
             network nor file: what such layers keep of a picture is enough to make it again (He,
             Wang and Hopcroft, "A Powerful Generative Model Using Random Weights for the Deep Image
             Representation", 2016).
-        setting: The key of the command line under which the weights are given, for errors.
+        setting: What errors call `weights`, where it is another's argument, too.
 
     Raises:
         UserError: No such model, layer or file; the weights do not fit, or can't be downloaded.
@@ -40,10 +40,11 @@ class ClassifierFeatures(nn.Module):
         model: str = "vgg16",
         layers: Sequence[str] = ("features.3", "features.8"),
         weights: str = "default",
-        setting: str = "reward.weights",
+        setting: str = "weights",
     ) -> None:
         super().__init__()
-        network = _untrained(model, layers, setting.partition(".")[0])
+        self._owner = setting.removesuffix(setting.rpartition(".")[2])  # with its dot
+        network = _untrained(model, layers, self._owner)
         if weights == "random":
             _randomize(network.to_empty(device="cpu"))
         else:
@@ -76,23 +77,25 @@ class ClassifierFeatures(nn.Module):
             UserError: That run had other weights.
         """
         if not torch.equal(state.cpu(), self.fingerprint):
+            owner = self._owner
             raise UserError(
                 "the checkpoint's run had other weights in its perceptual reward",
-                "give the same reward.model, reward.layers and reward.weights",
+                f"give the same `{owner}model`, `{owner}layers` and `{owner}weights`",
             )
 
 
-def _untrained(model: str, layers: Sequence[str], group: str) -> nn.Module:
+def _untrained(model: str, layers: Sequence[str], owner: str) -> nn.Module:
     """Build the model up to the layers, without storage for its weights."""
     # Here and not above: importing it takes a second that no other reward need wait.
     from torchvision import models
     from torchvision.models.feature_extraction import create_feature_extractor
 
     if not is_model(model):
-        todo = f"give a classifier of torchvision.models, such as {group}.model=vgg16"
+        argument = f"{owner}model"
+        todo = f"give a classifier of torchvision.models, such as `{argument}=vgg16`"
         raise UserError(f"torchvision has no classifier {model!r}", todo)
     if not layers or isinstance(layers, str):
-        raise UserError(f"{group}.layers is {layers!r}", "give a list such as [features.3]")
+        raise UserError(f"`{owner}layers` is {layers!r}", "give a list such as [features.3]")
     with torch.device("meta"):
         whole = models.get_model(model, weights=None).eval()
     try:
@@ -106,12 +109,12 @@ def _untrained(model: str, layers: Sequence[str], group: str) -> nn.Module:
 
 def _load(network: nn.Module, model: str, weights: str, setting: str) -> None:
     """Load the weights of a network that has no storage yet."""
-    todo = f"get that file in another way and give {setting}=FILE"
+    todo = f"get that file in another way and give `{setting}=FILE`"
     path = downloaded_weights(model, todo) if weights == "default" else Path(weights)
-    state = read_state(path, setting, f"give {setting}=FILE")
+    state = read_state(path, setting, f"give `{setting}=FILE`")
     needed = network.state_dict()
     missing = [name for name in needed if name not in state]
-    todo = f"give {setting}=FILE with a state dict of torchvision's {model}"
+    todo = f"give `{setting}=FILE` with a state dict of torchvision's {model}"
     if missing:
         raise UserError(f"{path} lacks {missing[0]} of {model}", todo)
     try:
@@ -168,7 +171,7 @@ def read_state(path: Path, setting: str, example: str) -> Mapping[str, Tensor]:
 
     Args:
         path: The file.
-        setting: The key of the command line that named it, for errors.
+        setting: The argument that named it, for errors.
         example: How to give one there.
 
     Raises:
@@ -178,7 +181,7 @@ def read_state(path: Path, setting: str, example: str) -> Mapping[str, Tensor]:
         state = read_tensors(path)
     except Unreadable as error:
         if isinstance(error.__cause__, FileNotFoundError):
-            raise UserError(f"{path} does not exist", f"correct {setting}") from error
+            raise UserError(f"{path} does not exist", f"correct `{setting}`") from error
         todo = f"{example} with a state dict that torch.save wrote"
         raise UserError(f"{path} can't be read as weights ({error})", todo) from error
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):

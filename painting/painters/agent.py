@@ -58,7 +58,7 @@ class AgentPainter(Painter):
         self.strokes = policy.environment.strokes if strokes is None else strokes
         self.background: Sequence[float] = policy.environment.background
         if self.strokes < 1:
-            raise UserError(f"strokes={strokes} makes no sense", "give 1 or more")
+            raise UserError(f"`strokes={strokes}` makes no sense", "give 1 or more")
         self.steps = self.strokes
         # The policy's strokes are within the limits; these would be applied to them again.
         self._unconstrained = type(self.stroke)(**self.stroke.options())
@@ -86,8 +86,9 @@ class AgentPainter(Painter):
         """
         if weights is None:
             raise UserError(
-                "agent.weights is not set: painter=agent needs a trained agent",
-                "give agent.weights=photos or FOLDER of a training run, or use painter=optimize",
+                "the agent's `weights` is not set: `AgentPainter` needs a trained agent",
+                "give the agent's `weights=photos` or FOLDER of a training run, or use "
+                "`OptimizePainter`",
             )
         policy = PaintingPolicy.load(weights)
         asked = {

@@ -68,7 +68,7 @@ class Painter(ABC):
         """
         if strokes == self.strokes:
             return self
-        todo = f"give strokes={self.strokes}, or another painter"
+        todo = f"give `strokes={self.strokes}`, or another painter"
         raise UserError(f"{type(self).__name__} can't paint with {strokes} strokes", todo)
 
     def on(self, background: Sequence[float]) -> "Painter":
@@ -86,7 +86,7 @@ class Painter(ABC):
         """
         raise UserError(
             "this painter paints every frame of a video anew, which would flicker",
-            "take painter=optimize or painter=agent+optimize",
+            "take `OptimizePainter` or `AgentOptimizePainter`",
         )
 
     @abstractmethod

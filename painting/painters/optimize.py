@@ -73,27 +73,26 @@ class OptimizePainter(Painter):
 
     def __post_init__(self) -> None:
         if not self.stroke.differentiable:
-            name = self.stroke.name
+            kind = type(self.stroke).__name__
             raise UserError(
-                f"painter=optimize with stroke={name}: it follows the gradient of the exact "
-                "drawing, and what a program draws has none",
-                f"pretrain a renderer of it, and paint through that: by task=stylize stroke={name} "
-                "renderer=neural renderer.weights=..., or by an agent that learned with it, "
-                "painter=agent agent.weights=...",
+                f"`OptimizePainter` with `{kind}`: it follows the gradient of the exact drawing, "
+                "and what a program draws has none",
+                f"pretrain a renderer of `{kind}`, and paint through that, or by an agent that "
+                "learned with it",
             )
-        counts = {"strokes": self.strokes, "painter.steps": self.steps}
-        counts |= {"painter.tries": self.tries, "painter.fit_every": self.fit_every}
+        counts = {"strokes": self.strokes, "steps": self.steps}
+        counts |= {"tries": self.tries, "fit_every": self.fit_every}
         for key, value in counts.items():
-            _require(value >= 1, f"{key}={value}", "a whole number of at least 1")
+            _require(value >= 1, f"`{key}={value}`", "a whole number of at least 1")
         size = self.work_size
         fits = size is None or TILE <= size <= _LARGEST
-        _require(fits, f"painter.work_size={size}", f"{TILE} to {_LARGEST} pixels")
+        _require(fits, f"`work_size={size}`", f"{TILE} to {_LARGEST} pixels")
         rate = self.learning_rate
-        _require(rate > 0, f"painter.learning_rate={rate}", "a positive number")
-        _require(self.focus >= 0, f"painter.focus={self.focus}", "0 or more")
-        _require(self.moves >= 0, f"painter.moves={self.moves}", "0 or more")
-        _require(0 <= self.coarse <= 1, f"painter.coarse={self.coarse}", "a share from 0 to 1")
-        _require(0 <= self.moved < 1, f"painter.moved={self.moved}", "a share from 0 to below 1")
+        _require(rate > 0, f"`learning_rate={rate}`", "a positive number")
+        _require(self.focus >= 0, f"`focus={self.focus}`", "0 or more")
+        _require(self.moves >= 0, f"`moves={self.moves}`", "0 or more")
+        _require(0 <= self.coarse <= 1, f"`coarse={self.coarse}`", "a share from 0 to 1")
+        _require(0 <= self.moved < 1, f"`moved={self.moved}`", "a share from 0 to below 1")
 
     def canvas(self, height: int, width: int) -> tuple[int, int]:
         """See `Painter.canvas`: whole tiles."""

@@ -62,11 +62,8 @@ class Renderer(nn.Module, ABC):
     def advice(self) -> str:
         """Return advice on what to choose where this one has no gradient and one is needed."""
         if self.stroke.differentiable:
-            return "choose renderer=analytic or renderer=neural"
-        name = self.stroke.name
-        return (
-            f"let task=pretrain stroke={name} learn it, and give renderer=neural renderer.weights=…"
-        )
+            return "choose `AnalyticRenderer` or `NeuralRenderer`"
+        return f"pretrain a renderer of `{type(self.stroke).__name__}`, and choose that"
 
     def config(self) -> dict[str, Any]:
         """Return the constructor arguments."""

@@ -47,13 +47,14 @@ def load_renderer(
     """
     folder = find_weights(weights, "renderer")
     config, tensors = read_export(folder)
-    todo = "give renderer.weights a folder that task=pretrain exported"
+    todo = "give the renderer's `weights` a folder that pretraining exported"
     check_config(config, folder, "renderer", todo)
     renderer = build_part(config, "renderer", folder, tensors, Renderer)
     if stroke is not None and renderer.stroke.name != stroke.name:
         raise UserError(
             f"the renderer in {folder} draws {renderer.stroke.name} strokes, not {stroke.name}",
-            f"choose stroke={renderer.stroke.name}, or pretrain one with stroke={stroke.name}",
+            f"choose `{type(renderer.stroke).__name__}`, or pretrain one with "
+            f"`{type(stroke).__name__}`",
         )
     if stroke is not None:
         _check_limits(renderer.stroke, stroke, folder)
@@ -61,7 +62,7 @@ def load_renderer(
     if canvas_size is not None and renderer.canvas_size != canvas_size:
         raise UserError(
             f"the renderer in {folder} draws at {renderer.canvas_size} px, not {canvas_size}",
-            f"set canvas.size={renderer.canvas_size}, or pretrain one at {canvas_size}",
+            f"set `canvas_size={renderer.canvas_size}`, or pretrain one at {canvas_size}",
         )
     verdict = config["verdict"]
     if not (verdict["trained"] or allow_untrained):
@@ -69,7 +70,7 @@ def load_renderer(
         raise UserError(
             f"the renderer in {folder} was never trained: its error is {found.ratio:.2f} of the "
             "mean image's",
-            "pretrain it longer, or set renderer.allow_untrained=true",
+            "pretrain it longer, or set `allow_untrained=true`",
         )
     load_weights(renderer, tensors, folder)
     loaded: Renderer = renderer.requires_grad_(False).eval()
@@ -88,12 +89,12 @@ def _check_limits(drawn: Stroke, wanted: Stroke, folder: Path) -> None:
     if looser := wanted.looser_than(drawn):
         keys.append(f"stroke.{looser}")
     for key in keys:
-        other = "without" if here.get(key) is None else f"with {key}={as_typed(here[key])}"
-        todo = f"set {key}={as_typed(there.get(key))}, or pretrain one {other}"
+        name, learned = key.removeprefix("stroke."), as_typed(there.get(key))
+        other = "without" if here.get(key) is None else f"with `{name}={as_typed(here[key])}`"
+        what, todo = f"`{name}={learned}`", f"set `{name}={learned}`, or pretrain one {other}"
         if key in wanted.fingerprints:
+            what = f"{key}={learned}"
             todo = "give the file that it has learned, or pretrain one with this"
         raise UserError(
-            f"the renderer in {folder} has learned {key}={as_typed(there.get(key))} only, not "
-            f"{as_typed(here.get(key))}",
-            todo,
+            f"the renderer in {folder} has learned {what} only, not {as_typed(here.get(key))}", todo
         )

@@ -40,8 +40,8 @@ def _check_device(device: str) -> None:
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # no such device, or none on this machine
-        todo = "leave it out, for the agent's own device, or give replay.device=cpu"
-        what = f"replay.device is {device!r}, which this machine does not have"
+        todo = "leave it out, for the agent's own device, or give `ReplayBuffer.device=cpu`"
+        what = f"`ReplayBuffer.device` is {device!r}, which this machine does not have"
         raise UserError(what, todo) from error
 
 
@@ -194,8 +194,8 @@ class ReplayBuffer:
         filled, position = state["filled"], state["next"]
         if filled > self.episodes or (filled < self.episodes and position != filled):
             raise UserError(
-                f"a replay of {filled} episodes does not fit replay.episodes={self.episodes}",
-                f"resume with replay.episodes={filled}",
+                f"a replay of {filled} episodes does not fit `episodes={self.episodes}`",
+                f"resume with `episodes={filled}`",
             )
         self._pictures = {
             key: torch.empty((self.episodes, *shape[1:]), dtype=dtype, device=self.device or device)

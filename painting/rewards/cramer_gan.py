@@ -42,8 +42,8 @@ class CramerGanReward(PenalizedReward):
             UserError: There is only one canvas, and so no independent one.
         """
         if canvas.shape[0] < 2:
-            what = "batch_size is 1, and cramer_gan compares paintings with each other"
-            raise UserError(what, "give batch_size=2 or more")
+            what = "`batch_size` is 1, and cramer_gan compares paintings with each other"
+            raise UserError(what, "give `batch_size=2` or more")
         real, fake = _embed(self.discriminator, canvas, target)
         other = fake.roll(1, 0)  # (B, d), of the painted pairs p'
         distance = _critic(real, other).mean() - _critic(fake, other).mean()

@@ -40,8 +40,8 @@ class PerceptualReward(Reward):
     ) -> None:
         super().__init__()
         if min_size < 1:
-            raise UserError(f"reward.min_size is {min_size}", "give pixels, such as 32")
-        self.features = ClassifierFeatures(model, layers, weights)
+            raise UserError(f"`min_size` is {min_size}", "give pixels, such as 32")
+        self.features = ClassifierFeatures(model, layers, weights, "PerceptualReward.weights")
         self.min_size = min_size
         self.scale = scale
         self._check(model)
@@ -73,11 +73,11 @@ class PerceptualReward(Reward):
         try:
             maps = self.features(torch.zeros(1, 3, self.min_size, self.min_size))
         except (RuntimeError, ValueError, AssertionError) as error:
-            todo = "give a larger reward.min_size, or layers nearer to the picture"
+            todo = "give a larger `min_size`, or layers nearer to the picture"
             raise UserError(
                 f"{model} can't look at pictures of {self.min_size} px with these layers", todo
             ) from error
         flat = [name for name, x in zip(self.features.layers, maps, strict=True) if x.ndim != 4]
         if flat:
-            todo = "give layers nearer to the picture in reward.layers"
+            todo = "give layers nearer to the picture in `PerceptualReward.layers`"
             raise UserError(f"layer {flat[0]} of {model} gives no map of features", todo)

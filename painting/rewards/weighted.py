@@ -71,16 +71,18 @@ def _check_names(parts: Mapping[str, Reward], weights: Mapping[str, float]) -> N
         UserError: One is without the other, there are none, or a name is none.
     """
     if not parts:
-        raise UserError("reward.parts is empty", "add one by +reward@reward.parts.NAME=l2")
+        raise UserError("`parts` is empty", "add one")
     for name in parts:
         if name not in weights:
-            todo = f"add +reward.weights.{name}=1"
+            todo = f"add `WeightedReward.weights.{name}=1`"
             raise UserError(f"the reward's part {name} has no weight", todo)
         if not name.isidentifier() or hasattr(nn.ModuleDict, name):
             raise UserError(f"a part of the reward is called {name!r}", "give it another name")
     for name, weight in weights.items():
         if name not in parts:
-            todo = f"leave it out, or add +reward@reward.parts.{name}=l2"
-            raise UserError(f"reward.weights names {name}, which is no part of the reward", todo)
+            todo = f"leave it out, or add `parts.{name}`"
+            raise UserError(
+                f"`WeightedReward.weights` names {name}, which is no part of the reward", todo
+            )
         if isinstance(weight, bool) or not isinstance(weight, int | float):
-            raise UserError(f"reward.weights.{name} is {weight!r}", "give a number")
+            raise UserError(f"`WeightedReward.weights.{name}` is {weight!r}", "give a number")

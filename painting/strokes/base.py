@@ -66,7 +66,7 @@ class Stroke(Limited, Recorded, ABC):
         return {**self.options(), **self.limits()}
 
     def geometry(self) -> dict[str, Any]:
-        """Return what strokes of one kind must agree on, by the keys of the command line."""
+        """Return what two strokes must agree on to be of one kind, by the names of checkpoints."""
         return {"stroke": self.name, **{f"stroke.{k}": v for k, v in self.config().items()}}
 
     def sample(

@@ -46,7 +46,7 @@ class Brush(Stroke):
         self, image: str | Path | None = None, invert: bool = False, **limits: Any
     ) -> None:
         if not isinstance(invert, bool):
-            raise UserError(f"stroke.invert={invert!r} makes no sense", "give true or false")
+            raise UserError(f"`invert={invert!r}` makes no sense", "give true or false")
         self._paint = read_brush(image, invert)
         self._pyramid = Pyramid(self._paint)
         self._longer = max(self._paint.shape)

@@ -38,8 +38,8 @@ def read_brush(image: str | Path | None, invert: bool) -> NDArray[np.uint8]:
     """
     if image is None:
         raise UserError(
-            "stroke.image is not set: stroke=brush needs a picture of the brush",
-            "give stroke.image=FILE, a grayscale PNG whose white paints",
+            "`image` is not set: `Brush` needs a picture of the brush",
+            "give `image=FILE`, a grayscale PNG whose white paints",
         )
     data, name = _bytes_of(str(image))
     _check_size(data, name)
@@ -54,7 +54,7 @@ def read_brush(image: str | Path | None, invert: bool) -> NDArray[np.uint8]:
         other = str(not invert).lower()
         raise UserError(
             f"{name}: an empty brush, which paints nothing",
-            f"give a picture with {'black' if invert else 'white'} in it, or stroke.invert={other}",
+            f"give a picture with {'black' if invert else 'white'} in it, or `invert={other}`",
         )
     return np.ascontiguousarray(paint)
 
@@ -75,13 +75,13 @@ def _bytes_of(image: str) -> tuple[bytes, str]:
     """Return a picture's file, and its name for an error."""
     try:
         if is_embedded(image):
-            name = "stroke.image (the embedded brush)"
+            name = "`image` (the embedded brush)"
             return base64.b64decode(image.removeprefix(_EMBEDDED), validate=True), name
-        return read_bytes(Path(image).expanduser(), PICTURE), f"stroke.image={image}"
+        return read_bytes(Path(image).expanduser(), PICTURE), f"`image={image}`"
     except ValueError as error:  # not base64; or a name that no file can have
-        raise UserError("stroke.image can't be read", "give the name of a picture") from error
+        raise UserError("`image` can't be read", "give the name of a picture") from error
     except OSError as error:
-        what = f"stroke.image={image}: cannot be read ({error.strerror})"
+        what = f"`image={image}`: cannot be read ({error.strerror})"
         raise UserError(what, "give a grayscale PNG; check its name and its permissions") from error
 
 

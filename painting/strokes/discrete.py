@@ -61,14 +61,14 @@ class DiscreteStroke(Stroke, ABC):
     def _check_discrete(self) -> None:
         if not self.rounded and not self.levels:
             raise UserError(
-                "stroke.rounded=false: there is nothing to be rounded",
-                "add stroke.levels=10 or stroke.lift=true",
+                "`rounded=false`: there is nothing to be rounded",
+                "add `levels=10` or `lift=true`",
             )
         if self.lift_known and not self.lift:
-            raise UserError("stroke.lift_known=true: there is no lift", "add stroke.lift=true")
+            raise UserError("`lift_known=true`: there is no lift", "add `lift=true`")
         if self.level_count and self.max_width is not None:
             raise UserError(
-                "stroke.max_width doesn't go with stroke.levels: few levels would be left",
+                "`max_width` doesn't go with `levels`: few levels would be left",
                 "leave one of them out",
             )
 

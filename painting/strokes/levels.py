@@ -67,7 +67,7 @@ def check_levels(levels: int | None) -> int | None:
         return None
     if isinstance(levels, bool) or not isinstance(levels, int) or not 2 <= levels <= MOST_LEVELS:
         raise UserError(
-            f"stroke.levels={levels!r} makes no sense",
+            f"`levels={levels!r}` makes no sense",
             f"give 2 to {MOST_LEVELS}, or null for any value",
         )
     return levels
@@ -80,7 +80,7 @@ def check_flag(key: str, value: bool) -> bool:
         UserError: It is neither true nor false.
     """
     if not isinstance(value, bool):
-        raise UserError(f"stroke.{key}={value!r} makes no sense", "give true or false")
+        raise UserError(f"`{key}={value!r}` makes no sense", "give true or false")
     return value
 
 

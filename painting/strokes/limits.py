@@ -20,7 +20,7 @@ Color = tuple[float, float, float]
 Palette = tuple[Color, ...] | int | None
 
 _MOST_COLORS = 256
-_EXAMPLE = "stroke.palette=[[0,0,0],[1,1,1]]"
+_EXAMPLE = "`palette=[[0,0,0],[1,1,1]]`"
 
 
 class Limited:
@@ -57,10 +57,10 @@ class Limited:
         palette: Sequence[Sequence[float]] | int | None = None,
     ) -> None:
         if not isinstance(opaque, bool):
-            raise UserError(f"stroke.opaque={opaque!r} makes no sense", "give true or false")
+            raise UserError(f"`opaque={opaque!r}` makes no sense", "give true or false")
         self.opaque = opaque
-        self.max_width = _fraction("stroke.max_width", max_width)
-        self.max_length = _fraction("stroke.max_length", max_length)
+        self.max_width = _fraction("max_width", max_width)
+        self.max_length = _fraction("max_length", max_length)
         self.palette = check_palette(palette)
         if max_width is not None and not self._named(self.across):
             raise self._has_no("max_width", "width")
@@ -166,7 +166,7 @@ class Limited:
                 continue
             if limit / full <= LENGTH_LEAST:
                 raise UserError(
-                    f"stroke.{key}={limit} is less than the smallest {self.name} stroke",
+                    f"`{key}={limit}` is less than the smallest {self.name} stroke",
                     f"give more than {LENGTH_LEAST * full:.4f}, in canvas sides",
                 )
             share = min(share, (limit / full - LENGTH_LEAST) / LENGTH_RANGE)
@@ -177,8 +177,8 @@ class Limited:
 
     def _has_no(self, key: str, what: str) -> UserError:
         return UserError(
-            f"stroke.{key}: a {self.name} stroke has no {what} to be limited",
-            f"leave it out, or choose another kind, such as stroke=bezier stroke.{key}=...",
+            f"`{key}`: a {self.name} stroke has no {what} to be limited",
+            f"leave it out, or choose another kind, such as `Bezier` with `{key}`",
         )
 
 
@@ -199,13 +199,13 @@ def check_palette(palette: Sequence[Sequence[float]] | int | None) -> Palette:
     if isinstance(palette, int) and not isinstance(palette, bool):
         if not 1 <= palette <= _MOST_COLORS:
             raise UserError(
-                f"stroke.palette={palette} makes no sense",
+                f"`palette={palette}` makes no sense",
                 f"give 1 to {_MOST_COLORS} as a number of colours, or colours: {_EXAMPLE}",
             )
         return palette
     if isinstance(palette, (str, bool, float)) or not 1 <= len(palette) <= _MOST_COLORS:
         raise UserError(
-            f"stroke.palette={palette!r} makes no sense",
+            f"`palette={palette!r}` makes no sense",
             f"give 1 to {_MOST_COLORS} colours, such as {_EXAMPLE}, or their number",
         )
     return tuple(_color(color, number) for number, color in enumerate(palette, start=1))
@@ -215,7 +215,7 @@ def _color(color: object, number: int) -> Color:
     levels = list(color) if isinstance(color, (list, tuple)) else []
     if len(levels) != 3 or not all(_is_number(level) and 0 <= level <= 1 for level in levels):
         raise UserError(
-            f"stroke.palette: colour {number} is {color!r}, out of range",
+            f"`palette`: colour {number} is {color!r}, out of range",
             f"give red, green and blue from 0 to 1, such as {_EXAMPLE}",
         )
     red, green, blue = map(float, levels)
@@ -227,8 +227,8 @@ def _fraction(key: str, value: float | None) -> float | None:
         return None
     if not _is_number(value) or not math.isfinite(value) or value <= 0:
         raise UserError(
-            f"{key}={value!r} makes no sense",
-            f"give a fraction of the canvas's shorter side above 0, such as {key}=0.1",
+            f"`{key}={value!r}` makes no sense",
+            f"give a fraction of the canvas's shorter side above 0, such as `{key}=0.1`",
         )
     return float(value)
 

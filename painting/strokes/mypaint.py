@@ -33,7 +33,7 @@ class MyPaint(DiscreteStroke):
     the paper, not relative as those of `Bezier`. `size` is twice the brush's own radius; how wide
     its paint lies depends on its settings and on the pressure.
 
-    What is drawn has no gradient: learn a painter of it (``task=pretrain``). A brush draws with
+    What is drawn has no gradient: pretrain a renderer of it. A brush draws with
     random numbers; here they follow from the shape, so that a record looks the same every time, and
     of two shapes that are nearly the same as different as of any two.
 
@@ -183,6 +183,6 @@ class MyPaint(DiscreteStroke):
 
     def _refuse_gradient(self) -> NoReturn:
         raise UserError(
-            "stroke=mypaint has no gradient: a paint program draws it",
-            "learn a painter of it by task=pretrain, and give that as renderer.weights",
+            "`MyPaint` has no gradient: a paint program draws it",
+            "learn a painter of it, and give that as the renderer's `weights`",
         )

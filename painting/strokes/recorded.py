@@ -102,7 +102,7 @@ class Recorded:
         """
         raise UserError(
             f"a {self.name} stroke goes nowhere",
-            "choose a kind whose strokes go along a curve, such as stroke=bezier",
+            "choose a kind whose strokes go along a curve, such as `Bezier`",
         )
 
     def from_trace(self, trace: Trace) -> Tensor:
@@ -115,5 +115,5 @@ class Recorded:
         """
         raise UserError(
             f"no {self.name} stroke can be made of one of another kind",
-            "choose stroke=mypaint, or one that the strokes are of",
+            "choose `MyPaint`, or one that the strokes are of",
         )

@@ -50,7 +50,7 @@ class ClassGoal:
             UserError: A classifier lacks it, or there is no such goal.
         """
         if goal not in GOALS:
-            raise UserError(f"goal={goal} makes no sense", f"give one of {', '.join(GOALS)}")
+            raise UserError(f"`goal={goal}` makes no sense", f"give one of {', '.join(GOALS)}")
         first = find_class(classifiers[0], label)
         name = classifiers[0].classes[first]
         indices = [first, *(find_class(other, name) for other in classifiers[1:])]

@@ -38,10 +38,11 @@ class Descent:
 
     def __post_init__(self) -> None:
         if self.steps < 1:
-            raise UserError(f"steps={self.steps} makes no sense", "give 1 or more")
+            raise UserError(f"`Descent.steps={self.steps}` makes no sense", "give 1 or more")
         for key in ("learning_rate", "size", "spread"):
             if not getattr(self, key) > 0:
-                raise UserError(f"{key}={getattr(self, key)} makes no sense", "give more than 0")
+                what = f"`Descent.{key}={getattr(self, key)}` makes no sense"
+                raise UserError(what, "give more than 0")
 
     def start(self, stroke: Stroke, count: int, generator: torch.Generator) -> Tensor:
         """Draw random strokes of full paint and any colour, (count, D), before `limit`."""

@@ -53,10 +53,10 @@ class Grid:
             UserError: They would not overlap, or lie on each other.
         """
         if not 0 < overlap <= 1 - 1 / _TILES:
-            what = f"grid.overlap={overlap:g}: " + (
+            what = f"`overlap={overlap:g}`: " + (
                 "the grid's canvases don't overlap" if overlap <= 0 else "they would never end"
             )
-            raise UserError(what, "give a share of a canvas's side, such as grid.overlap=0.25")
+            raise UserError(what, "give a share of a canvas's side, such as `overlap=0.25`")
         tile = side // _TILES
         step = _TILES - max(1, round(overlap * _TILES))  # tiles
         shorter = _TILES + (canvases - 1) * step
@@ -159,7 +159,9 @@ class GridCanvas:
                 renderer.advice,
             )
         if strokes < len(grid):
-            what = f"strokes={strokes} is less than one for each of the grid's {len(grid)} canvases"
+            what = (
+                f"`strokes={strokes}` is less than one for each of the grid's {len(grid)} canvases"
+            )
             raise UserError(what, "give more strokes, or fewer canvases")
         self.renderer = renderer.to(device).requires_grad_(False)
         self.grid = grid

@@ -36,11 +36,11 @@ class Views:
 
     def __post_init__(self) -> None:
         if self.count < 1:
-            raise UserError(f"views.count={self.count} makes no sense", "give 1 or more")
+            raise UserError(f"`Views.count={self.count}` makes no sense", "give 1 or more")
         for key in ("shift", "scale", "angle"):
             value = getattr(self, key)
             if not value >= 0:
-                raise UserError(f"views.{key}={value} makes no sense", "give 0 or more")
+                raise UserError(f"`Views.{key}={value}` makes no sense", "give 0 or more")
 
     @property
     def same(self) -> bool:

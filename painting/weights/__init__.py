@@ -22,12 +22,12 @@ def weight_names(part: str) -> list[str]:
 
 
 def find_weights(weights: str | Path, part: str) -> Path:
-    """The exported folder that a key such as ``agent.weights`` means.
+    """The exported folder that an argument such as the agent's `weights` means.
 
     Args:
         weights: An exported folder, a run folder that holds one, or a name of those that come with
             the project. What lies at that path goes before what comes with the project.
-        part: ``agent`` or ``renderer``: the export's folder in a run folder, and the key.
+        part: ``agent`` or ``renderer``: whose weights, and the export's folder in a run folder.
 
     Raises:
         UserError: There is no such folder, and no such name.
@@ -38,14 +38,14 @@ def find_weights(weights: str | Path, part: str) -> Path:
     if folder.is_dir():
         return folder
     if folder.exists():
-        what = f"{part}.weights={weights} is no folder"
+        what = f"the {part}'s `weights={weights}` is no folder"
         raise UserError(what, "give a folder that a run exported")
     names = weight_names(part)
     if str(weights) not in names:
         found = f", or one of {', '.join(names)}" if names else ""
         raise UserError(
-            f"{part}.weights={weights} does not exist, and no weights of that name come with the "
-            "project",
+            f"the {part}'s `weights={weights}` does not exist, and no weights of that name come "
+            "with the project",
             f"give a folder that a run exported{found}",
         )
     return FOLDER / str(weights)

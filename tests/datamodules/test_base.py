@@ -87,13 +87,13 @@ def test_the_seed_leaves_the_splits_alone_and_the_split_seed_does_not(build: Bui
 def test_a_root_that_is_missing_or_empty_is_named(
     rooted_kind: type[ImageDataModule], build: Build, tmp_path: Path
 ) -> None:
-    with pytest.raises(UserError, match=r"data\.root=.*nowhere: no such folder — "):
+    with pytest.raises(UserError, match=r"`root=.*nowhere`: no such folder — "):
         build(rooted_kind, tmp_path / "nowhere")
     (tmp_path / "void").mkdir()
-    with pytest.raises(UserError, match=r"data\.root=.*void: the folder is empty — "):
+    with pytest.raises(UserError, match=r"`root=.*void`: the folder is empty — "):
         build(rooted_kind, tmp_path / "void")
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"data\.root=.*file: is not a folder — "):
+    with pytest.raises(UserError, match=r"`root=.*file`: is not a folder — "):
         build(rooted_kind, tmp_path / "file")
 
 
@@ -113,12 +113,12 @@ def test_a_root_with_something_else_says_what_was_looked_for(
     }
     with pytest.raises(UserError) as caught:
         data.setup()
-    assert "data.root" in caught.value.what
+    assert "`root=" in caught.value.what
     assert looked_for[data.name] in caught.value.what
 
 
 def test_a_cache_inside_the_root_is_refused(build: Build, images_root: Path) -> None:
-    with pytest.raises(UserError, match=r"data\.cache=.* lies in data\.root"):
+    with pytest.raises(UserError, match=r"`cache=.*` lies in `root="):
         build(Images, images_root, cache=str(images_root / "cache"))
 
 
@@ -143,12 +143,12 @@ def test_a_number_out_of_range_names_its_key(
 
 @pytest.mark.parametrize("value", ["many", 2.5, True])
 def test_what_is_no_whole_number_names_its_key(build: Build, value: object) -> None:
-    with pytest.raises(UserError, match=r"^data\.val_limit=.* is not a whole number"):
+    with pytest.raises(UserError, match=r"^`val_limit=.*` is not a whole number"):
         build(Digits, val_limit=value)
 
 
 def test_an_empty_root_is_not_the_current_folder() -> None:
-    with pytest.raises(UserError, match=r"^data\.root is given, but empty"):
+    with pytest.raises(UserError, match=r"^`root` is given, but empty"):
         Images(canvas_size=16, batch_size=4, root="")
 
 

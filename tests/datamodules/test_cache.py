@@ -133,7 +133,7 @@ def test_a_damaged_cache_is_made_again(tmp_path: Path) -> None:
 
 def test_a_cache_that_cannot_be_written_names_its_key(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"data\.cache=.*file: cannot be written .* — "):
+    with pytest.raises(UserError, match=r"`cache=.*file`: cannot be written .* — "):
         prepare(tmp_path / "file", "fake", 4, {}, gray_items)
 
 

@@ -128,7 +128,7 @@ def test_a_failing_hub_says_what_to_do(
 
 
 def test_root_and_hub_id_exclude_each_other(build: Build, images_root: Path) -> None:
-    with pytest.raises(UserError, match=r"data\.root and data\.hub_id: neither is given"):
+    with pytest.raises(UserError, match=r"`root` and `hub_id`: neither is given"):
         build(Images)
-    with pytest.raises(UserError, match=r"data\.root and data\.hub_id: both are given"):
+    with pytest.raises(UserError, match=r"`root` and `hub_id`: both are given"):
         build(Images, images_root, hub_id="someone/pictures")

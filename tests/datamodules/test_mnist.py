@@ -87,7 +87,7 @@ def test_without_a_network_the_error_says_what_to_put_where(
         build(kind).setup()
     assert caught.value.what.startswith(f"{kind.title} cannot be downloaded")
     assert "train-images-idx3-ubyte.gz" in caught.value.todo
-    assert "data.root" in caught.value.todo
+    assert "`root`" in caught.value.todo
     assert all(("kmnist" in url) == (kind is Kmnist) for url in asked)
     assert asked
 

@@ -84,7 +84,7 @@ def test_processes_read_files_of_their_own_but_for_those_at_the_borders() -> Non
 
 
 def test_a_buffer_below_two_batches_is_refused() -> None:
-    with pytest.raises(UserError, match=r"^data\.shuffle_buffer=7 is smaller than two batches"):
+    with pytest.raises(UserError, match=r"^`shuffle_buffer=7` is smaller than two batches"):
         plan(buffer=7)
 
 

@@ -64,7 +64,7 @@ def test_training_images_can_be_asked_for_all_the_same(
     assert torch.equal(streamed.images("train").cache.read(rows), expected)
     assert torch.equal(streamed.images("train")[0]["target"], prepared.images("train")[0]["target"])
     sorted(imagenet_root.rglob("*.JPEG"))[rows[0]].write_bytes(b"")
-    with pytest.raises(UserError, match=r"^data\.root: .*\.JPEG: the file is empty"):
+    with pytest.raises(UserError, match=r"^`root`: .*\.JPEG: the file is empty"):
         streamed.images("train")[0]
 
 

@@ -123,7 +123,7 @@ def test_a_file_of_no_bytes_is_named(build: Build, tmp_path: Path, kind: str) ->
 def test_tar_files_that_hold_no_pictures_are_refused(build: Build, tmp_path: Path) -> None:
     path = tmp_path / "set" / "train-0.tar"
     write_tar(path, [], [])
-    with pytest.raises(UserError, match=r"data\.root=.*set: no set of pictures in .parquet or"):
+    with pytest.raises(UserError, match=r"`root=.*set`: no set of pictures in .parquet or"):
         build(ImageNet, tmp_path / "set", streaming=True).setup()
 
 
@@ -134,17 +134,17 @@ def test_a_stream_without_workers_says_that_it_is_slow(
         batches(build(ImageNet, imagenet_root, streaming=True, num_workers=1), 1)
         assert "num_workers" not in caplog.text
         batches(build(ImageNet, imagenet_root, streaming=True), 1)
-    assert "data.streaming without data.num_workers: training waits" in caplog.text
+    assert "streaming without workers: training waits" in caplog.text
 
 
 @pytest.mark.parametrize("value", [0, -4])
 def test_a_buffer_out_of_range_names_its_key(build: Build, imagenet_root: Path, value: int) -> None:
-    with pytest.raises(UserError, match=f"^data.shuffle_buffer={value} is below 1"):
+    with pytest.raises(UserError, match=f"^`shuffle_buffer={value}` is below 1"):
         build(ImageNet, imagenet_root, streaming=True, shuffle_buffer=value)
 
 
 def test_a_buffer_below_two_batches_is_refused(stream: Build) -> None:
-    with pytest.raises(UserError, match=r"^data\.shuffle_buffer=7 is smaller than two batches"):
+    with pytest.raises(UserError, match=r"^`shuffle_buffer=7` is smaller than two batches"):
         stream(shuffle_buffer=7).train_dataloader()
 
 
@@ -153,13 +153,13 @@ def test_a_set_that_cannot_stream_says_so(
     build: Build, mnist_root: Path, kind_of_set: type[ImageDataModule]
 ) -> None:
     root = mnist_root if kind_of_set is Mnist else None
-    with pytest.raises(UserError, match=r"^data\.streaming=true: (digits|mnist) is small"):
+    with pytest.raises(UserError, match=r"^`streaming=true`: (digits|mnist) is small"):
         build(kind_of_set, root, streaming=True)
 
 
 @pytest.mark.parametrize("value", ["maybe", 1])
 def test_streaming_is_true_or_false(build: Build, imagenet_root: Path, value: object) -> None:
-    with pytest.raises(UserError, match=rf"^data\.streaming={value} is neither true nor false"):
+    with pytest.raises(UserError, match=rf"^`streaming={value}` is neither true nor false"):
         build(ImageNet, imagenet_root, streaming=value)
 
 

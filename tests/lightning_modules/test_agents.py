@@ -142,9 +142,9 @@ def test_the_critics_loss_is_weighted(kind: type[ActorCritic]) -> None:
 @pytest.mark.parametrize("kind", [ModelBasedDDPG, TD3, ShortHorizon])
 def test_prioritized_replay_needs_a_critic(kind: type[ActorCritic]) -> None:
     one_step = PaintingEnvironment(AnalyticRenderer(Circle(), SIZE), 2, 2)
-    with pytest.raises(UserError, match=r"replay=prioritized.*no critic"):
+    with pytest.raises(UserError, match=r"`PrioritizedReplay`.*no critic"):
         make_agent_of(kind, replay=PrioritizedReplay(6), environment=one_step)
-    with pytest.raises(UserError, match=r"replay=prioritized.*no critic"):
+    with pytest.raises(UserError, match=r"`PrioritizedReplay`.*no critic"):
         make_agent_of(ModelBasedDDPG, replay=PrioritizedReplay(6), critic=ZeroCritic)
     make_agent_of(DDPG, replay=PrioritizedReplay(6), environment=one_step)
 
@@ -168,7 +168,7 @@ def test_a_renderer_without_a_gradient_is_for_agents_without_a_model(
         agent = attached(make_agent_of(kind, "l2", environment=world))
         agent.update(transition(agent))
     else:
-        with pytest.raises(UserError, match=rf"agent={kind.__name__} .*renderer=Opaque .*gradient"):
+        with pytest.raises(UserError, match=rf"`{kind.__name__}` .*`Opaque` .*gradient"):
             make_agent_of(kind, environment=world)
 
 
@@ -228,7 +228,7 @@ def test_wrong_arguments(kind: type[ActorCritic], wrong: dict[str, float]) -> No
 
 @pytest.mark.parametrize("patches", [0, 3, 32])
 def test_patches_must_divide_the_canvas(patches: int) -> None:
-    with pytest.raises(UserError, match=rf"agent.patches={patches} doesn't divide canvas.size=16"):
+    with pytest.raises(UserError, match=rf"`patches={patches}` doesn't divide `canvas_size=16`"):
         make_agent_of(PatchQ, patches=patches)
 
 

@@ -145,7 +145,9 @@ def test_a_damaged_one_names_the_good_one_beside_it(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1  # a weight
     path.write_bytes(content)
-    with pytest.raises(UserError, match=f"{path} is damaged.* resume={previous}, which is whole"):
+    with pytest.raises(
+        UserError, match=f"{path} is damaged.* `ckpt_path={previous}`, which is whole"
+    ):
         AtomicCheckpointIO().load_checkpoint(path)
 
 

@@ -44,9 +44,9 @@ class Weighted(nn.Module):
 
 def test_a_divergence_is_blamed_on_the_rates_that_there_are() -> None:
     own = partial(torch.optim.Adam, lr=1e-3)
-    critics = "renderer.learning.critic_optimizer.lr"
-    assert make_module().rate_keys == ["task.optimizer.lr"]
-    assert make_module(critic_optimizer=own).rate_keys == ["task.optimizer.lr", critics]
+    critics = "`GanRendererModule.critic_optimizer.lr`"
+    assert make_module().rate_keys == ["`RendererModule.optimizer.lr`"]
+    assert make_module(critic_optimizer=own).rate_keys == ["`RendererModule.optimizer.lr`", critics]
 
 
 def test_the_critics_loss_by_hand() -> None:

@@ -210,13 +210,13 @@ def test_what_needs_rollouts_is_refused() -> None:
     for wrong in ({"exploration": ActionNoise(0.1)}, {"start": ContinuedStart()}):
         with pytest.raises(UserError, match="no rollouts"):
             make(**wrong)
-    with pytest.raises(UserError, match=r"replay=prioritized.*no critic"):
+    with pytest.raises(UserError, match=r"`PrioritizedReplay`.*no critic"):
         make(replay=PrioritizedReplay(6))
 
 
 def test_a_renderer_without_a_gradient_is_refused() -> None:
     world = PaintingEnvironment(Opaque(Circle(), SIZE), 4, 2)
-    with pytest.raises(UserError, match="agent=LstmAdversarial learns through the renderer"):
+    with pytest.raises(UserError, match="`LstmAdversarial` learns through the renderer"):
         make(environment=world)
 
 
@@ -280,5 +280,5 @@ def test_levels_are_drawn_from_the_runs_own_random_numbers() -> None:
 
 
 def test_where_there_are_no_levels_none_can_be_drawn() -> None:
-    with pytest.raises(UserError, match=r"agent.gumbel=1.0: a circle stroke has no levels"):
+    with pytest.raises(UserError, match=r"`gumbel=1.0`: a circle stroke has no levels"):
         make(gumbel=1.0)

@@ -156,7 +156,7 @@ def test_examples_of_other_strokes_are_refused() -> None:
 
 
 def test_data_without_classes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="the data set has none — choose data=digits or data=mnist"):
+    with pytest.raises(UserError, match="the data set has none — choose `Digits` or `Mnist`"):
         make_trainer(tmp_path).fit(shown(), MemoryData())
 
 

@@ -124,9 +124,9 @@ def test_without_a_compiler_auto_says_so_and_true_refuses(
     agent.updates = 100_000
     quicken(agent, torch.device("cuda"), "auto")
     assert "not compiled, for want of" in capsys.readouterr().err
-    with pytest.raises(UserError, match="compile=true needs a C"):
+    with pytest.raises(UserError, match="`compiled=true` needs a C"):
         quicken(agent, CPU, True)
-    with pytest.raises(UserError, match="compile is 'maybe'"):
+    with pytest.raises(UserError, match="`compiled` is 'maybe'"):
         quicken(agent, CPU, "maybe")
     assert compiled(agent) == []
 

@@ -118,7 +118,7 @@ def test_downloaded_weights_have_imagenets_names(
         load_classifier(MODEL)
     assert caught.value.what.startswith(f"the weights of {MODEL} cannot be downloaded: no answer")
     assert "squeezenet1_1-b8a52dc0.pth" in caught.value.todo
-    assert f"give classifiers=[{MODEL}:FILE], or put it into {tmp_path}" in caught.value.todo
+    assert f"give `classifiers=[{MODEL}:FILE]`, or put it into {tmp_path}" in caught.value.todo
     (tmp_path / "checkpoints").mkdir()
     place = tmp_path / "checkpoints" / "squeezenet1_1-b8a52dc0.pth"
     torch.save(get_model(MODEL, weights=None).state_dict(), place)

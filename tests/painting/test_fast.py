@@ -121,7 +121,7 @@ def test_a_painter_paints_by_it() -> None:
     assert torch.equal(found, expected[0])
     more = painter.with_strokes(6)
     assert torch.equal(more.paint(targets()[0]), found)
-    with pytest.raises(UserError, match="precision is '8-bit'"):
+    with pytest.raises(UserError, match="`precision` is '8-bit'"):
         AgentPainter(original, precision="8-bit")
 
 
@@ -152,6 +152,6 @@ def test_compiled_it_paints_the_same() -> None:
 
 def test_without_a_compiler_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
-    with pytest.raises(UserError, match="compile=true needs a C"):
+    with pytest.raises(UserError, match="`compiled=true` needs a C"):
         fast_form(policy(), "cpu", compiled=True)
     fast_form(policy(), "cpu", compiled="auto").paint(targets())

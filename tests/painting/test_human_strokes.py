@@ -76,9 +76,11 @@ def test_what_is_no_folder_of_records(tmp_path: Path) -> None:
 
 def test_strokes_that_do_not_fit() -> None:
     human = HumanStrokes("digits")
-    with pytest.raises(UserError, match=r"0.json has 6 strokes, .*painting has 5 — give strokes=6"):
+    with pytest.raises(
+        UserError, match=r"0.json has 6 strokes, .*painting has 5 — give `strokes=6`"
+    ):
         human.check(Bezier(), 5)
-    with pytest.raises(UserError, match=r"0.json has bezier .*line — choose stroke=bezier"):
+    with pytest.raises(UserError, match=r"0.json has bezier .*line — choose `Bezier`"):
         human.check(Line(), 6)
     with pytest.raises(UserError, match=r"bezier strokes, and the painter paints circle"):
         human.check(Circle(), 6)

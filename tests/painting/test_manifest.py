@@ -144,7 +144,7 @@ def test_both_broken(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="start a new run"):
         newest_good(tmp_path)
     best = write(tmp_path / "best.ckpt")
-    with pytest.raises(UserError, match=f"resume={best}, which has no replay"):
+    with pytest.raises(UserError, match=f"`ckpt_path={best}`, which has no replay"):
         newest_good(tmp_path)
 
 
@@ -152,7 +152,9 @@ def test_a_broken_one_that_was_asked_for_names_the_good_one(tmp_path: Path) -> N
     previous, last = write(tmp_path / "previous.ckpt"), write(tmp_path / "last.ckpt")
     assert whole(last).path == last
     last.write_bytes(b"")
-    with pytest.raises(UserError, match=f"cut off or is no checkpoint — resume={previous}, which"):
+    with pytest.raises(
+        UserError, match=f"cut off or is no checkpoint — `ckpt_path={previous}`, which"
+    ):
         whole(last)
     flip(previous, 3)
     with pytest.raises(UserError, match="resume from another one"):

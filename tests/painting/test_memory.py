@@ -34,7 +34,7 @@ def test_the_size_that_fits_does_fit(little_memory: None) -> None:
         memory.check_drawing(round(10_990 * 3 / 4), 10_990)
     with pytest.raises(UserError, match=r"x\.png: reading .*10\.0 GB.* to 7500 pixels"):
         memory.check_reading("x.png", 25_000, 20_000)
-    with pytest.raises(UserError, match=r"painter\.work_size=387 or less"):
+    with pytest.raises(UserError, match=r"`work_size=387` or less"):
         memory.check_finding(512, 512)
     memory.check_finding(387, 387)
 

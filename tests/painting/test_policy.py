@@ -197,5 +197,5 @@ def test_an_agents_painter_takes_limits_that_are_its_own(tmp_path: Path) -> None
 
 
 def test_an_agent_has_no_picture_to_find_colors_in() -> None:
-    with pytest.raises(UserError, match=r"stroke\.palette=4: .* give the colours"):
+    with pytest.raises(UserError, match=r"`palette=4`: .* give the colours"):
         PaintingEnvironment(AnalyticRenderer(Line(palette=4), SIZE), 5, 1)

@@ -226,7 +226,7 @@ def test_auto_is_float32_where_a_convolution_is_wrong_in_bfloat16(
         for _ in range(2):  # it is tried, and said, once
             assert settled_precision([(network, SIZE)], "cpu") == "32-true"
     said = capsys.readouterr().err
-    assert said.count("\n") == said.count("precision=auto is 32-true") == 1
+    assert said.count("\n") == said.count("precision is 32-true") == 1
     assert f"stride {stride}" in said
 
 

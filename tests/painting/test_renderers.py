@@ -203,7 +203,7 @@ def test_a_renderer_serves_the_strokes_that_it_has_learned(tmp_path: Path) -> No
     assert loaded.stroke is narrower  # the agent paints within these limits
     assert load_renderer(tmp_path).stroke.limits() == {"max_width": 0.2}
     for wider in (Circle(), Circle(max_width=0.3)):
-        with pytest.raises(UserError, match=r"has learned stroke\.max_width=0\.2 only"):
+        with pytest.raises(UserError, match=r"has learned `max_width=0\.2` only"):
             load_renderer(tmp_path, wider)
     save_renderer(tmp_path / "renderer", small(Pixel(grid=8)), GOOD)
     with pytest.raises(UserError, match=r"has learned stroke\.grid=8 only, not 16"):
@@ -216,9 +216,9 @@ def test_a_brush_is_told_from_another_one_of_its_name(tmp_path: Path) -> None:
 
     save_renderer(tmp_path / "renderer", small(brush("a.myb", 1.0)), GOOD)
     assert load_renderer(tmp_path, brush("a.myb", 1.0)).stroke.name == "mypaint"
-    with pytest.raises(UserError, match=r"has learned stroke\.brush=a\.myb only, not b") as caught:
+    with pytest.raises(UserError, match=r"has learned `brush=a\.myb` only, not b") as caught:
         load_renderer(tmp_path, brush("b.myb", 1.0))
-    assert caught.value.todo == "set stroke.brush=a.myb, or pretrain one with stroke.brush=b.myb"
+    assert caught.value.todo == "set `brush=a.myb`, or pretrain one with `brush=b.myb`"
     with pytest.raises(UserError, match=r"has learned the settings of stroke\.brush=") as caught:
         load_renderer(tmp_path, brush("a.myb", 0.5))
     assert caught.value.todo == "give the file that it has learned, or pretrain one with this"

@@ -64,12 +64,12 @@ def test_an_unknown_name_lists_the_names(name: str) -> None:
         PaintingPolicy.load(name)
     assert caught.value.what.startswith(f"agent.weights={name} does not exist")
     assert caught.value.todo.endswith("one of digits, photos")
-    with pytest.raises(UserError, match=r"^renderer\.weights=.* does not exist"):
+    with pytest.raises(UserError, match=r"^the renderer's `weights=.*` does not exist"):
         load_renderer(name)
 
 
 def test_a_name_of_something_else_is_no_name() -> None:
-    with pytest.raises(UserError, match=r"^renderer\.weights=digits does not exist"):
+    with pytest.raises(UserError, match=r"^the renderer's `weights=digits` does not exist"):
         load_renderer("digits")
 
 

@@ -139,7 +139,7 @@ def test_a_divergence_names_the_last_good_checkpoint_if_there_is_one(
     with pytest.raises(Diverged, match="not finite at update 10") as caught:
         fit(agent, trainer, MemoryData())
     last = tmp_path / "last.ckpt"
-    rates = ["agent.critic_optimizer.lr", "agent.actor_optimizer.lr"]
+    rates = ["`critic_optimizer.lr`", "`actor_optimizer.lr`"]
     advice = f"lower {' or '.join(rates)}"
     if every == 4:
         advice += f", and go on by resume={last} may_change=[{','.join(rates)}]"

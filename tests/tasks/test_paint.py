@@ -277,7 +277,7 @@ def test_what_an_export_cannot_be_is_said_before_anything_is_painted(tmp_path: P
         with pytest.raises(UserError, match=said):
             paint(painter, tmp_path / name, tmp_path / "out", export={"one": export})
     painter.stroke = Circle(opaque=True)
-    with pytest.raises(UserError, match=r"export=gcode: a tool of 0\.0001 mm takes about"):
+    with pytest.raises(UserError, match=r"`Gcode`: a tool of 0\.0001 mm takes about"):
         paint(painter, tmp_path / "long.png", tmp_path / "out", export={"one": Gcode(tool=1e-4)})
     assert not (tmp_path / "out").exists()
 

@@ -116,7 +116,7 @@ def test_what_is_no_film_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_painter_that_starts_anew_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"anew.*painter=optimize or painter=agent\+optimize"):
+    with pytest.raises(UserError, match=r"anew.*`OptimizePainter` or `AgentOptimizePainter`"):
         paint(CirclePainter(), clip(tmp_path / "a.mp4", frames=1), tmp_path / "run")
     assert not (tmp_path / "run").exists()
     assert AgentOptimizePainter.refines

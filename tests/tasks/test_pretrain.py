@@ -93,4 +93,5 @@ def test_settings_of_a_renderers_learning_get_to_its_module(
     assert (made.defaults["lr"], made.defaults["betas"]) == (0.25, (0.5, 0.9))
     first = next(module.critic.parameters())
     assert first.shape[0] == 6
-    assert module.rate_keys == ["task.optimizer.lr", "renderer.learning.critic_optimizer.lr"]
+    rates = ["RendererModule.optimizer.lr", "GanRendererModule.critic_optimizer.lr"]
+    assert module.rate_keys == [f"`{rate}`" for rate in rates]

@@ -318,7 +318,7 @@ def test_a_port_that_is_taken_or_none(taken: int, monkeypatch: pytest.MonkeyPatc
 
 def test_what_the_command_line_chose_must_be_there() -> None:
     for wanted, said in {
-        "brush": "stroke.image is not set",
+        "brush": "`image` is not set",
         "ring": "ring is not to be had here — choose from circle$",
     }.items():
         with pytest.raises(UserError, match=said):

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from hydra_plugins.impasto.advice import in_keys
 from painting.errors import UserError
 from tasks.run_folder import command
 from tasks.search import BEST
@@ -23,7 +24,11 @@ def report_sweep(folder: Path) -> None:
 
         compare_sweep(folder)
     except Exception as error:
-        what = error.what if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        what = (
+            in_keys(error.what)
+            if isinstance(error, UserError)
+            else f"{type(error).__name__}: {error}"
+        )
         again = command(["task=compare", f"runs={folder}"])
         print(
             f"warning: the sweep's report was not written: {' '.join(what.split())} — {again} "

@@ -55,7 +55,7 @@ def test_a_film_has_no_more_frames_than_states(tmp_path: Path) -> None:
 def test_without_ffmpeg_only_mp4_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     Gif().check()
-    with pytest.raises(UserError, match=r"export=mp4 needs ffmpeg.*imageio-ffmpeg"):
+    with pytest.raises(UserError, match=r"`Mp4` needs ffmpeg.*imageio-ffmpeg"):
         Mp4().check()
 
 
@@ -84,7 +84,7 @@ def test_a_frame_that_stands_longer_than_a_gif_can_say_stands_that_long(tmp_path
         times = [(film.seek(frame), film.info["duration"])[1] for frame in range(2)]
     assert times == [500_000, 655_000]
     for setting in ({"hold": 656}, {"fps": 0.001}):
-        with pytest.raises(UserError, match=rf"export\.gif\.{next(iter(setting))}"):
+        with pytest.raises(UserError, match=rf"`Gif\.{next(iter(setting))}"):
             Gif(**setting)
     painting.strokes[:, 3] = 0
     Gif(fps=0.01, hold=655).write(tmp_path, painting)  # 700 seconds of nothing
@@ -92,15 +92,15 @@ def test_a_frame_that_stands_longer_than_a_gif_can_say_stands_that_long(tmp_path
 
 
 def test_sizes_that_a_kind_of_file_cannot_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match=r"no browser has a canvas of 40000 x 10 .* size=32767"):
+    with pytest.raises(UserError, match=r"no browser has a canvas of 40000 x 10 .* `size=32767`"):
         Html().check_size(10, 40_000)
-    with pytest.raises(UserError, match=r"size=16384 or less"):
+    with pytest.raises(UserError, match=r"`size=16384` or less"):
         Html().check_size(20_000, 20_000)
     Html().check_size(8192, 32_767)
     monkeypatch.setattr("painting.memory.available_bytes", lambda: 1e9)
-    with pytest.raises(UserError, match=r"export=gif needs .* memory.* — give a smaller size or"):
+    with pytest.raises(UserError, match=r"`Gif` needs .* memory.* — give a smaller size or"):
         Gif(size=4096).check_size(4096, 4096)
-    with pytest.raises(UserError, match=r"export=pixel needs"):
+    with pytest.raises(UserError, match=r"`PixelArt` needs"):
         PixelArt().check_size(6000, 6000)
     for exporter in (Gif(), PixelArt(), Svg(), Mp4(), Png()):
         exporter.check_size(2000, 2000)

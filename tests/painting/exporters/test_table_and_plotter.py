@@ -161,7 +161,7 @@ def test_every_kind_with_an_outline(stroke: Stroke, tmp_path: Path) -> None:
 
 
 def test_what_a_plotter_cannot_draw_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"stroke 0 is not opaque.*stroke\.opaque=true"):
+    with pytest.raises(UserError, match=r"stroke 0 is not opaque.*`opaque=true`"):
         Gcode().write(tmp_path, some_painting(Bezier()))
     brush = next(kind for kind in every_kind() if kind.name == "brush")
     with pytest.raises(UserError, match="brush has no outline"):

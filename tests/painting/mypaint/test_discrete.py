@@ -171,10 +171,10 @@ def test_examples_have_levels_and_are_not_lifted(kind: MyPaint) -> None:
 @pytest.mark.parametrize(
     ("learned", "wanted", "why"),
     [
-        ({"levels": 10}, {}, "stroke.levels=10 only"),
-        ({"lift": True}, {}, "stroke.lift=true"),
-        ({}, {"lift": True}, "stroke.lift"),
-        ({"levels": 10}, {"levels": 5}, "stroke.levels=10"),
+        ({"levels": 10}, {}, "`levels=10` only"),
+        ({"lift": True}, {}, "`lift=true`"),
+        ({}, {"lift": True}, "`lift="),
+        ({"levels": 10}, {"levels": 5}, "`levels=10`"),
     ],
 )
 def test_a_painter_of_another_action_space_is_refused(
@@ -192,15 +192,15 @@ def test_a_painter_of_another_action_space_is_refused(
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"levels": 1}, "stroke.levels=1 makes no sense"),
-        ({"levels": 2.5}, "stroke.levels=2.5"),
-        ({"levels": True}, "stroke.levels=True"),
+        ({"levels": 1}, "`levels=1` makes no sense"),
+        ({"levels": 2.5}, "`levels=2.5`"),
+        ({"levels": True}, "`levels=True`"),
         ({"levels": 10**6}, "give 2 to 256"),
-        ({"lift": "yes"}, "stroke.lift='yes'"),
-        ({"rounded": 0, "levels": 3}, "stroke.rounded=0"),
+        ({"lift": "yes"}, "`lift='yes'`"),
+        ({"rounded": 0, "levels": 3}, "`rounded=0`"),
         ({"rounded": False}, "nothing to be rounded"),
         ({"lift_known": True}, "there is no lift"),
-        ({"levels": 10, "max_width": 0.1}, "max_width doesn't go with stroke.levels"),
+        ({"levels": 10, "max_width": 0.1}, "`max_width` doesn't go with `levels`"),
     ],
 )
 def test_what_makes_no_sense(options: dict[str, object], why: str) -> None:

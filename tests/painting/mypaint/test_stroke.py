@@ -57,7 +57,7 @@ def test_it_is_the_same_at_every_size(kind: MyPaint) -> None:
 
 def test_it_has_no_gradient_and_says_so(kind: MyPaint) -> None:
     shape = shapes(kind).requires_grad_()
-    with pytest.raises(UserError, match="mypaint has no gradient"):
+    with pytest.raises(UserError, match="`MyPaint` has no gradient"):
         kind.rasterize(shape, 16, 16)
     with torch.no_grad():
         kind.rasterize(shape, 16, 16)
@@ -65,9 +65,9 @@ def test_it_has_no_gradient_and_says_so(kind: MyPaint) -> None:
     assert not exact.differentiable
     with pytest.raises(UserError, match="no gradient") as caught:
         GridCanvas(exact, Grid(64), 1, (0, 0, 0))
-    assert "task=pretrain stroke=mypaint" in caught.value.todo
+    assert "pretrain a renderer of `MyPaint`" in caught.value.todo
     assert NeuralRenderer(kind, 64, [8], 4).differentiable
-    with pytest.raises(UserError, match="painter=optimize with stroke=mypaint"):
+    with pytest.raises(UserError, match="`OptimizePainter` with `MyPaint`"):
         OptimizePainter(kind, 5)
 
 

@@ -100,5 +100,5 @@ def test_strokes_of_regions_are_where_the_agent_laid_them(policy: PaintingPolicy
 
 
 def test_without_weights_it_says_what_to_do() -> None:
-    with pytest.raises(UserError, match=r"agent\.weights is not set.*painter=optimize"):
+    with pytest.raises(UserError, match=r"`weights` is not set.*`OptimizePainter`"):
         AgentPainter.load(None)

@@ -169,7 +169,7 @@ def test_what_was_saved_is_not_what_is_added_later(tmp_path: Path) -> None:
 
 def test_a_ring_of_another_capacity_is_refused(tmp_path: Path) -> None:
     for capacity in (3, 5):
-        with pytest.raises(UserError, match=r"does not fit.*resume with replay\.episodes=4"):
+        with pytest.raises(UserError, match=r"does not fit.*resume with `episodes=4`"):
             restore(filled(4, 5), ReplayBuffer(capacity), tmp_path)
 
 

@@ -96,7 +96,7 @@ def test_every_step_looks_from_elsewhere() -> None:
 
 
 def test_an_unknown_goal() -> None:
-    with pytest.raises(UserError, match=r"^goal=max makes no sense — give one of log_prob"):
+    with pytest.raises(UserError, match=r"^`goal=max` makes no sense — give one of log_prob"):
         ClassGoal.of([named(["a", "b", "c"])], "a", "max", STILL, BLACK)
 
 

@@ -65,7 +65,7 @@ def test_canvases_that_do_not_overlap_are_refused(overlap: float) -> None:
 
 
 def test_canvases_on_each_other_are_refused() -> None:
-    with pytest.raises(UserError, match=r"^grid\.overlap=1: they would never end"):
+    with pytest.raises(UserError, match=r"^`overlap=1`: they would never end"):
         Grid.over(100, 100, 64, 2, 1.0)
 
 
@@ -144,7 +144,7 @@ def test_turns_go_around_the_canvases() -> None:
 
 def test_more_canvases_than_strokes_are_refused() -> None:
     grid = Grid.over(64, 64, 32, 2, 0.5)
-    with pytest.raises(UserError, match=r"^strokes=3 is less than one for each .* 4 canvases"):
+    with pytest.raises(UserError, match=r"^`strokes=3` is less than one for each .* 4 canvases"):
         GridCanvas(AnalyticRenderer(Circle(), 32), grid, 3, BACKGROUND)
 
 
