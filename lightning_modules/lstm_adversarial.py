@@ -28,8 +28,9 @@ class LstmAdversarial(ActorCritic):
         pi minimizes  -r(C, C_T, I),  for `WganGpReward`  D'(I, C) - D'(I, C_T)
         D minimizes its own loss on (I, C_T)
 
-    The paper has no target network for D: with a ``tau`` of 1 D' is D. Rewards that don't learn are what
-    they are on the whole painting; `WeightedReward` puts a pixel loss beside a discriminator.
+    The paper has no target network for D: with a ``tau`` of 1 D' is D. Rewards that don't
+    learn are what they are on the whole painting; `WeightedReward` puts a pixel loss beside a
+    discriminator.
 
     A `Preconditioning` adds w(u) times the mean squared error of the strokes from those of the
     example for the target's class; as long as it is alone, pi learns by that error, and D not at
