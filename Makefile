@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 to 3.13 — install one, or give PYTHON=path" >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	$(BIN)/python -m painting.warm_up
+	$(BIN)/python -m impasto.runtime.warm_up
 	touch $@
 
 # Install Debian's packages if that can be done without a question, and be done.
@@ -60,7 +60,7 @@ mypaint: ## install MyPaint's brush engine and brushes for stroke=mypaint, from 
 quickstart: export OMP_NUM_THREADS = 1
 # The folder of an earlier quickstart goes first, if nothing else lies in it.
 quickstart: $(STAMP) ## train a renderer and an agent, paint digits and a photograph (minutes)
-	$(BIN)/python -m tasks.written_files $(OUT)
+	$(BIN)/python -m impasto.tasks.runs.written_files $(OUT)
 	$(BIN)/python run.py task=pretrain experiment=quickstart_renderer hydra.run.dir=$(OUT)/renderer
 	$(BIN)/python run.py task=train experiment=quickstart renderer=neural \
 		renderer.weights=$(OUT)/renderer hydra.run.dir=$(OUT)/agent
@@ -126,7 +126,7 @@ ablations-docs: ## put the reports of make ablations into docs/
 	for file in docs/ablations/mnist/*/report.md; do \
 		grep -v 'The same test images' $$file > $$file.new && mv $$file.new $$file; done
 
-# Each ends in painting/weights/NAME, with its card and checksums; a stop loses nothing, as resume=auto
+# Each ends in impasto/weights/NAME, with its card and checksums; a stop loses nothing, as resume=auto
 # goes on. A GPU takes larger ones: agent.actor.width=64 updates=200000 agent.actor_scheduler.T_max=200000, say.
 weights: export OMP_NUM_THREADS = 1
 weights: $(STAMP) ## train the agents that come with the project again (an hour on one core)

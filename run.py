@@ -16,27 +16,27 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from hydra_plugins.impasto import _claims, jobs
-from hydra_plugins.impasto.alternatives import resolve_variants
-from hydra_plugins.impasto.arguments import is_multirun, quote, quote_paths, verbatim_keys
-from hydra_plugins.impasto.checks import check, select
-from hydra_plugins.impasto.command import as_arguments, asks_for_help, short_help
-from hydra_plugins.impasto.composing import CONF, CONFIG_NAME, compose_jobs
-from hydra_plugins.impasto.help import help_text
-from hydra_plugins.impasto.jobs import nothing_left, report, requeued
-from hydra_plugins.impasto.outcomes import JobFailed, outcome_before_job, terminable
-from hydra_plugins.impasto.quiet import outlive_terminal
-from hydra_plugins.impasto.rank_checks import (
+from impasto.errors import UserError
+from impasto.launch import claims, job
+from impasto.launch.arguments import is_multirun, quote, quote_paths, verbatim_keys
+from impasto.launch.command import as_arguments, asks_for_help, short_help
+from impasto.launch.compose import CONF, CONFIG_NAME, compose_jobs
+from impasto.launch.help import help_text
+from impasto.launch.job import nothing_left, report, requeued
+from impasto.launch.outcome import JobFailed, outcome_before_job, terminable
+from impasto.launch.quiet import outlive_terminal
+from impasto.launch.resume import find_checkpoint, find_resumable, refuse_if_locked
+from impasto.launch.slurm import resumed
+from impasto.launch.sweeps.folder import find_sweep
+from impasto.launch.task_variants import resolve_variants
+from impasto.launch.validation.devices import (
     assigned_rank,
     check_arguments,
     check_ranks,
     is_rank_zero,
 )
-from hydra_plugins.impasto.resuming import find_checkpoint, find_resumable, refuse_if_locked
-from hydra_plugins.impasto.slurm import resumed
-from hydra_plugins.impasto.sweeps.folder import find_sweep
-from painting.errors import UserError
-from tasks.run_folder import command
+from impasto.launch.validation.knobs import check, select
+from impasto.tasks.runs.run_folder import command
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 # Ray's own handler of SIGTERM aborts the process that is about to end a sweep in order.
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             if prepared is None:
                 return
             if not is_rank_zero():
-                from hydra_plugins.impasto.follower import run_started_worker
+                from impasto.launch.ddp_worker import run_started_worker
 
                 sys.exit(run_started_worker(prepared))
             sys.argv[1:] = prepared
@@ -73,15 +73,15 @@ def main(argv: Sequence[str] | None = None) -> None:
             decorate = hydra.main(str(CONF), CONFIG_NAME, version_base="1.3")
             # Not a lambda: launchers hand the function to other processes by its name. Looked up
             # only now: Hydra has executed the module a second time when it looked for plugins.
-            job = partial(jobs.job, show_traceback=show_traceback, starter=jobs.Starter())
+            job = partial(job.job, show_traceback=show_traceback, starter=job.Starter())
             decorate(job)()
     except JobFailed as failure:
         sys.exit(failure.code)
-    except (Exception, KeyboardInterrupt, _claims.Refused) as error:
-        reason = error.error if isinstance(error, _claims.Refused) else error
+    except (Exception, KeyboardInterrupt, claims.Refused) as error:
+        reason = error.error if isinstance(error, claims.Refused) else error
         outcome = outcome_before_job(reason, CONF, arguments)
         report(outcome, show_traceback)
-        _claims.withdraw()
+        claims.withdraw()
         interrupted = outcome.status == "interrupted" and not requeued(outcome)
         if interrupted and not is_multirun(arguments):  # a sweep has said how
             print(f"to go on: {command(arguments)}", file=sys.stderr)

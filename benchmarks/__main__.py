@@ -19,8 +19,8 @@ from benchmarks.registry import Entry, Result, chosen, groups
 from benchmarks.report import HEADER, LEGEND, ceilings_line, floors_table, row, write_section
 from benchmarks.sizes import QUICK, default_scale
 from benchmarks.workbench import Workbench
-from painting.allocator import return_large_blocks
-from painting.errors import UserError
+from impasto.errors import UserError
+from impasto.runtime.allocator import return_large_blocks
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "performance.md"

@@ -12,12 +12,12 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.machine import device
-from hydra_plugins.impasto.building import build
-from hydra_plugins.impasto.composing import CONF, compose_jobs
+from impasto.launch.build import build
+from impasto.launch.compose import CONF, compose_jobs
 from lightning_modules import ModelBasedDDPG
-from lightning_modules.quickening import quicken
-from lightning_modules.renderer_module import RendererModule
-from lightning_modules.updates import UpdateModule
+from lightning_modules.acceleration import quicken
+from lightning_modules.base import UpdateModule
+from lightning_modules.renderers.base import RendererModule
 
 RECIPE = ("task=train", "experiment=celeba", "renderer.allow_untrained=true")
 PRETRAINING = ("task=pretrain",)

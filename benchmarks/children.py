@@ -18,10 +18,10 @@ import torch
 from benchmarks.agents import as_in_a_run, make_agent
 from benchmarks.machine import device
 from benchmarks.photographs import fitted
-from painting.allocator import return_large_blocks
-from painting.errors import UserError
-from painting.images import write_png
-from painting.memory_peak import MemoryPeak
+from impasto.errors import UserError
+from impasto.io.images import write_png
+from impasto.runtime.allocator import return_large_blocks
+from impasto.runtime.memory_peak import MemoryPeak
 
 ROOT = Path(__file__).resolve().parent.parent
 PAINTED = b"psnr="

@@ -10,7 +10,7 @@ from benchmarks import floors
 from benchmarks.agents import PLAIN, make_agent, make_pretraining
 from benchmarks.floors import Work
 from benchmarks.sizes import Scale
-from painting.replay import Transition
+from impasto.rl.replay import Transition
 
 
 class Counted:

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.machine import device
-from painting.measuring import Nearness, measure, target_of
-from painting.painters import (
+from impasto.metrics import Nearness, measure, target_of
+from impasto.painters import (
     AgentOptimizePainter,
     AgentPainter,
     OptimizePainter,
     Painter,
     Sketch,
 )
-from painting.picture import draw_canvas
+from impasto.picture import draw_canvas
 
 Curve = tuple[list[float], list[float]]
 """Positions, and the mean PSNR there."""

@@ -16,10 +16,10 @@ import torch
 from benchmarks.machine import device, machine, seconds
 from benchmarks.sizes import Scale, default_scale
 from benchmarks.workbench import Workbench
-from painting.figures import save_curves
-from painting.painters import OptimizePainter
-from painting.picture import draw_canvas
-from painting.strokes import Bezier
+from impasto.io.figures import save_curves
+from impasto.painters import OptimizePainter
+from impasto.picture import draw_canvas
+from impasto.strokes import Bezier
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "pictures" / "cost.png"

@@ -22,14 +22,14 @@ from benchmarks.curves import by_seconds, by_strokes, entries, table
 from benchmarks.history import History, PaintingResult
 from benchmarks.machine import device, machine
 from benchmarks.photographs import PROTOTYPE, PROTOTYPE_SECONDS, find_picture, fitted, square
-from hydra_plugins.impasto.summary import git_commit
-from painting.errors import UserError
-from painting.figures import Panel, save_panels
-from painting.images import write_png
-from painting.measuring import measure
-from painting.painters import AgentPainter, OptimizePainter
-from painting.strokes import Bezier
-from tasks.run_folder import load_summary
+from impasto.errors import UserError
+from impasto.io.figures import Panel, save_panels
+from impasto.io.images import write_png
+from impasto.launch.summary import git_commit
+from impasto.metrics import measure
+from impasto.painters import AgentPainter, OptimizePainter
+from impasto.strokes import Bezier
+from impasto.tasks.runs.run_folder import load_summary
 
 ROOT = Path(__file__).resolve().parent.parent
 MEAN = "mean"

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from painting.errors import UserError
-from painting.images import read_image, resize_image
-from painting.sizes import fit_size
+from impasto.errors import UserError
+from impasto.io.images import read_image, resize_image
+from impasto.io.sizes import fit_size
 
 # PSNR in dB of the prototype: Adam on all strokes at once, 45 s each on 2 cores.
 PROTOTYPE = {

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.agents import PRETRAINING, compose, make_trainer, new_pretraining
-from lightning_modules.updates import Metrics
+from lightning_modules.base import Metrics
 
 AIM = 1 / 20
 """Error of the renderer over that of the mean image."""

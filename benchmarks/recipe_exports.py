@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from datamodules import CelebA, ImageDataModule, ImageNet
-from painting.errors import UserError
-from painting.images import atomic_write
-from tasks.publish import publish
+from impasto.errors import UserError
+from impasto.io.images import atomic_write
+from impasto.tasks.publish.publish import publish
 
 VOLUME = 15_000_000
 """Bytes that no file is larger than."""

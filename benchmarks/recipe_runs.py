@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from painting.checkpoints import LAST, has_checkpoint
-from painting.errors import UserError
-from painting.manifest import read_manifest
-from tasks.comparison.runs import read_table
-from tasks.run_state import is_complete
+from impasto.errors import UserError
+from impasto.persistence.checkpoints import LAST, has_checkpoint
+from impasto.persistence.manifest import read_manifest
+from impasto.tasks.runs.comparison.runs import read_table
+from impasto.tasks.runs.run_state import is_complete
 
 ROOT = Path(__file__).resolve().parent.parent
 _LOOK = 0.5  # seconds between two looks at a run's figures

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from painting.errors import UserError
+from impasto.errors import UserError
 
 RENDERER = "renderer"
 

@@ -25,10 +25,10 @@ from benchmarks.recipe_runs import (
     work,
 )
 from benchmarks.recipe_stages import RENDERER, SCALES, Scale, Stage, stages_of
-from painting.checkpoints import LAST
-from painting.errors import UserError
-from painting.images import atomic_write
-from tasks.run_folder import read_summary
+from impasto.errors import UserError
+from impasto.io.images import atomic_write
+from impasto.persistence.checkpoints import LAST
+from impasto.tasks.runs.run_folder import read_summary
 
 _SHARE = 0.6  # of a command's time that the renderer may take, if it is usable by then
 

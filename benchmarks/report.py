@@ -6,8 +6,8 @@ from pathlib import Path
 
 from benchmarks.floors import Ceilings, Work
 from benchmarks.registry import Result
-from painting.errors import UserError
-from painting.images import atomic_write
+from impasto.errors import UserError
+from impasto.io.images import atomic_write
 
 HEADER = (
     "| what | figure | time | floor | of the floor | × last | aim |",

@@ -7,7 +7,7 @@ from torch import nn
 
 from benchmarks.agents import PLAIN, make_agent
 from benchmarks.floors import Counter, parameter_count
-from painting.rewards import WganGpReward
+from impasto.rl.rewards import WganGpReward
 
 _STROKES, _BATCH = 400, 2
 _GIGA = 1e9

@@ -14,13 +14,13 @@ from benchmarks.counted import Counted
 from benchmarks.floors import Ceilings, Work
 from benchmarks.machine import device, seconds
 from benchmarks.sizes import Scale
+from impasto.renderers import AnalyticRenderer
+from impasto.rendering import draw
+from impasto.rl.environment import State
+from impasto.rl.inference import fast_form
+from impasto.rl.policy import PaintingPolicy
 from lightning_modules import ModelBasedDDPG
-from lightning_modules.renderer_module import RendererModule
-from painting.drawing import draw
-from painting.environment import State
-from painting.fast import fast_form
-from painting.policy import PaintingPolicy
-from painting.renderers import AnalyticRenderer
+from lightning_modules.renderers.base import RendererModule
 
 
 class Workbench:

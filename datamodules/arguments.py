@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from painting.errors import UserError
+from impasto.errors import UserError
 
 
 def at_least(least: int, key: str, value: int) -> int:

@@ -11,14 +11,21 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from datamodules.arguments import at_least, checked_root, checked_streaming
-from datamodules.cache import ImageCache, Items
-from datamodules.held_out import HeldOut, prepare_held_out
-from datamodules.live import LiveStream, plan_stream
-from datamodules.preparing import prepare
+from datamodules.cache.image_cache import ImageCache, Items
+from datamodules.cache.prepare import prepare
 from datamodules.splits import SPLITS, split_rows
-from datamodules.stream import Batch, BatchPlan, Cursor, SplitImages, TrainStream, apply_flips
-from painting.errors import UserError
-from painting.memory import LEARNING, WORKER, check_count
+from datamodules.streaming.eval_cache import HeldOut, prepare_held_out
+from datamodules.streaming.map_style import (
+    Batch,
+    BatchPlan,
+    Cursor,
+    SplitImages,
+    TrainStream,
+    apply_flips,
+)
+from datamodules.streaming.on_the_fly import LiveStream, plan_stream
+from impasto.errors import UserError
+from impasto.runtime.memory import LEARNING, WORKER, check_count
 
 
 class Options(TypedDict, total=False):

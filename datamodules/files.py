@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.cache import Items
-from painting.images import read_image
+from datamodules.cache.image_cache import Items
+from impasto.io.images import read_image
 
 
 def fingerprint_files(root: Path, paths: Sequence[Path]) -> dict[str, object]:

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from datamodules.locking import locked
-from painting.canvas import to_float, to_uint8
-from painting.durable import durable_write
-from painting.errors import UserError
-from painting.files import read_json
-from painting.strokes import Stroke
+from datamodules.cache.locking import locked
+from impasto.canvas import to_float, to_uint8
+from impasto.errors import UserError
+from impasto.io.files import read_json
+from impasto.persistence.durable import durable_write
+from impasto.strokes import Stroke
 
 _log = logging.getLogger(__name__)
 

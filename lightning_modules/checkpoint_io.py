@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from painting.checkpoints import beside
-from painting.durable import durable_write
-from painting.errors import UserError
-from painting.files import open_file
-from painting.manifest import Broken, Manifest, seal, verify
-from painting.tensors import load
-from painting.versions import versions
+from impasto.errors import UserError
+from impasto.io.files import open_file
+from impasto.persistence.checkpoints import beside
+from impasto.persistence.durable import durable_write
+from impasto.persistence.manifest import Broken, Manifest, seal, verify
+from impasto.persistence.tensors import load
+from impasto.persistence.versions import versions
 
 # What torch raises on files that are something else, or cut off (found by trying many).
 _UNREADABLE = (
@@ -55,7 +55,7 @@ class SaveOptions:
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes to a temporary name, flushes and renames; reads with ``weights_only``.
 
-    Files have a manifest with a checksum (`painting.manifest`).
+    Files have a manifest with a checksum (`impasto.persistence.manifest`).
     """
 
     def save_checkpoint(

@@ -5,7 +5,7 @@ from pytorch_lightning.plugins.layer_sync import LayerSync
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 
-from lightning_modules.ranks import rank_count
+from lightning_modules.collectives import rank_count
 
 
 class SyncedBatchNorm(nn.BatchNorm2d):

@@ -14,12 +14,12 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from painting.exports import CONFIG
-from painting.networks.classifiers import save_classifier
-from painting.networks.small_classifier import SmallClassifier
-from painting.renderers import NeuralRenderer, Verdict, save_renderer
-from painting.strokes import Circle, MyPaint
-from painting.weights import FOLDER as SHELF
+from impasto.networks.classifiers import save_classifier
+from impasto.networks.small_classifier import SmallClassifier
+from impasto.persistence.exports import CONFIG
+from impasto.persistence.model_zoo import FOLDER as SHELF
+from impasto.renderers import NeuralRenderer, Verdict, save_renderer
+from impasto.strokes import Circle, MyPaint
 
 RECORD = {
     "version": 1,
@@ -154,7 +154,7 @@ def _exports(folder: Path) -> None:
     save_file(weights, unsealed("agent_nan") / "weights.safetensors")
     (unsealed("agent_yaml") / CONFIG).write_text("kind: [agent")
     (unsealed("agent_code") / CONFIG).write_text(
-        config.replace("painting.networks.actor_critic.Actor", "os.system")
+        config.replace("impasto.networks.actor_critic.Actor", "os.system")
     )
     verdict = Verdict(mse=0.09, mean_image=0.1)
     save_renderer(folder / "renderer", NeuralRenderer(Circle(), 32, (8,), 4), verdict)

@@ -14,7 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 import run
-from hydra_plugins.impasto.trust import TRUST
+from impasto.launch.validation.targets import TRUST
 from tests.browser import browser
 
 __all__ = ["browser"]  # a fixture
@@ -109,8 +109,8 @@ import zipfile
 
 import yaml
 
-from painting.errors import Diverged, Interrupted, UserError
-from painting.manifest import Manifest, seal
+from impasto.errors import Diverged, Interrupted, UserError
+from impasto.persistence.manifest import Manifest, seal
 
 
 def succeed(folder, updates, checkpoint):
@@ -140,7 +140,7 @@ def diverge(folder, updates, checkpoint):
 
 
 def save(folder, updates, checkpoint):
-    from painting.durable import durable_write
+    from impasto.persistence.durable import durable_write
 
     (folder / "checkpoints").touch()  # a file in the folder's place
     try:

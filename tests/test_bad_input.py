@@ -16,8 +16,8 @@ import torch
 import yaml
 
 from datamodules import Digits
-from painting.errors import UserError
-from painting.mypaint.library import library
+from impasto.errors import UserError
+from impasto.mypaint.library import library
 from tests.bad_input_files import make_files
 from tests.conftest import Finished, RunMain, command_line, environment
 
@@ -123,7 +123,7 @@ def hide_libmypaint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], No
     """Make it look as if the library were not installed."""
 
     def hide() -> None:
-        monkeypatch.setattr("painting.mypaint.library._FILES", ())
+        monkeypatch.setattr("impasto.mypaint.library._FILES", ())
         monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
         library.cache_clear()
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torchvision.models import get_model
 
-from hydra_plugins.impasto.checks import check
-from hydra_plugins.impasto.composing import choices
-from painting.errors import UserError
+from impasto.errors import UserError
+from impasto.launch.compose import choices
+from impasto.launch.validation.knobs import check
 from tests.conftest import CONF, Compose, RunMain
 
 GROUPS = ("agent", "reward", "replay", "exploration")

@@ -6,9 +6,9 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from hydra_plugins.impasto.checks import check
-from hydra_plugins.impasto.composing import choices, groups
-from hydra_plugins.impasto.help import describe, help_text
+from impasto.launch.compose import choices, groups
+from impasto.launch.help import describe, help_text
+from impasto.launch.validation.knobs import check
 from tests.conftest import CONF, Compose
 
 EXPERIMENTS = choices(CONF, "experiment")
@@ -107,10 +107,10 @@ def test_experiment_overrides_groups_and_values_and_the_command_line_both(
     search = f"hydra.searchpath=[file://{tmp_path}]"
     cfg = compose_config("task=train", "experiment=mine", search)
     assert (cfg.strokes, cfg.canvas.size, cfg.bundle) == (40, 64, 4)
-    assert cfg.stroke._target_ == "painting.strokes.Line"
+    assert cfg.stroke._target_ == "impasto.strokes.Line"
     cfg = compose_config("task=train", "experiment=mine", search, "bundle=2", "stroke=circle")
     assert (cfg.strokes, cfg.canvas.size, cfg.bundle) == (40, 64, 2)
-    assert cfg.stroke._target_ == "painting.strokes.Circle"
+    assert cfg.stroke._target_ == "impasto.strokes.Circle"
 
 
 @pytest.mark.parametrize("renderer", choices(CONF, "renderer"))

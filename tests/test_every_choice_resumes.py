@@ -13,14 +13,14 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from pytorch_lightning import seed_everything
 from torchvision.models import get_model
 
-from hydra_plugins.impasto.advice import in_keys
-from hydra_plugins.impasto.building import build_call
-from hydra_plugins.impasto.checks import check
-from hydra_plugins.impasto.composing import choices
+from impasto.errors import Interrupted
+from impasto.launch.advice import in_keys
+from impasto.launch.build import build_call
+from impasto.launch.compose import choices
+from impasto.launch.validation.knobs import check
+from impasto.tasks.fit import find_callback, fit
 from lightning_modules import UpdateModule
 from lightning_modules.callbacks import Checkpoints
-from painting.errors import Interrupted
-from tasks.fitting import find_callback, fit
 from tests.conftest import CONF, Compose
 from tests.lightning_modules.test_resume import assert_equal, content
 
@@ -205,7 +205,7 @@ PLAIN = Case("model_based_ddpg", "l2", "uniform", "none")
     "more",
     [
         ("data.num_workers=2",),
-        ("++agent.start={_target_: painting.starts.ContinuedStart, rounds: 2}",),
+        ("++agent.start={_target_: impasto.rl.initial_states.ContinuedStart, rounds: 2}",),
     ],
     ids=["workers", "start"],
 )

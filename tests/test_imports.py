@@ -40,7 +40,7 @@ print("\\n".join(sys.modules))
 RUN = """
 import sys
 import run
-from painting.painters.base import Sketch
+from impasto.painters.base import Sketch
 loaded, init = [], Sketch.__init__
 def told(*args, **kwargs):
     loaded.append(list(sys.modules))
@@ -159,14 +159,14 @@ def test_the_first_stroke_waits_for_nothing_that_it_does_not_need(
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "picture" / "painting.gif").is_file()
     loaded = done.stdout.splitlines()[-1].split()
-    assert {"torch", "painting.painting"} <= set(loaded)
+    assert {"torch", "impasto.api"} <= set(loaded)
     slow = [name for name in loaded if any(f"{name}.".startswith(f"{one}.") for one in SLOW)]
     assert slow == []
 
 
 def test_the_collector_pauses_only_while_libraries_are_loaded(tmp_path: Path) -> None:
     code = (
-        "import gc; from hydra_plugins.impasto.loading import gc_paused\n"
+        "import gc; from impasto.launch.loading import gc_paused\n"
         "for _ in range(2):\n"
         "    with gc_paused(): print(gc.isenabled(), gc.get_freeze_count() > 0)\n"
         "    print(gc.isenabled(), gc.get_freeze_count() > 0)\n"

@@ -72,7 +72,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 @pytest.mark.slow
 def test_the_wheel_holds_all_that_runs(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     names = set(wheel.namelist())
-    expected = {"run.py", "painting/exporters/player.html"}
+    expected = {"run.py", "impasto/io/exporters/player.html"}
     for folder in FOLDERS:
         for path in (ROOT / folder).rglob("*"):
             if path.suffix in (".py", ".yaml", ".html", ".json"):

@@ -11,13 +11,16 @@ from typing import Any
 import pytest
 import yaml
 
-from hydra_plugins.impasto.composing import choices, groups
+from impasto.launch.compose import choices, groups
 from tests.conftest import CONF, ROOT, environment
 from tests.test_imports import module_name, sources
 
 LIBRARY = ("painting", "datamodules", "lightning_modules")
 GROUPS = groups(CONF)
-SVG_AND_FFMPEG = {"painting/exporters/svg.py", "painting/video.py"}  # which write name=value, too
+SVG_AND_FFMPEG = {
+    "impasto/io/exporters/svg.py",
+    "impasto/io/video.py",
+}  # which write name=value, too
 EXAMPLE = re.compile(r"^\s*(>>>|\.\.\.) .*$", re.MULTILINE)  # of Python, whose calls do
 OF_CHECKPOINTS = {"stroke.image", "the settings of stroke.brush"}  # names of what is in a file
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from painting.errors import UserError
-from painting.mypaint.library import library
+from impasto.errors import UserError
+from impasto.mypaint.library import library
 from tests.conftest import RunMain
 
 ROOT = Path(__file__).parents[1]

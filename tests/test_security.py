@@ -13,17 +13,17 @@ import yaml
 from omegaconf import OmegaConf
 from safetensors.torch import save_file
 
-from hydra_plugins.impasto.building import build
-from hydra_plugins.impasto.trust import TRUST, check_hydra, check_targets
+from impasto.errors import UserError
+from impasto.launch.build import build
+from impasto.launch.validation.targets import TRUST, check_hydra, check_targets
+from impasto.networks.features import ClassifierFeatures
+from impasto.persistence import exports
+from impasto.persistence.exports import read_export
+from impasto.persistence.model_zoo import FOLDER as SHELF
+from impasto.persistence.tensors import Unreadable, read_tensors
+from impasto.rl.policy import PaintingPolicy
+from impasto.tasks.publish.learning_to_paint import read_state
 from lightning_modules import AtomicCheckpointIO
-from painting import exports
-from painting.errors import UserError
-from painting.exports import read_export
-from painting.learning_to_paint import read_state
-from painting.networks.features import ClassifierFeatures
-from painting.policy import PaintingPolicy
-from painting.tensors import Unreadable, read_tensors
-from painting.weights import FOLDER as SHELF
 from tests.bad_input_files import Payload
 from tests.conftest import CONF, Compose, RunMain
 
@@ -83,8 +83,8 @@ def test_the_project_unpickles_in_no_other_way() -> None:
     ]
     assert found == [
         # A safe loader, and what a process is told by the one that started it.
-        "painting/files.py: return yaml.load(text, loader)",
-        "hydra_plugins/impasto/follower.py: "
+        "impasto/io/files.py: return yaml.load(text, loader)",
+        "impasto/launch/ddp_worker.py: "
         "task: Task = pickle.load(sys.stdin.buffer)  # from our own parent",
     ]
     loads = [path for path in files if "torch.load(" in path.read_text(encoding="utf-8")]
@@ -116,7 +116,9 @@ def test_all_of_the_config_is_allowed(compose_config: Compose) -> None:
         if target.startswith("tasks.") and target.rpartition(".")[2][0].islower():
             check_targets({"_target_": target}, EMPTY)
         else:
-            check_targets({"_target_": "tasks.train.train", "agent": {"_target_": target}}, EMPTY)
+            check_targets(
+                {"_target_": "impasto.tasks.train.train", "agent": {"_target_": target}}, EMPTY
+            )
     for task in ("train", "paint"):
         check_hydra(compose_config(f"task={task}"))
 
@@ -128,21 +130,21 @@ HOSTILE = [
     "shutil.rmtree",
     "torch.load",
     "torch.hub.load",
-    "painting.images.os.system",  # through a module of the project
-    "painting.images.os.remove",
-    "painting.drawing.torch.load",
+    "impasto.io.images.os.system",  # through a module of the project
+    "impasto.io.images.os.remove",
+    "impasto.rendering.torch.load",
     "torch.optim.adam.torch.load",
-    "tasks.ablations.runner.subprocess.Popen",
-    "lightning_modules.painting_agent.torch.hub.load",
+    "impasto.tasks.ablations.runner.subprocess.Popen",
+    "lightning_modules.agents.painting_agent.torch.hub.load",
     "lightning_modules.DDPG.load_from_checkpoint",  # Lightning's, which unpickles
     "pytorch_lightning.LightningModule.load_from_checkpoint",
-    "painting.exports.write_export",  # functions of the project that write or delete
-    "painting.images.atomic_write",
-    "tasks.train.train",  # a task, but not the task itself
-    "hydra_plugins.impasto.building.build",
+    "impasto.persistence.exports.write_export",  # functions of the project that write or delete
+    "impasto.io.images.atomic_write",
+    "impasto.tasks.train.train",  # a task, but not the task itself
+    "impasto.launch.build.build",
     "hydra.utils.instantiate",
     "functools.partial",
-    "painting.strokes.Circle.__init__.__globals__",
+    "impasto.strokes.Circle.__init__.__globals__",
     "numpy.load",
     "pathlib.Path.unlink",
 ]
@@ -152,7 +154,10 @@ HOSTILE = [
 def test_a_config_calls_nothing_else(target: str, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.mkdir()
-    node = {"_target_": "tasks.train.train", "agent": {"_target_": target, "_args_": [str(victim)]}}
+    node = {
+        "_target_": "impasto.tasks.train.train",
+        "agent": {"_target_": target, "_args_": [str(victim)]},
+    }
     with pytest.raises(UserError, match=r"agent\._target_ names .*, which is not"):
         build(node, EMPTY)
     assert victim.is_dir()
@@ -162,14 +167,15 @@ def test_what_is_escaped_is_not_looked_up_later(trap: Path) -> None:
     late = f"${{oc.create:{{_target_: os.mkdir, path: {trap}}}}}"
     node = {"_target_": "torch.optim.SGD", "_partial_": True, "params": [late]}
     with pytest.raises(UserError, match=r"task\.call\.agent\.params\.0 holds"):
-        build({"_target_": "tasks.train.train", "_partial_": True, "agent": node}, EMPTY)
+        build({"_target_": "impasto.tasks.train.train", "_partial_": True, "agent": node}, EMPTY)
     with pytest.raises(UserError, match="holds"):
         build(node, EMPTY)
     assert not trap.exists()
 
 
 @pytest.mark.parametrize(
-    "target", ["tasks.ablations.runner._start", "tasks.paint._read_or_skip", "os.system"]
+    "target",
+    ["impasto.tasks.ablations.runner._start", "impasto.tasks.paint._read_or_skip", "os.system"],
 )
 def test_a_task_is_a_public_function_of_tasks(target: str) -> None:
     with pytest.raises(UserError, match=r"_target_ names"):
@@ -193,7 +199,7 @@ def test_a_hostile_experiment_runs_nothing(tmp_path: Path, trap: Path, run_main:
             }
         },
         "below": {
-            "hydra": {"sweeper": {"x": {"_target_": "hydra_plugins.impasto.trust.os.mkdir"}}}
+            "hydra": {"sweeper": {"x": {"_target_": "impasto.launch.validation.targets.os.mkdir"}}}
         },
         "factory": {
             "hydra": {
@@ -224,11 +230,11 @@ def test_ones_own_package_is_trusted_by_the_environment_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "my_strokes.py").write_text(
-        "from painting.strokes import Circle\nclass Ring(Circle):\n    name = 'my_ring'\n"
+        "from impasto.strokes import Circle\nclass Ring(Circle):\n    name = 'my_ring'\n"
         "    __abstract__ = True\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    node = {"_target_": "tasks.train.train", "agent": {"_target_": "my_strokes.Missing"}}
+    node = {"_target_": "impasto.tasks.train.train", "agent": {"_target_": "my_strokes.Missing"}}
     monkeypatch.delenv(TRUST, raising=False)
     with pytest.raises(UserError, match=f"set {TRUST}=PACKAGE in the environment"):
         check_targets(node, EMPTY)
@@ -255,10 +261,10 @@ def agent(tmp_path: Path) -> Path:
     "target",
     [
         "os.mkdir",
-        "painting.images.os.mkdir",
-        "painting.exports.write_export",
-        "painting.tensors.Path",
-        "painting.images.uuid.os.mkdir",
+        "impasto.io.images.os.mkdir",
+        "impasto.persistence.exports.write_export",
+        "impasto.persistence.tensors.Path",
+        "impasto.io.images.uuid.os.mkdir",
         "painting",
     ],
 )

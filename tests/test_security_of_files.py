@@ -8,13 +8,13 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from datamodules import Mnist
-from painting.decoding import decode_image
-from painting.errors import UserError
-from painting.images import read_image
-from painting.record import read_record
-from tasks.gallery import gallery
-from tasks.page.uploads import Limits, read_upload
-from tasks.paint import folder_names
+from impasto.errors import UserError
+from impasto.io.decoding import decode_image
+from impasto.io.images import read_image
+from impasto.io.record import read_record
+from impasto.tasks.paint import folder_names
+from impasto.tasks.runs.gallery import gallery
+from impasto.tasks.serve.uploads import Limits, read_upload
 from tests.bad_input_files import RECORD, png
 
 
@@ -74,7 +74,7 @@ def test_a_packed_bomb_is_unpacked_no_further(
     bomb = gzip.compress(b"\0\0\x08\x03" + bytes(2_000_000))
     for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
         (raw / f"{name}-ubyte.gz").write_bytes(bomb)
-    monkeypatch.setattr("datamodules.mnist._MOST_BYTES", 1_000_000)
+    monkeypatch.setattr("datamodules.sets.mnist._MOST_BYTES", 1_000_000)
     data = Mnist(canvas_size=16, batch_size=1, root=str(raw), cache=str(tmp_path / "cache"))
     with pytest.raises(UserError, match="more than 1000000 bytes"):
         data.prepare_data()

@@ -15,17 +15,17 @@ import pytest
 from PIL import Image
 
 from datamodules import Images
-from hydra_plugins.impasto.arguments import verbatim_keys
-from painting.errors import UserError
-from painting.exports import read_export
-from painting.weights import FOLDER as SHELF
-from tasks.comparison.runs import read_run
-from tasks.gallery import gallery
-from tasks.run_state import is_held, read_state
-from tasks.status import read_jobs
+from impasto.errors import UserError
+from impasto.launch.arguments import verbatim_keys
+from impasto.persistence.exports import read_export
+from impasto.persistence.model_zoo import FOLDER as SHELF
+from impasto.tasks.runs.comparison.runs import read_run
+from impasto.tasks.runs.gallery import gallery
+from impasto.tasks.runs.run_state import is_held, read_state
+from impasto.tasks.runs.status import read_jobs
 from tests.conftest import CONF, ROOT, RunMain, environment
 from tests.forked import PATIENCE
-from tests.tasks.comparison.folders import write_run
+from tests.impasto.tasks.runs.comparison.folders import write_run
 
 TRAIN = "task=train experiment=quickstart trainer=cpu logger=none"
 PAINT = "task=paint image=photo.png painter.steps=1 strokes=2 export=[]"

@@ -10,7 +10,7 @@ from statistics import median
 from types import TracebackType
 
 from benchmarks.machine import once
-from painting.errors import UserError
+from impasto.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 _PATIENCE = 30.0  # seconds

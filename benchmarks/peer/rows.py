@@ -10,8 +10,8 @@ from benchmarks.peer.pair import Comparison, Peer, PeerFailed, compare
 from benchmarks.registry import Result
 from benchmarks.report import line, number
 from benchmarks.workbench import Workbench
-from painting.compiling import missing_compiler
-from painting.strokes import Bezier
+from impasto.runtime.compiling import missing_compiler
+from impasto.strokes import Bezier
 
 HEADER = (
     "| against LearningToPaint | ours | its | ratio | from … to | aim |",

@@ -8,7 +8,7 @@ from benchmarks import floors
 from benchmarks.machine import device
 from benchmarks.registry import Result, measures, rate
 from benchmarks.workbench import Workbench
-from painting.strokes import Bezier, Circle, Line, Stroke, Triangle
+from impasto.strokes import Bezier, Circle, Line, Stroke, Triangle
 
 KINDS: tuple[type[Stroke], ...] = (Bezier, Line, Circle, Triangle)
 

@@ -6,14 +6,14 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.trainer.states import TrainerFn
 
+from impasto.io.files import read_yaml
+from impasto.persistence.checkpoints import BEST, LAST, PREVIOUS, is_whole
+from impasto.persistence.manifest import Broken, Manifest, check_size, read_manifest, verify
+from impasto.persistence.temporary import remove_leftovers
+from impasto.persistence.versions import versions
+from lightning_modules.base import UpdateModule
 from lightning_modules.checkpoint_io import SaveOptions
 from lightning_modules.gathering import gather
-from lightning_modules.updates import UpdateModule
-from painting.checkpoints import BEST, LAST, PREVIOUS, is_whole
-from painting.files import read_yaml
-from painting.manifest import Broken, Manifest, check_size, read_manifest, verify
-from painting.temporary import remove_leftovers
-from painting.versions import versions
 
 _REPLAYS = "replay-*.safetensors"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from lightning_modules.updates import UpdateModule
-from painting.stopping import stop_signals
+from impasto.runtime.stopping import stop_signals
+from lightning_modules.base import UpdateModule
 
 
 class GracefulStop(pl.Callback):

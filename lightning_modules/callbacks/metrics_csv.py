@@ -8,8 +8,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from lightning_modules.updates import Metrics, UpdateModule
-from painting.images import atomic_write
+from impasto.io.images import atomic_write
+from lightning_modules.base import Metrics, UpdateModule
 
 _FIRST = ["update", "seconds", "val_l2"]
 

@@ -7,8 +7,8 @@ import pytorch_lightning as pl
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
-from lightning_modules.updates import UpdateModule
-from painting.figures import contact_sheet, save_sheet
+from impasto.io.figures import contact_sheet, save_sheet
+from lightning_modules.base import UpdateModule
 
 
 class Pictures(pl.Callback):

@@ -6,7 +6,7 @@ from typing import Any
 import pytorch_lightning as pl
 from tqdm import tqdm
 
-from lightning_modules.updates import Metrics, UpdateModule
+from lightning_modules.base import Metrics, UpdateModule
 
 
 class Progress(pl.Callback):

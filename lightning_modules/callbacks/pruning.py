@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytorch_lightning as pl
 from pytorch_lightning.trainer.states import TrainerFn
 
-from lightning_modules.updates import UpdateModule
-from painting.errors import Pruned, UserError
+from impasto.errors import Pruned, UserError
+from lightning_modules.base import UpdateModule
 
 if TYPE_CHECKING:
     from optuna.trial import Trial

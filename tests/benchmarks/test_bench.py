@@ -12,7 +12,7 @@ from benchmarks.registry import ENTRIES, chosen, groups
 from benchmarks.rows.strokes import KINDS
 from benchmarks.sizes import QUICK
 from benchmarks.workbench import Workbench
-from painting.errors import UserError
+from impasto.errors import UserError
 
 
 def test_groups_are_what_the_issue_lists() -> None:

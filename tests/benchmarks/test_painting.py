@@ -12,15 +12,15 @@ from benchmarks.curves import Entry, by_seconds, by_strokes, entries, table
 from benchmarks.history import History, PaintingResult
 from benchmarks.painting import QUICK, main, row, ten
 from benchmarks.photographs import PROTOTYPE, find_picture, fitted, square
-from painting.drawing import draw
-from painting.environment import PaintingEnvironment
-from painting.errors import UserError
-from painting.measuring import Nearness, target_of
-from painting.networks import Actor
-from painting.painters import AgentPainter, OptimizePainter, Painter, Progress, Sketch
-from painting.policy import PaintingPolicy
-from painting.renderers import AnalyticRenderer
-from painting.strokes import Bezier, Circle
+from impasto.errors import UserError
+from impasto.metrics import Nearness, target_of
+from impasto.networks import Actor
+from impasto.painters import AgentPainter, OptimizePainter, Painter, Progress, Sketch
+from impasto.renderers import AnalyticRenderer
+from impasto.rendering import draw
+from impasto.rl.environment import PaintingEnvironment
+from impasto.rl.policy import PaintingPolicy
+from impasto.strokes import Bezier, Circle
 
 RESULT = PaintingResult("ten", "coffee", 128, 200, psnr=30.5, seconds=20.0, cpu_seconds=38.0)
 

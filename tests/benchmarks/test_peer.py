@@ -9,7 +9,7 @@ import pytest
 from benchmarks.peer.learning_to_paint import PIECES
 from benchmarks.peer.pair import Comparison, Peer, PeerFailed, compare
 from benchmarks.peer.rows import compare_once
-from painting.errors import UserError
+from impasto.errors import UserError
 
 RENDERER = """
 import torch

@@ -7,9 +7,9 @@ import pytest
 
 from benchmarks import recipe_exports
 from benchmarks.recipe_exports import VOLUME, export_agent, pack, pack_results
-from painting.errors import UserError
-from painting.policy import PaintingPolicy
-from tests.tasks.test_publish import make_run
+from impasto.errors import UserError
+from impasto.rl.policy import PaintingPolicy
+from tests.impasto.tasks.publish.test_publish import make_run
 
 
 def test_volumes_hold_every_byte_once_and_none_is_too_large(

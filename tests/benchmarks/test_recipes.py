@@ -12,9 +12,9 @@ import pytest
 from benchmarks.recipe_runs import Clock, Pace, age, pace, renderer_error, updates_made, work
 from benchmarks.recipe_stages import SCALES, stages_of
 from benchmarks.recipes import main
-from painting.errors import UserError
-from painting.images import write_png
-from painting.policy import PaintingPolicy
+from impasto.errors import UserError
+from impasto.io.images import write_png
+from impasto.rl.policy import PaintingPolicy
 from tests.conftest import Compose
 
 WEIGHTS = Path("/runs/closed/renderer/renderer")

@@ -52,7 +52,7 @@ def test_a_change_is_a_commit_without_changes_that_matter(tmp_path: Path) -> Non
 
     assert change(tmp_path / "missing") is None
     git("init", "-q")
-    for name in ("benchmarks/history.csv", "docs/performance.md", "painting/canvas.py"):
+    for name in ("benchmarks/history.csv", "docs/performance.md", "impasto/canvas.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("old")
     git("add", "-A")
@@ -63,7 +63,7 @@ def test_a_change_is_a_commit_without_changes_that_matter(tmp_path: Path) -> Non
     (tmp_path / "benchmarks/history.csv").write_text("new")
     (tmp_path / "docs/performance.md").write_text("new")
     assert change(tmp_path) == commit  # what a benchmark writes itself
-    (tmp_path / "painting/canvas.py").write_text("new")
+    (tmp_path / "impasto/canvas.py").write_text("new")
     assert change(tmp_path) is None
 
 

@@ -8,7 +8,7 @@ from benchmarks.floors import Ceilings, Work
 from benchmarks.growth import Growth, save, slope
 from benchmarks.registry import Result, duration, rate
 from benchmarks.report import ceilings_line, floors_table, number, row, write_section
-from painting.errors import UserError
+from impasto.errors import UserError
 
 
 def test_a_rate_and_its_floor() -> None:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from painting.manifest import read_manifest
+from impasto.persistence.manifest import read_manifest
 
 # Lightning's own loop counters and version.
 _LIGHTNINGS = ("loops", "epoch", "global_step", "pytorch-lightning_version")

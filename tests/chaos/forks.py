@@ -25,12 +25,12 @@ _PRELOADED = (
     "matplotlib.pyplot",
     "datamodules",
     "lightning_modules",
-    "painting.rewards",
-    "painting.replay",
-    "painting.exploration",
-    "painting.renderers",
-    "tasks.train",
-    "tasks.evaluate",
+    "impasto.rl.rewards",
+    "impasto.rl.replay",
+    "impasto.rl.exploration",
+    "impasto.renderers",
+    "impasto.tasks.train",
+    "impasto.tasks.evaluate.agent",
     "run",
 )
 

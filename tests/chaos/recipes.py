@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from painting.images import write_png
+from impasto.io.images import write_png
 
 UPDATES = 160
 EVERY = 4  # updates between two checkpoints, so that writing one is no rare moment

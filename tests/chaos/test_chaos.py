@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from painting.manifest import Manifest, seal
+from impasto.persistence.manifest import Manifest, seal
 from tests.chaos.campaign import Campaign
 from tests.chaos.comparing import Lost, compare_checkpoints, leftovers
 from tests.chaos.faults import KINDS, Fault

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from datamodules import Digits, ImageDataModule, Images, Mnist
-from painting.errors import UserError
+from impasto.errors import UserError
 
 Build = Callable[..., ImageDataModule]
 AnySet = tuple[ImageDataModule, Path | None]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from datamodules.splits import TEST, TRAIN, VAL, assign_splits, limit_rows, split_rows
-from painting.errors import UserError
+from impasto.errors import UserError
 
 
 @pytest.mark.parametrize(("training", "validation"), [(60_000, 2_000), (1_000, 100), (2, 1)])

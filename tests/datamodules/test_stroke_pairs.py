@@ -10,8 +10,8 @@ from torch import Tensor
 
 from datamodules import stroke_pairs
 from datamodules.stroke_pairs import StrokePairs
-from painting.errors import UserError
-from painting.strokes import Circle, Line
+from impasto.errors import UserError
+from impasto.strokes import Circle, Line
 
 SIZE = 16
 CHUNK = 256

@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from impasto.canvas import to_float
+from impasto.networks import Actor
+from impasto.renderers import NeuralRenderer
+from impasto.rl.environment import PaintingEnvironment
+from impasto.rl.exploration import ActionNoise, ParameterNoise
+from impasto.rl.replay import PrioritizedReplay, ReplayBuffer, Transition
+from impasto.strokes import Circle
 from lightning_modules import DDPG, TD3, ActorCritic, ModelBasedDDPG, PatchQ, ShortHorizon
-from painting.canvas import to_float
-from painting.environment import PaintingEnvironment
-from painting.exploration import ActionNoise, ParameterNoise
-from painting.networks import Actor
-from painting.renderers import NeuralRenderer
-from painting.replay import PrioritizedReplay, ReplayBuffer, Transition
-from painting.strokes import Circle
 from tests.gpu.conftest import agent_on, everything_of, moved
 from tests.lightning_modules.conftest import BATCH, BUNDLE, SIZE, SMALL, STEPS, STROKES, pictures
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from painting.checkpoints import LAST
-from painting.images import write_png
-from painting.manifest import read_manifest
+from impasto.io.images import write_png
+from impasto.persistence.checkpoints import LAST
+from impasto.persistence.manifest import read_manifest
 from tests.conftest import RunCli, RunMain
 
 pytestmark = pytest.mark.gpu
@@ -191,7 +191,9 @@ def test_a_device_can_be_chosen_and_one_that_is_not_there_is_refused(
 
 def test_two_gpus_learn_as_one(run_cli: RunCli, device: torch.device, tmp_path: Path) -> None:
     if torch.cuda.device_count() < 2:
-        pytest.skip("there are no two GPUs; tests/lightning_modules/test_ranks.py has two of a CPU")
+        pytest.skip(
+            "there are no two GPUs; tests/lightning_modules/test_distributed.py has two of a CPU"
+        )
     done = run_cli(
         *QUICKSTART,
         "updates=6",

@@ -9,16 +9,16 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from hydra_plugins.impasto.building import build
-from hydra_plugins.impasto.composing import choices
-from painting.drawing import draw
-from painting.environment import PaintingEnvironment
-from painting.images import write_png
-from painting.painters import OptimizePainter
-from painting.renderers import AnalyticRenderer, FieldRenderer, NeuralRenderer, Renderer, judge
-from painting.replay import ReplayBuffer
-from painting.rewards import LearnedReward, Reward
-from painting.strokes import Bezier, Circle, Stroke
+from impasto.io.images import write_png
+from impasto.launch.build import build
+from impasto.launch.compose import choices
+from impasto.painters import OptimizePainter
+from impasto.renderers import AnalyticRenderer, FieldRenderer, NeuralRenderer, Renderer, judge
+from impasto.rendering import draw
+from impasto.rl.environment import PaintingEnvironment
+from impasto.rl.replay import ReplayBuffer
+from impasto.rl.rewards import LearnedReward, Reward
+from impasto.strokes import Bezier, Circle, Stroke
 from tests.conftest import CONF, Compose
 from tests.gpu.conftest import twin
 from tests.test_every_choice_resumes import cache, shrink

@@ -10,7 +10,13 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from datamodules.digits import Digits
+from datamodules.sets.digits import Digits
+from impasto.networks import ActionCritic, Actor, Critic, Discriminator
+from impasto.renderers import AnalyticRenderer, NeuralRenderer
+from impasto.rl.environment import PaintingEnvironment
+from impasto.rl.replay import ReplayBuffer
+from impasto.rl.rewards import L2Reward, Reward, WganGpReward
+from impasto.strokes import Circle
 from lightning_modules import (
     DDPG,
     ActorCritic,
@@ -20,12 +26,6 @@ from lightning_modules import (
     UpdateModule,
 )
 from lightning_modules.callbacks import Checkpoints
-from painting.environment import PaintingEnvironment
-from painting.networks import ActionCritic, Actor, Critic, Discriminator
-from painting.renderers import AnalyticRenderer, NeuralRenderer
-from painting.replay import ReplayBuffer
-from painting.rewards import L2Reward, Reward, WganGpReward
-from painting.strokes import Circle
 
 SIZE, STROKES, BUNDLE, BATCH = 16, 5, 2, 4
 STEPS = 3

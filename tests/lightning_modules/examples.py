@@ -6,11 +6,11 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from impasto.rl.environment import State
+from impasto.rl.replay import Transition
+from impasto.rl.rewards import L2Reward
+from impasto.strokes import Circle
 from lightning_modules import ActorCritic, ModelBasedDDPG
-from painting.environment import State
-from painting.replay import Transition
-from painting.rewards import L2Reward
-from painting.strokes import Circle
 from tests.lightning_modules.conftest import BUNDLE, SIZE, Agent, attached, make_agent_of
 
 PARTS = {

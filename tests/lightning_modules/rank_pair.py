@@ -16,14 +16,14 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from datamodules.digits import Digits
+from datamodules.sets.digits import Digits
+from impasto.networks import Actor, Critic
+from impasto.rl.environment import State
+from impasto.rl.replay import Transition
+from impasto.rl.rewards import wgan_gp
+from impasto.rl.rewards.penalties import slope_penalty
 from lightning_modules import ActorCritic, ModelBasedDDPG, RankStrategy, UpdateModule
 from lightning_modules.callbacks import Checkpoints, MetricsCsv, Progress
-from painting.environment import State
-from painting.networks import Actor, Critic
-from painting.replay import Transition
-from painting.rewards import wgan_gp
-from painting.rewards.penalties import slope_penalty
 from tests.lightning_modules.conftest import (
     BATCH,
     BUNDLE,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
+from impasto.io.images import read_image
 from lightning_modules.callbacks import Checkpoints, GracefulStop, MetricsCsv, Pictures
-from painting.images import read_image
 from tests.lightning_modules.conftest import (
     SIZE,
     MemoryData,

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from impasto.errors import UserError
+from impasto.persistence.manifest import Manifest, seal
 from lightning_modules import AtomicCheckpointIO
-from painting.errors import UserError
-from painting.manifest import Manifest, seal
 
 GOOD = {"state_dict": {"weight": torch.arange(5000.0)}, "n": 3}
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 
+from impasto.errors import UserError
+from impasto.persistence.checkpoints import newest_good
+from impasto.persistence.manifest import read_manifest, verify
+from impasto.rl.replay import ReplayBuffer
 from lightning_modules import AtomicCheckpointIO, ModelBasedDDPG
 from lightning_modules.callbacks import Checkpoints
-from painting.checkpoints import newest_good
-from painting.errors import UserError
-from painting.manifest import read_manifest, verify
-from painting.replay import ReplayBuffer
 from tests.lightning_modules.conftest import MemoryData, make_agent, make_trainer
 from tests.lightning_modules.test_resume import assert_equal, content, seed_everything
 
@@ -283,7 +283,7 @@ def test_each_process_takes_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return [value, value]
 
     with monkeypatch.context() as patch:
-        patch.setattr("lightning_modules.updates.gather", gather_two)
+        patch.setattr("lightning_modules.base.gather", gather_two)
         patch.setattr("lightning_modules.callbacks.checkpoints.gather", gather_two)
         train(tmp_path, 4)
     last = tmp_path / "last.ckpt"
@@ -310,7 +310,7 @@ def test_another_number_of_processes_draws_anew_and_says_so(
         return [value, value]
 
     with monkeypatch.context() as patch:
-        patch.setattr("lightning_modules.updates.gather", twice)
+        patch.setattr("lightning_modules.base.gather", twice)
         patch.setattr("lightning_modules.callbacks.checkpoints.gather", twice)
         train(tmp_path / "two", 4)
     source = tmp_path / "two" / "last.ckpt"

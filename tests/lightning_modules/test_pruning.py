@@ -6,8 +6,8 @@ from pathlib import Path
 import optuna
 import pytest
 
-from hydra_plugins.impasto.sweeps._study import storage_url
-from painting.errors import Pruned
+from impasto.errors import Pruned
+from impasto.launch.sweeps.study import storage_url
 from tests.conftest import RunMain
 
 SMALL = (

@@ -12,14 +12,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from datamodules.digits import Digits
+from datamodules.sets.digits import Digits
+from impasto.persistence.manifest import read_manifest
+from impasto.rl.exploration import ActionNoise, ParameterNoise
+from impasto.rl.replay import PrioritizedReplay
+from impasto.rl.rewards import L2Reward
+from impasto.runtime.random_state import get_random_state, set_random_state
 from lightning_modules import DDPG, TD3, ActorCritic, ModelBasedDDPG, PatchQ, ShortHorizon
 from lightning_modules.callbacks import Checkpoints, MetricsCsv
-from painting.exploration import ActionNoise, ParameterNoise
-from painting.manifest import read_manifest
-from painting.random_state import get_random_state, set_random_state
-from painting.replay import PrioritizedReplay
-from painting.rewards import L2Reward
 from tests.lightning_modules.conftest import make_agent, make_agent_of, make_trainer, run
 
 MakeDigits = Callable[..., Digits]

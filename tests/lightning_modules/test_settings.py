@@ -11,14 +11,14 @@ from torch import nn
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
 
+from impasto.errors import UserError
 from lightning_modules import TD3
 from lightning_modules.settings import apply_changes, settings_of
-from painting.errors import UserError
-from tests.lightning_modules import test_gan_renderer as gan
-from tests.lightning_modules import test_lstm_adversarial as lstm
-from tests.lightning_modules import test_vae_renderer as vae
+from tests.lightning_modules.agents import test_lstm_adversarial as lstm
 from tests.lightning_modules.conftest import MemoryData as Data
 from tests.lightning_modules.conftest import make_agent, make_agent_of, make_renderer_module, run
+from tests.lightning_modules.renderers import test_gan as gan
+from tests.lightning_modules.renderers import test_vae as vae
 
 Made = tuple[Optimizer, LRScheduler | None]
 MULTI = partial(MultiStepLR, milestones=[3, 6], gamma=0.5)

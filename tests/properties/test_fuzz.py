@@ -12,14 +12,14 @@ import pytest
 import torch
 from PIL import Image
 
-from painting import memory
-from painting.decoding import decode_image, decode_picture
-from painting.errors import UserError
-from painting.memory_peak import MemoryPeak
-from painting.record import StrokeRecord, read_record, write_record
-from painting.sizes import LARGEST
-from painting.strokes import Stroke
-from tests.painting.strokes.kinds import KINDS
+from impasto.errors import UserError
+from impasto.io.decoding import decode_image, decode_picture
+from impasto.io.record import StrokeRecord, read_record, write_record
+from impasto.io.sizes import LARGEST
+from impasto.runtime import memory
+from impasto.runtime.memory_peak import MemoryPeak
+from impasto.strokes import Stroke
+from tests.impasto.strokes.kinds import KINDS
 from tests.properties.mutations import broken_files, broken_records
 
 FEW, MANY = 1_000, 10_000

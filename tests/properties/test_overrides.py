@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from omegaconf import OmegaConf
 
 import run
-from hydra_plugins.impasto.arguments import quote, quote_paths, verbatim_keys
-from hydra_plugins.impasto.composing import CONF
-from hydra_plugins.impasto.outcomes import USER_ERROR, outcome_before_job
+from impasto.launch.arguments import quote, quote_paths, verbatim_keys
+from impasto.launch.compose import CONF
+from impasto.launch.outcome import USER_ERROR, outcome_before_job
 
 KEYS = sorted(verbatim_keys(CONF))
 # What the shell can hand over: no NUL, no surrogates that are not escaped bytes.

@@ -10,8 +10,8 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from PIL import Image
 
-from painting.decoding import FORMATS, OPAQUE, decode_image, decode_picture
-from painting.errors import UserError
+from impasto.errors import UserError
+from impasto.io.decoding import FORMATS, OPAQUE, decode_image, decode_picture
 
 # What Pillow writes without loss, by the modes that a format has.
 LOSSLESS: dict[str, tuple[str, dict[str, object]]] = {

@@ -7,11 +7,11 @@ import hypothesis.strategies as st
 import torch
 from hypothesis import HealthCheck, given, settings
 
-from painting.record import StrokeRecord, number_range, read_record, write_record
-from painting.sizes import LARGEST
-from painting.strokes import COLOR_DIM, Stroke
+from impasto.io.record import StrokeRecord, number_range, read_record, write_record
+from impasto.io.sizes import LARGEST
+from impasto.strokes import COLOR_DIM, Stroke
 from tests.conftest import CONF
-from tests.painting.strokes.kinds import KINDS
+from tests.impasto.strokes.kinds import KINDS
 
 SETTINGS = settings(
     max_examples=60,

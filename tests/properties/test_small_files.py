@@ -16,18 +16,18 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from omegaconf import OmegaConf
 
-from hydra_plugins.impasto.changes import changes, other_versions
-from painting.environment import PaintingEnvironment
-from painting.errors import UserError
-from painting.manifest import Broken, read_manifest, verify
-from painting.networks.classifiers import load_classifier, save_classifier
-from painting.networks.lstm_actor import LstmActor
-from painting.networks.small_classifier import SmallClassifier
-from painting.policy import PaintingPolicy
-from painting.renderers import AnalyticRenderer, FieldRenderer, load_renderer, save_renderer
-from painting.renderers.verdict import Verdict
-from painting.strokes import Bezier, Pixel
-from painting.weights import FOLDER
+from impasto.errors import UserError
+from impasto.launch.changes import changes, other_versions
+from impasto.networks.classifiers import load_classifier, save_classifier
+from impasto.networks.lstm_actor import LstmActor
+from impasto.networks.small_classifier import SmallClassifier
+from impasto.persistence.manifest import Broken, read_manifest, verify
+from impasto.persistence.model_zoo import FOLDER
+from impasto.renderers import AnalyticRenderer, FieldRenderer, load_renderer, save_renderer
+from impasto.renderers.verdict import Verdict
+from impasto.rl.environment import PaintingEnvironment
+from impasto.rl.policy import PaintingPolicy
+from impasto.strokes import Bezier, Pixel
 from tests.properties.test_fuzz import SECONDS, bounded
 
 MOST = 200.0  # megabytes above a good file
@@ -61,8 +61,8 @@ ODD: list[Any] = [
     [64] * 8,
     [0.5, float("nan"), 2],
     {"_target_": "os.system"},
-    {"_target_": "painting.strokes.Circle"},
-    {"_target_": "painting.networks.Actor"},
+    {"_target_": "impasto.strokes.Circle"},
+    {"_target_": "impasto.networks.Actor"},
     LAUGHS,
 ]
 

@@ -12,9 +12,10 @@ from hydra.core.override_parser.types import Override
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from hydra_plugins.impasto._failures import JobFailed
-from hydra_plugins.impasto.arguments import quote
-from hydra_plugins.impasto.sweeps.folder import (
+from impasto.errors import UserError
+from impasto.launch.arguments import quote
+from impasto.launch.failures import JobFailed
+from impasto.launch.sweeps.folder import (
     MULTIRUN,
     NUMBERED,
     Job,
@@ -23,10 +24,9 @@ from hydra_plugins.impasto.sweeps.folder import (
     held,
     register_jobs,
 )
-from hydra_plugins.impasto.sweeps.running import make_launcher, run_jobs
-from painting.errors import UserError
-from tasks.run_folder import command
-from tasks.run_state import is_held
+from impasto.launch.sweeps.running import make_launcher, run_jobs
+from impasto.tasks.runs.run_folder import command
+from impasto.tasks.runs.run_state import is_held
 
 
 class GridSweeper(BasicSweeper):

@@ -10,7 +10,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig
 
-from hydra_plugins.impasto.composing import CONF
+from impasto.launch.compose import CONF
 
 
 class OwnLaunchers(SearchPathPlugin):

@@ -14,12 +14,12 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.impasto._failures import JobFailed
-from hydra_plugins.impasto.arguments import quote
-from hydra_plugins.impasto.sweeps.folder import MULTIRUN, Job, held, register_jobs
-from hydra_plugins.impasto.sweeps.running import make_launcher, run_jobs
-from painting.errors import UserError
-from tasks.run_folder import command
+from impasto.errors import UserError
+from impasto.launch.arguments import quote
+from impasto.launch.failures import JobFailed
+from impasto.launch.sweeps.folder import MULTIRUN, Job, held, register_jobs
+from impasto.launch.sweeps.running import make_launcher, run_jobs
+from impasto.tasks.runs.run_folder import command
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -90,8 +90,7 @@ class OptunaSweeper(Sweeper):
             UserError: The folder is in use or holds another search; there is nothing to search; the
                 objective is in no summary.
         """
-        from hydra_plugins.impasto.sweeps import _space as space
-        from hydra_plugins.impasto.sweeps import _study as study
+        from impasto.launch.sweeps import space, study
 
         assert self.config is not None
         assert self.hydra_context is not None
@@ -119,7 +118,7 @@ class OptunaSweeper(Sweeper):
         space: "Mapping[str, BaseDistribution]",
         folder: Path,
     ) -> None:
-        from hydra_plugins.impasto.sweeps._study import next_trials
+        from impasto.launch.sweeps.study import next_trials
 
         assert self.config is not None
         assert self.launcher is not None
@@ -135,14 +134,14 @@ class OptunaSweeper(Sweeper):
                     study.tell(int(job.name), state=_failed())
 
     def _job(self, number: int, params: dict[str, Any], fixed: Sequence[str], folder: Path) -> Job:
-        from hydra_plugins.impasto.sweeps._space import as_overrides
+        from impasto.launch.sweeps.space import as_overrides
 
         overrides = (*fixed, *as_overrides(params), f"run.trial={number}")
         return Job(overrides, str(number), folder / str(number), None)
 
     def _tell(self, study: "Study", folder: Path) -> None:
         """Tell the study what has become of the trials that it takes for running."""
-        from hydra_plugins.impasto.sweeps._study import tell
+        from impasto.launch.sweeps.study import tell
 
         for trial in study.trials:
             if not trial.state.is_finished():
@@ -156,9 +155,9 @@ class OptunaSweeper(Sweeper):
 
     def _conclude(self, study: "Study", fixed: Sequence[str], folder: Path) -> None:
         """Write and print what was found."""
-        from hydra_plugins.impasto.sweeps._space import as_overrides
-        from hydra_plugins.impasto.sweeps._study import best_of, history, importance
-        from tasks.search import write_search
+        from impasto.launch.sweeps.space import as_overrides
+        from impasto.launch.sweeps.study import best_of, history, importance
+        from impasto.tasks.runs.search_report import write_search
 
         best = best_of(study)
         if best is None or best.value is None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hydra_plugins.impasto.resuming import locked
-from hydra_plugins.impasto.sweeps.folder import held
+from impasto.launch.resume import locked
+from impasto.launch.sweeps.folder import held
 from tests.conftest import FakeTasks, Finished, RunMain
 
 Sweep = Callable[..., Finished]

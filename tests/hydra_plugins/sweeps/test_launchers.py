@@ -15,7 +15,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from hydra_plugins.impasto.sweeps._submitit import SlurmLauncher
-from tasks.run_state import is_held
+from impasto.tasks.runs.run_state import is_held
 from tests.conftest import CONF, Compose, FakeTasks, RunCli, command_line, environment
 
 LAUNCHERS = {

@@ -12,9 +12,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from hydra_plugins.impasto.composing import compose_jobs
-from hydra_plugins.impasto.sweeps._space import split
-from hydra_plugins.impasto.sweeps._study import (
+from impasto.errors import UserError
+from impasto.launch.compose import compose_jobs
+from impasto.launch.sweeps.space import split
+from impasto.launch.sweeps.study import (
     importance,
     make_pruner,
     next_trials,
@@ -22,7 +23,6 @@ from hydra_plugins.impasto.sweeps._study import (
     storage_url,
     tell,
 )
-from painting.errors import UserError
 from tests.conftest import CONF, FakeTasks, Finished, RunMain
 
 Search = Callable[..., Finished]

@@ -1,0 +1,121 @@
+"""Making the file of prepared images: by all cores, once, and going on where it was left."""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from datamodules.cache.image_cache import ImageCache, Items
+from datamodules.cache.locking import locked
+from datamodules.cache.stale import sweep
+from datamodules.cache.writer import CacheWriter
+from impasto.errors import UserError
+
+_log = logging.getLogger(__name__)
+
+# Part of every key: to be raised when decoding or resizing changes what is stored.
+_VERSION = 1
+_NAMED = 5
+
+
+def prepare(
+    cache: Path,
+    name: str,
+    canvas_size: int,
+    fingerprint: Mapping[str, object],
+    load: Callable[[], Items],
+) -> ImageCache:
+    """Open the prepared set, or make it first, or wait until another process has made it.
+
+    What was done before a stop, whatever stopped it, is kept and gone on with. The result is the
+    same, bit for bit, however often that happens.
+
+    Args:
+        cache: The folder of all prepared sets.
+        name: The set's name.
+        canvas_size: Pixels on a side.
+        fingerprint: What goes in, as JSON; other contents must give another fingerprint.
+        load: Gives the images where they have to be prepared.
+
+    Returns:
+        The prepared set.
+
+    Raises:
+        UserError: The folder cannot be written, the disk is too small or no image is readable.
+    """
+    what = {"version": _VERSION, "from": fingerprint}
+    digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
+    folder = cache / "prepared" / f"{name}-{canvas_size}px-{digest}"
+    if not _complete(folder):
+        try:
+            _make(folder, name, canvas_size, load)
+        except OSError as error:
+            raise UserError(
+                f"`cache={cache}`: cannot be written ({error.strerror})",
+                "make room or give another folder with `cache=FOLDER`; "
+                "in the same folder, what is prepared already is kept",
+            ) from error
+    opened = ImageCache(folder)
+    _warn_of_skipped(name, opened)
+    return opened
+
+
+def _complete(folder: Path) -> bool:
+    return all((folder / file).is_file() for file in ("images.npy", "items.npz", "cache.json"))
+
+
+def _make(folder: Path, name: str, canvas_size: int, load: Callable[[], Items]) -> None:
+    """Make the folder under a lock, in another one that is renamed when it is whole."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    what = f"{name} at {canvas_size} px"
+    waiting = f"another process is preparing {what}, waiting"
+    with locked(folder.with_name(f".{folder.name}.lock"), waiting):
+        if _complete(folder):  # that process has made it
+            return
+        sweep(folder.parent)
+        items = _loaded(name, load)  # first, as a set that is wrong leaves no folder
+        part = folder.with_name(f".{folder.name}.part")
+        part.mkdir(exist_ok=True)
+        writer = CacheWriter(part, what, canvas_size, items)
+        _check_space(part, writer.bytes_to_write)
+        try:
+            writer.write()
+        except UserError:
+            if writer.useless:
+                shutil.rmtree(part)
+            raise
+        if folder.exists():  # damaged, or it would be complete
+            shutil.rmtree(folder)
+        os.rename(part, folder)
+        (folder / "progress.json").unlink()
+
+
+def _loaded(name: str, load: Callable[[], Items]) -> Items:
+    try:
+        return load()
+    except OSError as error:  # not the cache's fault
+        where = error.filename or name
+        raise UserError(
+            f"{where}: cannot be read ({error.strerror or error})", "check `root`"
+        ) from error
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise UserError(
+            f"`cache`: the images need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free",
+            "make room, give another `cache` or a smaller `canvas_size`",
+        )
+
+
+def _warn_of_skipped(name: str, cache: ImageCache) -> None:
+    if cache.skipped:
+        named = ", ".join(cache.skipped[:_NAMED])
+        more = len(cache.skipped) - _NAMED
+        rest = f" and {more} more, all in {cache.folder / 'cache.json'}" if more > 0 else ""
+        count = len(cache.skipped)
+        _log.warning("%s: %d broken image(s) skipped: %s%s", name, count, named, rest)

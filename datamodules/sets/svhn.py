@@ -1,0 +1,144 @@
+"""SVHN, cropped digits, read from its .mat files."""
+
+import hashlib
+import logging
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.base import ImageDataModule
+from datamodules.cache.image_cache import Items
+from datamodules.files import fingerprint_files
+from datamodules.splits import TEST, TRAIN
+from impasto.errors import UserError
+from impasto.io.download import downloading
+from impasto.io.files import open_file
+
+_log = logging.getLogger(__name__)
+
+# The official files and their MD5 sums, as torchvision has them.
+_FILES = {
+    "train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373",
+    "test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3",
+}
+_MOST_BYTES = 1 << 30  # five times the larger one's
+_URL = "http://ufldl.stanford.edu/housenumbers/"
+
+
+class Svhn(ImageDataModule):
+    """99,289 digits of house numbers, 32 x 32 pixels.
+
+    ``train_32x32.mat`` and ``test_32x32.mat`` in ``root`` or in ``root/svhn``, its two files being
+    its two official splits. Files that are not the official ones are read with a warning. Without a
+    root they are downloaded. Arguments as in the base class.
+    """
+
+    name = "svhn"
+    layout = "train_32x32.mat and test_32x32.mat"
+    flips = False
+
+    def fingerprint(self) -> Mapping[str, object]:
+        """Name the two files, and warn where they are not the official ones.
+
+        Raises:
+            UserError: ``root`` does not hold them, or the download failed.
+        """
+        files = self._files()
+        for path in files:
+            if _md5(path) not in _FILES.values():
+                _log.warning("svhn: %s is not the official file; it is read all the same", path)
+        return fingerprint_files(files[0].parent, files)
+
+    def items(self) -> Items:
+        """Read the two files.
+
+        Raises:
+            UserError: A file is damaged or has another structure.
+        """
+        (train, train_labels), (test, test_labels) = (_read_mat(path) for path in self._files())
+
+        def read(number: int) -> NDArray[np.uint8]:
+            inside = number < len(train_labels)
+            pixels = train[..., number] if inside else test[..., number - len(train_labels)]
+            return np.ascontiguousarray(pixels)
+
+        counts = [len(train_labels), len(test_labels)]
+        return Items(
+            names=[f"digit {number}" for number in range(sum(counts))],
+            read=read,
+            parts=np.repeat(np.array([TRAIN, TEST], np.int8), counts),
+            labels=np.concatenate([train_labels, test_labels]),
+            classes=[str(digit) for digit in range(10)],
+        )
+
+    def _files(self) -> list[Path]:
+        """Find the files, or download them where there is no root."""
+        if self.root is not None:
+            if files := _find(self.root):
+                return files
+            raise UserError(
+                f"`root={self.root}`: no SVHN in it; looked for {self.layout}, also in svhn/",
+                "put the two files there, or leave `root` out to download them",
+            )
+        if not (files := _find(self.cache)):
+            self._download()
+            files = _find(self.cache)
+        return files
+
+    def _download(self) -> None:
+        from torchvision.datasets import SVHN
+
+        todo = f"put {self.layout} into a folder and give it as `root`"
+        with downloading("SVHN", [_URL], todo):
+            for split in ("train", "test"):
+                SVHN(str(self.cache / "svhn"), split=split, download=True)
+
+
+def _find(root: Path) -> list[Path]:
+    """Find both files in one folder."""
+    for folder in (root, root / "svhn"):
+        files = [folder / name for name in _FILES]
+        if all(path.is_file() for path in files):
+            return files
+    return []
+
+
+def _md5(path: Path) -> str:
+    try:
+        with open_file(path, _MOST_BYTES) as file:
+            return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    except OSError as error:
+        raise _damaged(path, error) from error
+
+
+def _read_mat(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Read images ``(32, 32, 3, N)`` and labels ``(N,)``; the file labels the digit 0 as 10.
+
+    Raises:
+        UserError: The file is damaged or has another structure.
+    """
+    # Here and not above: other sets need not wait for it.
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    try:
+        with open_file(path, _MOST_BYTES) as file:
+            content: dict[str, Any] = loadmat(file, variable_names=["X", "y"])
+        images = np.asarray(content["X"], np.uint8)
+        labels = np.asarray(content["y"], np.int64).reshape(-1)
+        if images.shape[2:] != (3, len(labels)):
+            raise ValueError(f"X has the shape {images.shape}, y {len(labels)} labels")
+    except (OSError, EOFError, KeyError, ValueError, TypeError, NotImplementedError) as error:
+        raise _damaged(path, error) from error
+    except (MatReadError, zlib.error) as error:
+        raise _damaged(path, error) from error
+    return images, labels % 10
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    why = getattr(error, "strerror", None) or error
+    return UserError(f"{path}: damaged or not SVHN's cropped digits ({why})", "get the file anew")

@@ -1,0 +1,248 @@
+"""Painting of one picture: the call that tasks and other programs use."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from impasto.io.exporters import Exporter, Png
+from impasto.io.images import read_image, read_picture, resize_image
+from impasto.io.record import StrokeRecord, write_record
+from impasto.io.sizes import asked_size
+from impasto.metrics import Nearness, target_of
+from impasto.painters import OptimizePainter, Painter, Progress, Sketch
+from impasto.painters.transparency import Color, composite_on, on_opaque, opaque, unlike
+from impasto.painters.weight_map import weights
+from impasto.picture import draw_canvas, draw_picture
+from impasto.runtime.memory import check_finding
+from impasto.strokes import Bezier, Stroke
+
+RECORD = "strokes.json"
+PICTURE = "painting.png"
+
+
+@dataclass(frozen=True)
+class Painting:
+    """A painting, and how near it came to its picture.
+
+    Attributes:
+        record: Its strokes, at the picture's own size.
+        target: The picture at the size at which the strokes were found, (3, H, W) in [0, 1].
+        canvas: The painting at that size, drawn by the exact rasterizer.
+    """
+
+    record: StrokeRecord
+    target: Tensor
+    canvas: Tensor
+
+    @property
+    def psnr(self) -> float:
+        """Peak signal to noise ratio, dB."""
+        return Nearness(self.canvas, self.target).psnr
+
+    def measures(self) -> dict[str, float]:
+        """`l2`, `psnr` and `ssim`: see `Nearness`."""
+        near = Nearness(self.canvas, self.target)
+        return {"l2": near.l2, "psnr": near.psnr, "ssim": near.ssim}
+
+    def picture(self, size: int | None = None) -> NDArray[np.uint8]:
+        """Draw the painting exactly.
+
+        Args:
+            size: Pixels on the longer side; the picture's own by default.
+
+        Returns:
+            (H, W, 3) uint8, RGB; with alpha, (H, W, 4), on a transparent background.
+        """
+        record = self.at(size).record
+        return draw_picture(
+            record.stroke, record.strokes, record.height, record.width, record.background
+        )
+
+    def at(self, size: int | None) -> "Painting":
+        """Return the same painting, to be drawn at another size.
+
+        Args:
+            size: Pixels on the longer side; the picture's own by default.
+
+        Raises:
+            UserError: It makes no sense.
+        """
+        height, width = asked_size(self.record.height, self.record.width, size)
+        return replace(self, record=replace(self.record, height=height, width=width))
+
+    def save(self, folder: str | Path, exports: Iterable[Exporter] = ()) -> None:
+        """Write `painting.png`, `strokes.json` and further files.
+
+        Args:
+            folder: Where; made if need be.
+            exports: What else to write.
+
+        Raises:
+            UserError: The folder cannot be written, or an export not be made.
+        """
+        save_record(folder, self.record, exports)
+
+
+def save_record(folder: str | Path, record: StrokeRecord, exports: Iterable[Exporter] = ()) -> None:
+    """Write a record as a painting: `painting.png`, `strokes.json` and further files.
+
+    Args:
+        folder: Where; made if need be.
+        record: The strokes.
+        exports: What else to write.
+
+    Raises:
+        UserError: The folder cannot be written, or an export not be made.
+    """
+    write_record(Path(folder) / RECORD, record)
+    others = [export for export in exports if not isinstance(export, Png)]
+    for export in (Png(), *others):
+        export.write(Path(folder), record)
+
+
+class Unfinished(KeyboardInterrupt):
+    """Interruption of a painting.
+
+    Args:
+        painting: What is painted so far.
+        cause: What interrupted it.
+    """
+
+    def __init__(self, painting: Painting, cause: KeyboardInterrupt) -> None:
+        super().__init__()
+        self.painting = painting
+        self.cause = cause
+
+
+def paint(
+    image: NDArray[np.uint8] | str | Path,
+    strokes: int = 500,
+    stroke: Stroke | None = None,
+    painter: Painter | None = None,
+    background: Sequence[float] = (0.0, 0.0, 0.0),
+    seed: int = 0,
+    progress: Progress | None = None,
+    device: torch.device | str = "cpu",
+    start: Tensor | None = None,
+    mask: NDArray[np.uint8] | str | Path | None = None,
+) -> Painting:
+    """Paint one picture.
+
+    >>> import numpy as np
+    >>> from impasto.api import paint
+    >>> red = np.full((40, 60, 3), (200, 30, 30), dtype=np.uint8)
+    >>> painting = paint(red, painter=OptimizePainter(Bezier(), strokes=1, steps=1, tries=2))
+    >>> impasto.picture().shape
+    (40, 60, 3)
+
+    Args:
+        image: (H, W, 3) uint8, RGB, or (H, W, 4) with alpha, or the name of a picture's file. What
+            is transparent is not painted: strokes that lie there are left out, and the painting's
+            background is transparent.
+        strokes: How many strokes.
+        stroke: The stroke kind; quadratic Bézier curves by default.
+        painter: Finds the strokes, and has the four arguments beside it; without one they are
+            found by gradient descent, which needs no training.
+        background: RGB in [0, 1] of the blank canvas.
+        seed: Fixes the painting.
+        progress: Called as the painting grows.
+        device: Where to paint.
+        start: Strokes (n, D) of a similar picture to go on from, n at most `strokes`; for a painter
+            that `refines`, and a picture without alpha.
+        mask: A picture, or its file, of the same shape and any size: white where detail goes.
+
+    Raises:
+        UserError: The file is no picture, or an argument makes no sense.
+        ValueError: A `start` is given for a picture with alpha.
+        Unfinished: It was interrupted, after the first step.
+    """
+    if not isinstance(image, np.ndarray):
+        image = read_picture(image)
+    if painter is None:
+        kind = stroke or Bezier()
+        painter = OptimizePainter(kind, strokes, background=background, seed=seed)
+    red, green, blue = painter.background
+    height, width = image.shape[:2]
+    weight = None
+    if mask is not None:
+        mask = mask if isinstance(mask, np.ndarray) else read_image(mask)
+        weight = weights(mask, (height, width), painter.canvas(height, width)).to(device)
+    if image.shape[2] == 4:
+        if start is not None:
+            raise ValueError("a picture with alpha is painted anew: it takes no start")
+        return _paint_opaque(image, painter, (red, green, blue), progress, device, weight)
+    target = _target(image, painter)
+
+    def finished(strokes: Tensor) -> Painting:
+        record = StrokeRecord(painter.stroke, strokes, width, height, (red, green, blue))
+        return _beside(target, record, painter.background)
+
+    find = partial(painter.paint, target.to(device), start=start, weight=weight)
+    return _paint(find, progress, finished)
+
+
+def _paint(
+    find: Callable[[Progress], Tensor],
+    progress: Progress | None,
+    finished: Callable[[Tensor], Painting],
+) -> Painting:
+    """Find strokes and make a painting of them; when interrupted, of those so far."""
+    last: list[Sketch] = []
+
+    def remember(sketch: Sketch) -> None:
+        last[:] = [sketch]
+        if progress is not None:
+            progress(sketch)
+
+    try:
+        strokes = find(remember)
+    except KeyboardInterrupt as error:
+        if not last:
+            raise
+        raise Unfinished(finished(last[0].strokes().cpu()), error) from error
+    return finished(strokes.detach().cpu())
+
+
+def _paint_opaque(
+    image: NDArray[np.uint8],
+    painter: Painter,
+    background: Color,
+    progress: Progress | None,
+    device: torch.device | str,
+    weight: Tensor | None,
+) -> Painting:
+    """Paint a picture (H, W, 4) where it is opaque; it is measured on the blank canvas."""
+    painter = painter.on(unlike(image))
+    red, green, blue = painter.background
+    ground = _target(composite_on(image, (red, green, blue)), painter)
+    mask = (opaque(image) * np.uint8(255))[..., None]
+    small = torch.from_numpy(resize_image(mask, *ground.shape[1:])[..., 0]) >= 128
+    height, width = image.shape[:2]
+
+    def finished(strokes: Tensor) -> Painting:
+        on_picture = on_opaque(painter.stroke, strokes, small)
+        record = StrokeRecord(painter.stroke, on_picture, width, height, None)
+        return _beside(_target(composite_on(image, background), painter), record, background)
+
+    find = partial(painter.paint, ground.to(device), weight=weight)
+    return _paint(find, progress, finished)
+
+
+def _target(image: NDArray[np.uint8], painter: Painter) -> Tensor:
+    """Resize a picture (H, W, 3) to the painter's canvas: (3, rows, columns)."""
+    rows, columns = painter.canvas(*image.shape[:2])
+    check_finding(rows, columns)
+    return target_of(image, (rows, columns))
+
+
+def _beside(target: Tensor, record: StrokeRecord, background: Sequence[float]) -> Painting:
+    """Make a painting with its canvas, drawn on a background at its target's size."""
+    height, width = target.shape[1:]
+    canvas = draw_canvas(record.stroke, record.strokes, height, width, background)
+    return Painting(record, target, canvas)

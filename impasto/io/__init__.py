@@ -1,0 +1,1 @@
+"""Pictures, films, records and exports: everything read from and written to files of people."""

@@ -1,0 +1,64 @@
+"""A painting as one picture: PNG, and pixel art."""
+
+from pathlib import Path
+
+from impasto.errors import UserError
+from impasto.io.exporters.base import STEM, Exporter
+from impasto.io.images import write_png
+from impasto.io.palette import pixelate
+from impasto.io.record import StrokeRecord
+from impasto.picture import draw_picture
+from impasto.runtime.memory import check_export
+
+_PIXEL = 40  # bytes a pixel of the painting while pixel art is made of it
+
+
+class Png(Exporter):
+    """`painting.png`, with an alpha channel where the painting's background is transparent."""
+
+    def write(self, folder: Path, painting: StrokeRecord) -> Path:
+        """See `Exporter.write`."""
+        path = folder / f"{STEM}.png"
+        write_png(
+            path,
+            draw_picture(
+                painting.stroke,
+                painting.strokes,
+                painting.height,
+                painting.width,
+                painting.background,
+            ),
+        )
+        return path
+
+
+class PixelArt(Exporter):
+    """`pixel.png`: the painting as pixel art.
+
+    A stroke kind with a grid or a palette of its own has these instead.
+
+    Args:
+        grid: Cells on the shorter side.
+        colors: How many colours, found in the painting.
+    """
+
+    def __init__(self, grid: int = 48, colors: int = 16) -> None:
+        for key, value, largest in (("grid", grid, 4096), ("colors", colors, 256)):
+            if not 1 <= value <= largest:
+                raise UserError(f"`PixelArt.{key}={value}` makes no sense", f"give 1 to {largest}")
+        self.grid, self.colors = grid, colors
+
+    def check_size(self, height: int, width: int) -> None:
+        """See `Exporter.check_size`: the whole picture is averaged as floats."""
+        check_export("PixelArt", height * width * _PIXEL, "size")
+
+    def write(self, folder: Path, painting: StrokeRecord) -> Path:
+        """See `Exporter.write`."""
+        stroke = painting.stroke
+        picture = draw_picture(
+            stroke, painting.strokes, painting.height, painting.width, painting.ground
+        )
+        grid = stroke.options().get("grid", self.grid)
+        path = folder / "pixel.png"
+        write_png(path, pixelate(picture, grid, stroke.palette or self.colors))
+        return path

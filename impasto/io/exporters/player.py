@@ -1,0 +1,101 @@
+"""A painting as one HTML file that paints itself."""
+
+import base64
+import json
+from importlib.resources import files
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from impasto.canvas import to_uint8
+from impasto.errors import UserError
+from impasto.io.exporters.base import STEM, Exporter
+from impasto.io.images import atomic_write
+from impasto.io.record import StrokeRecord
+from impasto.strokes import geometry
+from impasto.strokes.geometry import Points
+
+_UNIT = 100  # of a pixel: the player's UNIT
+_PLACE = "/*PAINTING*/"
+_MOST_SIDE = 32_767  # pixels: Firefox's; Chrome has twice that
+_MOST_PIXELS = 2**28  # Chrome's and Safari's; Firefox has more
+
+
+class Html(Exporter):
+    """`painting.html`: plays the strokes, with pause, a slider, speeds, and a stroke's number.
+
+    One file that needs nothing else.
+    """
+
+    def check_size(self, height: int, width: int) -> None:
+        """See `Exporter.check_size`: browsers draw nothing on a larger canvas."""
+        if max(height, width) > _MOST_SIDE or height * width > _MOST_PIXELS:
+            fits = min(_MOST_SIDE, int(max(height, width) * (_MOST_PIXELS / height / width) ** 0.5))
+            what = f"`Html`: no browser has a canvas of {width} x {height} pixels"
+            raise UserError(what, f"give `size={fits}` or less")
+
+    def write(self, folder: Path, painting: StrokeRecord) -> Path:
+        """See `Exporter.write`."""
+        path = folder / f"{STEM}.html"
+        player = files("impasto.io.exporters").joinpath("player.html").read_text(encoding="utf-8")
+        text = json.dumps(_content(painting), allow_nan=False, separators=(",", ":"))
+        with atomic_write(path) as temporary:
+            temporary.write_text(player.replace(_PLACE, text), encoding="utf-8")
+        return path
+
+
+def _content(painting: StrokeRecord) -> dict[str, object]:
+    """Return the data that player.html shows, in the form that it describes."""
+    stroke, stamps = painting.stroke, list[str]()
+    strokes = []
+    for one in painting.strokes:
+        mark = stroke.mark(one[: stroke.shape_dim], painting.height, painting.width)
+        if isinstance(mark, geometry.Stamp) and not stamps:  # a kind has one brush
+            stamps.append(_white(mark))
+        strokes.append([_color(one[stroke.shape_dim :]), *_opacity(mark), *_numbers(mark)])
+    background = painting.background
+    return {
+        "width": painting.width,
+        "height": painting.height,
+        "background": None if background is None else _color(one.new_tensor(background)),
+        "stamps": stamps,
+        "strokes": strokes,
+    }
+
+
+def _color(color: Tensor) -> str:
+    return "#" + bytes(to_uint8(color).tolist()).hex()
+
+
+def _opacity(mark: geometry.Mark) -> tuple[float, float]:
+    """Return a mark's opacity at its start and at its end."""
+    ends = np.atleast_1d(mark.opacity)
+    return round(float(ends[0]), 4), round(float(ends[-1]), 4)
+
+
+def _numbers(mark: geometry.Mark) -> tuple[str, list[float]]:
+    """Return the letter of the kind of mark, and its numbers."""
+    if isinstance(mark, geometry.Disc):
+        return "d", _units([*mark.center, mark.radius])
+    if isinstance(mark, geometry.Area):
+        return "a", _units(mark.corners.flatten())
+    if isinstance(mark, geometry.Path):
+        return "p", _units(np.column_stack([mark.points, mark.radii]).flatten())
+    return "s", [*_units([*mark.center, *mark.size]), round(mark.angle, 5)]
+
+
+def _units(lengths: Points | list[float]) -> list[float]:
+    whole: list[float] = np.rint(np.asarray(lengths) * _UNIT).astype(int).tolist()
+    return whole
+
+
+def _white(stamp: geometry.Stamp) -> str:
+    """Return a brush as a data URI: white paint whose alpha is the brush."""
+    white = np.full((*stamp.paint.shape, 4), 255, dtype=np.uint8)
+    white[..., 3] = stamp.paint
+    buffer = BytesIO()
+    Image.fromarray(white).save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,0 +1,183 @@
+"""A painting as SVG: every stroke in its true shape, width and opacity."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from impasto.canvas import to_uint8
+from impasto.errors import UserError
+from impasto.io.exporters.base import STEM, Exporter
+from impasto.io.images import atomic_write
+from impasto.io.record import StrokeRecord
+from impasto.strokes import geometry
+from impasto.strokes.geometry import Points, hull_angles
+
+# A byte of opacity: closer ones look the same.
+_EQUAL = 1 / 255
+_MOST_DECIMALS = 9
+
+
+class Svg(Exporter):
+    """`painting.svg`.
+
+    A stroke of one opacity is a filled path. One whose opacity changes is a rectangle of its colour
+    seen through a mask of grey hulls, each of which replaces what lies below it as the pen does;
+    renderers that take a mask's alpha for its luminance (CairoSVG) get these wrong.
+
+    Args:
+        decimals: Of coordinates in pixels.
+
+    Raises:
+        UserError: They make no sense.
+    """
+
+    def __init__(self, decimals: int = 2) -> None:
+        if not isinstance(decimals, int) or not 0 <= decimals <= _MOST_DECIMALS:
+            what = f"`Svg.decimals={decimals}` makes no sense"
+            raise UserError(what, f"give a whole number from 0 to {_MOST_DECIMALS}")
+        self.decimals = decimals
+
+    def write(self, folder: Path, painting: StrokeRecord) -> Path:
+        """See `Exporter.write`."""
+        path = folder / f"{STEM}.svg"
+        with atomic_write(path) as temporary:
+            temporary.write_text("\n".join(self.lines(painting)) + "\n", encoding="utf-8")
+        return path
+
+    def lines(self, painting: StrokeRecord) -> Iterator[str]:
+        """Yield the file's lines, one or more per stroke."""
+        stroke, width, height = painting.stroke, painting.width, painting.height
+        size = f'width="{width}" height="{height}"'
+        yield f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {width} {height}">'
+        if painting.background is not None:
+            yield f'<rect {size} fill="{_hex(painting.background)}"/>'
+        own = self._prefix(painting)
+        stamps: dict[int, str] = {}
+        for number, one in enumerate(painting.strokes):
+            mark = stroke.mark(one[: stroke.shape_dim], height, width)
+            color = _hex(one[stroke.shape_dim :].tolist())
+            if isinstance(mark, geometry.Path):
+                yield from self._path(mark, color, f"{own}m{number}")
+            elif isinstance(mark, geometry.Disc):
+                x, y = mark.center
+                circle = f'<circle cx="{self._text(x)}" cy="{self._text(y)}"'
+                yield f'{circle} r="{self._text(mark.radius)}" {_fill(color, mark.opacity)}/>'
+            elif isinstance(mark, geometry.Area):
+                yield f'<path d="{self._polygon(mark.corners)}" {_fill(color, mark.opacity)}/>'
+            else:
+                yield from self._stamp(mark, color, f"{own}m{number}", stamps)
+        yield "</svg>"
+
+    def _prefix(self, painting: StrokeRecord) -> str:
+        """Return the prefix of ids, unlike that of any other painting in the same document."""
+        stroke = painting.stroke
+        about = [
+            stroke.name,
+            stroke.options(),
+            painting.width,
+            painting.height,
+            painting.background,
+            painting.strokes.tolist(),
+            self.decimals,
+        ]
+        return "p" + hashlib.sha256(json.dumps(about).encode()).hexdigest()[:10]
+
+    def _path(self, path: geometry.Path, color: str, name: str) -> Iterator[str]:
+        hulls = list(self._hulls(path))
+        if np.ptp(path.opacity) < _EQUAL:
+            yield f'<path d="{"".join(hulls)}" {_fill(color, float(path.opacity.mean()))}/>'
+            return
+        reach = path.radii[:, None] + 1
+        low, high = (path.points - reach).min(0), (path.points + reach).max(0)
+        x, y, width, height = (self._text(v) for v in [*low, *(high - low)])
+        box = f'x="{x}" y="{y}" width="{width}" height="{height}"'
+        yield f'<mask id="{name}" maskUnits="userSpaceOnUse" {box}>'
+        for hull, opacity in zip(hulls, path.opacity, strict=True):
+            yield f'<path d="{hull}" fill="{_hex([opacity] * 3)}"/>'
+        yield f'</mask><rect {box} fill="{color}" mask="url(#{name})"/>'
+
+    def _hulls(self, path: geometry.Path) -> Iterator[str]:
+        """Yield the hulls of the pen at both ends of every segment; all turn the same way."""
+        for i in range(len(path.points) - 1):
+            (p0, p1), (r0, r1) = path.points[i : i + 2], path.radii[i : i + 2]
+            angles = hull_angles(p1 - p0, r0, r1)
+            if angles is None:
+                yield self._disc(*((p0, r0) if r0 >= r1 else (p1, r1)))
+                continue
+            direction, half = angles
+            a, b = (p0 + r0 * _unit(direction + s * half) for s in (1, -1))
+            c, d = (p1 + r1 * _unit(direction + s * half) for s in (-1, 1))
+            back, front = int(half < np.pi / 2), int(half > np.pi / 2)  # the larger arc
+            yield (
+                f"M{self._point(a)}{self._arc(r0, back, b)}L{self._point(c)}"
+                f"{self._arc(r1, front, d)}Z"
+            )
+
+    def _disc(self, center: Points, radius: float) -> str:
+        left, right = (center + np.array([side * radius, 0]) for side in (-1, 1))
+        half = self._arc(radius, 0, right)
+        return f"M{self._point(left)}{half}{self._arc(radius, 0, left)}Z"
+
+    def _arc(self, radius: float, large: int, end: Points) -> str:
+        size = self._text(radius)
+        return f"A{size} {size} 0 {large} 1 {self._point(end)}"
+
+    def _polygon(self, corners: Points) -> str:
+        return "M" + "L".join(self._point(corner) for corner in corners) + "Z"
+
+    def _stamp(
+        self, stamp: geometry.Stamp, color: str, name: str, known: dict[int, str]
+    ) -> Iterator[str]:
+        """Yield a mask of the brush's picture, which stands once in the file."""
+        if id(stamp.paint) not in known:
+            known[id(stamp.paint)] = picture = f"{name}b"
+            height, width = stamp.paint.shape
+            yield (
+                f'<defs><image id="{picture}" width="{width}" height="{height}" '
+                f'href="{_data_uri(stamp)}"/></defs>'
+            )
+        rows, columns = stamp.paint.shape
+        across, down = stamp.size / [columns, rows]
+        move = (
+            f"translate({self._point(stamp.center)}) rotate({np.degrees(stamp.angle):.6g}) "
+            f"scale({across:.6g} {down:.6g}) translate({-columns / 2:g} {-rows / 2:g})"
+        )
+        brush = f'<use href="#{known[id(stamp.paint)]}"/>'
+        corners = geometry.turned_corners(stamp.center, stamp.size + 2, stamp.angle)
+        box = self._polygon(corners)
+        yield f'<mask id="{name}"><g transform="{move}">{brush}</g></mask>'
+        yield f'<path d="{box}" {_fill(color, stamp.opacity)} mask="url(#{name})"/>'
+
+    def _point(self, point: Points) -> str:
+        return f"{self._text(point[0])} {self._text(point[1])}"
+
+    def _text(self, value: float) -> str:
+        text = f"{value:.{self.decimals}f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _unit(angle: float) -> Points:
+    return np.array([np.cos(angle), np.sin(angle)])
+
+
+def _hex(color: tuple[float, ...] | list[float]) -> str:
+    """Format RGB in [0, 1] as #rrggbb."""
+    return "#" + "".join(f"{level:02x}" for level in to_uint8(torch.tensor(color)).tolist())
+
+
+def _fill(color: str, opacity: float) -> str:
+    full = f'fill="{color}"'
+    return full if opacity > 1 - _EQUAL / 2 else f'{full} fill-opacity="{opacity:.4g}"'
+
+
+def _data_uri(stamp: geometry.Stamp) -> str:
+    buffer = BytesIO()
+    Image.fromarray(stamp.paint).save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

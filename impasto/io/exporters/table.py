@@ -1,0 +1,25 @@
+"""A painting as a table: CSV."""
+
+import csv
+from pathlib import Path
+
+from impasto.io.exporters.base import STEM, Exporter
+from impasto.io.images import atomic_write
+from impasto.io.record import StrokeRecord
+
+
+class Csv(Exporter):
+    """`painting.csv`: a row per stroke, numbered from 0, with the numbers of `strokes.json`."""
+
+    def write(self, folder: Path, painting: StrokeRecord) -> Path:
+        """See `Exporter.write`."""
+        stroke = painting.stroke
+        path = folder / f"{STEM}.csv"
+        with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(["stroke", *stroke.parameters, "red", "green", "blue"])
+            for number, one in enumerate(painting.strokes):
+                record = stroke.to_record(one[: stroke.shape_dim])
+                shape = (record[name] for name in stroke.parameters)
+                table.writerow([number, *shape, *one[stroke.shape_dim :].tolist()])
+        return path

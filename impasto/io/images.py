@@ -1,0 +1,231 @@
+"""Pictures as files: finding, reading, resizing and writing them.
+
+A picture in memory is a ``(H, W, 3)`` uint8 array, RGB. Whatever is wrong with a file raises
+``UserError`` with the file's name.
+"""
+
+import contextlib
+import glob
+import logging
+import os
+import re
+import sys
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch.nn import functional
+
+from impasto.errors import UserError
+from impasto.io.decoding import decode_image, decode_picture, picture_suffixes
+from impasto.io.files import PICTURE, read_bytes
+from impasto.persistence.temporary import named_errors, temporary_name
+
+log = logging.getLogger(__name__)
+
+STANDARD_INPUT = "-"  # where a picture's name may stand
+_MOST_BYTES = 2**27  # of a picture on standard input, which says no size before
+_NAMED = 5  # files that are left out, by name; the others are counted
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def read_image(path: str | Path, background: tuple[int, int, int] = (0, 0, 0)) -> NDArray[np.uint8]:
+    """Read one picture of any Pillow mode, turned upright as its EXIF orientation says.
+
+    Args:
+        path: The file.
+        background: RGB in 0..255 that shows through transparent pixels.
+
+    Returns:
+        ``(H, W, 3)`` uint8, RGB; 16-bit and float pictures are scaled, not clipped.
+
+    Raises:
+        UserError: The file is missing, empty, cut off or not a picture.
+    """
+    return decode_image(_bytes(Path(path)), str(path), background)
+
+
+def read_picture(path: str | Path) -> NDArray[np.uint8]:
+    """Read one picture as `read_image` does, and keep what is transparent.
+
+    Returns:
+        ``(H, W, 3)`` uint8, RGB; ``(H, W, 4)`` with alpha if there is a pixel that is not opaque.
+
+    Raises:
+        UserError: As `read_image`.
+    """
+    return decode_picture(_bytes(Path(path)), str(path))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return read_bytes(path, PICTURE)
+    except OSError as error:
+        what = f"{path}: cannot be read ({error.strerror})"
+        raise UserError(what, "check its name and its permissions") from error
+
+
+def read_standard_input() -> NDArray[np.uint8]:
+    """Read one picture from standard input as `read_picture` does.
+
+    Raises:
+        UserError: There is none, it has no end, or it can't be decoded.
+    """
+    name = "standard input"
+    data = bytearray()
+    try:
+        while sys.stdin and not sys.stdin.isatty() and (part := sys.stdin.buffer.read(2**20)):
+            data += part
+            if len(data) > _MOST_BYTES:
+                what = f"{name}: more than {_MOST_BYTES // 10**6} MB"
+                raise UserError(what, "give the picture's file instead")
+    except OSError:  # it is closed, or a folder
+        data.clear()
+    if not data:
+        raise UserError(f"{name}: nothing comes in", "send a picture: impasto - < photo.jpg")
+    return decode_picture(bytes(data), name)
+
+
+def resize_image(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Resize a whole picture, bilinear with antialiasing; the aspect ratio is not kept.
+
+    Args:
+        image: ``(H, W, C)`` uint8.
+        height: Rows of the result.
+        width: Columns of the result.
+
+    Returns:
+        ``(height, width, C)`` uint8.
+    """
+    if image.shape[:2] == (height, width):
+        return image.copy()
+    batch = torch.tensor(image).permute(2, 0, 1)[None]  # (1, C, H, W)
+    resized = functional.interpolate(
+        batch, (height, width), mode="bilinear", align_corners=False, antialias=True
+    )
+    return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())  # (height, width, C)
+
+
+def find_images(
+    source: str | Path | Sequence[str | Path], recursive: bool = False, also: Collection[str] = ()
+) -> list[Path]:
+    """Find the pictures that a file, a folder, a glob or a list of them stands for.
+
+    A path that exists is meant literally, whatever characters it has; only then are ``~`` and glob
+    patterns expanded. A named file counts whatever its suffix; in folders and globs only files with
+    the suffix of a picture that can be read count, in the order of their names, hidden ones left
+    out. What else is there is said in a warning.
+
+    Args:
+        source: What to look for.
+        recursive: Whether folders inside a folder count too.
+        also: Further suffixes that count, in lower case.
+
+    Returns:
+        The files, each once.
+
+    Raises:
+        UserError: One of the sources does not exist or holds no picture.
+    """
+    if not isinstance(source, (str, Path)):
+        if not source:
+            raise UserError("no picture is named", "give a file, a folder or a glob")
+        every = (path for one in source for path in find_images(one, recursive, also))
+        return list(dict.fromkeys(every))
+    suffixes = picture_suffixes().union(also)
+    for path in (Path(source), Path(os.path.expanduser(source))):
+        if path.is_dir():
+            where = "in this folder or below" if recursive else "in this folder"
+            return _chosen(_files_in(path, recursive), suffixes, f"{path}: no pictures {where}")
+        if os.path.lexists(path):
+            return [path]  # a pipe, or a link to nothing, is refused by name when it is read
+    if _ADDRESS.match(str(source)):
+        raise UserError(f"{source} is an address, not a file", "download it, and give the file")
+    matches = sorted(Path(match) for match in glob.glob(os.path.expanduser(source), recursive=True))
+    if not matches:
+        what = f"{source}: no such picture, folder or pattern"
+        raise UserError(what, "check the name and the quotes")
+    folders = [path for path in matches if path.is_dir()]
+    files = [path for path in matches if not (path.is_dir() or path.name.startswith("."))]
+    files += [path for folder in folders for path in _files_in(folder, recursive)]
+    return _chosen(files, suffixes, f"{source}: no pictures among what it matches")
+
+
+def _chosen(files: Iterable[Path], suffixes: Collection[str], none: str) -> list[Path]:
+    """Choose the files that have one of the suffixes, each once; log the others."""
+    parts: dict[bool, list[Path]] = {True: [], False: []}
+    for path in dict.fromkeys(files):
+        parts[path.suffix.lower() in suffixes].append(path)
+    chosen, others = parts[True], parts[False]
+    names = ", ".join(path.name for path in others[:_NAMED])
+    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    left_out = f"left out by their suffixes: {len(others)} ({names}{more})" if others else ""
+    if not chosen:
+        raise UserError(f"{none}{left_out and '; '}{left_out}", "put pictures there")
+    if others:
+        log.warning("%s: %s", others[0].parent, left_out)
+    return chosen
+
+
+def _files_in(folder: Path, recursive: bool) -> list[Path]:
+    """List the files of a folder but hidden ones, sorted; linked folders count, each once."""
+    files: list[Path] = []
+    visited: set[str] = set()
+    for where, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(where)
+        shown = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = [] if real in visited or not recursive else shown
+        if real not in visited:
+            files += [Path(where, name) for name in names if not name.startswith(".")]
+        visited.add(real)
+    return sorted(files)
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """Write a file so that it is either whole or not there.
+
+    Args:
+        path: Where the file shall be; its folder is made if need be.
+
+    Yields:
+        A temporary name with the same suffix in the same folder. It becomes ``path`` when the block
+        ends, and is removed when the block raises.
+
+    Raises:
+        UserError: The folder cannot be made or written.
+        OSError: The disk is full; the error names ``path``.
+    """
+    path = Path(path)
+    temporary = temporary_name(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+    except OSError as error:
+        raise UserError(
+            f"{path.parent}: cannot be written ({error.strerror})", "choose another folder"
+        ) from error
+    try:
+        with named_errors(path):
+            yield temporary
+            os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):  # on a disk that turned read-only nothing can be removed
+            temporary.unlink(missing_ok=True)
+
+
+def write_png(path: str | Path, image: NDArray[np.uint8]) -> None:
+    """Write a picture as PNG, atomically.
+
+    Args:
+        path: The file.
+        image: ``(H, W, 3)`` uint8, RGB, or ``(H, W, 4)`` with alpha.
+
+    Raises:
+        UserError: See `atomic_write`.
+    """
+    with atomic_write(path) as temporary:
+        Image.fromarray(image).save(temporary, format="PNG")

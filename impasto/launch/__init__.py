@@ -1,0 +1,1 @@
+"""The command line around Hydra: compose, validate, run a task, report its outcome."""

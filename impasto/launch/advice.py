@@ -1,0 +1,177 @@
+"""What an error of the library means on the command line.
+
+The library names arguments and classes in backticks: `steps=0`, `OptimizePainter`. Here stands by
+which key an argument is given, which choice makes a class, and what else a user of the command line
+can do. What is not in these tables stays as it is.
+"""
+
+import re
+
+# An argument to its key; what follows a dot follows the key: `actor.norm` is agent.actor.norm.
+ARGUMENTS = {
+    "agent's weights": "agent.weights",
+    "renderer's weights": "renderer.weights",
+    # of a run
+    "batch_size": "batch_size",
+    "canvas_size": "canvas.size",
+    "bundle": "bundle",
+    "ckpt_path": "resume",
+    "compiled": "compile",
+    "precision": "precision",
+    "seed": "seed",
+    "size": "size",
+    "strokes": "strokes",
+    "monitor": "hydra.sweeper.monitor",
+    # of data sets
+    "cache": "data.cache",
+    "crops": "data.crops",
+    "eval_batch_size": "data.eval_batch_size",
+    "hub_id": "data.hub_id",
+    "num_workers": "data.num_workers",
+    "pairs": "task.pairs",
+    "pictures": "data.pictures",
+    "root": "data.root",
+    "shuffle_buffer": "data.shuffle_buffer",
+    "split_seed": "data.split_seed",
+    "streaming": "data.streaming",
+    "test_limit": "data.test_limit",
+    "val_limit": "data.val_limit",
+    # of stroke kinds
+    "brush": "stroke.brush",
+    "image": "stroke.image",
+    "invert": "stroke.invert",
+    "levels": "stroke.levels",
+    "lift": "stroke.lift",
+    "lift_known": "stroke.lift_known",
+    "max_length": "stroke.max_length",
+    "max_width": "stroke.max_width",
+    "opaque": "stroke.opaque",
+    "palette": "stroke.palette",
+    "rounded": "stroke.rounded",
+    "stroke": "stroke",
+    # of the painter by gradient descent
+    "coarse": "painter.coarse",
+    "fit_every": "painter.fit_every",
+    "focus": "painter.focus",
+    "learning_rate": "painter.learning_rate",
+    "moved": "painter.moved",
+    "moves": "painter.moves",
+    "steps": "painter.steps",
+    "tries": "painter.tries",
+    "work_size": "painter.work_size",
+    # of agents, their rewards and replays, and of renderers
+    "actor": "agent.actor",
+    "actor_optimizer": "agent.actor_optimizer",
+    "allow_untrained": "renderer.allow_untrained",
+    "critic": "agent.critic",
+    "critic_optimizer": "agent.critic_optimizer",
+    "episodes": "replay.episodes",
+    "gumbel": "agent.gumbel",
+    "min_size": "reward.min_size",
+    "parts": "reward.parts",
+    "patches": "agent.patches",
+    "reward_optimizer": "agent.reward_optimizer",
+    "start": "agent.start",
+    # of pictures by a content or a class
+    "classifiers": "classifiers",
+    "features": "features",
+    "goal": "goal",
+    "lpips": "lpips",
+    "overlap": "grid.overlap",
+}
+# A class whose arguments are called as others' are: by its name before the dot.
+SECTIONS = {
+    "ContinuedStart": "agent.start",
+    "Descent": "descent",
+    "GanRendererModule": "renderer.learning",
+    "RendererModule": "task",
+    "VaeRendererModule": "renderer.learning",
+    "Views": "views",
+}
+# A class to the choice that makes it; its arguments are keys of the choice's group.
+CHOICES = {
+    "AgentOptimizePainter": "painter=agent+optimize",
+    "AgentPainter": "painter=agent",
+    "OptimizePainter": "painter=optimize",
+    "Bezier": "stroke=bezier",
+    "Brush": "stroke=brush",
+    "Circle": "stroke=circle",
+    "Line": "stroke=line",
+    "MyPaint": "stroke=mypaint",
+    "Pixel": "stroke=pixel",
+    "Rectangle": "stroke=rectangle",
+    "Triangle": "stroke=triangle",
+    "AnalyticRenderer": "renderer=analytic",
+    "FieldRenderer": "renderer=fields",
+    "GanRenderer": "renderer=gan",
+    "NeuralRenderer": "renderer=neural",
+    "VaeRenderer": "renderer=vae",
+    "Gcode": "export=gcode",
+    "Gif": "export=gif",
+    "Html": "export=html",
+    "Mp4": "export=mp4",
+    "PixelArt": "export=pixel",
+    "Svg": "export=svg",
+    "DDPG": "agent=ddpg",
+    "LstmAdversarial": "agent=lstm_adversarial",
+    "ModelBasedDDPG": "agent=model_based_ddpg",
+    "PatchQ": "agent=patch_q",
+    "ShortHorizon": "agent=short_horizon",
+    "TD3": "agent=td3",
+    "PerceptualReward": "reward=perceptual",
+    "WeightedReward": "reward=weighted",
+    "PrioritizedReplay": "replay=prioritized",
+    "ReplayBuffer": "replay=uniform",
+    "NoExploration": "exploration=none",
+    "NoPreconditioning": "preconditioning=none",
+    "Digits": "data=digits",
+    "Mnist": "data=mnist",
+}
+# Advice that is another one here: the library's, as a pattern, to that of the command line.
+ADVICE = {
+    r"choose another folder(?=; what was saved)": "choose another folder by hydra.run.dir=FOLDER",
+    r"a run can go on from its last checkpoint": "a run is gone on with by resume=auto",
+    r"a folder that training exported": "a folder that task=train exported",
+    r"a folder that pretraining exported": "a folder that task=pretrain exported",
+    r"the folder of a trained classifier": "a folder of task=train_classifier",
+    r"pretrain a renderer of (`\w+`), and choose that": r"let task=pretrain \1 learn it, and give "
+    "renderer=neural renderer.weights=…",
+    r"a renderer of (`\w+`), and paint through that, or by an agent that learned with it": (
+        r"a renderer of it, and paint through that: by task=stylize \1 renderer=neural "
+        "renderer.weights=..., or by an agent that learned with it, painter=agent agent.weights=..."
+    ),
+    r"learn a painter of it, and": "learn a painter of it by task=pretrain, and",
+    r"such as `Bezier` with `(\w+)`": r"such as `Bezier` `\1=...`",
+    r"add (?=`WeightedReward\.weights)": "add +",
+    r"add `parts\.(\w+)`": r"add +reward@reward.parts.\1=l2",
+    r"(?<=`parts` is empty — )add one": "add one by +reward@reward.parts.NAME=l2",
+    r"give a `ContinuedStart`": "add +agent.start._target_=impasto.rl.initial_states.ContinuedStart",
+}
+_MENTION = re.compile(r"(the (?:agent|renderer)'s )?`([^`=]+)(=[^`]*)?`")
+
+
+def in_keys(text: str) -> str:
+    """What an error of the library says, in keys and choices of the command line."""
+    for said, here in ADVICE.items():
+        text = re.sub(said, here, text)
+    return _MENTION.sub(_mention_in_keys, text)
+
+
+def _mention_in_keys(mention: re.Match[str]) -> str:
+    whose, name, value = (group or "" for group in mention.groups())
+    if whose and (key := key_of(whose.removeprefix("the ") + name)):
+        return f"{key}{value}"
+    key = key_of(name)
+    return mention[0] if key is None else f"{whose}{key}{value}"
+
+
+def key_of(name: str) -> str | None:
+    """The key or the choice that an argument or a class is given by; None where none is known."""
+    first, dot, rest = name.partition(".")
+    if first not in CHOICES:
+        section = ARGUMENTS.get(first) or SECTIONS.get(first)
+        return None if section is None else f"{section}{dot}{rest}"
+    group, _, choice = CHOICES[first].partition("=")
+    if not dot:
+        return CHOICES[first]
+    return f"{group}.{choice}.{rest}" if group == "export" else f"{group}.{rest}"

@@ -1,0 +1,100 @@
+"""DDP worker, a rank other than 0: it learns with the others, writes nothing, ends with rank 0."""
+
+import contextlib
+import json
+import os
+import pickle
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, cast
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import setup_globals
+from omegaconf import DictConfig, open_dict, read_write
+
+from impasto.errors import UserError
+from impasto.launch.compose import CONF, compose_jobs
+from impasto.launch.ddp_processes import Task
+from impasto.launch.outcome import Outcome, outcome_of, terminable
+from impasto.launch.resume import find_checkpoint
+from impasto.launch.run_task import call_on_this_rank
+from impasto.launch.task_variants import resolve_variants
+from impasto.launch.validation.devices import check_ranks
+from impasto.launch.validation.knobs import check
+
+
+def run_worker() -> None:
+    """Be a process that `impasto.launch.ddp_processes` has started: told by a pipe what to do.
+
+    What it says goes to standard error, which rank 0 keeps; how it ended, as JSON to standard
+    output. It ends at once when rank 0 does, which closes the pipe.
+    """
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as report:
+        os.dup2(2, 1)
+        import pytorch_lightning  # noqa: F401  seconds that pass while rank 0 gets ready
+
+        task: Task = pickle.load(sys.stdin.buffer)  # from our own parent
+        threading.Thread(target=_end_with, args=(sys.stdin.buffer,), daemon=True).start()
+        os.environ.update(task.env)
+        outcome = _learn(task.cfg, task.hydra, task.folder)
+        if outcome.error is not None:
+            traceback.print_exception(outcome.error)
+            error = outcome.error
+            words = {"what": error.what, "todo": error.todo} if type(error) is UserError else {}
+            last = traceback.format_exception_only(error)[-1].strip()
+            json.dump({"message": last, **words}, report)
+    # Not by the interpreter's end, which would wait for threads of a group whose others are gone.
+    sys.stderr.flush()
+    os._exit(outcome.code)
+
+
+def run_started_worker(arguments: Sequence[str]) -> int:
+    """Be a process that torchrun or Slurm has started.
+
+    Args:
+        arguments: Of run.py, prepared; the run folder, which is rank 0's, among them.
+
+    Returns:
+        The exit code.
+    """
+    setup_globals()
+    whole = compose_jobs(CONF, arguments, multirun=False)[0]
+    HydraConfig.instance().set_config(whole)  # the folder's name may be made from it
+    folder = Path(whole.hydra.run.dir).absolute()
+    with read_write(whole.hydra.runtime), open_dict(whole.hydra.runtime):
+        whole.hydra.runtime.output_dir = str(folder)
+    HydraConfig.instance().set_config(whole)
+    hydra = cast(DictConfig, HydraConfig.instance().cfg)
+    cfg = whole.copy()
+    with read_write(cfg), open_dict(cfg):
+        del cfg["hydra"]
+    checkpoint = None if cfg.resume is None else find_checkpoint(str(cfg.resume), cfg).path
+    cfg = resolve_variants(cfg, CONF)
+    check(cfg)
+    check_ranks(cfg)
+    cfg.run.checkpoint = checkpoint
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        outcome = _learn(cfg, hydra, folder)
+    if outcome.error is not None and not outcome.message:  # of all else rank 0 tells
+        traceback.print_exception(outcome.error)
+    return outcome.code
+
+
+def _learn(cfg: DictConfig, hydra: DictConfig, folder: Path) -> Outcome:
+    setup_globals()
+    HydraConfig.instance().cfg = hydra  # type: ignore[assignment]
+    with terminable():
+        try:
+            call_on_this_rank(cfg, folder, {})
+        except BaseException as error:
+            return outcome_of(error)
+    return Outcome("finished")
+
+
+def _end_with(pipe: IO[bytes]) -> None:
+    """Wait for rank 0's end, however it comes about, and end too."""
+    pipe.read()
+    os._exit(1)

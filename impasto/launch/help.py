@@ -1,0 +1,100 @@
+"""The text of `python run.py --help`, taken from the first comment lines of the YAML files."""
+
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+from impasto.launch.arguments import AS_TYPED
+from impasto.launch.compose import CONFIG_NAME, choices, groups
+
+# Knobs that live in a group's files, where every choice has them.
+_GROUP_KNOBS = {
+    "data.root": "folder with the data set in its original layout; only ever read",
+    "data.cache": "where downloads and prepared images go (data/)",
+    "renderer.weights": "an exported renderer/ folder, a run folder, or a name (docs/weights.md)",
+    "agent.weights": "the same of an agent/, for evaluate and paint: photos comes with the project",
+    "hydra.run.dir": "the run folder (outputs/TASK/DATE_TIME)",
+}
+_WIDTH = 28
+_LONGEST = 100
+_USAGE = """\
+Impasto teaches machines to paint.
+
+python run.py task=NAME [group=choice] [key=value] ...
+python run.py -m ... key=1,2 runs every combination; --cfg job shows the config; --hydra-help more.
+"""
+
+
+def help_text(conf: Path) -> str:
+    """The tasks, groups with their choices (the default has a star), and knobs, a line each."""
+    return "\n".join([_USAGE, *_lines(conf)])
+
+
+def _lines(conf: Path) -> Iterator[str]:
+    text = (conf / f"{CONFIG_NAME}.yaml").read_text(encoding="utf-8")
+    defaults = dict(re.findall(r"^  - (\w+): \[?(\w+)", text, re.MULTILINE))
+    yield "TASKS"
+    for task in choices(conf, "task"):
+        yield _row(f"task={task}", describe(conf / "task" / f"{task}.yaml"))
+    yield "\nGROUPS (* is the default)"
+    for group in groups(conf):
+        if group == "task":
+            continue
+        for choice in choices(conf, group):
+            star = "*" if defaults.get(group) == choice else ""
+            # A group without a place of its own in the defaults is put to use at several keys.
+            name = group if group in defaults else f"{group}@KEY"
+            yield _row(f"{name}={choice}{star}", describe(conf / group / f"{choice}.yaml"))
+    yield "\nKNOBS"
+    for key, default, meaning in _knobs(text):
+        yield _row(f"{key}={default}" if "$" not in default else key, meaning)
+    for key, meaning in _GROUP_KNOBS.items():
+        yield _row(key, meaning)
+    for task in choices(conf, "task"):
+        for key, default, meaning in _knobs_of_task(conf / "task" / f"{task}.yaml"):
+            yield _row(f"{key}={default}", f"for task={task}: {meaning}")
+
+
+def describe(path: Path) -> str:
+    """The first sentence of the comment that a YAML file begins with; empty without one."""
+    comment = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        if not line.startswith("# @package"):
+            comment.append(line.lstrip("# "))
+    sentence = " ".join(comment).partition(". ")[0].removesuffix(".")
+    return textwrap.shorten(sentence, _LONGEST, placeholder=" ...")
+
+
+def _knobs(text: str) -> Iterator[tuple[str, str, str]]:
+    """Key, default and meaning of every commented value between the defaults list and `run:`."""
+    body = text.partition("\ncanvas:")
+    yield from _commented((body[1] + body[2]).partition("\nrun:")[0])
+
+
+def _commented(text: str) -> Iterator[tuple[str, str, str]]:
+    """Key, default and meaning of every commented value, in sections of one level."""
+    section = ""
+    for line in text.splitlines():
+        if opening := re.fullmatch(r"(\w+):", line):
+            section = f"{opening[1]}."
+        elif knob := re.fullmatch(r"( *)(\w+): (.+?) +# (.+)", line):
+            prefix = section if knob[1] else ""
+            yield prefix + knob[2], knob[3], knob[4]
+
+
+def _knobs_of_task(path: Path) -> list[tuple[str, str, str]]:
+    """Key, default and meaning of the commented values that a task adds at the top level."""
+    text = path.read_text(encoding="utf-8")
+    if not text.startswith("# @package _global_"):
+        return []
+    return list(_commented(text.partition("\ntask:")[0]))
+
+
+def _row(name: str, meaning: str) -> str:
+    meaning = meaning.removesuffix(AS_TYPED).rstrip()
+    if len(name) >= _WIDTH:
+        return f"  {name}\n  {'':{_WIDTH}} {meaning}"
+    return f"  {name:{_WIDTH}} {meaning}"

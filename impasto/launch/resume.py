@@ -1,0 +1,146 @@
+"""Search for what `resume=` names: a checkpoint, a run folder, or the last run with this config."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from omegaconf import DictConfig
+
+from impasto.errors import UserError
+from impasto.launch.changes import changes, refuse_changes
+from impasto.persistence.checkpoints import Good, has_checkpoint, newest_good, whole, written
+from impasto.persistence.locks import open_lock, try_lock
+from impasto.persistence.manifest import Manifest
+from impasto.tasks.runs.run_folder import read_summary
+from impasto.tasks.runs.run_state import LOCK, is_complete, is_held
+
+CHECKPOINTS = "checkpoints"
+# Seconds between looks at a lock: a table of runs holds it for a moment, to see whether one runs.
+_MOMENT = 0.05
+_LOOKS = 4
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """A run that goes on.
+
+    Attributes:
+        folder: The run folder that it goes on in.
+        checkpoint: The checkpoint that it goes on from.
+        complete: Whether it has made all the updates that are asked for.
+        remark: A line on a checkpoint that is broken, and was passed over; None if there is none.
+    """
+
+    folder: Path
+    checkpoint: Path
+    complete: bool
+    remark: str | None = None
+
+
+def find_checkpoint(resume: str, cfg: DictConfig) -> Good:
+    """The checkpoint that a checkpoint file or a run folder stands for, whole.
+
+    Args:
+        resume: A checkpoint, which has to be whole, or a run folder, whose last whole one is taken.
+        cfg: This run's composed config.
+
+    Raises:
+        UserError: There is none, it is broken, or it was saved with other settings.
+    """
+    path = Path(resume)
+    if not path.exists():
+        todo = "give a checkpoint file, a run folder, or resume=auto"
+        raise UserError(f"resume: {resume} does not exist", todo)
+    if path.is_dir():
+        if not has_checkpoint(path / CHECKPOINTS):
+            todo = "give a checkpoint file or the folder of a run that saved one"
+            raise UserError(f"resume: no {CHECKPOINTS}/last.ckpt in {resume}", todo)
+        checkpoint = newest_good(path / CHECKPOINTS)
+    else:
+        checkpoint = whole(path)
+    refuse_changes(checkpoint.path, checkpoint.manifest, cfg)
+    return checkpoint
+
+
+def find_resumable(own: Path, cfg: DictConfig, alone: bool = True) -> Resumption | None:
+    """Find what `resume=auto` goes on with: the run's own folder, else a run beside it.
+
+    Beside it, a run counts if its settings are equal up to what may change, it saved a checkpoint
+    that is whole, it did not diverge (it would again), and no process is at it now. One with
+    updates left comes before one that has none; then the one that has come furthest, whatever a
+    clock said; then the last by name.
+
+    Args:
+        own: The folder that the run would have; it need not exist.
+        cfg: The composed config; `updates` is the number asked for.
+        alone: Whether the run may move to another folder; the jobs of a sweep may not.
+
+    Raises:
+        UserError: The own folder's checkpoints are all broken, or of other settings.
+    """
+    if has_checkpoint(own / CHECKPOINTS):
+        checkpoint = newest_good(own / CHECKPOINTS)
+        refuse_changes(checkpoint.path, checkpoint.manifest, cfg)
+        return _resumption(own, checkpoint, cfg)
+    if not alone or not own.parent.is_dir():
+        return None
+    candidates = [
+        (not is_complete(folder, cfg.updates), manifest.update, folder)
+        for folder in own.parent.iterdir()
+        if (manifest := _candidate(folder, cfg)) is not None
+    ]
+    for _, _, folder in sorted(candidates, reverse=True):
+        try:
+            return _resumption(folder, newest_good(folder / CHECKPOINTS), cfg)
+        except UserError:  # both are broken: the next one
+            continue
+    return None
+
+
+def _resumption(folder: Path, checkpoint: Good, cfg: DictConfig) -> Resumption:
+    return Resumption(folder, checkpoint.path, is_complete(folder, cfg.updates), checkpoint.remark)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a run folder, so that no other process goes on in it; the system frees it at any end.
+
+    Raises:
+        UserError: If another process holds it.
+    """
+    path = folder / LOCK
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open_lock(path) as file:
+        if not any(_takes(file, look) for look in range(_LOOKS)):
+            todo = "wait for it, or choose another hydra.run.dir"
+            raise UserError(f"another process is running in {folder}", todo)
+        yield
+
+
+def _takes(file: TextIO, look: int) -> bool:
+    time.sleep(_MOMENT if look else 0)
+    return try_lock(file)
+
+
+def refuse_if_locked(folder: Path) -> None:
+    """Refuse a folder in which another process is running, before anything is written to it.
+
+    Raises:
+        UserError: One is.
+    """
+    if (folder / LOCK).is_file():
+        with locked(folder):
+            pass
+
+
+def _candidate(folder: Path, cfg: DictConfig) -> Manifest | None:
+    """Read the manifest of the folder's last checkpoint, if the run may go on with it."""
+    manifest = written(folder / CHECKPOINTS)
+    if manifest is None or manifest.config is None or changes(manifest.config, cfg):
+        return None
+    if read_summary(folder).get("status") == "diverged" or is_held(folder):
+        return None
+    return manifest

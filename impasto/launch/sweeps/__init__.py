@@ -1,0 +1,1 @@
+"""Jobs of a sweep: its folder, its processes, its report."""

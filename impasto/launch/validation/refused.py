@@ -1,0 +1,142 @@
+"""Keys and callbacks that other projects have and a run of this one can't take, with the reasons.
+
+A run makes exactly `updates` updates, and networks step by themselves in them. So whatever else of
+Lightning's ends a run, lengthens it or steps for the networks is refused before anything begins;
+and so are keys by which others name what has another name here.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from impasto.errors import UserError, as_typed
+
+
+class Refusal(NamedTuple):
+    """Reason to refuse a key, and advice.
+
+    Attributes:
+        why: What is wrong with it.
+        todo: What to do about it.
+        harmless: Values with which it does nothing.
+        default: What it is where it is left out, if that does harm, too.
+    """
+
+    why: str
+    todo: str
+    harmless: tuple[object, ...] = ()
+    default: object = None
+
+
+_ENDS = "a run ends by updates, and by nothing else"
+_LENGTH = "leave it out, and give updates=NUMBER"
+_DATA = "a run learns from the whole data set, and is measured on whole splits"
+_STEPS = "networks step by themselves here, and Lightning's way of it would reach none"
+_ELSEWHERE = "a run goes on with a checkpoint by another key"
+_RESUME = "give resume=FILE, resume=FOLDER or resume=auto"
+
+# A whole number of batches isn't the share that it equals: 1 is one batch, and 1.0 all.
+_KEYS = {
+    "trainer.max_time": Refusal(_ENDS, _LENGTH, (None,)),
+    "trainer.max_epochs": Refusal(_ENDS, f"{_LENGTH}; max_epochs stays -1", (-1,), 1000),
+    "trainer.max_steps": Refusal(_ENDS, _LENGTH, (-1,)),
+    "trainer.min_epochs": Refusal(_ENDS, _LENGTH, (None, 0)),
+    "trainer.min_steps": Refusal(_ENDS, _LENGTH, (None, 0)),
+    "trainer.fast_dev_run": Refusal(
+        _ENDS, "leave it out, and try a run by a small updates=NUMBER", (None, False, 0)
+    ),
+    "trainer.limit_train_batches": Refusal(_DATA, _LENGTH, (None, 1.0)),
+    "trainer.limit_val_batches": Refusal(
+        _DATA, "leave it out; data.val_limit=NUMBER makes the validation split smaller", (None, 1.0)
+    ),
+    "trainer.limit_test_batches": Refusal(
+        _DATA, "leave it out; data.test_limit=NUMBER makes the test split smaller", (None, 1.0)
+    ),
+    "trainer.limit_predict_batches": Refusal(
+        "nothing is predicted by Lightning", "leave it out", (None, 1.0)
+    ),
+    "trainer.overfit_batches": Refusal(_DATA, "leave it out", (None, 0, 0.0)),
+    "trainer.num_sanity_val_steps": Refusal(
+        "a validation before the first update would be counted", "leave it 0", (0,), 2
+    ),
+    "trainer.barebones": Refusal(
+        "a run without figures has no best checkpoint", "leave it out", (None, False)
+    ),
+    "trainer.accumulate_grad_batches": Refusal(_STEPS, "leave it out, and give batch_size", (1,)),
+    "trainer.gradient_clip_val": Refusal(
+        _STEPS, "leave it out, and lower the learning rates if losses explode", (None, 0, 0.0)
+    ),
+    "trainer.gradient_clip_algorithm": Refusal(_STEPS, "leave it out", (None,)),
+    **{
+        f"{place}{name}": Refusal(_ELSEWHERE, _RESUME)
+        for place in ("", "trainer.", "task.")
+        for name in ("ckpt_path", "resume_from_checkpoint")
+    },
+    "run.checkpoint": Refusal(_ELSEWHERE, _RESUME, (None,)),
+    "task.call.ckpt_path": Refusal(_ELSEWHERE, _RESUME, (None,)),
+    "hydra.sweeper.direction": Refusal(
+        "a search always looks for the lowest value",
+        "leave it out, and say what is to be low by hydra.sweeper.objective=KEY of summary.json",
+    ),
+}
+
+# By the last part of the class's name, as a class has several names that lead to it.
+_CALLBACKS = {
+    "EarlyStopping": Refusal(_ENDS, _LENGTH),
+    "Timer": Refusal(_ENDS, _LENGTH),
+    "BatchSizeFinder": Refusal("it would try other batches than the run's", "give batch_size"),
+    "LearningRateFinder": Refusal(_STEPS, "give the optimizers' lr, or search for it by -m"),
+    "GradientAccumulationScheduler": Refusal(_STEPS, "leave it out, and give batch_size"),
+    "StochasticWeightAveraging": Refusal(_STEPS, "leave it out"),
+    "SpikeDetection": Refusal(_STEPS, "leave it out: a loss that explodes ends the run anyway"),
+}
+
+
+def check_refused(cfg: DictConfig) -> None:
+    """Check that a config has none of what is refused.
+
+    Args:
+        cfg: A composed config; with a `hydra` section, unless this is a job of Hydra.
+
+    Raises:
+        UserError: It has.
+    """
+    for key, refusal in _KEYS.items():
+        parent, _, name = key.rpartition(".")
+        section = OmegaConf.select(cfg, parent) if parent else cfg
+        if not isinstance(section, DictConfig):
+            continue
+        if name not in section and (refusal.default is None or "_target_" not in section):
+            continue
+        value = OmegaConf.select(cfg, key, default=refusal.default)
+        if not any(type(value) is type(one) and value == one for one in refusal.harmless):
+            raise _error(key, value, refusal)
+    for key, target in _callbacks(cfg):
+        name = target.rpartition(".")[2]
+        if name in _CALLBACKS:
+            raise _error(key, target, _CALLBACKS[name])
+
+
+def refused_key(key: str) -> UserError | None:
+    """Return the error for a key that only other projects have; None for any other."""
+    refusal = _KEYS.get(key)
+    return None if refusal is None else UserError(f"{key}: {refusal.why}", refusal.todo)
+
+
+def _error(key: str, value: object, refusal: Refusal) -> UserError:
+    plain = OmegaConf.to_container(value) if isinstance(value, DictConfig | ListConfig) else value
+    return UserError(f"{key}={as_typed(plain)}: {refusal.why}", refusal.todo)
+
+
+def _callbacks(cfg: DictConfig) -> Iterator[tuple[str, str]]:
+    """Every class that is named among the callbacks: its key and its name."""
+    for place in ("callbacks", "trainer.callbacks"):
+        nodes: Any = OmegaConf.select(cfg, place)
+        if isinstance(nodes, DictConfig | ListConfig):
+            names = nodes if isinstance(nodes, DictConfig) else range(len(nodes))
+            for name in names:
+                key = f"{place}.{name!s}._target_"
+                target = OmegaConf.select(cfg, key)
+                if isinstance(target, str):
+                    yield key, target

@@ -1,0 +1,191 @@
+"""Painter by a trained agent, on a picture of any size."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from impasto.canvas import decibels
+from impasto.errors import UserError
+from impasto.painters.base import Painter, Progress, Sketch
+from impasto.painters.regions import Region, cover, worst_regions
+from impasto.painters.tiled_canvas import TiledCanvas
+from impasto.rl.inference import fast_form
+from impasto.rl.policy import PaintingPolicy, check_agreement
+from impasto.runtime.compiling import check_compiling
+from impasto.runtime.precision import AUTO, check_precision
+from impasto.strokes import COLOR_DIM, Stroke
+
+_BATCH = 16  # regions that the agent paints at once
+_LARGEST = 512  # pixels on the longer side of the canvas
+_FEW = 0.05  # share of new strokes that help, below which more rounds are not worth their time
+
+
+class AgentPainter(Painter):
+    """Paints with an agent: first the whole picture, then ever smaller regions of it.
+
+    The agent sees squares of its own size, so nothing is squashed: a picture that is not square is
+    covered by several. Each round takes the regions where most error is left, half as large as
+    the round before's. The agent goes on from what is painted there; its strokes become strokes of
+    the picture, which end where they end and not at a region's border. Those that make the whole
+    picture worse are left out, and their number is spent elsewhere.
+
+    Args:
+        policy: The agent; its canvas size, stroke kind and background are used.
+        strokes: How many strokes, N; the agent's own by default.
+        precision: Of its networks: see `impasto.rl.inference.fast_form`.
+        compiled: Whether they are compiled: see there.
+
+    Raises:
+        UserError: The number makes no sense, no agent paints in this precision, or there is nothing
+            to compile with.
+    """
+
+    def __init__(
+        self,
+        policy: PaintingPolicy,
+        strokes: int | None = None,
+        precision: str = AUTO,
+        compiled: bool | str = "auto",
+    ) -> None:
+        self.policy = policy
+        self.precision = check_precision(precision)
+        self.compiled = check_compiling(compiled, "cpu")
+        self._fast: dict[torch.device, PaintingPolicy] = {}
+        self.stroke = policy.stroke
+        self.strokes = policy.environment.strokes if strokes is None else strokes
+        self.background: Sequence[float] = policy.environment.background
+        if self.strokes < 1:
+            raise UserError(f"`strokes={strokes}` makes no sense", "give 1 or more")
+        self.steps = self.strokes
+        # The policy's strokes are within the limits; these would be applied to them again.
+        self._unconstrained = type(self.stroke)(**self.stroke.options())
+
+    @classmethod
+    def load(
+        cls,
+        weights: str | Path | None,
+        stroke: Stroke | None = None,
+        strokes: int | None = None,
+        precision: str = AUTO,
+        compiled: bool | str = "auto",
+    ) -> "AgentPainter":
+        """Load the painter of an exported agent.
+
+        Args:
+            weights: An exported `agent/` folder or a run folder.
+            stroke: Of this, only the limits count: where some are set they must be the agent's own.
+            strokes: How many strokes; the agent's own by default.
+            precision: See the class.
+            compiled: See the class.
+
+        Raises:
+            UserError: None is given, it does not hold an agent, or one of other limits.
+        """
+        if weights is None:
+            raise UserError(
+                "the agent's `weights` is not set: `AgentPainter` needs a trained agent",
+                "give the agent's `weights=photos` or FOLDER of a training run, or use "
+                "`OptimizePainter`",
+            )
+        policy = PaintingPolicy.load(weights)
+        asked = {
+            f"stroke.{key}": value for key, value in (stroke.limits() if stroke else {}).items()
+        }
+        check_agreement(weights, asked, policy.stroke.geometry())
+        return cls(policy, strokes, precision, compiled)
+
+    def canvas(self, height: int, width: int) -> tuple[int, int]:
+        """See `Painter.canvas`: the agent's own size, twice that for each further round."""
+        size = self.policy.canvas_size
+        passes = self.strokes / self.policy.environment.strokes
+        aspect = max(height, width) / min(height, width)
+        while passes > 2 * aspect and 2 * size * aspect <= _LARGEST:
+            size, passes = 2 * size, passes / 4
+        longer = 8 * round(size * aspect / 8)
+        return (longer, size) if height > width else (size, longer)
+
+    def with_strokes(self, strokes: int) -> "AgentPainter":
+        """See `Painter.with_strokes`."""
+        painter = AgentPainter(self.policy, strokes, self.precision, self.compiled)
+        painter._fast = self._fast
+        return painter
+
+    @torch.no_grad()
+    def paint(
+        self,
+        target: Tensor,
+        progress: Progress | None = None,
+        start: Tensor | None = None,
+        weight: Tensor | None = None,
+    ) -> Tensor:
+        """See `Painter.paint`."""
+        if start is not None:
+            raise ValueError("an agent paints anew: it does not go on from strokes")
+        policy = self._policy_on(target.device)
+        tiled = TiledCanvas(self._unconstrained, target, self.background, weight)
+        strokes = target.new_empty(0, self.stroke.dim)
+        regions = cover(*target.shape[1:])
+        side = regions[0].side
+        while len(strokes) < self.strokes:
+            new = self._propose(policy, tiled.canvas(strokes), target, regions)
+            strokes = torch.cat([strokes, self._chosen(tiled, strokes, new, side)])
+            error = (tiled.canvas(strokes) - target).square().mean(0)  # (H, W)
+            if progress is not None:
+                progress(Sketch(len(strokes), decibels(error.mean()), self._unconstrained, strokes))
+            side = max(self.policy.canvas_size, side // 2)
+            passes = (self.strokes - len(strokes)) // self.policy.environment.strokes
+            if weight is not None:
+                error = error * weight
+            regions = worst_regions(error.cpu(), side, max(1, passes)) or cover(*target.shape[1:])
+        return strokes
+
+    def _policy_on(self, device: torch.device) -> PaintingPolicy:
+        """Return the policy's fast form, made once for each device."""
+        if device not in self._fast:
+            self._fast[device] = fast_form(self.policy, device, self.precision, self.compiled)
+        return self._fast[device]
+
+    def _propose(
+        self, policy: PaintingPolicy, canvas: Tensor, target: Tensor, regions: Sequence[Region]
+    ) -> Tensor:
+        """Return the agent's strokes for each of the regions, within its limits: (R * P, D)."""
+        size, device = self.policy.canvas_size, target.device
+        height, width = target.shape[1:]
+        proposed = []
+        for start in range(0, len(regions), _BATCH):
+            batch = regions[start : start + _BATCH]
+            crops = (
+                torch.stack([region.of(image) for region in batch]) for image in (target, canvas)
+            )
+            strokes, _ = policy.paint(*(_resized(images, size) for images in crops))
+            for region, own in zip(batch, strokes, strict=True):
+                corner = torch.tensor([region.left / width, region.top / height], device=device)
+                sides = torch.tensor([region.side / width, region.side / height], device=device)
+                shape, color = own.split([self.stroke.shape_dim, COLOR_DIM], dim=1)
+                shape = self.stroke.from_region(
+                    shape, corner, sides, region.side / min(height, width)
+                )
+                proposed.append(torch.cat([shape, color], dim=1))
+        return torch.cat(proposed)
+
+    def _chosen(self, tiled: TiledCanvas, strokes: Tensor, new: Tensor, side: int) -> Tensor:
+        """Choose the new strokes that are painted, in order: at most as many as are to come."""
+        left = self.strokes - len(strokes)
+        if len(new) == left:
+            return new
+        worth = tiled.worth(torch.cat([strokes, new]))[len(strokes) :]
+        if len(new) > left:
+            return new[worth.argsort(descending=True, stable=True)[:left].sort()[0]]
+        helpful = worth > 0
+        done = side <= self.policy.canvas_size and helpful.sum() < _FEW * len(new)
+        return new if done else new[helpful]  # when next to nothing helps, they come to an end
+
+
+def _resized(images: Tensor, size: int) -> Tensor:
+    """Resize square pictures (B, 3, s, s) to (B, 3, size, size)."""
+    if images.shape[-1] == size:
+        return images
+    return functional.interpolate(images, (size, size), mode="bilinear", antialias=True)

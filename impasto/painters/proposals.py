@@ -1,0 +1,151 @@
+"""Proposals of strokes where a painting is worst: the coarse-to-fine start of an optimization.
+
+No gradient is used. Places are drawn by the error that is left there; at each place many random
+strokes are tried, in their best colours, and the one that lowers the error most is kept.
+
+Letters in comments: N strokes, C candidates, K tiles, R rows, T pixels on a tile's side.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from impasto.painters.tiles import (
+    composite_rows,
+    from_tiles,
+    rasterize_rows,
+    tile_strokes,
+    to_tiles,
+)
+from impasto.strokes import Stroke
+
+# Strokes are tried and painted in batches of this share of what is asked for, so that the later
+# ones see the earlier ones' paint.
+_BATCHES = 4
+_CANDIDATES = 2**11  # at most so many are drawn at once
+_CELLS = 128  # at least half as many, on the shorter side of the grid on which places are drawn
+
+
+@dataclass(frozen=True)
+class Proposer:
+    """Proposes strokes for one target.
+
+    Attributes:
+        stroke: The stroke kind.
+        target: (3, H, W) in [0, 1].
+        tile: Pixels on a tile's side; divides H and W.
+        tries: Candidates per stroke.
+        focus: Exponent of the error: 0 places strokes anywhere, larger ones only where it is worst.
+        generator: Source of randomness, on the CPU (so that every device starts alike).
+        weight: (H, W), how much each pixel's error counts.
+    """
+
+    stroke: Stroke
+    target: Tensor
+    tile: int
+    tries: int
+    focus: float
+    generator: torch.Generator
+    weight: Tensor
+
+    @torch.no_grad()
+    def propose(self, canvas: Tensor, count: int, scale: float) -> Tensor:
+        """Propose strokes to paint over a canvas.
+
+        Args:
+            canvas: (3, H, W), what is painted so far.
+            count: How many strokes.
+            scale: Their radius, roughly, as a fraction of the shorter side.
+
+        Returns:
+            (count, D) in [0, 1], in painting order; before `Stroke.limit`.
+        """
+        strokes = canvas.new_empty(0, self.stroke.dim)
+        batch = max(4, -(-count // _BATCHES))
+        while len(strokes) < count:
+            center = self._worst_places(canvas, min(batch, count - len(strokes)), scale)
+            chosen = self._best_of_tries(canvas, center, scale)
+            canvas = self._composite(canvas, chosen)
+            strokes = torch.cat([strokes, chosen])
+        return strokes
+
+    def _worst_places(self, canvas: Tensor, count: int, scale: float) -> Tensor:
+        """Draw places (count, 2), as fractions of width and height, by the error around them.
+
+        They are drawn on a grid of cells, pixels on a small canvas, and anywhere in their cell.
+        """
+        height, width = canvas.shape[1:]
+        cell = -(-min(height, width) // _CELLS)  # pixels on its side
+        error = ((canvas - self.target).square().sum(0) * self.weight).cpu()[None, None]
+        error = functional.avg_pool2d(error, cell, ceil_mode=True, count_include_pad=False)
+        rows, columns = error.shape[2:]
+        reach = scale * min(height, width) / cell  # cells
+        window = min(int(2 * reach) | 1, 2 * min(rows, columns) - 1)
+        around = functional.avg_pool2d(
+            error, window, stride=1, padding=window // 2, count_include_pad=False
+        )[0, 0]
+        odds = (around / around.max().clamp_min(1e-12)).pow(self.focus) + 1e-9
+        x, y = torch.arange(columns), torch.arange(rows)[:, None]
+        places = []
+        for _ in range(count):
+            place = int(torch.multinomial(odds.flatten(), 1, generator=self.generator))
+            row, column = divmod(place, columns)
+            places.append([column, row])
+            distance = (x - column).square() + (y - row).square()
+            odds = odds * (1 - torch.exp(-distance / (2 * (1.5 * reach) ** 2 + 1e-9)))
+        inside = torch.rand(count, 2, generator=self.generator) if cell > 1 else 0.5
+        return (torch.tensor(places) + inside) * cell / torch.tensor([width, height])
+
+    def _best_of_tries(self, canvas: Tensor, center: Tensor, scale: float) -> Tensor:
+        """Return the best stroke (n, D) of many around each of the places (n, 2)."""
+        every = center.repeat_interleave(self.tries, dim=0)
+        height, width = canvas.shape[1:]
+        sides = width / min(height, width), height / min(height, width)
+        shape = self.stroke.place(every, scale, self.generator, sides).to(canvas.device)  # (C, S)
+        pieces = shape.split(_CANDIDATES)  # in bounded memory
+        colored = [self._best_colors(canvas, self.stroke.limit_shape(piece)) for piece in pieces]
+        color, gain = (torch.cat(part) for part in zip(*colored, strict=True))
+        best = gain.view(-1, self.tries).argmax(1)
+        best += torch.arange(len(center), device=best.device) * self.tries
+        return torch.cat([shape, color], dim=1)[best]
+
+    def _best_colors(self, canvas: Tensor, shape: Tensor) -> tuple[Tensor, Tensor]:
+        """Return each candidate's best colour (C, 3), and its gain in squared error (C,)."""
+        height, width = canvas.shape[1:]
+        outlines = self.stroke.outlines(shape, height, width)
+        tiling = tile_strokes(outlines, self.tile)
+        alpha = rasterize_rows(outlines, tiling, self.tile)
+        tiles = tiling.order[tiling.place]
+        missing = to_tiles(self.target - canvas, self.tile)[tiles]  # (R, 3, T, T)
+        # What alpha * colour should be.
+        required = missing + to_tiles(canvas, self.tile)[tiles] * alpha
+        # Squared errors are weighted if all of this is by its root.
+        root = to_tiles(self.weight.sqrt()[None], self.tile)[tiles]
+        alpha, missing, required = alpha * root, missing * root, required * root
+        square = self._sum(alpha.square().sum((2, 3)), tiling.stroke, len(shape))  # (C, 1)
+        product = self._sum((alpha * required).sum((2, 3)), tiling.stroke, len(shape))  # (C, 3)
+        color = (product / square.clamp_min(1e-6)).clamp(0, 1)
+        color = self.stroke.limit_color(color)
+        before = missing.square().sum((2, 3)) - required.square().sum((2, 3))
+        gain = self._sum(before, tiling.stroke, len(shape))
+        gain += 2 * color * product - color.square() * square
+        return color, gain.sum(1)
+
+    @staticmethod
+    def _sum(values: Tensor, owner: Tensor, count: int) -> Tensor:
+        """Sum rows (R, n) by their owner: (count, n)."""
+        return values.new_zeros(count, values.shape[1]).index_add_(0, owner, values)
+
+    def _composite(self, canvas: Tensor, strokes: Tensor) -> Tensor:
+        """Paint strokes (N, D) over a canvas (3, H, W)."""
+        height, width = canvas.shape[1:]
+        strokes = self.stroke.limit(strokes)
+        shape, color = strokes[:, : self.stroke.shape_dim], strokes[:, self.stroke.shape_dim :]
+        outlines = self.stroke.outlines(shape, height, width)
+        tiling = tile_strokes(outlines, self.tile)
+        alpha = rasterize_rows(outlines, tiling, self.tile)
+        tiles = to_tiles(canvas, self.tile)
+        tiles[tiling.order] = composite_rows(tiles[tiling.order], alpha, color, tiling)
+        return from_tiles(tiles, height, width)

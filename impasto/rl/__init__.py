@@ -1,0 +1,1 @@
+"""Reinforcement learning of painting: environment, policies, rewards, exploration and replay."""

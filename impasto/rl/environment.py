@@ -1,0 +1,111 @@
+"""Painting environment: a canvas, a target, and strokes painted bundle by bundle.
+
+It is a pure, differentiable function of state and action. Rollouts and the updates' look-ahead
+("trans" in ICCV 2019, section 3.3.1) are therefore one and the same code.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from impasto.canvas import blank_canvas, paint
+from impasto.errors import UserError
+from impasto.renderers import Renderer
+from impasto.rl.observation import observation
+
+
+class State(NamedTuple):
+    """s_t = (C_t, I, t) of ICCV 2019, section 3.2, for B canvases.
+
+    Attributes:
+        canvas: (B, 3, H, W) float in [0, 1].
+        target: (B, 3, H, W) float in [0, 1].
+        step: (B,) int64, bundles painted so far, 0 to T.
+    """
+
+    canvas: Tensor
+    target: Tensor
+    step: Tensor
+
+
+class PaintingEnvironment:
+    """Paints `strokes` strokes in bundles of `bundle`.
+
+    Args:
+        renderer: Draws the strokes.
+        strokes: Strokes in a painting, exactly: surplus strokes of the last bundle are not painted.
+        bundle: Strokes per action, K.
+        background: RGB of the blank canvas, in [0, 1].
+
+    Raises:
+        UserError: The stroke kind's palette is a mere number: an agent has no one picture to find
+            the colours in.
+    """
+
+    def __init__(
+        self,
+        renderer: Renderer,
+        strokes: int,
+        bundle: int,
+        background: Sequence[float] = (0.0, 0.0, 0.0),
+    ) -> None:
+        if isinstance(renderer.stroke.palette, int):
+            raise UserError(
+                f"`palette={renderer.stroke.palette}`: a number of colours is found in one "
+                "picture, and an agent paints many",
+                "give the colours, such as `palette=[[0,0,0],[1,1,1]]`, or `OptimizePainter`",
+            )
+        self.renderer = renderer
+        self.strokes = strokes
+        self.bundle = bundle
+        self.background = tuple(background)
+
+    @property
+    def max_steps(self) -> int:
+        """Steps in an episode, T = ceil(strokes / bundle)."""
+        return math.ceil(self.strokes / self.bundle)
+
+    @property
+    def action_dim(self) -> int:
+        """Numbers in an action, K * D."""
+        return self.bundle * self.renderer.stroke.dim
+
+    def reset(self, target: Tensor) -> State:
+        """Return the initial state: a blank canvas before each target (B, 3, H, W)."""
+        count, _, height, width = target.shape
+        canvas = blank_canvas(count, height, width, self.background, target.device)
+        return State(canvas, target, torch.zeros(count, dtype=torch.long, device=target.device))
+
+    def step(self, state: State, action: Tensor) -> State:
+        """Paint one bundle.
+
+        Args:
+            state: Of B canvases, each at a step of its own.
+            action: (B, K * D) in [0, 1]; the stroke kind's limits are applied to it here.
+
+        Returns:
+            The next state; differentiable in the action and in the canvas.
+        """
+        stroke = self.renderer.stroke
+        strokes = stroke.limit(action.view(-1, self.bundle, stroke.dim))  # (B, K, D)
+        shape, color = strokes.split([stroke.shape_dim, 3], dim=2)
+        alpha = self.renderer.stroke_alpha(shape.flatten(0, 1)).unflatten(0, strokes.shape[:2])
+        if self.strokes % self.bundle:
+            alpha = alpha * self._painted(state.step)[:, :, None, None, None]
+        return State(paint(state.canvas, alpha, color), state.target, state.step + 1)
+
+    def _painted(self, step: Tensor) -> Tensor:
+        """Return a mask (B, K) of the bundle's strokes at `step` (B,) that are in the painting."""
+        number = step[:, None] * self.bundle + torch.arange(self.bundle, device=step.device)
+        return number < self.strokes
+
+    def done(self, state: State) -> Tensor:
+        """Return a mask (B,) of the paintings that are finished."""
+        return state.step >= self.max_steps
+
+    def observe(self, state: State) -> Tensor:
+        """Return the networks' observation of a state, (B, 9, H, W): see `impasto.rl.observation`."""
+        return observation(state.canvas, state.target, state.step / self.max_steps)

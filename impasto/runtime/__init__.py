@@ -1,0 +1,1 @@
+"""The process that the code runs in: memory, precision, random state, signals."""

@@ -1,0 +1,260 @@
+"""Strokes of a round pen along a curve: quadratic Bézier and straight line."""
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from impasto.strokes.base import Frame, Stroke
+from impasto.strokes.geometry import Path
+from impasto.strokes.raster.coverage import THINNEST
+from impasto.strokes.raster.frame import Windows
+from impasto.strokes.raster.outlines import Outlines
+from impasto.strokes.raster.pen import most_segments, pen_alpha, pen_touches, to_segments
+from impasto.strokes.trace import Trace, straight
+
+
+class PenStroke(Stroke):
+    """A pen whose radius and opacity change linearly in t along a curve (SARA, Algorithm 1).
+
+    Its vector begins with the curve's first point; every other point moves towards that one if the
+    coordinates named by `end` do.
+    """
+
+    end: ClassVar[tuple[str, str]]
+
+    def outlines(self, shape: Tensor, height: int, width: int) -> Outlines:
+        """See `Stroke.outlines`: all of it goes by the polyline."""
+        shape = self._checked(shape)
+        points, radii, count = self._polyline(shape, Frame(height, width, height, width))
+        opacity = torch.stack(self._numbers(shape, "opacity0", "opacity1"), dim=1)
+        segments = to_segments(points, radii)
+        return _PenOutlines(shape, height, width, points, radii, segments, opacity, count)
+
+    def _draw(self, shape: Tensor, frame: Frame) -> Tensor:
+        windows = Windows(frame.rows, frame.columns, None, frame.corner)
+        return self.outlines(shape, frame.height, frame.width).draw(windows)
+
+    def _numbers(self, shape: Tensor, *names: str) -> list[Tensor]:
+        """Return columns (N,) of shapes; an index of several would be copied from the host."""
+        return [shape[:, column] for column in self.columns(names)]
+
+    def _polyline(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor, Tensor]:
+        """Cut each curve into as many segments as its bend and its opacity need.
+
+        Returns:
+            Points (N, M + 1, 2) and radii (N, M + 1) in pixels of the frame, and how many of the M
+            segments are each curve's own, (N,); the rest stand at its end.
+        """
+        bound = _most_needed(math.hypot(frame.height, frame.width))
+        count, most = most_segments(self._needed(shape, frame), bound)
+        t = torch.arange(most + 1, device=shape.device) / count[:, None]
+        return *self._along(shape, frame, t.clamp_max(1).to(shape)), count
+
+    def _along(self, shape: Tensor, frame: Frame, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Return points (N, M, 2) and radii (N, M) in pixels, at parameters t (M,) or (N, M)."""
+        radius0, radius1 = (
+            column[:, None] for column in self._numbers(shape, "radius0", "radius1")
+        )
+        radii = frame.radius(radius0 + (radius1 - radius0) * t)
+        return frame.pixels(self.curve(shape, t)), radii
+
+    @torch.no_grad()
+    def _needed(self, shape: Tensor, frame: Frame) -> Tensor:
+        """Return the number of segments that draw each curve, (N,) int64.
+
+        A chord of 1 / M of a quadratic curve leaves it by |B''| / 8 M² at most. Opacity goes in
+        steps, one for a segment: more of them on a longer curve, whose pixels show more.
+        """
+        halves = torch.arange(3, device=shape.device).to(shape) / 2
+        middle = frame.pixels(self.curve(shape, halves))
+        length = (middle[:, 1:] - middle[:, :-1]).square().sum(-1).sqrt().sum(1)
+        start, end = self._numbers(shape, "opacity0", "opacity1")
+        shades = (end - start).abs() * (2 * length).sqrt().clamp_min(_SHADES)
+        chords = (_bend(middle) / (8 * _LEAVES)).sqrt()
+        needed = torch.maximum(chords, shades).ceil().clamp_min(_FEWEST)
+        return needed.nan_to_num(_FEWEST, _FEWEST).long()  # a NaN is drawn, and found by its loss
+
+    def mark(self, shape: Tensor, height: int, width: int) -> Path:
+        """See `Stroke.mark`; in no more segments than its bend and its opacity need to be seen."""
+        row, frame = shape.double()[None], Frame(height, width, height, width)
+        start, end = shape[self.columns(["opacity0", "opacity1"])].tolist()
+        bend = float(_bend(frame.pixels(self.curve(row, row.new_tensor([0.0, 0.5, 1.0]))))[0])
+        chords = math.ceil(math.sqrt(bend / (8 * _MARK_LEAVES)))
+        needed = max(2, chords, math.ceil(abs(end - start) * _MARK_SHADES))
+        segments = min(needed, int(self._needed(row, frame)))
+        t = torch.linspace(0, 1, segments + 1).to(row)
+        points, radii = self._along(row, frame, t)
+        return Path(points[0].numpy(), radii[0].numpy(), np.linspace(start, end, segments))
+
+    def _pen(self, shape: Tensor, points: Tensor) -> Trace:
+        """Return the movement of a pen along points (N, 3, 2)."""
+        starts = (self.columns([f"{what}0", f"{what}1"]) for what in ("radius", "opacity"))
+        return Trace(points, *(shape[:, columns] for columns in starts))
+
+    def shorten(self, shape: Tensor, longest: float) -> Tensor:
+        """Shrink curves (N, S) longer than so many canvas sides towards their first point."""
+        t = torch.linspace(0, 1, _MEASURED + 1).to(shape)
+        points = self.curve(shape, t)  # (N, M + 1, 2)
+        step = points[:, 1:] - points[:, :-1]
+        length = (step.square().sum(-1) + 1e-12).sqrt().sum(1, keepdim=True)  # (N, 1)
+        share = (longest / length).clamp_max(1)
+        columns = self.columns(self.end)
+        start = shape[:, 0:2]
+        end = start + (shape[:, columns] - start) * share
+        return torch.cat([shape[:, : columns[0]], end, shape[:, columns[1] + 1 :]], dim=1)
+
+    @abstractmethod
+    def curve(self, shape: Tensor, t: Tensor) -> Tensor:
+        """Return points (N, M, 2) of the curves, as fractions of width and height.
+
+        Args:
+            shape: (N, S).
+            t: Parameters in [0, 1], (M,), or (N, M) if every curve has its own.
+        """
+
+
+@dataclass(frozen=True)
+class _PenOutlines(Outlines):
+    """Outlines of curves, as polylines.
+
+    Attributes:
+        points: (N, M + 1, 2), in pixels of the canvas.
+        radii: (N, M + 1), in pixels.
+        segments: (N, M, 10), of these points.
+        opacity: (N, 2), at a curve's first and last point.
+        count: (N,) int64, how many of a curve's segments are its own.
+    """
+
+    points: Tensor
+    radii: Tensor
+    segments: Tensor
+    opacity: Tensor
+    count: Tensor
+
+    def draw(self, windows: Windows) -> Tensor:
+        """See `Outlines.draw`."""
+        return pen_alpha(self.segments, self.opacity, self.count, windows)
+
+    def touched(self, windows: Windows) -> Tensor:
+        """See `Outlines.touched`: half of the windows in the box of a slanting curve have none."""
+        return pen_touches(self.segments, self.count, windows)
+
+    def _extent(self) -> tuple[Tensor, Tensor]:
+        radii = self.radii.clamp_min(THINNEST)[..., None]
+        return (self.points - radii).amin(1), (self.points + radii).amax(1)
+
+
+_LEAVES = 0.175  # pixels by which a segment may leave its curve
+_FEWEST = 8  # segments of a curve
+_SHADES = 16  # steps in which opacity goes from 0 to 1, on a short curve
+_MARK_LEAVES = 0.1  # pixels by which a chord of a mark may leave its curve
+_MARK_SHADES = 32  # steps in which opacity goes from 0 to 1 in a mark
+_NARROWEST = 1e-6  # canvas sides that P0 and P2 of a record are apart, if P1 is farther off
+_MEASURED = 32  # pieces of a curve whose chords are its length, to a thousandth
+
+
+def _bend(middle: Tensor) -> Tensor:
+    """Return |B''| (N,) of quadratic curves, by their points (N, 3, 2) at t = 0, 1/2 and 1."""
+    bend: Tensor = 4 * (middle[:, 0] - 2 * middle[:, 1] + middle[:, 2]).square().sum(-1).sqrt()
+    return bend
+
+
+def _most_needed(diagonal: float) -> int:
+    """Return the segments that suffice for any curve within half a canvas around the canvas.
+
+    Such a curve is twice the diagonal long at most, in pixels, and its |B''| eight times.
+    """
+    chords, shades = math.sqrt(diagonal / _LEAVES), math.sqrt(2 * 2 * diagonal)
+    return math.ceil(max(chords, shades, _SHADES, _FEWEST))
+
+
+class Bezier(PenStroke):
+    """Quadratic Bézier curve, the papers' stroke (ICCV 2019, Eq. 6; SARA, Algorithm 1).
+
+    The vector's control point is relative to the box of P0 and P2, as in the authors' code:
+    P1 = P0 + (P2 - P0) * (x1, y1), so that a random stroke has no wild bends. Records hold it
+    absolute.
+    """
+
+    name = "bezier"
+    parameters = (
+        "x0",
+        "y0",
+        "x1",
+        "y1",
+        "x2",
+        "y2",
+        "radius0",
+        "opacity0",
+        "radius1",
+        "opacity1",
+    )
+    end = ("x2", "y2")
+    relative = ("x1", "y1")
+
+    def curve(self, shape: Tensor, t: Tensor) -> Tensor:
+        """Return points (N, M, 2) of the curve."""
+        p0, inner, p2 = shape[:, None, 0:2], shape[:, None, 2:4], shape[:, None, 4:6]
+        p1 = p0 + (p2 - p0) * inner
+        t = t.unsqueeze(-1)
+        return (1 - t).square() * p0 + 2 * t * (1 - t) * p1 + t.square() * p2
+
+    def trace(self, shape: Tensor) -> Trace:
+        """See `Stroke.trace`."""
+        p0, inner, p2 = shape[:, 0:2], shape[:, 2:4], shape[:, 4:6]
+        return self._pen(shape, torch.stack([p0, p0 + (p2 - p0) * inner, p2], dim=1))
+
+    def place(
+        self,
+        center: Tensor,
+        scale: float,
+        generator: torch.Generator | None = None,
+        sides: tuple[float, float] = (1.0, 1.0),
+    ) -> Tensor:
+        """Draw random shapes around given places, with their relative control points anywhere."""
+        shape = super().place(center, scale, generator, sides)
+        shape[:, 2:4] = torch.rand(len(center), 2, generator=generator, device=center.device)
+        return shape
+
+    def to_record(self, shape: Tensor) -> dict[str, float]:
+        """Convert a shape (S,) to a record, with an absolute control point."""
+        record = super().to_record(shape)
+        for axis in "xy":
+            start, end = record[f"{axis}0"], record[f"{axis}2"]
+            record[f"{axis}1"] = start + (end - start) * record[f"{axis}1"]
+        return record
+
+    def from_record(self, record: Mapping[str, float]) -> Tensor:
+        """Convert a record to a vector (S,); a control point outside P0's and P2's box is kept."""
+        shape = super().from_record(record)
+        for first, axis in enumerate("xy"):
+            start, end = float(shape[first]), float(shape[first + 4])  # as they will be drawn
+            away = float(record[f"{axis}1"]) - start
+            if abs(end - start) < min(_NARROWEST, abs(away)):  # too narrow to be relative to
+                shape[first + 4] = start + _NARROWEST
+                end = float(shape[first + 4])
+            shape[first + 2] = away / (end - start) if away else 0.0
+        return shape
+
+
+class Line(PenStroke):
+    """Straight line with a radius and an opacity at each end (ICCV 2019, section 5.4.4)."""
+
+    name = "line"
+    parameters = ("x0", "y0", "x1", "y1", "radius0", "opacity0", "radius1", "opacity1")
+    end = ("x1", "y1")
+
+    def curve(self, shape: Tensor, t: Tensor) -> Tensor:
+        """Return points (N, M, 2) of the line."""
+        start, end = shape[:, None, 0:2], shape[:, None, 2:4]
+        return start + (end - start) * t.unsqueeze(-1)
+
+    def trace(self, shape: Tensor) -> Trace:
+        """See `Stroke.trace`."""
+        return self._pen(shape, straight(shape[:, 0:4].unflatten(1, (2, 2))))

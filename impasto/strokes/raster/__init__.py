@@ -1,0 +1,1 @@
+"""Coverage of strokes in pixels, exact and differentiable."""

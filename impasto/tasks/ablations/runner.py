@@ -1,0 +1,82 @@
+"""Runs as processes of their own, some side by side, which go on where they were stopped."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from impasto.tasks.ablations.plan import Job
+from impasto.tasks.runs.run_folder import read_summary
+
+_PROGRAM = Path(__file__).resolve().parents[2] / "run.py"
+_POLL_SECONDS = 0.2
+# Runs that have come to an end that going on would not change.
+_ENDED = ("finished", "diverged")
+
+
+def has_ended(job: Job) -> bool:
+    """Return True if a run needs no more time."""
+    return read_summary(job.folder).get("status") in _ENDED
+
+
+def run_all(jobs: Sequence[Job], side_by_side: int) -> list[Job]:
+    """Make runs, skipping those that have ended and going on with those that were stopped.
+
+    Each writes what it says to ``NAME.log`` beside its folder, which is the run's own. One that
+    fails leaves the others be; an interruption reaches all of them, and they save themselves.
+
+    Args:
+        jobs: In the order to begin them.
+        side_by_side: How many at a time.
+
+    Returns:
+        Those that failed.
+    """
+    waiting = [job for job in jobs if not has_ended(job)]
+    running: dict[subprocess.Popen[bytes], Job] = {}
+    failed: list[Job] = []
+    bar = tqdm(total=len(jobs), initial=len(jobs) - len(waiting), desc="runs", unit="run")
+    try:
+        while waiting or running:
+            while waiting and len(running) < side_by_side:
+                job = waiting.pop(0)
+                running[_start(job)] = job
+            time.sleep(_POLL_SECONDS)
+            for process in [process for process in running if process.poll() is not None]:
+                job = running.pop(process)
+                bar.update()
+                if process.returncode and not has_ended(job):
+                    failed.append(job)
+                    bar.write(f"failed: {_log_of(job)}", file=sys.stderr)
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait()
+        bar.close()
+    return failed
+
+
+def _start(job: Job) -> "subprocess.Popen[bytes]":
+    job.folder.parent.mkdir(parents=True, exist_ok=True)
+    command = [
+        sys.executable,
+        str(_PROGRAM),
+        *job.overrides,
+        "resume=auto",
+        f"hydra.run.dir={job.folder}",
+    ]
+    # Small networks gain nothing from a second thread, and lose much where another run wants it.
+    environment = {"OMP_NUM_THREADS": "1", **os.environ}
+    with _log_of(job).open("ab") as output:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
+        )
+
+
+def _log_of(job: Job) -> Path:
+    return job.folder.with_name(f"{job.folder.name}.log")

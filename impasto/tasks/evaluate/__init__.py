@@ -1,0 +1,1 @@
+"""Figures of agents and painters on held-out pictures."""

@@ -1,0 +1,231 @@
+"""Measuring painters on pictures by number of strokes: ``task=evaluate image=…``."""
+
+import csv
+import logging
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from impasto.errors import UserError
+from impasto.io.figures import Panel, framed, save_panels, save_sheet
+from impasto.io.images import atomic_write, find_images, read_image
+from impasto.io.sizes import asked_size
+from impasto.metrics import Trial, measure
+from impasto.networks.lpips import Lpips
+from impasto.painters import Painter, Progress
+
+log = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+MEAN = "mean"  # instead of a picture's name
+_TABLE = "painters.csv"
+_SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of `strokes`, where no counts are given
+_LEAST_SIZE = 16  # pixels on the longer side; the shorter one has at least half as many
+_SHOWN_SIZE = 128  # pixels of a picture on a sheet
+_SHOWN = 64  # pictures on a sheet
+_SHEET_COLUMNS = 8
+
+
+def evaluate_painters(
+    painters: Mapping[str, Painter],
+    images: str | Path | Sequence[str | Path],
+    folder: str | Path,
+    strokes: int = 400,
+    counts: Sequence[int] | int | None = None,
+    size: int | None = None,
+    lpips: str | None = None,
+    device: torch.device | str = "cpu",
+) -> dict[str, float]:
+    """Paint every picture with every painter in every number of strokes, and measure.
+
+    All paintings of a picture are drawn exactly at one size, and compared with it at that size.
+    Leaves ``painters.csv`` (a row per painting, then the means), ``painters.png`` (PSNR by strokes
+    and by seconds), and per painter a sheet of targets above the paintings, fewest strokes first.
+
+    Args:
+        painters: By name.
+        images: A file, a folder, a glob, or a list of them.
+        folder: The run folder.
+        strokes: The largest number, where `counts` is not given.
+        counts: Numbers of strokes; an eighth, a quarter, a half and all of `strokes` by default.
+        size: Longer side in pixels at which paintings are measured; by default the largest at
+            which any of the strokes of a picture are found.
+        lpips: Weights of torchvision's AlexNet, a file, or ``default`` to download them; by default
+            LPIPS is left out.
+        device: Where to paint.
+
+    Returns:
+        `images`, `strokes` (the largest number), and for that number the means of `l2`, `psnr`
+        (dB), `ssim`; of several painters with their names at the end.
+
+    Raises:
+        UserError: No picture can be read, or a number makes no sense.
+    """
+    folder = Path(folder)
+    numbers = stroke_counts(counts, strokes)
+    if size is not None and size < _LEAST_SIZE:
+        raise UserError(f"size={size} is too small to be measured", f"give {_LEAST_SIZE} or more")
+    by_count = {
+        name: [painter.with_strokes(number) for number in numbers]
+        for name, painter in painters.items()
+    }
+    network = None if lpips is None else Lpips(lpips)
+    paths = find_images(images)
+    if len(paths) == 1:
+        read_image(paths[0])  # an error now, not below a progress bar
+    steps = sum(painter.steps for several in by_count.values() for painter in several)
+    rows: list[Row] = []
+    sheets: dict[str, list[list[Tensor]]] = {name: [] for name in by_count}
+    with tqdm(total=len(paths) * steps, unit="step", dynamic_ncols=True, file=sys.stderr) as bar:
+        for label, image in _read(paths):
+            common = _common_size(by_count, image, size)
+            for name, several in by_count.items():
+                trials = []
+                for painter in several:
+                    bar.set_description(f"{label}, {name}, {painter.strokes} strokes")
+                    trials.append(measure(painter, image, common, _reports(bar), device))
+                rows += [_row(name, label, trial, network) for trial in trials]
+                if len(sheets[name]) < _SHOWN:
+                    canvases = [trials[0].nearness.target, *(t.nearness.canvas for t in trials)]
+                    sheets[name].append([framed(canvas, _SHOWN_SIZE) for canvas in canvases])
+            write_table(folder / _TABLE, rows)  # what an interruption leaves
+    if not rows:
+        raise UserError(f"none of the {len(paths)} pictures of {images} can be read", "replace it")
+    averages = means(rows)
+    write_table(folder / _TABLE, [*rows, *averages])
+    _save_pictures(folder, averages, sheets)
+    print(shown(averages))
+    if network is None:
+        print("LPIPS is left out: lpips=FILE gives the weights of torchvision's alexnet")
+    return _summary(rows, averages, numbers[-1])
+
+
+def stroke_counts(counts: Sequence[int] | int | None, strokes: int) -> list[int]:
+    """The numbers of strokes to paint with, ascending, each once.
+
+    Raises:
+        UserError: One is no whole number above 0, or there is none.
+    """
+    if counts is None:
+        counts = [max(1, round(share * strokes)) for share in _SHARES]
+    several = [counts] if isinstance(counts, int | float | str) else list(counts)
+    for count in several:
+        whole = isinstance(count, int | float) and not isinstance(count, bool) and count % 1 == 0
+        if not whole or count < 1:
+            raise UserError(f"counts has {count!r}", "give numbers of strokes: counts=[50,200]")
+    if not several:
+        raise UserError("counts is empty", "give numbers of strokes: counts=[50,200]")
+    return sorted({int(count) for count in several})
+
+
+def means(rows: Sequence[Row]) -> list[Row]:
+    """Means over pictures, a row per painter and number of strokes."""
+    groups: dict[tuple[str, int], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["painter"], row["strokes"]), []).append(row)
+    return [
+        {
+            "painter": name,
+            "picture": MEAN,
+            "strokes": strokes,
+            **{key: float(np.mean([row[key] for row in group])) for key in list(group[0])[3:]},
+        }
+        for (name, strokes), group in groups.items()
+    ]
+
+
+def write_table(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows of the same keys as CSV, atomically."""
+    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _read(paths: Sequence[Path]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Pictures with a name each, which is the whole path where others have the same."""
+    names = [path.name for path in paths]
+    for path in paths:
+        try:
+            image = read_image(path)
+        except UserError as error:
+            log.warning("skipped: %s", error.what)
+            continue
+        yield path.name if names.count(path.name) == 1 else str(path), image
+
+
+def _common_size(
+    by_count: Mapping[str, Sequence[Painter]], image: NDArray[np.uint8], size: int | None
+) -> tuple[int, int]:
+    """Rows and columns at which all paintings of a picture are measured."""
+    height, width = image.shape[:2]
+    if size is not None:
+        rows, columns = asked_size(height, width, size)
+        return max(_LEAST_SIZE // 2, rows), max(_LEAST_SIZE // 2, columns)
+    canvases = [
+        painter.canvas(height, width) for several in by_count.values() for painter in several
+    ]
+    return max(canvases, key=max)
+
+
+def _reports(bar: "tqdm[Any]") -> Progress:
+    start = bar.n
+    return lambda sketch: bar.update(start + sketch.step - bar.n) and None
+
+
+def _row(name: str, label: str, trial: Trial, network: Lpips | None) -> Row:
+    near = trial.nearness
+    row: Row = {"painter": name, "picture": label, "strokes": len(trial.strokes)}
+    row |= {"psnr": near.psnr, "ssim": near.ssim, "l2": near.l2}
+    if network is not None:
+        row["lpips"] = near.lpips(network)
+    row |= {"seconds": trial.seconds, "peak_memory_mb": trial.peak_memory_mb}
+    return row | {"work_size": trial.work_size, "size": max(near.target.shape[1:])}
+
+
+def _save_pictures(
+    folder: Path, averages: Sequence[Row], sheets: Mapping[str, Sequence[Sequence[Tensor]]]
+) -> None:
+    by_strokes, by_seconds = (
+        {name: _curve(averages, name, key) for name in sheets} for key in ("strokes", "seconds")
+    )
+    panels = (Panel("strokes", "PSNR, dB", by_strokes), Panel("seconds", "PSNR, dB", by_seconds))
+    save_panels(folder / "painters.png", panels)
+    for name, pictures in sheets.items():
+        bands = (torch.stack(band) for band in zip(*pictures, strict=True))
+        file = "paintings.png" if len(sheets) == 1 else f"paintings_{name}.png"
+        save_sheet(folder / file, *bands, columns=_SHEET_COLUMNS)
+
+
+def _curve(averages: Sequence[Row], name: str, key: str) -> tuple[list[float], list[float]]:
+    own = [row for row in averages if row["painter"] == name]
+    return [row[key] for row in own], [row["psnr"] for row in own]
+
+
+def shown(averages: Sequence[Row]) -> str:
+    """The means as a table for the terminal."""
+    lines = [f"{'painter':<16} strokes   PSNR    SSIM      L2  seconds      MB"]
+    for row in averages:
+        lines.append(
+            f"{row['painter']:<16} {row['strokes']:>7} {row['psnr']:>6.2f} {row['ssim']:>7.3f} "
+            f"{row['l2']:>7.5f} {row['seconds']:>8.2f} {row['peak_memory_mb']:>7.0f}"
+        )
+    return "\n".join(lines)
+
+
+def _summary(rows: Sequence[Row], averages: Sequence[Row], strokes: int) -> dict[str, float]:
+    last = [row for row in averages if row["strokes"] == strokes]
+    several = len(last) > 1
+    metrics = {
+        f"{key}_{row['painter']}" if several else key: row[key]
+        for row in last
+        for key in ("l2", "psnr", "ssim")
+    }
+    return {"images": len({row["picture"] for row in rows}), "strokes": strokes, **metrics}

@@ -1,0 +1,1 @@
+"""Weights for others: exported, imported, with a card."""

@@ -1,0 +1,132 @@
+"""A picture being painted, and what can be seen of it meanwhile."""
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from impasto.api import Unfinished, paint
+from impasto.canvas import to_array
+from impasto.io.record import StrokeRecord
+from impasto.io.sizes import fit_size
+from impasto.painters import Painter, Sketch
+from impasto.painters.tiled_canvas import TILE, TiledCanvas
+
+_SKETCH = 256  # pixels on the longer side, at most, of a painting that is on its way
+
+
+class _Stopped(KeyboardInterrupt):
+    """The painter is to stop: raised where it reports, and to `paint` the same as Ctrl-C."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Progress of a painting.
+
+    Attributes:
+        share: Of its painter's steps, in [0, 1].
+        strokes: How many strokes it has by now.
+        psnr: Peak signal to noise ratio, dB.
+    """
+
+    share: float
+    strokes: int
+    psnr: float
+
+
+class Worker:
+    """Thread that paints a picture.
+
+    Args:
+        image: (H, W, 3) uint8, RGB, or (H, W, 4) with alpha.
+        painter: Finds the strokes.
+        device: Where to paint.
+    """
+
+    def __init__(
+        self, image: NDArray[np.uint8], painter: Painter, device: torch.device | str = "cpu"
+    ) -> None:
+        self._image, self._painter, self._device = image, painter, device
+        self._sketch: Sketch | None = None
+        self._result: tuple[StrokeRecord, float] | None = None
+        self._error: BaseException | None = None
+        self._stop = threading.Event()
+        self._over = threading.Event()
+        self._tiled: TiledCanvas | None = None
+        self._thread = threading.Thread(target=self._run, name="painter", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the painter to stop after its present step; what is painted is kept."""
+        self._stop.set()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait for the end, at most so long; return True if it has come."""
+        over = self._over.wait(seconds)
+        if over:
+            self._thread.join()  # nothing but its last line is left to do
+        return over
+
+    @property
+    def stopped(self) -> bool:
+        """Return True if it was asked to stop."""
+        return self._stop.is_set()
+
+    @property
+    def progress(self) -> Progress:
+        """Progress of the painting by now."""
+        sketch = self._sketch
+        if sketch is None:
+            return Progress(0.0, 0, 0.0)
+        return Progress(sketch.step / self._painter.steps, len(sketch.unconstrained), sketch.psnr)
+
+    def look(self) -> NDArray[np.uint8] | None:
+        """The painting as it is now, (h, w, 3) uint8; None before there is any."""
+        sketch = self._sketch
+        if sketch is None:
+            return None
+        strokes = sketch.unconstrained.detach()
+        if self._tiled is None or self._tiled.stroke is not sketch.stroke:
+            height, width = self._painter.canvas(*self._image.shape[:2])
+            tiles = [max(1, n // TILE) * TILE for n in fit_size(height, width, _SKETCH)]
+            # In place of a target, of which only the size counts.
+            blank = strokes.new_zeros(3, *tiles)
+            self._tiled = TiledCanvas(sketch.stroke, blank, self._painter.background)
+        return to_array(self._tiled.canvas(strokes))
+
+    def result(self) -> tuple[StrokeRecord, float] | None:
+        """Return the painting at the picture's size and its PSNR, dB, once it is over.
+
+        None if it was stopped before there was any.
+
+        Raises:
+            UserError: Of the painter.
+            BaseException: Whatever went wrong.
+        """
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    def _run(self) -> None:
+        try:
+            done = paint(
+                self._image, painter=self._painter, progress=self._report, device=self._device
+            )
+            self._result = done.record, done.psnr
+        except Unfinished as stop:
+            so_far = stop.painting
+            self._result = (so_far.record, so_far.psnr) if len(so_far.record.strokes) else None
+        except BaseException as error:  # handed on by `result`
+            self._error = error
+        finally:
+            self._over.set()
+
+    def _report(self, sketch: Sketch) -> None:
+        self._sketch = sketch
+        if self._stop.is_set():
+            raise _Stopped

@@ -1,0 +1,61 @@
+"""Training of an agent: ``task=train``."""
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from datamodules.base import ImageDataModule
+from impasto.io.figures import save_curves
+from impasto.tasks.evaluate.agent import evaluate
+from impasto.tasks.fit import find_callback, fit
+from lightning_modules.agents.painting_agent import PaintingAgent
+from lightning_modules.callbacks import Checkpoints, MetricsCsv
+from lightning_modules.collectives import goes_on_alone
+
+
+def train(
+    agent: PaintingAgent,
+    datamodule: ImageDataModule,
+    trainer: pl.Trainer,
+    folder: Path,
+    ckpt_path: Path | None = None,
+    compiled: bool | str = "auto",
+) -> dict[str, Any]:
+    """Train an agent, export the best one by validation, and measure it on the test split.
+
+    Leaves ``agent/`` and everything that `evaluate` leaves, and ``learning.png``, the L2 by update.
+
+    Args:
+        agent: What learns.
+        datamodule: The data.
+        trainer: Runs it.
+        folder: The run folder.
+        ckpt_path: Where to go on.
+        compiled: Whether networks are compiled: see `quicken`.
+
+    Returns:
+        Metrics for the summary.
+    """
+    fit(agent, trainer, datamodule, ckpt_path, compiled)
+    trainer.validate(agent, datamodule=datamodule, verbose=False)
+    if not goes_on_alone(trainer):
+        return {}
+    checkpoints = find_callback(trainer, Checkpoints)
+    best = trainer.strategy.load_checkpoint(checkpoints.best)
+    agent.load_state_dict(best["state_dict"])
+    policy = agent.policy
+    policy.save(folder / "agent")
+    rows = find_callback(trainer, MetricsCsv).rows
+    values = [row.get("val_l2", float("nan")) for row in rows]
+    save_curves(
+        folder / "learning.png",
+        [row["update"] for row in rows],
+        {"validation L2": values},
+        "update",
+        "L2",
+        log=True,
+    )
+    metrics = evaluate(policy, datamodule, folder, device=str(trainer.strategy.root_device))
+    # What a search goes by: test figures are no business of its.
+    return {"updates": agent.update_count, "val_l2": checkpoints.best_value, **metrics}

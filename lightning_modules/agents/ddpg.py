@@ -1,0 +1,72 @@
+"""Model-free DDPG (Lillicrap et al., 2016): the "original DDPG" of ICCV 2019, section 5.4.1."""
+
+import torch
+from torch import Tensor, nn
+
+from impasto.rl.environment import State
+from impasto.rl.observation import OBSERVATION_CHANNELS
+from impasto.rl.replay import Transition
+from lightning_modules.agents.actor_critic import ActorCritic, CriticFactory
+from lightning_modules.base import Metrics
+
+
+class DDPG(ActorCritic):
+    """DDPG that learns what a stroke does from rewards alone, with an action value Q(s, a).
+
+    ICCV 2019, Eq. 2 and Figure 4 (a); the actor never sees a gradient of the renderer:
+
+        Q(s_t, a_t)  <-  r(s_t, a_t) + discount * Q'(s_{t+1}, pi'(s_{t+1})),   no Q' after the end
+        pi maximizes  Q(s, pi(s))
+
+    States, actions and canvases are those of the replay; the reward is computed anew by the present
+    discriminator. A painting of one bundle needs its critic, too.
+
+    The arguments are those of `ActorCritic`; its critic is `impasto.networks.ActionCritic`.
+    """
+
+    needs_gradient = False
+
+    @property
+    def needs_critic(self) -> bool:
+        """Return True: the actor learns from nothing else."""
+        return True
+
+    def make_critic(self, factory: CriticFactory) -> nn.Module:
+        """Build Q from the observation's channels and the numbers in an action."""
+        return factory(OBSERVATION_CHANNELS, self.environment.action_dim)
+
+    def update_actor_critic(self, transition: Transition) -> Metrics:
+        """Update the critic, then the actor."""
+        return self.update_critic(transition) | self.update_actor(transition)
+
+    def update_critic(self, transition: Transition) -> Metrics:
+        """Regress Q(s_t, a_t) on the reward earned and Q' of the target policy after it."""
+        state, following = transition.state, transition.next_state
+        with torch.no_grad():
+            reward = self.rewards(state, following)
+            future = self.action_value(
+                self.target_critic, following, self.act(self.target_actor, following)
+            )
+            goes_on = ~self.environment.done(following)
+            goes_on = goes_on.view(-1, *[1] * (future.ndim - 1))
+            target_value = reward + self.discount * future * goes_on
+        value = self.action_value(self.critic, state, transition.action)
+        return self.fit_critic(value, target_value, transition)
+
+    def update_actor(self, transition: Transition) -> Metrics:
+        """Move pi(s_t) towards more Q."""
+        state = transition.state
+        with self.toggled_optimizer(self.optimizer_of("actor")):
+            loss = -self.action_value(self.critic, state, self.act(self.actor, state)).mean()
+            self.descend("actor", loss)
+        return {"actor_loss": loss.detach()}
+
+    def rewards(self, state: State, following: State) -> Tensor:
+        """Return r(s_t, a_t), (B,)."""
+        reward: Tensor = self.reward(state.canvas, following.canvas, state.target)
+        return reward
+
+    def action_value(self, critic: nn.Module, state: State, action: Tensor) -> Tensor:
+        """Return Q(s, a), (B,)."""
+        value: Tensor = critic(self.environment.observe(state), action)
+        return value

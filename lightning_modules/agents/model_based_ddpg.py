@@ -1,0 +1,66 @@
+"""Model-based DDPG (ICCV 2019, section 3.3.1)."""
+
+import torch
+from torch import Tensor
+
+from impasto.rl.environment import State
+from impasto.rl.replay import Transition
+from lightning_modules.agents.actor_critic import ActorCritic
+from lightning_modules.base import Metrics
+
+
+class ModelBasedDDPG(ActorCritic):
+    """DDPG whose actor is differentiated through the renderer, with a state value V(s) as critic.
+
+    With r the reward, trans the environment, pi the actor and primes for target networks (Eq. 3,
+    read as the authors' code does, with the discount inside V):
+
+        V(s)  <-  discount * [r(s, pi'(s)) + V'(trans(s, pi'(s)))],   0 where the episode has ended
+        pi maximizes  r(s, pi(s)) + V(trans(s, pi(s)))
+        D minimizes its own loss on (I, C_{t+1})
+
+    The authors add r(s_t, a_t) to both sides of the critic's loss, where it cancels; here it is
+    left out, and the value of a finished painting is 0 by construction rather than learned.
+
+    The arguments are those of `ActorCritic`.
+    """
+
+    def update_actor_critic(self, transition: Transition) -> Metrics:
+        """Update the critic, then the actor."""
+        return self.update_critic(transition) | self.update_actor(transition)
+
+    def update_critic(self, transition: Transition) -> Metrics:
+        """Regress V(s_{t+1}) on the discounted reward of the target policy from there on."""
+        if "critic" not in self.networks_that_learn:
+            return {}
+        state = transition.next_state
+        target_value = self.target_value(state)  # first, while no activations are kept
+        value = self.value(self.critic, state)
+        return self.fit_critic(value, target_value, transition, self.environment.done(state))
+
+    def update_actor(self, transition: Transition) -> Metrics:
+        """Move pi(s_t) towards more reward now and more value afterwards, through the renderer."""
+        state = transition.state
+        with self.toggled_optimizer(self.optimizer_of("actor")):
+            following = self.environment.step(state, self.act(self.actor, state))
+            reward = self.reward(state.canvas, following.canvas, state.target)  # (B,)
+            value = self.value(self.critic, following)  # (B,)
+            loss = -(reward + value).mean()
+            self.descend("actor", loss)
+        return {"actor_loss": loss.detach(), "reward": reward.detach().mean()}
+
+    @torch.no_grad()
+    def target_value(self, state: State) -> Tensor:
+        """Return the target value of V(s) by the target networks, (B,); 0 where finished."""
+        following = self.environment.step(state, self.target_action(state))
+        reward = self.reward(state.canvas, following.canvas, state.target)  # (B,)
+        value: Tensor = self.discount * (reward + self.future(following))
+        return value * ~self.environment.done(state)
+
+    def future(self, state: State) -> Tensor:
+        """Return V'(s), (B,), by the target critic."""
+        return self.value(self.target_critic, state)
+
+    def target_action(self, state: State) -> Tensor:
+        """Return pi'(s), (B, K * D), by the target actor."""
+        return self.act(self.target_actor, state)

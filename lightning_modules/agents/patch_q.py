@@ -1,0 +1,68 @@
+"""DDPG with patch-level values (ICCV 2019, section 5.4.1)."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from impasto.canvas import split_patches
+from impasto.errors import UserError
+from impasto.rl.environment import State
+from impasto.rl.replay import Transition
+from lightning_modules.agents.ddpg import DDPG
+from lightning_modules.base import Metrics
+
+
+class PatchQ(DDPG):
+    """`DDPG` whose critic judges every patch of the picture by a reward of its own.
+
+    "We split the images into patches before feeding the critic, then use the patch-level rewards to
+    optimize the critic" (ICCV 2019, section 5.4.1): with s^p the patch p of canvas, target and
+    coordinates, which tell the critic where it is,
+
+        Q(s^p_t, a_t)  <-  r(s^p_t, a_t) + discount * Q'(s^p_{t+1}, pi'(s_{t+1}))
+        pi maximizes  the mean over p of Q(s^p, pi(s))
+
+    A learned reward judges patches, and so learns on these, of s_{t+1}.
+
+    Args:
+        patches: Patches on a side.
+        shared: Arguments of `ActorCritic`.
+
+    Raises:
+        UserError: `patches` doesn't divide the canvas.
+    """
+
+    def __init__(self, *, patches: int = 4, **shared: Any) -> None:
+        super().__init__(**shared)
+        size = self.renderer.canvas_size
+        if patches < 1 or size % patches:
+            raise UserError(
+                f"`patches={patches}` doesn't divide `canvas_size={size}`",
+                "give a divisor of the canvas, such as `patches=4`",
+            )
+        self.patches = patches
+
+    @property
+    def autocast_networks(self) -> list[tuple[nn.Module, int]]:
+        """Actor, which sees whole canvases, and critic, which sees patches."""
+        (actor, size), (critic, _) = super().autocast_networks
+        return [(actor, size), (critic, size // self.patches)]
+
+    def rewards(self, state: State, following: State) -> Tensor:
+        """Return the reward of every patch, (B, P)."""
+        pictures = (state.canvas, following.canvas, state.target)
+        patches = (split_patches(picture, self.patches) for picture in pictures)
+        reward: Tensor = self.reward(*patches)  # (B * P,)
+        return reward.view(len(state.canvas), -1)
+
+    def update_discriminator(self, transition: Transition) -> Metrics:
+        """Train a learned reward on the patches that it judges, all at once."""
+        state = transition.next_state
+        canvas, target = (split_patches(p, self.patches) for p in (state.canvas, state.target))
+        return self.teach_reward(state._replace(canvas=canvas, target=target))
+
+    def action_value(self, critic: nn.Module, state: State, action: Tensor) -> Tensor:
+        """Return Q of every patch, (B, P)."""
+        observation = split_patches(self.environment.observe(state), self.patches)
+        value: Tensor = critic(observation, action.repeat_interleave(self.patches**2, 0))
+        return value.view(len(action), -1)

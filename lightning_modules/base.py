@@ -1,0 +1,275 @@
+"""Base of every module that learns: counts updates, and stops after exactly so many."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from impasto.errors import Diverged, UserError
+from impasto.runtime.random_state import get_random_state, seed_random_state, set_random_state
+from lightning_modules.collectives import Agreement, moving_buffers, seed_of_rank
+from lightning_modules.gathering import gather
+from lightning_modules.settings import Settings, apply_changes, fit_together, settings_of
+
+log = logging.getLogger(__name__)
+
+# No loss of a run that learns is near this: scores that have grown so far never come back, and the
+# run would only waste its hours until they overflow.
+_EXPLODED = 1e6
+
+Metrics = dict[str, Tensor]
+UpdateHook = Callable[[int, Metrics], None]
+Pair = tuple[Optimizer, LRScheduler | None]
+T = TypeVar("T")
+
+
+class UpdateModule(pl.LightningModule):
+    """A module whose budget, schedules and logs count its own updates.
+
+    Lightning's `global_step` counts every optimizer's step and is used for nothing. Ranks that
+    learn as one count, log and stop alike, and draw apart.
+
+    Args:
+        updates: How many updates the run makes, counted from its very beginning.
+        seed: Fixes everything that the module draws.
+    """
+
+    def __init__(self, updates: int, seed: int = 0) -> None:
+        super().__init__()
+        self.updates = updates
+        self.seed = seed
+        self.update_count = 0
+        self.stop_requested = False
+        self.update_hooks: list[UpdateHook] = []
+        self._restored: dict[str, Any] | None = None
+        self.agreement = Agreement()
+        self._pairs: list[Pair] = []
+        self._settings: list[Settings] = []
+
+    @property
+    def finished(self) -> bool:
+        """Return True if the run has made all its updates."""
+        return self.update_count >= self.updates
+
+    @property
+    def compilable(self) -> list[nn.Module]:
+        """Networks that `torch.compile` may compile, each differentiated once at most."""
+        return []
+
+    @property
+    def autocast_networks(self) -> list[tuple[nn.Module, int]]:
+        """Networks that may run in bfloat16 in part, each with the side of its input in pixels."""
+        return []
+
+    @property
+    def rate_keys(self) -> list[str]:
+        """Names of the learning rates, as errors give them."""
+        return []
+
+    @property
+    def validation_is_due(self) -> bool:
+        """Return True if a validation is scheduled here, rather than brought about by a stop."""
+        return True
+
+    def count_update(self, metrics: Metrics) -> None:
+        """Count one update, and end the run if it was the last.
+
+        Args:
+            metrics: Its scalars, detached, every loss among them; empty where nothing was due. The
+                ranks' mean counts.
+
+        Raises:
+            Diverged: One of them is NaN or infinite, or beyond a million: a discriminator or a
+                critic whose scores explode.
+        """
+        metrics = self.agreement.reach(metrics, self.stop_requested, self.device)
+        values = torch.stack([torch.zeros((), device=self.device), *metrics.values()]).abs()
+        if not (values < _EXPLODED).all():  # NaN is not, either
+            what = "explodes" if values.isfinite().all() else "is not finite"
+            raise Diverged(
+                f"a loss {what} at update {self.update_count + 1}: "
+                + ", ".join(f"{name} {value.item():g}" for name, value in metrics.items()),
+                "lower the learning rates",
+            )
+        self.update_count += 1
+        for hook in self.update_hooks:
+            hook(self.update_count, metrics)
+        self.stop_if_due()
+
+    def stop_if_due(self) -> None:
+        """Ask the trainer to stop when the budget is spent or a stop was requested.
+
+        Lightning validates before it stops. That would cost a stop its time, and leave a row of
+        metrics that a run which was not stopped does not have.
+        """
+        if self.finished or self.agreement.stops(self.stop_requested):
+            if not self.validation_is_due:
+                self.trainer.limit_val_batches = 0
+            self.trainer.should_stop = True
+
+    def pictures(self, batch: Any, count: int) -> tuple[Tensor, Tensor] | None:
+        """Return targets and what the module presently makes of them.
+
+        Args:
+            batch: The first one of a validation.
+            count: How many pictures at most, N.
+
+        Returns:
+            (N, 3, n, n) in [0, 1] each; None where there is nothing to see.
+        """
+        return None
+
+    # ---- optimizers
+
+    def schedule(self, pairs: Sequence[Pair], **options: Any) -> list[dict[str, Any]]:
+        """Register optimizers and schedules as configured, and return them in Lightning's form.
+
+        Args:
+            pairs: Each optimizer with its schedule in updates; None keeps the rate.
+            options: What Lightning is to know of every schedule.
+        """
+        self._settings = [settings_of(*pair) for pair in pairs]
+        self._pairs = list(pairs)
+        return [
+            {"optimizer": optimizer}
+            if scheduler is None
+            else {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, **options}}
+            for optimizer, scheduler in pairs
+        ]
+
+    # ---- resume
+
+    def geometry(self) -> dict[str, Any]:
+        """Return what a checkpoint and this module must agree on for one to load the other."""
+        return {}
+
+    def training_state(self) -> dict[str, Any]:
+        """Return the state that is no parameter (replay, draws), as values that load safely."""
+        return {}
+
+    def load_training_state(self, state: dict[str, Any], replay: Path | None) -> None:
+        """Load what `training_state` returned, once the module is on its device.
+
+        Args:
+            state: From `training_state`.
+            replay: What `save_replay` wrote; None if it wrote nothing.
+        """
+
+    def save_replay(self, folder: Path) -> dict[str, str] | None:
+        """Write what is too large for a checkpoint to a file beside it.
+
+        Returns:
+            ``file``, its name, and ``sha256``; None if there is nothing to write.
+        """
+        return None
+
+    def draw_anew(self, seed: int) -> None:
+        """Seed every generator, global ones and the module's own."""
+        seed_random_state(seed)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add counters, settings, and each process's own state: random numbers, replay and data."""
+        data = None if self._datamodule is None else self._datamodule.state_dict()
+        own = {"random": get_random_state(), "state": self.training_state(), "data": data}
+        checkpoint["impasto"] = {
+            "update_count": self.update_count,
+            "geometry": self.geometry(),
+            "settings": self._settings,
+            "ranks": gather(own),
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Check that the checkpoint fits, and load the counter; the rest waits for the device.
+
+        Raises:
+            UserError: It was saved by another kind of run, or for other strokes or canvases.
+        """
+        if "impasto" not in checkpoint:
+            raise UserError("the checkpoint was not written by this project", "resume another one")
+        restored = checkpoint["impasto"]
+        saved, here = restored["geometry"], self.geometry()
+        for key in sorted(saved.keys() | here.keys()):
+            if saved.get(key) != here.get(key):
+                raise UserError(
+                    f"the checkpoint has {key} {saved.get(key)}, this run has {here.get(key)}",
+                    f"resume with {key} {saved.get(key)}, or start a new run",
+                )
+        _check_shapes(checkpoint["state_dict"], self.state_dict())
+        self._restored = restored
+        self.update_count = restored["update_count"]
+        data, datamodule = self._own_of(restored["ranks"])["data"], self._datamodule
+        if data is not None and datamodule is not None:  # Lightning gave it the first process's
+            datamodule.load_state_dict(data)
+
+    def on_fit_start(self) -> None:
+        """Refuse what Lightning would restore into the wrong optimizer, or not at all.
+
+        Raises:
+            UserError: The checkpoint has other optimizers, or schedules where this run has none.
+        """
+        if self._restored and not fit_together(self._restored["settings"], self._settings):
+            raise UserError(
+                "the checkpoint's optimizers and schedules are of other kinds than this run's",
+                "give those that it was saved with; their numbers may change",
+            )
+
+    def on_train_start(self) -> None:
+        """Load the state that waited for the device."""
+        self.agreement.moving = moving_buffers(self)
+        if self._restored is None and self.global_rank:
+            seed_random_state(seed_of_rank(self.seed, self.global_rank))
+        if self._restored is not None:
+            restored, self._restored = self._restored, None
+            self._apply_settings(restored["settings"])
+            ranks, files = restored["ranks"], restored["replay_files"]
+            own = self._own_of(ranks)
+            self.load_training_state(own["state"], self._own_of(files) if files else None)
+            set_random_state(own["random"])
+            if len(ranks) != self.trainer.world_size:
+                self._go_on_in_others(len(ranks))
+        self.stop_if_due()
+
+    def _apply_settings(self, saved: Sequence[Settings]) -> None:
+        every = zip(self._pairs, saved, self._settings, strict=True)
+        changed = [apply_changes(*pair, before, here) for pair, before, here in every]
+        if any(changed) and self.trainer.is_global_zero:
+            log.warning("going on with other settings of optimizers than before")
+
+    def _own_of(self, ranks: Sequence[T]) -> T:
+        """Return this process's part of what as many, or another number of, processes saved."""
+        return ranks[self.trainer.global_rank % len(ranks)]
+
+    @property
+    def _datamodule(self) -> pl.LightningDataModule | None:
+        return getattr(self.trainer, "datamodule", None)
+
+    def _go_on_in_others(self, saved: int) -> None:
+        """Draw numbers of this process's own, where it shares what another one left."""
+        rank, world = self.trainer.global_rank, self.trainer.world_size
+        words = np.random.SeedSequence([self.seed, self.update_count, rank])
+        self.draw_anew(int(words.generate_state(1, np.uint64)[0]))
+        if self.trainer.is_global_zero:
+            log.warning(
+                "saved by %d process(es), going on in %d: random numbers are drawn anew, so that "
+                "this run is no longer bit for bit what it would have been",
+                saved,
+                world,
+            )
+
+
+def _check_shapes(saved: Mapping[str, Tensor], here: Mapping[str, Tensor]) -> None:
+    """Refuse parameters of other networks by the first that does not fit."""
+    for name in sorted(saved.keys() | here.keys()):
+        shapes = [tuple(d[name].shape) if name in d else "none" for d in (saved, here)]
+        if shapes[0] != shapes[1]:
+            raise UserError(
+                f"the checkpoint has {name} of shape {shapes[0]}, this run has {shapes[1]}",
+                "give the networks that it was saved with, or start a new run",
+            )

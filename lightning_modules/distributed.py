@@ -1,0 +1,132 @@
+"""Lightning strategy in which many processes learn as one."""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytorch_lightning as pl
+import torch
+import torch.distributed as dist
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from pytorch_lightning.overrides.distributed import _sync_module_states
+from pytorch_lightning.strategies import DDPStrategy
+from pytorch_lightning.trainer.states import TrainerFn
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
+from torch.optim import Optimizer
+
+from lightning_modules.collectives import average
+from lightning_modules.synced_norm import SyncedLayers
+
+STARTED_BY_US = "IMPASTO_RANKS"
+"""Set in the environment of ranks that were started for this job, and not by torchrun or Slurm."""
+
+LOST = "lost"
+"""A key of the store at which ranks meet, set when one of them died."""
+
+_POLL = 0.1  # seconds
+_log = logging.getLogger(__name__)
+
+
+class RankStrategy(DDPStrategy):
+    """Averages gradients over the ranks in the moment in which an optimizer steps.
+
+    Torch's DistributedDataParallel does it in the backward pass instead, and expects one forward by
+    the module itself and one backward pass through all of its parameters. An update here has three
+    losses of three networks, called directly; the actor's goes through critic and discriminator
+    too, and the discriminator's is differentiated twice. With `find_unused_parameters` it can be
+    made to work, but then it sends the gradients of all networks in every one of these passes. Here
+    the gradients of the one network that steps travel, once, as one message, after whatever passes
+    made them and before they are unscaled, clipped or used; so no agent can step by others.
+
+    Parameters and buffers start as rank 0's. Processes talk by NCCL on GPUs, by gloo on CPUs.
+
+    Args:
+        options: Arguments of Lightning's DDPStrategy.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        if STARTED_BY_US in os.environ:  # whatever cluster this is on, it knows nothing of them
+            options.setdefault("cluster_environment", LightningEnvironment())
+        super().__init__(**options)
+
+    def setup_distributed(self) -> None:
+        """Open the process group once all ranks are there."""
+        if STARTED_BY_US in os.environ and not dist.is_initialized():
+            _gather(int(os.environ[STARTED_BY_US]))
+        super().setup_distributed()
+
+    def configure_ddp(self) -> None:
+        """Make all ranks equal, and wrap nothing."""
+        assert self.model is not None
+        _sync_module_states(self.model)
+
+    def setup(self, trainer: pl.Trainer) -> None:
+        """Set up, and log the effective batch and the schedules."""
+        if self._layer_sync is not None and self.root_device.type == "cpu":
+            self._layer_sync = SyncedLayers()  # torch's own needs GPUs
+        super().setup(trainer)
+        # Lightning's handler of SIGTERM sends from whatever point it finds this rank at, and waits
+        # there for the others. A stop is agreed on between updates: see `UpdateModule.agree`.
+        vars(trainer)["_signal_connector"].register_signal_handlers = lambda: None
+        if trainer.state.fn == TrainerFn.FITTING and self.is_global_zero:
+            for line in self._described(trainer):
+                _log.info(line)
+
+    def optimizer_step(
+        self,
+        optimizer: Optimizer,
+        closure: Callable[[], Any],
+        model: pl.LightningModule | torch.nn.Module | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Step by gradients that are averaged over the ranks."""
+
+        def averaged() -> Any:
+            result = closure()  # makes the gradients where Lightning does; nothing where agents do
+            gradients = [
+                parameter.grad
+                for group in optimizer.param_groups
+                for parameter in group["params"]
+                if parameter.grad is not None
+            ]
+            average(gradients)
+            return result
+
+        return super().optimizer_step(optimizer, averaged, model, **kwargs)
+
+    def _described(self, trainer: pl.Trainer) -> list[str]:
+        """Describe the effective batch and the schedules, as lines for the log."""
+        count = self.world_size
+        batch = cast(int, vars(trainer.lightning_module)["batch_size"])
+        schedules = {id(c.scheduler.optimizer): c.scheduler for c in self.lr_scheduler_configs}
+        rates = []
+        for optimizer in self.optimizers:
+            schedule = schedules.get(id(optimizer))
+            falls = type(schedule).__name__ if schedule else "constant"
+            rates.append(f"{optimizer.param_groups[0]['lr']:g} ({falls})")
+        return [
+            f"{count} ranks on {self.root_device.type} by {self.process_group_backend}: "
+            f"batches of {batch} each, {batch * count} in every update",
+            f"learning rates {', '.join(rates)}: as for one rank, and by update; "
+            f"{count} ranks do not scale them",
+        ]
+
+
+def _gather(count: int) -> None:
+    """Wait for all ranks of this job, as long as none of them is lost.
+
+    Torch's own waiting hears of nothing for half an hour, neither of a rank that died on its way
+    nor of a signal.
+
+    Raises:
+        RuntimeError: One is lost; who started it knows how.
+    """
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    store = TCPStore(host, port, is_master=False, wait_for_workers=False)
+    store.add("arrived", 1)
+    while store.add("arrived", 0) < count:
+        if store.check([LOST]):
+            raise RuntimeError("another rank is lost")
+        time.sleep(_POLL)

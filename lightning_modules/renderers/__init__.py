@@ -1,0 +1,1 @@
+"""Neural renderers that learn strokes, one file each."""

@@ -1,0 +1,195 @@
+"""Pretraining of a neural renderer."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from impasto.renderers import Renderer, Verdict, judge
+from impasto.runtime.memory import LEARNING, check_count
+from impasto.runtime.precision import full_precision
+from lightning_modules.acceleration import OptimizerFactory
+from lightning_modules.base import Metrics
+from lightning_modules.collectives import APART, rank_count
+from lightning_modules.multi_optimizer import Learner, SchedulerFactory, SteppingModule
+
+
+class Ticks:
+    """Endless loader of numbers: strokes are drawn on the device, never by a worker."""
+
+    def __len__(self) -> int:
+        """Return the largest length that Lightning can count."""
+        return 2**31 - 1
+
+    def __iter__(self) -> Iterator[int]:
+        """Count from 0."""
+        return iter(range(len(self)))
+
+
+class Pairs(Protocol):
+    """Interface of strokes that are drawn beforehand: `datamodules.stroke_pairs.StrokePairs`.
+
+    Attributes:
+        count: Number of strokes; 0 if there are none.
+    """
+
+    count: int
+
+    def prepare(self) -> None:
+        """Draw what is missing."""
+
+    def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return random pairs: shapes (N, S) and alpha (N, 1, n, n)."""
+
+
+class RendererModule(SteppingModule):
+    """Trains a renderer on random strokes against the exact rasterizer (ICCV 2019, section 4.1).
+
+    The strokes of an update are a function of the seed, of its number and of the rank, so that a
+    resumed run goes on exactly. A renderer that is learned otherwise has a subclass, which says
+    what learns (`register_learners`), and what an update is (`update`).
+
+    Args:
+        renderer: The network.
+        updates: How many updates the run makes.
+        optimizer: Makes the optimizer from parameters.
+        scheduler: Makes its schedule in updates; None keeps the rate.
+        batch_size: Strokes in an update.
+        seed: Of the strokes.
+        judged_strokes: Fresh strokes on which the renderer is measured.
+        pairs: Strokes that are drawn beforehand; without any, each update draws fresh ones.
+    """
+
+    curves: ClassVar[tuple[str, ...]] = ("renderer_loss",)
+    """Metrics of an update that belong into one picture with the renderer's error."""
+
+    def __init__(
+        self,
+        renderer: Renderer,
+        updates: int,
+        optimizer: OptimizerFactory,
+        scheduler: SchedulerFactory | None = None,
+        batch_size: int = 64,
+        seed: int = 0,
+        judged_strokes: int = 2048,
+        pairs: Pairs | None = None,
+    ) -> None:
+        super().__init__(updates, seed)
+        self.renderer = renderer
+        check_count("batch_size", batch_size, LEARNING * renderer.canvas_size**2)
+        self.batch_size = batch_size
+        self.judged_strokes = judged_strokes
+        self.pairs = pairs if pairs is not None and pairs.count else None
+        self.register_learners({"renderer": Learner(renderer, optimizer, scheduler)})
+
+    def train_dataloader(self) -> Ticks:
+        """Return one tick per update."""
+        return Ticks()
+
+    def val_dataloader(self) -> list[int]:
+        """Return one tick per validation."""
+        return [0]
+
+    @property
+    def last_phase(self) -> tuple[int, str]:
+        """First update of the last phase of learning, and the argument that sets it."""
+        return 0, "updates"
+
+    @property
+    def compilable(self) -> list[nn.Module]:
+        """The renderer."""
+        return [self.renderer]
+
+    @property
+    def rate_keys(self) -> list[str]:
+        """Name of the learning rate, as errors give it."""
+        return ["`RendererModule.optimizer.lr`"]
+
+    def setup(self, stage: str) -> None:
+        """Prepare the pairs, before the clock of the first update runs."""
+        super().setup(stage)
+        if self.pairs is not None:
+            self.pairs.prepare()
+
+    def strokes_of(self, draw: int) -> Tensor:
+        """Return fresh shapes (N, S) of a draw: one draw an update, of its own on each rank."""
+        generator = torch.Generator(self.device).manual_seed(self._seed_at(draw))
+        return self.renderer.stroke.sample(self.batch_size, generator, self.device)
+
+    def pairs_of(self, draw: int) -> tuple[Tensor, Tensor]:
+        """Return the shapes (N, S) of a draw, and their exact alpha (N, 1, n, n)."""
+        if self.pairs is not None:
+            generator = torch.Generator().manual_seed(self._seed_at(draw))
+            shape, exact = self.pairs.sample(self.batch_size, generator)
+            return shape.to(self.device), exact.to(self.device)
+        size = self.renderer.canvas_size
+        shape = self.strokes_of(draw)
+        with torch.no_grad():
+            return shape, self.renderer.stroke.rasterize(shape, size, size)
+
+    def _numbers_of(self, draw: int) -> torch.Generator:
+        """Return the generator of the other random numbers of a draw; each rank has its own."""
+        # Below 0, where no strokes are drawn from; -1 is of those that judge.
+        return torch.Generator(self.device).manual_seed(self._seed_at(-2 - draw))
+
+    def _seed_at(self, draw: int) -> int:
+        return self._seed_of(draw * rank_count() + self.global_rank)
+
+    def _seed_of(self, number: int) -> int:
+        # Torch's generator on the CPU uses the lower 32 bits alone.
+        return (self.seed * APART + number) % 2**63
+
+    def training_step(self, batch: int, batch_idx: int) -> None:
+        """Make one update, and count it once its weights are set: a checkpoint may follow."""
+        self.count_update(self.update())
+
+    def update(self) -> Metrics:
+        """Make one step by the mean squared error of the alpha of fresh strokes.
+
+        Returns:
+            Scalars to log, detached; every loss is among them.
+        """
+        shape, exact = self.pairs_of(self.update_count)
+        with full_precision(shape):
+            loss = F.mse_loss(self.renderer(shape), exact)
+        self.descend("renderer", loss)
+        return {"renderer_loss": loss.detach()}
+
+    def validation_step(self, batch: int, batch_idx: int) -> None:
+        """Log the error on fresh strokes beside the mean image's, their structure and texture."""
+        verdict = self.judge()
+        metrics = {
+            "val_mse": verdict.mse,
+            "mean_image_mse": verdict.mean_image,
+            "val_ssim": verdict.ssim,
+            "val_spectral": verdict.spectral,
+        }
+        self.log_dict(metrics, batch_size=1)
+
+    @torch.no_grad()
+    def pictures(self, batch: Any, count: int) -> tuple[Tensor, Tensor]:
+        """Return the same strokes every time, drawn exactly and by the renderer, (N, 3, n, n)."""
+        stroke, size = self.renderer.stroke, self.renderer.canvas_size
+        shape = stroke.sample(count, torch.Generator().manual_seed(0)).to(self.device)
+        exact, drawn = stroke.rasterize(shape, size, size), self.renderer(shape)
+        return exact.expand(-1, 3, -1, -1), drawn.expand(-1, 3, -1, -1)
+
+    @property
+    def validation_is_due(self) -> bool:
+        """Return True if the run validates after the present update."""
+        interval = int(self.trainer.val_check_batch or 1)
+        return self.finished or self.update_count % interval == 0
+
+    def judge(self) -> Verdict:
+        """Return the renderer's verdict on strokes that no update sees."""
+        return judge(self.renderer, self.judged_strokes, seed=self._seed_of(-1))
+
+    def geometry(self) -> dict[str, Any]:
+        """Return kinds of renderer and stroke, and the canvas."""
+        return {
+            "renderer": type(self.renderer).__name__,
+            **self.renderer.stroke.geometry(),
+            "canvas.size": self.renderer.canvas_size,
+        }

@@ -1,0 +1,102 @@
+"""The library's arguments and classes as keys and choices of the command line."""
+
+from collections.abc import Iterator
+
+import pytest
+import yaml
+from omegaconf import OmegaConf
+
+from impasto.errors import Diverged, UserError
+from impasto.launch.advice import ARGUMENTS, CHOICES, SECTIONS, in_keys
+from impasto.launch.compose import choices
+from impasto.launch.outcome import outcome_of
+from tests.conftest import CONF, Compose
+
+# Commands in whose configs every key of the tables is to be found.
+COMMANDS = (
+    "task=train agent=patch_q data=images stroke=mypaint renderer=gan",
+    "task=train agent=lstm_adversarial data=photos stroke=brush reward=weighted",
+    "task=train agent=td3 data=leaves reward=perceptual renderer=vae hydra/sweeper=optuna",
+    "task=pretrain renderer=gan",
+    "task=stylize",
+    "task=visualize",
+    "task=evaluate",
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "here"),
+    [
+        (
+            "`steps=0` makes no sense — give 1 or more",
+            "painter.steps=0 makes no sense — give 1 or more",
+        ),
+        ("`actor.norm=layer`, `batch_size=2`", "agent.actor.norm=layer, batch_size=2"),
+        (
+            "`palette=[[0,0,0],[1,1,1]]` of `Pixel`",
+            "stroke.palette=[[0,0,0],[1,1,1]] of stroke=pixel",
+        ),
+        ("`Gcode.tool=0` and `Pixel.grid=0`", "export.gcode.tool=0 and stroke.grid=0"),
+        ("`Descent.steps=0`, not `steps=0`", "descent.steps=0, not painter.steps=0"),
+        ("the agent's `weights=x` is no folder", "agent.weights=x is no folder"),
+        ("give the renderer's `weights`", "give renderer.weights"),
+        ("the agent's `strokes` are few", "the agent's strokes are few"),
+        ("`unheard=1`, `Unheard` and `of.it`", "`unheard=1`, `Unheard` and `of.it`"),
+        ("the agent's `unheard`", "the agent's `unheard`"),
+        ("steps=0, Bezier and a lone ` stay", "steps=0, Bezier and a lone ` stay"),
+        ("such as `Bezier` with `max_width`", "such as stroke=bezier stroke.max_width=..."),
+        ("a run can go on from its last checkpoint", "a run is gone on with by resume=auto"),
+        (
+            "`parts` is empty — add one",
+            "reward.parts is empty — add one by +reward@reward.parts.NAME=l2",
+        ),
+        ("or add `parts.third`", "or add +reward@reward.parts.third=l2"),
+        ("add `WeightedReward.weights.third=1`", "add +reward.weights.third=1"),
+        ("", ""),
+    ],
+)
+def test_arguments_and_classes_become_keys_and_choices(said: str, here: str) -> None:
+    assert in_keys(said) == here
+    assert in_keys(here) == here  # what is said in keys is left as it is
+
+
+@pytest.mark.parametrize("kind", [UserError, Diverged])
+def test_the_line_on_standard_error_is_in_keys(kind: type[UserError]) -> None:
+    outcome = outcome_of(kind("`steps=0` makes no sense", "take `AgentPainter`"))
+    assert outcome.message == "error: painter.steps=0 makes no sense — take painter=agent"
+    assert str(outcome.error) == "`steps=0` makes no sense — take `AgentPainter`"
+
+
+def test_every_argument_and_section_is_a_key_of_some_config(compose_config: Compose) -> None:
+    known: set[str] = set()
+    for command in COMMANDS:
+        cfg = compose_config(*command.split())
+        known |= set(keys(OmegaConf.to_container(cfg, resolve=False)))
+    named = {*ARGUMENTS.values(), *SECTIONS.values()}
+    assert named - known == set()
+
+
+def test_every_choice_is_there_and_makes_the_class() -> None:
+    for kind, made in CHOICES.items():
+        group, _, choice = made.partition("=")
+        assert f".{kind}." in f"{target(group, choice)}.", made
+
+
+@pytest.mark.parametrize("group", ["agent", "painter", "renderer", "stroke"])
+def test_no_class_is_missing_of_what_errors_name_by_its_class(group: str) -> None:
+    for choice in choices(CONF, group):
+        made = target(group, choice)
+        assert not made or set(made.split(".")) & CHOICES.keys(), choice
+
+
+def target(group: str, choice: str) -> str:
+    """The dotted name of what a choice makes; empty where its file leaves that to another."""
+    node = yaml.safe_load((CONF / group / f"{choice}.yaml").read_text(encoding="utf-8"))
+    return str(node.get("_target_", ""))
+
+
+def keys(node: object, prefix: str = "") -> Iterator[str]:
+    if isinstance(node, dict):
+        for name, child in node.items():
+            yield f"{prefix}{name}"
+            yield from keys(child, f"{prefix}{name}.")

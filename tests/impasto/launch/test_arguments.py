@@ -1,0 +1,137 @@
+"""Names of files on the command line arrive as they are."""
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from impasto.launch.arguments import quote_paths, verbatim_keys
+from impasto.launch.compose import compose_jobs
+from tests.conftest import CONF
+
+KEYS = verbatim_keys(CONF)
+NAMES = [
+    "plain.png",
+    "two words.png",
+    "[1].png",
+    "a,b.png",
+    "it's.png",
+    'say "hi".png',
+    "'quoted'.png",
+    "a=b.png",
+    "~tilde.png",
+    "~",
+    "déjà vu.png",
+    "back\\slash.png",
+    "ends\\",
+    "${x}.png",
+    "\\${x}.png",
+    "a$b.png",
+    "{a: b}.png",
+    "(1).png",
+    "null",
+    "123",
+    "1e5",
+    "true",
+    "# no comment.png",
+    "100%.png",
+    "a:b;c&d|e!.png",
+    " lead and trail ",
+    "[a.png,b.png]",
+    "range(1,3)",
+    "-dash.png",
+    ".dot.png",
+    "@here.png",
+    "two\nlines.png",
+    "tab\t.png",
+    "e\u0301 in two code points.png",
+    "猫😀.png",
+    251 * "x" + ".png",
+]
+
+
+@pytest.mark.parametrize("multirun", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_arrives_as_it_is(
+    name: str, multirun: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).touch()
+    flags = ["-m"] if multirun else []
+    arguments = quote_paths([*flags, "task=paint", f"image={name}"], KEYS)
+    [cfg] = compose_jobs(CONF, arguments[len(flags) :], multirun)
+    assert cfg.image == name
+    assert type(cfg.image) is str
+
+
+# Tasks and choices with a key that names files, and the key.
+WAYS = (
+    (["task=render"], "record"),
+    (["task=paint", "stroke=brush"], "stroke.image"),
+    (["task=evaluate"], "agent.weights"),
+    (["task=compare"], "baseline"),
+    (["task=train", "reward=perceptual"], "reward.weights"),
+    (["task=train", "data=mnist"], "data.root"),
+)
+
+
+@pytest.mark.parametrize(("overrides", "key"), WAYS, ids=[key for _, key in WAYS])
+def test_so_it_does_under_every_key_that_says_as_typed(
+    overrides: list[str], key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = "it's [1], a=b ~ #${x}.png"
+    for there in (False, True):
+        if there:
+            (tmp_path / name).touch()
+        arguments = quote_paths([*overrides, f"{key}={name}"], KEYS)
+        [cfg] = compose_jobs(CONF, arguments, False)
+        assert OmegaConf.select(cfg, key) == name
+
+
+def test_which_keys_are_taken_as_typed_stands_beside_them(tmp_path: Path) -> None:
+    (tmp_path / "group").mkdir()
+    (tmp_path / "task").mkdir()
+    (tmp_path / "config.yaml").write_text(
+        "a: 1 # a file [as typed]\nb:\n  c: 2 # [as typed]\n  d: 3 # a number\n"
+        "  e:\n    f: 4 # x [as typed]\n"
+        "g: ${h:%Y-%m} # [as typed]\n"
+    )
+    (tmp_path / "group" / "x.yaml").write_text("# a choice\nroot: null  # folder [as typed]\n")
+    (tmp_path / "group" / "y.yaml").write_text("# @package other.place\nfile: # [as typed]\n")
+    (tmp_path / "task" / "z.yaml").write_text("# @package _global_\nrecord: ??? # it [as typed]\n")
+    expected = {"a", "b.c", "b.e.f", "g", "group.root", "other.place.file", "record"}
+    assert verbatim_keys(tmp_path) == expected
+    assert {"image", "record", "runs", "data.root", "hydra.run.dir", "stroke.image"} <= KEYS
+
+
+def test_three_question_marks_are_a_name_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)  # to OmegaConf they say that a value is missing
+    [cfg] = compose_jobs(CONF, quote_paths(["task=paint", "image=???"], KEYS), False)
+    assert cfg.image == "./???"
+
+
+def test_hydras_own_notation_still_works(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PICTURES", "/pictures")
+    for argument, expected in {
+        "image=[a.png,'b c.png']": ["a.png", "b c.png"],
+        "image='quoted name.png'": "quoted name.png",
+        "image=${oc.env:PICTURES}/a.png": "/pictures/a.png",
+        "resume=auto": "auto",
+        "resume=null": None,
+        "image=missing [1].png": "missing [1].png",
+        "image=~/a.png": str(Path.home() / "a.png"),
+        "image=*.png": "*.png",
+    }.items():
+        [cfg] = compose_jobs(CONF, quote_paths(["task=paint", argument], KEYS), False)
+        assert cfg[argument.partition("=")[0]] == expected
+
+
+def test_a_sweep_splits_names_at_commas(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = quote_paths(["-m", "task=paint", "image=a 1.png,b=2.png"], KEYS)
+    jobs = compose_jobs(CONF, arguments[1:], True)
+    assert [cfg.image for cfg in jobs] == ["a 1.png", "b=2.png"]

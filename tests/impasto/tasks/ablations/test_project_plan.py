@@ -1,0 +1,61 @@
+"""The plan of the project: conf/task/ablations.yaml."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from impasto.launch.compose import choices
+from impasto.launch.validation.knobs import check
+from impasto.tasks.ablations.plan import read_plan
+from tests.conftest import CONF, Compose
+
+
+def project_plan(compose_config: Compose) -> dict[str, Any]:
+    cfg = compose_config("task=ablations")
+    plan = OmegaConf.to_container(cfg.task.plan)
+    assert isinstance(plan, dict)
+    return plan  # type: ignore[return-value]
+
+
+def test_every_run_of_the_project_composes(compose_config: Compose, tmp_path: Path) -> None:
+    plan = project_plan(compose_config)
+    for scale in plan["scales"]:
+        read = read_plan(plan, scale, None, [], tmp_path)
+        assert len(read.seeds) >= (2 if scale == "quick" else 3)
+        for job in read.jobs():
+            if job.folder.name == "seed0":
+                cfg = compose_config(*job.overrides)
+                check(cfg)
+                assert cfg.strokes > cfg.bundle
+
+
+def test_the_command_of_a_report_can_be_given_again(
+    compose_config: Compose, tmp_path: Path
+) -> None:
+    vary = ["data=mnist", "data.val_limit=2"]
+    read = read_plan(project_plan(compose_config), "quick", ["a", "c"], vary, tmp_path)
+    cfg = compose_config(*read.asked)
+    assert (cfg.task.call.scale, cfg.task.call.chosen, cfg.task.call.vary) == (
+        "quick",
+        ["a", "c"],
+        vary,
+    )
+
+
+def test_agents_replay_and_exploration_have_four_steps_and_every_choice_a_row(
+    compose_config: Compose, tmp_path: Path
+) -> None:
+    """A painting of one bundle is only regression."""
+    plan = project_plan(compose_config)
+    read = read_plan(plan, "cpu", None, [], tmp_path)
+    words = {word for row in read.rows for v in row.variants.values() for word in v}
+    for row in read.rows:
+        if row.key in "aeh":
+            for variant in row.variants.values():
+                cfg = compose_config(*read.runs(variant)[0].overrides)
+                assert cfg.strokes / cfg.bundle >= 4
+    of_another_paper = {"agent=lstm_adversarial"}  # in docs/neural_painters.md
+    for group, default in (("agent", "model_based_ddpg"), ("exploration", "none")):
+        every = {f"{group}={c}" for c in choices(CONF, group) if c != default}
+        assert every - of_another_paper <= words
