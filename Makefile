@@ -145,7 +145,7 @@ test-all: $(STAMP) ## run the tests, the slow ones too
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not gpu"
 
 test-gpu: $(STAMP) ## run the tests that need a CUDA device (STAMP= BIN=FOLDER: with the Python there)
-	$(BIN)/python -m pytest -m gpu tests/gpu tests/painting/strokes
+	$(BIN)/python -m pytest -m gpu tests/gpu tests/impasto/strokes
 
 lint: $(STAMP) ## check style and types
 	$(BIN)/ruff check .

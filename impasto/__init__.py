@@ -1,5 +1,56 @@
-"""The domain of painting in plain torch: strokes, renderers, environment, rewards, painters.
+"""Impasto: a picture goes in, an ordered list of brush strokes comes out.
 
-Nothing here knows Lightning or Hydra, and importing a module touches no file, device or random
-state.
+>>> import impasto
+>>> sorted(impasto.__all__)[:3]
+['AgentOptimizePainter', 'AgentPainter', 'OptimizePainter']
+
+Names are loaded when they are first used, so that ``import impasto`` costs nothing. The library
+knows neither Hydra nor Lightning; `impasto.launch` and `impasto.tasks` do.
 """
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from impasto.api import Painting, Unfinished, paint
+    from impasto.errors import UserError
+    from impasto.io.record import StrokeRecord, read_record, write_record
+    from impasto.painters import AgentOptimizePainter, AgentPainter, OptimizePainter, Painter
+    from impasto.rl.policy import PaintingPolicy
+    from impasto.strokes import Stroke
+
+__all__ = [
+    "AgentOptimizePainter",
+    "AgentPainter",
+    "OptimizePainter",
+    "Painter",
+    "Painting",
+    "PaintingPolicy",
+    "Stroke",
+    "StrokeRecord",
+    "Unfinished",
+    "UserError",
+    "paint",
+    "read_record",
+    "write_record",
+]
+
+_HOMES = {
+    "impasto.api": ("Painting", "Unfinished", "paint"),
+    "impasto.errors": ("UserError",),
+    "impasto.io.record": ("StrokeRecord", "read_record", "write_record"),
+    "impasto.painters": ("AgentOptimizePainter", "AgentPainter", "OptimizePainter", "Painter"),
+    "impasto.rl.policy": ("PaintingPolicy",),
+    "impasto.strokes": ("Stroke",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -135,10 +135,10 @@ def paint(
     """Paint one picture.
 
     >>> import numpy as np
-    >>> from impasto.api import paint
+    >>> from impasto import paint
     >>> red = np.full((40, 60, 3), (200, 30, 30), dtype=np.uint8)
     >>> painting = paint(red, painter=OptimizePainter(Bezier(), strokes=1, steps=1, tries=2))
-    >>> impasto.picture().shape
+    >>> painting.picture().shape
     (40, 60, 3)
 
     Args:

@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
-import run
+from impasto.launch import cli
 from impasto.launch.validation.targets import TRUST
 from tests.browser import browser
 
@@ -91,7 +91,7 @@ def run_main(
         monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
         code: object = 0
         try:
-            run.main()
+            cli.main()
         except SystemExit as end:
             code = end.code
         out, err = capsys.readouterr()

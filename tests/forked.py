@@ -35,7 +35,7 @@ _PRELOADED = (
     "impasto.tasks.paint",
     "impasto.tasks.visualize",
     "impasto.tasks.stylize",
-    "run",
+    "impasto.launch.cli",
 )
 
 
@@ -65,7 +65,7 @@ def _be(command: Sequence[str], err: int) -> NoReturn:
         resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS,) * 2)
         signal.alarm(PATIENCE)
         sys.argv[1:] = command
-        importlib.import_module("run").main()
+        importlib.import_module("impasto.launch.cli").main()
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)

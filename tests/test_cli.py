@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-import run
+from impasto.launch.validation.knobs import check
 from tests.conftest import Compose, FakeTasks, RunCli, RunMain, command_line, environment
 
 
@@ -30,13 +30,13 @@ def wait_until(done: Callable[[], bool], lives: Callable[[], bool]) -> None:
 
 def test_whole_floats_are_numbers(compose_config: Compose) -> None:
     cfg = compose_config("task=train", "updates=1e4")
-    run.check(cfg)
+    check(cfg)
     assert cfg.updates == 10_000
     assert isinstance(cfg.updates, int)
 
 
 def test_a_bundle_may_be_larger_than_the_strokes(compose_config: Compose) -> None:
-    run.check(compose_config("task=train", "strokes=3", "bundle=8"))
+    check(compose_config("task=train", "strokes=3", "bundle=8"))
 
 
 def test_full_error_shows_the_traceback(run_cli: RunCli) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.conftest import ROOT, RunMain
 
-PACKAGES = ("impasto.strokes", "impasto.rl.rewards", "datamodules", "tasks")
+PACKAGES = ("impasto.strokes", "impasto.rl.rewards", "datamodules.sets", "impasto.tasks")
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from PIL import Image
 
 from tests.conftest import ROOT, environment
 
-FOLDERS = ("conf", "hydra_plugins", "tasks", "painting", "lightning_modules", "datamodules")
-_START = "import run; run.impasto()"  # what the installed script does
+FOLDERS = ("hydra_plugins", "impasto", "lightning_modules", "datamodules")
+_START = "from impasto.launch.cli import impasto; impasto()"  # what the installed script does
 
 
 def impasto(code: Path, folder: Path, *words: str) -> str:
@@ -51,9 +51,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """The wheel, built from a copy: building leaves files beside the sources."""
     pytest.importorskip("setuptools", "77", reason="NO SETUPTOOLS: the wheel is not tested")
     folder = tmp_path_factory.mktemp("wheel")
-    for name in (*FOLDERS, "tests"):
+    for name in (*FOLDERS, "conf", "tests"):
         shutil.copytree(ROOT / name, folder / "code" / name)
-    for name in ("run.py", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("run.py", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder / "code")
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q"]
     done = subprocess.run(
@@ -72,15 +72,17 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 @pytest.mark.slow
 def test_the_wheel_holds_all_that_runs(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     names = set(wheel.namelist())
-    expected = {"run.py", "impasto/io/exporters/player.html"}
+    expected = {"impasto/io/exporters/player.html", "impasto/py.typed"}
+    expected |= {f"impasto/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*.yaml")}
     for folder in FOLDERS:
         for path in (ROOT / folder).rglob("*"):
             if path.suffix in (".py", ".yaml", ".html", ".json"):
                 expected.add(str(path.relative_to(ROOT)))
     assert expected <= names
-    assert not [name for name in names if name.startswith("tests/")]
+    tops = {name.partition("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == set(FOLDERS)
     [entry] = [name for name in names if name.endswith("entry_points.txt")]
-    assert "impasto = run:impasto" in wheel.read(entry).decode()
+    assert "impasto = impasto.launch.cli:impasto" in wheel.read(entry).decode()
     wheel.extractall(tmp_path / "site")
     quick = ["strokes=3", "painter.steps=2", "painter.work_size=16", "export=[html]"]
     impasto(tmp_path / "site", tmp_path, photo(tmp_path), *quick)
@@ -90,6 +92,44 @@ def test_the_wheel_holds_all_that_runs(wheel: zipfile.ZipFile, tmp_path: Path) -
     impasto(tmp_path / "site", tmp_path, "task=render", f"record={record}", "size=90", out)
     with Image.open(tmp_path / "again" / "painting.png") as picture:
         assert picture.size == (90, 60)
+
+
+LIBRARY = """
+import sys
+from impasto import OptimizePainter, paint
+from impasto.strokes import Bezier
+import impasto, numpy
+picture = numpy.full((20, 30, 3), (200, 30, 30), numpy.uint8)
+painting = paint(picture, painter=OptimizePainter(Bezier(), strokes=2, steps=2, work_size=16))
+print(painting.picture().shape, impasto.__file__)
+print(sorted({"hydra", "pytorch_lightning", "painting", "tasks", "datamodules"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.slow
+def test_a_users_own_names_do_not_matter(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    site, folder = tmp_path / "site", tmp_path / "user"
+    wheel.extractall(site)
+    for name in ("painting.py", "run.py", "tasks/__init__.py", "datamodules/__init__.py"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("raise RuntimeError('the user's own')\n")
+    (folder / "conf").mkdir()
+    (folder / "conf" / "config.yaml").write_text("own: [\n")
+    (folder / "script.py").write_text(LIBRARY)
+    done = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=environment(PYTHONPATH=str(site)),
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first == f"(20, 30, 3) {site / 'impasto' / '__init__.py'}"
+    assert second == "[]"
 
 
 @pytest.fixture

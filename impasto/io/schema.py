@@ -13,7 +13,7 @@ def schema() -> dict[str, Any]:
     level = {"type": "number", "minimum": 0, "maximum": 1}
     color = {"type": "array", "items": level, "minItems": 3, "maxItems": 3}
     pixels = {"type": "integer", "minimum": 1, "maximum": LARGEST}
-    kinds = [kind for kind in loaded_kinds() if kind.__module__.startswith("painting.")]
+    kinds = [kind for kind in loaded_kinds() if kind.__module__.startswith("impasto.")]
     kinds.sort(key=lambda kind: kind.name)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

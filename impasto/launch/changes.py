@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from impasto.errors import UserError
+from impasto.persistence.former_paths import current_path
 from impasto.persistence.manifest import Manifest
 from impasto.persistence.versions import versions
 from impasto.tasks.runs.run_folder import WHEREABOUTS, followed
@@ -49,6 +50,8 @@ def changes(saved: Mapping[str, Any], cfg: DictConfig) -> dict[str, str]:
         if any(key == start or key.startswith(f"{start}.") for start in allowed):
             continue
         was, is_now = followed(saved, before.get(key, _ABSENT)), _resolved(now, here, key)
+        if isinstance(was, str) and key.endswith("_target_"):
+            was = current_path(was)
         if was != is_now:
             differences[key] = f"{_shown(was)} -> {_shown(is_now)}"
     return differences

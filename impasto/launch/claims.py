@@ -1,8 +1,8 @@
 """Ownership of a run folder: asked once, before anything is written there.
 
-A run folder belongs to one run; what that run wrote stands in its list (`impasto.tasks.runs.written_files`).
-Where a command turns out to be a mistake before its task has written anything, what was made for it
-is taken away again, and nothing else.
+A run folder belongs to one run; what that run wrote stands in its list
+(`impasto.tasks.runs.written_files`). Where a command turns out to be a mistake before its task has
+written anything, what was made for it is taken away again, and nothing else.
 """
 
 import os

@@ -22,8 +22,9 @@ from impasto.errors import UserError, first_line
 from impasto.launch.validation.refused import refused_key
 from impasto.tasks.runs.run_folder import program
 
-ROOT = Path(__file__).resolve().parents[2]
-CONF = ROOT / "conf"
+ROOT = Path(__file__).resolve().parents[2]  # where the packages lie
+# Installed, the configs lie in the package; in a checkout, beside it.
+CONF = next(path for path in (ROOT / "impasto" / "conf", ROOT / "conf") if path.is_dir())
 CONFIG_NAME = "config"
 
 

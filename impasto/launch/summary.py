@@ -44,7 +44,7 @@ def write_summary(folder: Path, values: Mapping[str, object]) -> None:
     plain = {key: _plain(value) for key, value in values.items()}
     plain = {key: value for key, value in plain.items() if value is not None}
     text = json.dumps(plain, indent=2) + "\n"
-    # Not by `impasto.io.images.atomic_write`: that loads torch, which a signal may have interrupted.
+    # Not by `io.images.atomic_write`: that loads torch, which a signal may have interrupted.
     temporary = temporary_name(folder / SUMMARY)
     try:
         with named_errors(folder / SUMMARY):

@@ -8,9 +8,11 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from impasto.errors import UserError, brief, first_line
+from impasto.persistence.former_paths import current_path
 from impasto.runtime.room import at_most
 
-_PACKAGE = "painting."
+_PACKAGE = "impasto."
+_NOT_THESE = ("impasto.launch.", "impasto.tasks.")  # programs, not parts of a network
 
 
 @runtime_checkable
@@ -42,7 +44,8 @@ def build(node: object, name: str = "the exported config") -> Any:
         UserError: It names something else, or arguments that do not fit.
     """
     target = node.get("_target_") if isinstance(node, Mapping) else None
-    if not isinstance(target, str) or not target.startswith(_PACKAGE):
+    target = current_path(target) if isinstance(target, str) else target
+    if not isinstance(target, str) or not _is_ours(target):
         raise UserError(
             f"{name} names {brief(target)}, which is not of {_PACKAGE[:-1]}",
             "use a folder that this project exported",
@@ -56,7 +59,7 @@ def build(node: object, name: str = "the exported config") -> Any:
             if key != "_target_"
         }
         kind = getattr(importlib.import_module(module), kind_name)
-        if not isinstance(kind, type) or not kind.__module__.startswith(_PACKAGE):
+        if not isinstance(kind, type) or not _is_ours(kind.__module__):
             raise TypeError(f"{target} is not a class of {_PACKAGE[:-1]}")
         return getattr(kind, "from_options", kind)(**arguments)
     except UserError as error:
@@ -65,6 +68,10 @@ def build(node: object, name: str = "the exported config") -> Any:
     except Exception as error:  # whatever a constructor does about what it was not made for
         what = f"{name} can't be built ({first_line(error)})"
         raise UserError(what, "export it again with this version") from error
+
+
+def _is_ours(path: str) -> bool:
+    return path.startswith(_PACKAGE) and not path.startswith(_NOT_THESE)
 
 
 def _is_described(value: object) -> bool:

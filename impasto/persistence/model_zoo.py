@@ -1,7 +1,8 @@
 """Weights that come with the project: exported folders, found by their names.
 
-Every folder here holds what `impasto.persistence.exports` writes, a ``SHA256SUMS`` that is verified when it is
-read, and a ``README.md`` that says what it is, what it was trained on and how well it does.
+Every folder of impasto/weights holds what `impasto.persistence.exports` writes, a ``SHA256SUMS``
+that is verified when it is read, and a ``README.md`` that says what it is, what it was trained on
+and how well it does.
 """
 
 from pathlib import Path
@@ -10,7 +11,7 @@ from impasto.errors import UserError
 from impasto.persistence.checksums import CHECKSUMS
 from impasto.persistence.exports import CONFIG
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).resolve().parents[1] / "weights"
 
 
 def weight_names(part: str) -> list[str]:

@@ -62,7 +62,7 @@ class _Strict(BaseModel):
 
 
 class Part(_Strict):
-    """An object as `impasto.persistence.description.describe` writes it: its class and arguments.
+    """Class and arguments of an object, as `persistence.description.describe` writes them.
 
     Arguments that say how large something is have their bounds here, whatever class they are of; it
     is the class that knows which it takes.

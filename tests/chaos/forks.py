@@ -1,7 +1,7 @@
 """A process that has loaded what a run needs, and forks one for every line that it reads.
 
 A start of Python with torch and Lightning takes seconds, most of a small run's time. What is forked
-here is a real process: it runs `run.main(argv)`, holds its own lock, gets real signals, and ends by
+here is a real process: it runs `cli.main(argv)`, holds its own lock, gets real signals, and ends by
 them. Lines are JSON: `{"argv": [...], "cwd": ..., "out": FILE, "err": FILE, "env": {...},
 "file_limit": BYTES or null}` in; `{"pid": N}` out at once, `{"pid": N, "code": C}` when it ended.
 """
@@ -31,7 +31,7 @@ _PRELOADED = (
     "impasto.renderers",
     "impasto.tasks.train",
     "impasto.tasks.evaluate.agent",
-    "run",
+    "impasto.launch.cli",
 )
 
 
@@ -119,10 +119,10 @@ def _live(request: dict[str, Any]) -> NoReturn:
         if limit is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         sys.argv = [str(Path(request["program"])), *request["argv"]]
-        import run
+        from impasto.launch import cli
 
         try:
-            run.main(request["argv"])
+            cli.main(request["argv"])
             code = 0
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else int(end.code is not None)

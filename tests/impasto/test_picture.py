@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from impasto import picture as module
 from impasto.canvas import to_uint8
 from impasto.picture import draw_canvas, draw_frames, draw_picture
 from impasto.rendering import draw, draw_each
@@ -19,7 +20,7 @@ def some(stroke: Stroke, count: int = 9) -> torch.Tensor:
 
 @pytest.mark.parametrize("stroke", KINDS, ids=lambda kind: kind.name)
 def test_bands_and_boxes_change_nothing(stroke: Stroke, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(painting.picture, "_BAND_PIXELS", 7 * 50)  # seven rows at a time
+    monkeypatch.setattr(module, "_BAND_PIXELS", 7 * 50)  # seven rows at a time
     strokes = some(stroke)
     picture = draw_picture(stroke, strokes, 33, 50, BACKGROUND)
     whole = to_uint8(draw(stroke, strokes[None], 33, 50, BACKGROUND)[0]).permute(1, 2, 0).numpy()

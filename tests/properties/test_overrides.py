@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import HealthCheck, assume, example, given, settings
 from omegaconf import OmegaConf
 
-import run
+from impasto.launch import cli
 from impasto.launch.arguments import quote, quote_paths, verbatim_keys
 from impasto.launch.compose import CONF
 from impasto.launch.outcome import USER_ERROR, outcome_before_job
@@ -111,7 +111,7 @@ def test_any_overrides_are_understood_or_refused(overrides: list[str], somewhere
     before = dict(os.environ)
     outcome = None
     try:
-        run.prepare(arguments)
+        cli.prepare(arguments)
     except Exception as error:
         outcome = outcome_before_job(error, CONF, arguments)
     if outcome is not None:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-import run
+from impasto.launch import cli
 from tests.bad_input_files import RECORD
 
 # Names that this program, Hydra or a person could give.
@@ -125,7 +125,7 @@ def obey(words: tuple[str, ...]) -> str:
     argv, sys.argv = sys.argv, ["run.py", *words]
     try:
         with redirect_stdout(StringIO()), redirect_stderr(said), suppress(SystemExit):
-            run.main()
+            cli.main()
     finally:
         sys.argv = argv
     return said.getvalue()

@@ -2,8 +2,8 @@
 
 A config can come from somebody else, and `_target_` calls what it names. So it names classes of the
 project, of `torch.optim` and some of Lightning's, their own class methods, and, as the task itself,
-a public function of `tasks`. Whose package somebody trusts beyond these stands in the environment,
-where no config can write it: ``IMPASTO_TRUST=my_package,other_package``.
+a public function of `impasto.tasks`. Whose package somebody trusts beyond these stands in the
+environment, where no config can write it: ``IMPASTO_TRUST=my_package,other_package``.
 """
 
 import difflib
@@ -20,7 +20,8 @@ from omegaconf.errors import OmegaConfBaseException
 from impasto.errors import UserError
 
 TRUST = "IMPASTO_TRUST"
-_OWN = ("painting", "lightning_modules", "datamodules", "tasks")
+_OWN = ("impasto", "lightning_modules", "datamodules")
+_SHELL = "impasto.launch"  # calls what configs name, and is not called by them
 _LIBRARIES = (
     "torch.optim",
     "pytorch_lightning.callbacks",
@@ -31,9 +32,9 @@ _LIBRARIES = (
     "pytorch_lightning.trainer",
 )
 _SHORT = ("pytorch_lightning.Trainer",)  # what is defined deeper than it is named
-_TASKS = "tasks"
+_TASKS = "impasto.tasks"
 # In Hydra's own section: its parts, plugins, and what Python's logging is made of.
-_HYDRAS = ("hydra._internal", "hydra.core", "hydra_plugins")
+_HYDRAS = ("hydra._internal", "hydra.core", "hydra_plugins", "impasto.launch.claims")
 _LOGGERS = ("logging", "colorlog")
 
 
@@ -94,13 +95,16 @@ def _check_class(key: str, target: str, packages: Sequence[str]) -> None:
 
 def _check(key: str, target: str, is_task: bool) -> None:
     trusted = _trusted()
-    if not _is_in(target, (*_OWN, *_LIBRARIES, *trusted)) and target not in _SHORT:
+    ours = _is_in(target, _OWN) and not _is_in(target, (_SHELL,))
+    if not ours and not _is_in(target, (*_LIBRARIES, *trusted)) and target not in _SHORT:
         raise _refusal(key, target)
     thing = _found(key, target)
     # A dotted name can lead through a module of ours into another's: impasto.io.images.os.system.
     home = str(getattr(thing, "__module__", None) or "")
     if _is_in(home, trusted):
         return
+    if _is_in(home, (_SHELL,)):
+        raise _refusal(key, target)
     if isinstance(thing, type):
         allowed = _is_in(home, (*_OWN, *_LIBRARIES))
     elif inspect.ismethod(thing):  # of a class, such as PaintingPolicy.load
@@ -148,7 +152,7 @@ def _not_there(key: str, target: str, thing: object, part: str) -> UserError:
 def _refusal(key: str, target: str) -> UserError:
     return UserError(
         f"{key} names {target}, which is not what a config may call",
-        f"name a class of {', '.join(_OWN[:-1])} or torch.optim; or, if you know who wrote the "
+        f"name a class of {', '.join(_OWN)} or torch.optim; or, if you know who wrote the "
         f"config, set {TRUST}=PACKAGE in the environment",
     )
 

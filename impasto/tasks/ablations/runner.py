@@ -12,7 +12,6 @@ from tqdm import tqdm
 from impasto.tasks.ablations.plan import Job
 from impasto.tasks.runs.run_folder import read_summary
 
-_PROGRAM = Path(__file__).resolve().parents[2] / "run.py"
 _POLL_SECONDS = 0.2
 # Runs that have come to an end that going on would not change.
 _ENDED = ("finished", "diverged")
@@ -65,13 +64,19 @@ def _start(job: Job) -> "subprocess.Popen[bytes]":
     job.folder.parent.mkdir(parents=True, exist_ok=True)
     command = [
         sys.executable,
-        str(_PROGRAM),
+        "-m",
+        "impasto",
         *job.overrides,
         "resume=auto",
         f"hydra.run.dir={job.folder}",
     ]
     # Small networks gain nothing from a second thread, and lose much where another run wants it.
-    environment = {"OMP_NUM_THREADS": "1", **os.environ}
+    # The package is found where this process found it, installed or not.
+    environment = {
+        "OMP_NUM_THREADS": "1",
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
     with _log_of(job).open("ab") as output:
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment

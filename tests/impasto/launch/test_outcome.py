@@ -104,7 +104,7 @@ def test_a_signal_before_a_run_begins_names_the_way_on(
     def interrupt(arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr("run.prepare", interrupt)
+    monkeypatch.setattr("impasto.launch.cli.prepare", interrupt)
     done = run_main("task=train", "resume=auto")
     assert done.code == code
     assert done.err == (

@@ -32,7 +32,7 @@ ARGUMENTS: dict[str, dict[str, object]] = {
 
 def every_kind(**limits: object) -> Iterator[Stroke]:
     for kind in loaded_kinds():
-        if kind.__module__.startswith("painting.") and kind.differentiable:
+        if kind.__module__.startswith("impasto.") and kind.differentiable:
             yield kind(**ARGUMENTS.get(kind.name, {}), **limits)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""What a GPU draws beside what the CPU does: `pytest -m gpu tests/painting/strokes`."""
+"""What a GPU draws beside what the CPU does: `pytest -m gpu tests/impasto/strokes`."""
 
 import pytest
 import torch

@@ -8,6 +8,7 @@ import pytest
 
 from impasto.launch.outcome import JobFailed
 from impasto.launch.sweeps.report import report_sweep
+from impasto.tasks.runs import compare
 from tests.conftest import FakeTasks, RunMain
 from tests.impasto.tasks.runs.comparison.folders import write_run
 
@@ -16,7 +17,7 @@ from tests.impasto.tasks.runs.comparison.folders import write_run
 def compared(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The folders that were compared."""
     folders: list[Path] = []
-    monkeypatch.setattr(tasks.compare, "compare_sweep", folders.append)
+    monkeypatch.setattr(compare, "compare_sweep", folders.append)
     return folders
 
 
@@ -87,7 +88,7 @@ def test_a_report_that_fails_is_one_line(
     def crash(folder: Path) -> None:
         raise RuntimeError("two\nlines")
 
-    monkeypatch.setattr(tasks.compare, "compare_sweep", crash)
+    monkeypatch.setattr(compare, "compare_sweep", crash)
     report_sweep(tmp_path)
     err = capsys.readouterr().err
     assert err == f"warning: the sweep's report was not written: RuntimeError: two lines — {again}"

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from impasto.networks import Discriminator
+from impasto.rl import rewards
 from impasto.rl.rewards import (
     AdversarialReward,
     CramerGanReward,
@@ -45,7 +46,7 @@ REWARDS = [
 
 def kinds_of_rewards() -> Iterator[type[Reward]]:
     """Every class of the package that can be a reward."""
-    for module in pkgutil.iter_modules(painting.rewards.__path__, "impasto.rl.rewards."):
+    for module in pkgutil.iter_modules(rewards.__path__, "impasto.rl.rewards."):
         for kind in vars(importlib.import_module(module.name)).values():
             if isinstance(kind, type) and issubclass(kind, Reward) and not inspect.isabstract(kind):
                 yield kind
