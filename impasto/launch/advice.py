@@ -145,7 +145,9 @@ ADVICE = {
     r"add (?=`WeightedReward\.weights)": "add +",
     r"add `parts\.(\w+)`": r"add +reward@reward.parts.\1=l2",
     r"(?<=`parts` is empty — )add one": "add one by +reward@reward.parts.NAME=l2",
-    r"give a `ContinuedStart`": "add +agent.start._target_=impasto.rl.initial_states.ContinuedStart",
+    r"give a `ContinuedStart`": (
+        "add +agent.start._target_=impasto.rl.initial_states.ContinuedStart"
+    ),
 }
 _MENTION = re.compile(r"(the (?:agent|renderer)'s )?`([^`=]+)(=[^`]*)?`")
 

@@ -107,5 +107,5 @@ class PaintingEnvironment:
         return state.step >= self.max_steps
 
     def observe(self, state: State) -> Tensor:
-        """Return the networks' observation of a state, (B, 9, H, W): see `impasto.rl.observation`."""
+        """Return what the networks see of a state, (B, 9, H, W): see `impasto.rl.observation`."""
         return observation(state.canvas, state.target, state.step / self.max_steps)
