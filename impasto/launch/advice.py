@@ -1,4 +1,4 @@
-"""What an error of the library means on the command line.
+"""Errors of the library in terms of the command line.
 
 The library names arguments and classes in backticks: `steps=0`, `OptimizePainter`. Here stands by
 which key an argument is given, which choice makes a class, and what else a user of the command line
@@ -153,7 +153,7 @@ _MENTION = re.compile(r"(the (?:agent|renderer)'s )?`([^`=]+)(=[^`]*)?`")
 
 
 def in_keys(text: str) -> str:
-    """What an error of the library says, in keys and choices of the command line."""
+    """Translate an error of the library into keys and choices of the command line."""
     for said, here in ADVICE.items():
         text = re.sub(said, here, text)
     return _MENTION.sub(_mention_in_keys, text)
@@ -168,7 +168,7 @@ def _mention_in_keys(mention: re.Match[str]) -> str:
 
 
 def key_of(name: str) -> str | None:
-    """The key or the choice that an argument or a class is given by; None where none is known."""
+    """Return the key or the choice that an argument or a class is given by; None where none is known."""
     first, dot, rest = name.partition(".")
     if first not in CHOICES:
         section = ARGUMENTS.get(first) or SECTIONS.get(first)

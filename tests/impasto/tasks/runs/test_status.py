@@ -155,7 +155,8 @@ def test_what_is_no_folder_of_runs_is_said(tmp_path: Path, watch: object) -> Non
 def test_on_the_command_line_it_loads_no_torch(tmp_path: Path) -> None:
     leave(tmp_path / "a, [1]" / "0", "seed=0", summary={"status": "failed"})
     code = (
-        "import sys; from impasto.launch import cli; cli.main(['task=status', 'sweep=a, [1]', 'hydra.run.dir=out'])\n"
+        "import sys; from impasto.launch.cli import main\n"
+        "main(['task=status', 'sweep=a, [1]', 'hydra.run.dir=out'])\n"
         "assert 'torch' not in sys.modules and 'optuna' not in sys.modules\n"
         "assert 'matplotlib' not in sys.modules"
     )
