@@ -168,7 +168,7 @@ def _mention_in_keys(mention: re.Match[str]) -> str:
 
 
 def key_of(name: str) -> str | None:
-    """Return the key or the choice that an argument or a class is given by; None where none is known."""
+    """Return the key or the choice that gives an argument or a class; None if none is known."""
     first, dot, rest = name.partition(".")
     if first not in CHOICES:
         section = ARGUMENTS.get(first) or SECTIONS.get(first)
