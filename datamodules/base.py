@@ -105,7 +105,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         shuffle_buffer: int = 4096,
     ) -> None:
         super().__init__()
-        self.canvas_size = at_least(1, "canvas.size", canvas_size)
+        self.canvas_size = at_least(1, "canvas_size", canvas_size)
         self.batch_size = at_least(1, "batch_size", batch_size)
         check_count("batch_size", batch_size, LEARNING * canvas_size**2)
         self.cache = Path(cache).expanduser()

@@ -17,12 +17,14 @@ from tests.test_imports import module_name, sources
 
 LIBRARY = ("impasto", "datamodules", "lightning_modules")
 GROUPS = groups(CONF)
+SECTIONS = {"canvas", "descent", "grid", "run", "video", "views"}  # of no group
 SVG_AND_FFMPEG = {
     "impasto/io/exporters/svg.py",
     "impasto/io/video.py",
 }  # which write name=value, too
 EXAMPLE = re.compile(r"^\s*(>>>|\.\.\.) .*$", re.MULTILINE)  # of Python, whose calls do
-OF_CHECKPOINTS = {"stroke.image", "the settings of stroke.brush"}  # names of what is in a file
+# Names under which checkpoints hold what a run is for.
+OF_CHECKPOINTS = {"canvas.size", "stroke.image", "the settings of stroke.brush"}
 
 
 def keys(node: Any) -> Iterator[str]:
@@ -40,7 +42,7 @@ KEYS = {
     if re.fullmatch(r"[a-z]\w*", name)
 }
 CHOICES = [f"{group}={choice}" for group in GROUPS for choice in choices(CONF, group)]
-GROUP = "|".join(GROUPS)
+GROUP = "|".join({*GROUPS, *SECTIONS})
 WRITTEN = [
     r"\btask=",
     r"\bhydra\.",
@@ -91,6 +93,7 @@ def test_no_string_of_the_library_says_a_key_or_a_choice(package: str) -> None:
         "or hydra.run.dir",
         "data.root=",
         "give data.root",
+        "canvas.size is 7",
         "painter=V",
         "stroke.V=V",
         "steps=5",

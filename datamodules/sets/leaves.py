@@ -1,4 +1,4 @@
-"""Dead-leaves pictures drawn by the project, free of anyone's rights."""
+"""Dead-leaves pictures drawn by the project, free of anyone's terms."""
 
 from collections.abc import Mapping
 from functools import cached_property

@@ -7,7 +7,7 @@ can do. What is not in these tables stays as it is.
 
 import re
 
-# An argument to its key; what follows a dot follows the key: `actor.norm` is agent.actor.norm.
+# An argument to its key.
 ARGUMENTS = {
     "agent's weights": "agent.weights",
     "renderer's weights": "renderer.weights",
@@ -38,6 +38,7 @@ ARGUMENTS = {
     "val_limit": "data.val_limit",
     # of stroke kinds
     "brush": "stroke.brush",
+    "grid": "stroke.grid",
     "image": "stroke.image",
     "invert": "stroke.invert",
     "levels": "stroke.levels",
@@ -60,27 +61,27 @@ ARGUMENTS = {
     "tries": "painter.tries",
     "work_size": "painter.work_size",
     # of agents, their rewards and replays, and of renderers
-    "actor": "agent.actor",
-    "actor_optimizer": "agent.actor_optimizer",
     "allow_untrained": "renderer.allow_untrained",
-    "critic": "agent.critic",
-    "critic_optimizer": "agent.critic_optimizer",
     "episodes": "replay.episodes",
     "gumbel": "agent.gumbel",
     "min_size": "reward.min_size",
-    "parts": "reward.parts",
     "patches": "agent.patches",
-    "reward_optimizer": "agent.reward_optimizer",
     "start": "agent.start",
     # of pictures by a content or a class
     "classifiers": "classifiers",
-    "features": "features",
     "goal": "goal",
     "lpips": "lpips",
     "overlap": "grid.overlap",
 }
-# A class whose arguments are called as others' are: by its name before the dot.
+# What has arguments of its own: `actor.norm` is agent.actor.norm, `Views.count` is views.count.
 SECTIONS = {
+    "actor": "agent.actor",
+    "actor_optimizer": "agent.actor_optimizer",
+    "critic": "agent.critic",
+    "critic_optimizer": "agent.critic_optimizer",
+    "features": "features",
+    "parts": "reward.parts",
+    "reward_optimizer": "agent.reward_optimizer",
     "ContinuedStart": "agent.start",
     "Descent": "descent",
     "GanRendererModule": "renderer.learning",
@@ -169,11 +170,12 @@ def _mention_in_keys(mention: re.Match[str]) -> str:
 
 def key_of(name: str) -> str | None:
     """Return the key or the choice that gives an argument or a class; None if none is known."""
+    if name in ARGUMENTS or name in CHOICES:
+        return ARGUMENTS.get(name) or CHOICES[name]
     first, dot, rest = name.partition(".")
+    if first in SECTIONS:
+        return f"{SECTIONS[first]}{dot}{rest}"
     if first not in CHOICES:
-        section = ARGUMENTS.get(first) or SECTIONS.get(first)
-        return None if section is None else f"{section}{dot}{rest}"
+        return None
     group, _, choice = CHOICES[first].partition("=")
-    if not dot:
-        return CHOICES[first]
     return f"{group}.{choice}.{rest}" if group == "export" else f"{group}.{rest}"

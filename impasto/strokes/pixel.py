@@ -37,8 +37,8 @@ class Pixel(Stroke):
         super().__init__(**limits)
         if isinstance(grid, bool) or not isinstance(grid, int) or not 1 <= grid <= _FINEST:
             raise UserError(
-                f"`Pixel.grid={grid}` makes no sense",
-                f"give a whole number of cells from 1 to {_FINEST}, such as `Pixel.grid=16`",
+                f"`grid={grid}` makes no sense",
+                f"give a whole number of cells from 1 to {_FINEST}, such as `grid=16`",
             )
         self.grid = grid
 

@@ -36,7 +36,7 @@ class ContentGoal:
                 self._target_features = features(target[None])
         except (RuntimeError, ValueError, AssertionError) as error:
             size = f"{target.shape[2]} x {target.shape[1]}"
-            todo = "give more canvases, or layers nearer to the picture in features.layers"
+            todo = "give more canvases, or layers nearer to the picture in `features.layers`"
             raise UserError(f"the network can't look at a picture of {size} px", todo) from error
 
     def loss(self, generator: torch.Generator) -> Callable[[Tensor], Tensor]:

@@ -126,18 +126,18 @@ def test_a_cache_inside_the_root_is_refused(build: Build, images_root: Path) -> 
     ("option", "value", "key"),
     [
         ("batch_size", 0, "batch_size"),
-        ("canvas_size", 0, "canvas.size"),
+        ("canvas_size", 0, "canvas_size"),
         ("seed", -1, "seed"),
-        ("num_workers", -1, "data.num_workers"),
-        ("val_limit", 0, "data.val_limit"),
-        ("test_limit", -3, "data.test_limit"),
-        ("eval_batch_size", 0, "data.eval_batch_size"),
+        ("num_workers", -1, "num_workers"),
+        ("val_limit", 0, "val_limit"),
+        ("test_limit", -3, "test_limit"),
+        ("eval_batch_size", 0, "eval_batch_size"),
     ],
 )
 def test_a_number_out_of_range_names_its_key(
     build: Build, option: str, value: int, key: str
 ) -> None:
-    with pytest.raises(UserError, match=f"^{key}={value} is below"):
+    with pytest.raises(UserError, match=f"^`{key}={value}` is below"):
         build(Digits, **{option: value})
 
 

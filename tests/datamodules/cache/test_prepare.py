@@ -199,7 +199,7 @@ def test_a_full_disk_is_one_line_and_what_was_done_is_kept(tmp_path: Path, worke
             make(cache)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert str(caught.value).startswith(f"data.cache={cache}: cannot be written (File too large) —")
+    assert str(caught.value).startswith(f"`cache={cache}`: cannot be written (File too large) —")
     assert "what is prepared already is kept" in caught.value.todo
     assert progress(cache) == 60
     make(cache)

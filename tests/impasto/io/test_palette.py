@@ -61,7 +61,7 @@ def test_cells_take_the_palettes_colors() -> None:
     assert (art[:4] == (255, 26, 0)).all()
     noise = np.random.default_rng(1).integers(0, 256, (20, 20, 3), dtype=np.uint8)
     assert len(np.unique(pixelate(noise, 10, 3).reshape(-1, 3), axis=0)) == 3
-    with pytest.raises(UserError, match=r"stroke\.palette"):
+    with pytest.raises(UserError, match=r"`palette`"):
         pixelate(noise, 10, [[0, 0, 2]])
 
 

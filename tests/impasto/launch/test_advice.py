@@ -16,7 +16,8 @@ from tests.conftest import CONF, Compose
 COMMANDS = (
     "task=train agent=patch_q data=images stroke=mypaint renderer=gan",
     "task=train agent=lstm_adversarial data=photos stroke=brush reward=weighted",
-    "task=train agent=td3 data=leaves reward=perceptual renderer=vae hydra/sweeper=optuna",
+    "task=train agent=td3 data=leaves stroke=pixel renderer=vae hydra/sweeper=optuna",
+    "task=train reward=perceptual",
     "task=pretrain renderer=gan",
     "task=stylize",
     "task=visualize",
@@ -42,6 +43,7 @@ COMMANDS = (
         ("give the renderer's `weights`", "give renderer.weights"),
         ("the agent's `strokes` are few", "the agent's strokes are few"),
         ("`unheard=1`, `Unheard` and `of.it`", "`unheard=1`, `Unheard` and `of.it`"),
+        ("`strokes.json` and `cache.json`", "`strokes.json` and `cache.json`"),
         ("the agent's `unheard`", "the agent's `unheard`"),
         ("steps=0, Bezier and a lone ` stay", "steps=0, Bezier and a lone ` stay"),
         ("such as `Bezier` with `max_width`", "such as stroke=bezier stroke.max_width=..."),

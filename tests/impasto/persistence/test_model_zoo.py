@@ -62,7 +62,7 @@ def test_an_unknown_name_lists_the_names(name: str) -> None:
         name = "no such folder"
     with pytest.raises(UserError) as caught:
         PaintingPolicy.load(name)
-    assert caught.value.what.startswith(f"agent.weights={name} does not exist")
+    assert caught.value.what.startswith(f"the agent's `weights={name}` does not exist")
     assert caught.value.todo.endswith("one of digits, photos")
     with pytest.raises(UserError, match=r"^the renderer's `weights=.*` does not exist"):
         load_renderer(name)

@@ -206,7 +206,7 @@ def test_a_renderer_serves_the_strokes_that_it_has_learned(tmp_path: Path) -> No
         with pytest.raises(UserError, match=r"has learned `max_width=0\.2` only"):
             load_renderer(tmp_path, wider)
     save_renderer(tmp_path / "renderer", small(Pixel(grid=8)), GOOD)
-    with pytest.raises(UserError, match=r"has learned stroke\.grid=8 only, not 16"):
+    with pytest.raises(UserError, match=r"has learned `grid=8` only, not 16"):
         load_renderer(tmp_path, Pixel(grid=16))
 
 

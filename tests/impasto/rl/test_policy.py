@@ -168,12 +168,12 @@ def test_an_export_keeps_its_limits_and_refuses_others(tmp_path: Path) -> None:
     policy(renderer=AnalyticRenderer(LIMITED, SIZE)).save(tmp_path / "agent")
     for asked in (None, Line(), Line(opaque=True), LIMITED):
         assert PaintingPolicy.load(tmp_path, stroke=asked).stroke.limits() == LIMITED.limits()
-    with pytest.raises(UserError, match=r"has stroke\.max_width 0\.1, not 0\.3"):
+    with pytest.raises(UserError, match=r"has `max_width` 0\.1, not 0\.3"):
         PaintingPolicy.load(tmp_path, stroke=Line(max_width=0.3))
-    with pytest.raises(UserError, match=r"has stroke\.max_length null, not 0\.3"):
+    with pytest.raises(UserError, match=r"has `max_length` null, not 0\.3"):
         PaintingPolicy.load(tmp_path, stroke=Line(max_length=0.3))
     policy(renderer=AnalyticRenderer(Pixel(grid=8), SIZE)).save(tmp_path / "agent")
-    with pytest.raises(UserError, match=r"has stroke\.grid 8, not 16"):
+    with pytest.raises(UserError, match=r"has `grid` 8, not 16"):
         PaintingPolicy.load(tmp_path, stroke=Pixel())
 
 
@@ -192,7 +192,7 @@ def test_an_agents_painter_takes_limits_that_are_its_own(tmp_path: Path) -> None
     policy(renderer=AnalyticRenderer(LIMITED, SIZE)).save(tmp_path / "agent")
     for asked in (None, Bezier(), Bezier(opaque=True)):  # of the default kind only limits count
         assert AgentPainter.load(tmp_path, asked).stroke.limits() == LIMITED.limits()
-    with pytest.raises(UserError, match=r"has stroke\.max_width 0\.1, not 0\.3"):
+    with pytest.raises(UserError, match=r"has `max_width` 0\.1, not 0\.3"):
         AgentPainter.load(tmp_path, Bezier(max_width=0.3))
 
 

@@ -65,12 +65,12 @@ def test_without_ffmpeg_only_mp4_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 )
 def test_settings_that_make_no_sense(film: type[Film], setting: dict[str, int]) -> None:
     [(key, value)] = setting.items()
-    with pytest.raises(UserError, match=rf"export\.{film.name}\.{key}={value}"):
+    with pytest.raises(UserError, match=rf"`{film.__name__}\.{key}={value}`"):
         film(**setting)  # type: ignore[arg-type]
 
 
 def test_a_gif_that_browsers_would_slow_down_is_refused() -> None:
-    with pytest.raises(UserError, match=r"export\.gif\.fps=60"):
+    with pytest.raises(UserError, match=r"`Gif\.fps=60"):
         Gif(fps=60)
     assert (Gif(fps=50).fps, Mp4(fps=60).fps) == (50, 60)
 

@@ -179,5 +179,5 @@ def test_what_a_plotter_cannot_draw_is_refused(tmp_path: Path) -> None:
         {"footer": ["M2\nM0"]},
     ]
     for settings in wrong:
-        with pytest.raises(UserError, match=rf"export\.gcode\.{next(iter(settings))}"):
+        with pytest.raises(UserError, match=rf"`Gcode\.{next(iter(settings))}"):
             Gcode(**settings)

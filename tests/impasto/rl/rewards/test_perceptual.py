@@ -139,12 +139,12 @@ def test_it_moves_as_a_module(weights: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"model": "vgg99"}, "no classifier 'vgg99' — .* such as reward.model=vgg16"),
-        ({"layers": []}, r"reward\.layers is \[\]"),
+        ({"model": "vgg99"}, "no classifier 'vgg99' — .* such as `PerceptualReward.model=vgg16"),
+        ({"layers": []}, r"`PerceptualReward\.layers` is \[\]"),
         ({"layers": ["features.99"]}, "squeezenet1_1 has no such layer .*features.99"),
         ({"layers": ["features.4"]}, r"lacks features\.4\.squeeze\.weight of squeezenet1_1"),
-        ({"weights": "nowhere.pth"}, r"nowhere\.pth does not exist — correct reward\.weights"),
-        ({"min_size": 0}, "min_size is 0"),
+        ({"weights": "nowhere.pth"}, r"nowhere\.pth does not exist — correct `Perc.*\.weights`"),
+        ({"min_size": 0}, "`min_size` is 0"),
         ({"min_size": 2}, "can't look at pictures of 2 px"),
         ({"scale": 2.0}, None),
     ],

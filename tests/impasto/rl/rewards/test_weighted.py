@@ -107,12 +107,12 @@ def test_a_sum_is_a_part_too_and_keeps_everything_in_its_state() -> None:
 @pytest.mark.parametrize(
     ("parts", "weights", "said"),
     [
-        ((), {}, r"reward\.parts is empty"),
-        (("a", "b"), {"a": 1.0}, r"part b has no weight — add \+reward\.weights\.b=1"),
-        (("a",), {"a": 1.0, "c": 1.0}, r"weights names c, which is no part"),
+        ((), {}, "`parts` is empty"),
+        (("a", "b"), {"a": 1.0}, r"part b has no weight — add `WeightedReward\.weights\.b=1`"),
+        (("a",), {"a": 1.0, "c": 1.0}, r"weights` names c, which is no part"),
         (("items",), {"items": 1.0}, "called 'items' — give it another name"),
         (("a.b",), {"a.b": 1.0}, r"called 'a\.b'"),
-        (("a",), {"a": "much"}, r"reward\.weights\.a is 'much' — give a number"),
+        (("a",), {"a": "much"}, r"`WeightedReward\.weights\.a` is 'much' — give a number"),
     ],
 )
 def test_wrong_parts_and_weights(

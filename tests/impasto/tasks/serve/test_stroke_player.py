@@ -37,17 +37,19 @@ def test_every_state_is_that_of_its_strokes_alone(painting: StrokeRecord) -> Non
 
 
 def test_few_strokes_are_drawn(painting: StrokeRecord, monkeypatch: pytest.MonkeyPatch) -> None:
-    laid = []
-    real = stroke_player.lay
-    monkeypatch.setattr(stroke_player, "lay", lambda *all_: (laid.append(1), real(*all_)))
+    drawn_strokes = []
+    real = stroke_player.composite_stroke
+    monkeypatch.setattr(
+        stroke_player, "composite_stroke", lambda *all_: (drawn_strokes.append(1), real(*all_))
+    )
     found = States(painting)
     assert found.every == 8
     found.after(20)
-    assert len(laid) == 20
+    assert len(drawn_strokes) == 20
     for count, strokes in ((20, 4), (7, 7), (16, 0), (24, 8), (39, 15), (39, 7)):
-        laid.clear()
+        drawn_strokes.clear()
         found.after(count)
-        assert len(laid) == strokes, count
+        assert len(drawn_strokes) == strokes, count
 
 
 def test_what_is_kept_is_bounded(painting: StrokeRecord, monkeypatch: pytest.MonkeyPatch) -> None:
