@@ -20,7 +20,7 @@ from benchmarks.report import HEADER, LEGEND, ceilings_line, floors_table, row, 
 from benchmarks.sizes import QUICK, default_scale
 from benchmarks.workbench import Workbench
 from impasto.errors import UserError
-from impasto.runtime.allocator import return_large_blocks
+from impasto.runtime.memory import return_large_blocks
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "performance.md"

@@ -20,8 +20,7 @@ from benchmarks.machine import device
 from benchmarks.photographs import fitted
 from impasto.errors import UserError
 from impasto.io.images import write_png
-from impasto.runtime.allocator import return_large_blocks
-from impasto.runtime.memory_peak import MemoryPeak
+from impasto.runtime.memory import MemoryPeak, return_large_blocks
 
 ROOT = Path(__file__).resolve().parent.parent
 PAINTED = b"psnr="

@@ -19,7 +19,7 @@ from impasto.painters import (
     Painter,
     Sketch,
 )
-from impasto.picture import draw_canvas
+from impasto.rendering import draw_canvas
 
 Curve = tuple[list[float], list[float]]
 """Positions, and the mean PSNR there."""

@@ -18,7 +18,7 @@ from benchmarks.sizes import Scale, default_scale
 from benchmarks.workbench import Workbench
 from impasto.io.figures import save_curves
 from impasto.painters import OptimizePainter
-from impasto.picture import draw_canvas
+from impasto.rendering import draw_canvas
 from impasto.strokes import Bezier
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impasto.errors import UserError
-from impasto.io.images import read_image, resize_image
-from impasto.io.sizes import fit_size
+from impasto.io.images import fit_size, read_image, resize_image
 
 # PSNR in dB of the prototype: Adam on all strokes at once, 45 s each on 2 cores.
 PROTOTYPE = {

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from datamodules.cache.locking import locked
+from datamodules.cache.prepare import locked
 from impasto.canvas import to_float, to_uint8
 from impasto.errors import UserError
 from impasto.io.files import read_json
-from impasto.persistence.durable import durable_write
+from impasto.persistence.atomic import durable_write
 from impasto.strokes import Stroke
 
 _log = logging.getLogger(__name__)

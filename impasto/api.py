@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from impasto.io.exporters import Exporter, Png
-from impasto.io.images import read_image, read_picture, resize_image
+from impasto.io.images import asked_size, read_image, read_picture, resize_image
 from impasto.io.record import StrokeRecord, write_record
-from impasto.io.sizes import asked_size
 from impasto.metrics import Nearness, target_of
 from impasto.painters import OptimizePainter, Painter, Progress, Sketch
 from impasto.painters.transparency import Color, composite_on, on_opaque, opaque, unlike
 from impasto.painters.weight_map import weights
-from impasto.picture import draw_canvas, draw_picture
+from impasto.rendering import draw_canvas, draw_picture
 from impasto.runtime.memory import check_finding
 from impasto.strokes import Bezier, Stroke
 

@@ -13,8 +13,8 @@ from impasto.canvas import decibels, to_float
 from impasto.io.images import resize_image
 from impasto.networks.lpips import Lpips
 from impasto.painters import Painter, Progress
-from impasto.picture import draw_canvas
-from impasto.runtime.memory_peak import MemoryPeak
+from impasto.rendering import draw_canvas
+from impasto.runtime.memory import MemoryPeak
 
 _LOOKS = 0.05  # seconds between two looks at the process's memory
 

@@ -14,8 +14,7 @@ from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 from torch.optim import Optimizer
 
-from impasto.runtime.compiling import check_compiling, missing_compiler
-from impasto.runtime.precision import MIXED, settled_precision
+from impasto.runtime.precision import MIXED, check_compiling, missing_compiler, settled_precision
 from lightning_modules.base import UpdateModule
 
 OptimizerFactory = Callable[[Iterator[nn.Parameter]], Optimizer]

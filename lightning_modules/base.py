@@ -14,9 +14,8 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from impasto.errors import Diverged, UserError
 from impasto.runtime.random_state import get_random_state, seed_random_state, set_random_state
-from lightning_modules.collectives import Agreement, moving_buffers, seed_of_rank
-from lightning_modules.gathering import gather
-from lightning_modules.settings import Settings, apply_changes, fit_together, settings_of
+from lightning_modules.collectives import Agreement, gather, moving_buffers, seed_of_rank
+from lightning_modules.optimizer_settings import Settings, apply_changes, fit_together, settings_of
 
 log = logging.getLogger(__name__)
 

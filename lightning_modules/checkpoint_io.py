@@ -15,11 +15,10 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from impasto.errors import UserError
 from impasto.io.files import open_file
+from impasto.persistence.atomic import durable_write
 from impasto.persistence.checkpoints import beside
-from impasto.persistence.durable import durable_write
-from impasto.persistence.manifest import Broken, Manifest, seal, verify
+from impasto.persistence.manifest import Broken, Manifest, seal, verify, versions
 from impasto.persistence.tensors import load
-from impasto.persistence.versions import versions
 
 # What torch raises on files that are something else, or cut off (found by trying many).
 _UNREADABLE = (

@@ -1,11 +1,12 @@
 """Distributed training: every rank has canvases, targets and a replay of its own."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import pytorch_lightning as pl
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 APART = 0x9E3779B97F4A7C15
 """A large odd factor, which keeps the streams of neighbouring seeds and ranks apart."""
@@ -124,3 +125,22 @@ def end_group() -> None:
     """End the process group if there is one, so that the next job of a sweep can open its own."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
+
+
+T = TypeVar("T")
+
+
+def gather(value: T) -> list[T]:
+    """Return one value per process, in the order of ranks; all of them have to call it.
+
+    Args:
+        value: Anything that can be pickled. It goes between processes of one run, never to a file.
+
+    Returns:
+        The same list everywhere; a list of one where there is one process.
+    """
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return [value]
+    gathered: list[T] = [value] * distributed.get_world_size()
+    distributed.all_gather_object(gathered, value)
+    return gathered

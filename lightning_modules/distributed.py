@@ -1,4 +1,4 @@
-"""Lightning strategy in which many processes learn as one."""
+"""Lightning strategy in which many processes learn as one; normalization over their batches."""
 
 import logging
 import os
@@ -11,13 +11,66 @@ import torch
 import torch.distributed as dist
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning.overrides.distributed import _sync_module_states
+from pytorch_lightning.plugins.layer_sync import LayerSync
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.trainer.states import TrainerFn
+from torch import Tensor, nn
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
+from torch.distributed.nn.functional import all_reduce
 from torch.optim import Optimizer
 
-from lightning_modules.collectives import average
-from lightning_modules.synced_norm import SyncedLayers
+from lightning_modules.collectives import average, rank_count
+
+
+class SyncedBatchNorm(nn.BatchNorm2d):
+    """Normalizes by mean and variance of all ranks' batches; torch's own needs GPUs.
+
+    All ranks have batches of the same size. The gradient flows through the other ranks, too.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize maps (B, C, H, W)."""
+        count = rank_count()
+        if not self.training or count == 1:
+            return super().forward(x)
+        mean = all_reduce(x.mean((0, 2, 3))) / count  # (C,)
+        centered = x - mean[:, None, None]
+        variance = all_reduce(centered.square().mean((0, 2, 3))) / count
+        self._follow(mean.detach(), variance.detach(), count * x.numel() // x.shape[1])
+        scale = self.weight * (variance + self.eps).rsqrt()
+        normalized: Tensor = centered * scale[:, None, None] + self.bias[:, None, None]
+        return normalized
+
+    @torch.no_grad()
+    def _follow(self, mean: Tensor, variance: Tensor, values: int) -> None:
+        """Update the running statistics, the variance unbiased."""
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        assert self.momentum is not None
+        self.num_batches_tracked += 1
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance * values / (values - 1), self.momentum)
+
+
+class SyncedLayers(LayerSync):
+    """Turns `BatchNorm2d` into `SyncedBatchNorm` in place, and back, with all its state."""
+
+    def apply(self, model: nn.Module) -> nn.Module:
+        """Synchronize the layers of a module, before training."""
+        return _become(model, nn.BatchNorm2d, SyncedBatchNorm)
+
+    def revert(self, model: nn.Module) -> nn.Module:
+        """Restore plain layers, after training."""
+        return _become(model, SyncedBatchNorm, nn.BatchNorm2d)
+
+
+def _become(model: nn.Module, of: type[nn.Module], to: type[nn.Module]) -> nn.Module:
+    for module in model.modules():
+        if type(module) is of:
+            module.__class__ = to
+    return model
+
 
 STARTED_BY_US = "IMPASTO_RANKS"
 """Set in the environment of ranks that were started for this job, and not by torchrun or Slurm."""

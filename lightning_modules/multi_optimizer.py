@@ -12,7 +12,7 @@ from impasto.errors import UserError
 from impasto.runtime.precision import full_precision
 from lightning_modules.acceleration import OptimizerFactory, fused
 from lightning_modules.base import Metrics, Pair, UpdateModule
-from lightning_modules.settings import advance
+from lightning_modules.optimizer_settings import advance
 
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
 

@@ -140,7 +140,7 @@ def diverge(folder, updates, checkpoint):
 
 
 def save(folder, updates, checkpoint):
-    from impasto.persistence.durable import durable_write
+    from impasto.persistence.atomic import durable_write
 
     (folder / "checkpoints").touch()  # a file in the folder's place
     try:

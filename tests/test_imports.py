@@ -188,7 +188,7 @@ def test_the_first_stroke_waits_for_nothing_that_it_does_not_need(
 
 def test_the_collector_pauses_only_while_libraries_are_loaded(tmp_path: Path) -> None:
     code = (
-        "import gc; from impasto.launch.loading import gc_paused\n"
+        "import gc; from impasto.launch.run_task import gc_paused\n"
         "for _ in range(2):\n"
         "    with gc_paused(): print(gc.isenabled(), gc.get_freeze_count() > 0)\n"
         "    print(gc.isenabled(), gc.get_freeze_count() > 0)\n"

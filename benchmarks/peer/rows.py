@@ -10,7 +10,7 @@ from benchmarks.peer.pair import Comparison, Peer, PeerFailed, compare
 from benchmarks.registry import Result
 from benchmarks.report import line, number
 from benchmarks.workbench import Workbench
-from impasto.runtime.compiling import missing_compiler
+from impasto.runtime.precision import missing_compiler
 from impasto.strokes import Bezier
 
 HEADER = (

@@ -1,20 +1,48 @@
-"""Making the file of prepared images: by all cores, once, and going on where it was left."""
+"""Making the file of prepared images: by all cores, once, and going on where it was left.
 
+Locks let one process at a time do so; what dead processes left is removed.
+"""
+
+import contextlib
 import hashlib
 import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from datamodules.cache.image_cache import ImageCache, Items
-from datamodules.cache.locking import locked
-from datamodules.cache.stale import sweep
 from datamodules.cache.writer import CacheWriter
 from impasto.errors import UserError
+from impasto.persistence.locks import open_lock, try_lock
 
 _log = logging.getLogger(__name__)
+
+_POLL_SECONDS = 0.1
+
+
+@contextlib.contextmanager
+def locked(path: Path, waiting: str) -> Iterator[None]:
+    """Wait for a lock, and hold it.
+
+    Args:
+        path: The lock's file.
+        waiting: What to say, once, while another process holds it.
+
+    Raises:
+        OSError: The file cannot be made.
+    """
+    with open_lock(path) as file:
+        said = False
+        while not try_lock(file):
+            if not said:
+                _log.info("%s", waiting)
+            said = True
+            time.sleep(_POLL_SECONDS)
+        yield
+
 
 # Part of every key: to be raised when decoding or resizing changes what is stored.
 _VERSION = 1
@@ -119,3 +147,32 @@ def _warn_of_skipped(name: str, cache: ImageCache) -> None:
         rest = f" and {more} more, all in {cache.folder / 'cache.json'}" if more > 0 else ""
         count = len(cache.skipped)
         _log.warning("%s: %d broken image(s) skipped: %s%s", name, count, named, rest)
+
+
+# A preparation that nobody went on with for so long is of a set that has changed or is gone.
+_STALE_SECONDS = 7 * 24 * 3600.0
+_OLD_NAMES = ".*.tmp"  # of versions that could not go on
+
+
+def sweep(prepared: Path) -> None:
+    """Remove unfinished preparations that nobody holds and nobody touched for a week.
+
+    Args:
+        prepared: The folder of all prepared sets.
+    """
+    for folder in [*prepared.glob(".*.part"), *prepared.glob(_OLD_NAMES)]:
+        with contextlib.suppress(OSError):  # another process sweeps too
+            newest = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+            # A clock that was put back makes an age negative, which is not old.
+            if time.time() - newest > _STALE_SECONDS:
+                _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    lock = folder.with_suffix(".lock")
+    with open_lock(lock) as file:
+        if try_lock(file):
+            shutil.rmtree(folder)
+            _log.info("%s: an unfinished preparation, untouched for a week, is removed", folder)
+    if not folder.name.endswith(".part"):  # had no lock of its own
+        lock.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ from torch.nn import functional
 from impasto.errors import UserError
 from impasto.io.decoding import decode_image, decode_picture, picture_suffixes
 from impasto.io.files import PICTURE, read_bytes
-from impasto.persistence.temporary import named_errors, temporary_name
+from impasto.persistence.atomic import named_errors, temporary_name
 
 log = logging.getLogger(__name__)
 
@@ -229,3 +229,30 @@ def write_png(path: str | Path, image: NDArray[np.uint8]) -> None:
     """
     with atomic_write(path) as temporary:
         Image.fromarray(image).save(temporary, format="PNG")
+
+
+LARGEST = 100_000  # pixels on the longer side of a painting
+_LARGEST_ASKED = 20_000  # of one that is made larger or smaller than its picture
+
+
+def fit_size(height: int, width: int, longer: int) -> tuple[int, int]:
+    """Shrink a size (rows, columns) to at most `longer` on its longer side, keeping the aspect."""
+    share = min(1.0, longer / max(height, width))
+    return max(1, round(height * share)), max(1, round(width * share))
+
+
+def asked_size(height: int, width: int, longer: int | None) -> tuple[int, int]:
+    """Scale a size (rows, columns) to the longer side that a user asked for; None leaves it.
+
+    Raises:
+        UserError: It makes no sense.
+    """
+    if longer is None and max(height, width) <= LARGEST:
+        return height, width
+    if longer is None:
+        what = f"a painting of {width} x {height} pixels is too large for its record"
+        raise UserError(what, f"give `size={_LARGEST_ASKED}` or less")
+    if isinstance(longer, bool) or not isinstance(longer, int) or not 1 <= longer <= _LARGEST_ASKED:
+        raise UserError(f"`size={longer}` makes no sense", f"give 1 to {_LARGEST_ASKED} pixels")
+    share = longer / max(height, width)
+    return max(1, round(height * share)), max(1, round(width * share))

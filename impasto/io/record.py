@@ -11,8 +11,7 @@ from torch import Tensor
 
 from impasto.errors import UserError, brief
 from impasto.io.files import read_json
-from impasto.io.images import atomic_write
-from impasto.io.sizes import LARGEST
+from impasto.io.images import LARGEST, atomic_write
 from impasto.strokes import COLOR_DIM, Stroke
 from impasto.strokes.base import loaded_kinds
 

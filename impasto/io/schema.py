@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
+from impasto.io.images import LARGEST
 from impasto.io.record import VERSION, number_range
-from impasto.io.sizes import LARGEST
 from impasto.strokes.base import Stroke, loaded_kinds
 
 

@@ -84,7 +84,7 @@ def _room_for_networks() -> AbstractContextManager[None]:
     """Refuse networks that there is no memory for; what has not loaded torch makes none."""
     if "torch" not in sys.modules:
         return nullcontext()
-    from impasto.runtime.room import room_for_networks
+    from impasto.runtime.network_memory import room_for_networks
 
     return room_for_networks()
 

@@ -24,8 +24,8 @@ from impasto.launch.compose import CONF, CONFIG_NAME, compose_jobs
 from impasto.launch.help import help_text
 from impasto.launch.job import Starter, job, nothing_left, report, requeued
 from impasto.launch.outcome import JobFailed, outcome_before_job, terminable
-from impasto.launch.quiet import outlive_terminal
 from impasto.launch.resume import find_checkpoint, find_resumable, refuse_if_locked
+from impasto.launch.run_task import outlive_terminal
 from impasto.launch.slurm import resumed
 from impasto.launch.sweeps.folder import find_sweep
 from impasto.launch.task_variants import resolve_variants

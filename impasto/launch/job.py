@@ -17,11 +17,9 @@ from omegaconf import DictConfig
 from impasto.errors import Unwritable, UserError
 from impasto.launch import claims
 from impasto.launch.outcome import JobFailed, Outcome, outcome_of
-from impasto.launch.preemption import preemptible
-from impasto.launch.quiet import outlive_terminal
 from impasto.launch.resume import Resumption, find_resumable
-from impasto.launch.run_task import run_task
-from impasto.launch.slurm import requeue
+from impasto.launch.run_task import outlive_terminal, run_task
+from impasto.launch.slurm import preemptible, requeue
 from impasto.launch.sweeps.processes import STOPPING
 from impasto.launch.sweeps.trial import add_pruning
 from impasto.tasks.runs.run_folder import command, read_summary

@@ -1,4 +1,4 @@
-"""Outcome of a run: its status, its exit code, and the line that says so."""
+"""Outcome of a run: status, exit code, the line that says so, and how a sweep learns of it."""
 
 import errno
 import signal
@@ -12,12 +12,41 @@ from types import FrameType
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from impasto.errors import Diverged, Interrupted, Pruned, UserError
+from impasto.errors import Diverged, Interrupted, Pruned, UserError, stop_signals
 from impasto.launch.advice import in_keys
 from impasto.launch.arguments import is_multirun
 from impasto.launch.compose import explain
-from impasto.launch.failures import JobFailed, Terminated
-from impasto.runtime.stopping import stop_signals
+
+
+class JobFailed(Exception):
+    """A job of a sweep failed and has said why; the other jobs go on.
+
+    Args:
+        code: The exit code.
+        sweep: The sweep's folder.
+    """
+
+    def __init__(self, code: int, sweep: Path) -> None:
+        super().__init__(code, sweep)
+        self.code = code
+        self.sweep = sweep
+
+
+class Terminated(KeyboardInterrupt):
+    """A signal that ends the run, raised where Ctrl-C would be.
+
+    Args:
+        number: Which one.
+    """
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class WorkerDied(RuntimeError):
+    """The process of a job ended without a result."""
+
 
 __all__ = [
     "JobFailed",

@@ -1,34 +1,112 @@
 """The work of one job: from its composed config to its summary."""
 
+import atexit
+import errno
+import gc
+import io
+import logging
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from impasto.errors import UserError
 from impasto.launch.build import build_call, import_call, pick_device
-from impasto.launch.changes import other_versions
 from impasto.launch.compose import CONF, ROOT
 from impasto.launch.ddp_processes import other_ranks
-from impasto.launch.loading import gc_paused
 from impasto.launch.outcome import Outcome, outcome_of, terminable, undisturbed
-from impasto.launch.quiet import silence_libraries
-from impasto.launch.resume import CHECKPOINTS, find_checkpoint, locked
+from impasto.launch.resume import CHECKPOINTS, find_checkpoint, locked, other_versions
 from impasto.launch.summary import SUMMARY, git_commit, write_summary
 from impasto.launch.sweeps.processes import register_process
 from impasto.launch.task_variants import resolve_variants
 from impasto.launch.validation.devices import assigned_rank, check_ranks
 from impasto.launch.validation.knobs import check
+from impasto.persistence.atomic import remove_leftovers
 from impasto.persistence.checkpoints import newest_good
-from impasto.persistence.temporary import remove_leftovers
-from impasto.runtime.allocator import return_large_blocks
-from impasto.runtime.memory_peak import MemoryPeak
+from impasto.runtime.memory import MemoryPeak, return_large_blocks
 from impasto.tasks.runs.written_files import begin_list, end_list
+
+_NO_NEWS = (
+    r".*module\(s\) in eval mode at the start",  # target networks and renderers are
+    r".*does not have many workers",  # reading from the cache needs none
+    r".*LeafSpec.* is deprecated",  # between Lightning and torch
+)
+
+
+def silence_libraries() -> None:
+    """Leave out Lightning's advertisements, and its advice on what is done here on purpose.
+
+    To be called once it is loaded, if it is: loading it sets what it says.
+    """
+    for library in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    logging.raiseExceptions = False  # a log that can't be written, on a full disk, says nothing
+    for message in _NO_NEWS:
+        warnings.filterwarnings("ignore", message=message)
+
+
+class _Terminal(io.FileIO):
+    """Terminal that may be closed while something is written to it, without an error."""
+
+    def write(self, data: Any) -> int:
+        """Write; discard the data once the terminal is closed."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return memoryview(data).nbytes
+
+
+def outlive_terminal() -> None:
+    """Discard what is printed after the terminal was closed, instead of ending the run.
+
+    Its SIGHUP asks the run to save itself, which takes longer than the terminal is there.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None or not stream.isatty():
+            continue
+        stream.flush()
+        buffer = io.BufferedWriter(_Terminal(stream.fileno(), "w", closefd=False))
+        heard = io.TextIOWrapper(
+            buffer, stream.encoding, stream.errors, line_buffering=True, write_through=True
+        )
+        setattr(sys, name, heard)
+
+
+@contextmanager
+def gc_paused() -> Iterator[None]:
+    """Pause Python's garbage collector while the context is open.
+
+    Torch alone makes 200,000 objects that stay for good, and while they come the collector goes
+    through all of them again and again, which takes a quarter as long as loading them. What was
+    there after the first time in a process it does not look at later either: not when it could
+    interrupt the painting, and not at the end, which would take a second.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if not gc.get_freeze_count():  # later there may be garbage of other jobs
+            gc.freeze()
+            atexit.register(_clear_for_triton)
+        if collecting:
+            gc.enable()
+
+
+def _clear_for_triton() -> None:
+    """Clear at exit what Triton's bindings would report as leaked."""
+    if "triton" in sys.modules:
+        gc.unfreeze()
 
 
 def run_task(cfg: DictConfig, folder: Path) -> Outcome:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from impasto.persistence.temporary import named_errors, temporary_name
+from impasto.persistence.atomic import named_errors, temporary_name
 
 SUMMARY = "summary.json"
 

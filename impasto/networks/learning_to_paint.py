@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from impasto.networks.actor_critic import Actor
-from impasto.rl.observation import STEP
+from impasto.rl.environment import STEP
 
 
 class LearningToPaintActor(Actor):

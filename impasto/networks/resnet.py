@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
 from impasto.networks.layers import Conv, TReLU, weight_normed_conv
-from impasto.rl.observation import CANVAS, STEP, TARGET
+from impasto.rl.environment import CANVAS, STEP, TARGET
 from impasto.runtime.precision import full_precision
 
 _GROUPS = 4

@@ -14,8 +14,7 @@ from impasto.painters.regions import Region, cover, worst_regions
 from impasto.painters.tiled_canvas import TiledCanvas
 from impasto.rl.inference import fast_form
 from impasto.rl.policy import PaintingPolicy, check_agreement
-from impasto.runtime.compiling import check_compiling
-from impasto.runtime.precision import AUTO, check_precision
+from impasto.runtime.precision import AUTO, check_compiling, check_precision
 from impasto.strokes import COLOR_DIM, Stroke
 
 _BATCH = 16  # regions that the agent paints at once

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from impasto.errors import UserError, brief, first_line
 from impasto.persistence.former_paths import current_path
-from impasto.runtime.room import at_most
+from impasto.runtime.network_memory import at_most
 
 _PACKAGE = "impasto."
 _NOT_THESE = ("impasto.launch.", "impasto.tasks.")  # programs, not parts of a network

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from impasto.errors import UserError, brief
 from impasto.io.files import WEIGHTS, check_file, read_json, read_yaml
+from impasto.persistence.atomic import named_errors, temporary_name
 from impasto.persistence.checksums import verify_checksums, write_checksums
 from impasto.persistence.description import build, no_larger_than
-from impasto.persistence.temporary import named_errors, temporary_name
 
 CONFIG = "config.yaml"
 _WEIGHTS = "weights.safetensors"

@@ -13,14 +13,30 @@ zeros in the place of the sum; so a single wrong bit shows wherever it is.
 import hashlib
 import json
 import os
+import platform
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from impasto.errors import UserError, brief, first_line
 from impasto.io.files import open_file
+
+_PACKAGES = ("torch", "pytorch-lightning", "numpy", "impasto")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and the installed packages, without importing them."""
+    by_name = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            by_name[package] = version(package)
+        except PackageNotFoundError:  # this project itself, run from where it lies
+            continue
+    return by_name
+
 
 FORMAT = 1
 _END = b"PK\x05\x06"  # the zip's last record, 22 bytes; its last two are the comment's length

@@ -14,7 +14,31 @@ from torch import Tensor
 from impasto.canvas import blank_canvas, paint
 from impasto.errors import UserError
 from impasto.renderers import Renderer
-from impasto.rl.observation import observation
+
+OBSERVATION_CHANNELS = 9
+CANVAS = slice(0, 3)
+TARGET = slice(3, 6)
+STEP = 6
+# 7 and 8 are x and y (CoordConv).
+
+
+def observation(canvas: Tensor, target: Tensor, progress: Tensor) -> Tensor:
+    """Stack canvas, target, step and coordinates (ICCV 2019, Figures 13 and 14).
+
+    Args:
+        canvas: C_t, (B, 3, H, W) in [0, 1].
+        target: I, (B, 3, H, W) in [0, 1].
+        progress: t / T, (B,).
+
+    Returns:
+        (B, 9, H, W); x and y are in [-1, 1].
+    """
+    count, _, height, width = canvas.shape
+    plane = (count, 1, height, width)
+    step = progress.to(canvas).view(-1, 1, 1, 1).expand(plane)
+    x = torch.linspace(-1, 1, width, device=canvas.device).expand(plane)
+    y = torch.linspace(-1, 1, height, device=canvas.device)[:, None].expand(plane)
+    return torch.cat([canvas, target, step, x, y], dim=1)
 
 
 class State(NamedTuple):
@@ -107,5 +131,5 @@ class PaintingEnvironment:
         return state.step >= self.max_steps
 
     def observe(self, state: State) -> Tensor:
-        """Return what the networks see of a state, (B, 9, H, W): see `impasto.rl.observation`."""
+        """Return what the networks see of a state, (B, 9, H, W): see `impasto.rl.environment`."""
         return observation(state.canvas, state.target, state.step / self.max_steps)

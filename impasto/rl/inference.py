@@ -18,8 +18,14 @@ from torch.nn.utils.parametrize import is_parametrized
 from impasto.networks import make_plain
 from impasto.renderers import AnalyticRenderer
 from impasto.rl.policy import PaintingPolicy
-from impasto.runtime.compiling import Frozen, check_compiling
-from impasto.runtime.precision import AUTO, MIXED, check_precision, settled_precision
+from impasto.runtime.precision import (
+    AUTO,
+    MIXED,
+    Frozen,
+    check_compiling,
+    check_precision,
+    settled_precision,
+)
 
 # Of one map of 4 x 4 and 512 channels, a product with its patches as a matrix takes a quarter of
 # the time of oneDNN's convolution, most of which goes into the weights' order; of four maps half.

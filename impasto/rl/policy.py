@@ -19,8 +19,7 @@ from impasto.persistence.exports import (
 )
 from impasto.persistence.model_zoo import find_weights
 from impasto.renderers.base import Renderer
-from impasto.rl.environment import PaintingEnvironment
-from impasto.rl.observation import OBSERVATION_CHANNELS
+from impasto.rl.environment import OBSERVATION_CHANNELS, PaintingEnvironment
 from impasto.strokes import Stroke
 
 

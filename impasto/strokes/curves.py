@@ -11,12 +11,11 @@ import torch
 from torch import Tensor
 
 from impasto.strokes.base import Frame, Stroke
-from impasto.strokes.geometry import Path
+from impasto.strokes.geometry import Path, Trace, straight
 from impasto.strokes.raster.coverage import THINNEST
 from impasto.strokes.raster.frame import Windows
 from impasto.strokes.raster.outlines import Outlines
 from impasto.strokes.raster.pen import most_segments, pen_alpha, pen_touches, to_segments
-from impasto.strokes.trace import Trace, straight
 
 
 class PenStroke(Stroke):

@@ -1,4 +1,4 @@
-"""Plain geometry of strokes, for those who draw them elsewhere: SVG, HTML, plotters.
+"""Plain geometry of strokes, for those who draw them elsewhere: SVG, HTML, plotters, a hand.
 
 Lengths are pixels of the picture it is for; x to the right, y down.
 """
@@ -7,7 +7,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 Points = NDArray[np.float64]
 
@@ -102,3 +104,30 @@ def hull_angles(step: Points, radius0: float, radius1: float) -> tuple[float, fl
     if distance <= abs(radius0 - radius1) or distance < 1e-9:
         return None
     return math.atan2(step[1], step[0]), math.acos((radius0 - radius1) / distance)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """N strokes along quadratic Bézier curves, whatever it is that paints along them.
+
+    Attributes:
+        points: (N, 3, 2), start, control point and end, absolute, as fractions of width and height.
+        radius: (N, 2), at start and end, half of how wide the brush is, as radii of a shape vector.
+        pressure: (N, 2), at start and end in [0, 1]; of a pen without pressure, its opacity.
+    """
+
+    points: Tensor
+    radius: Tensor
+    pressure: Tensor
+
+    def at(self, t: Tensor) -> Tensor:
+        """Return points (N, M, 2) of the curves at parameters t (M,) in [0, 1]."""
+        start, control, end = (self.points[:, None, row] for row in range(3))  # (N, 1, 2)
+        t = t[:, None]
+        line: Tensor = (1 - t).square() * start + 2 * t * (1 - t) * control + t.square() * end
+        return line
+
+
+def straight(ends: Tensor) -> Tensor:
+    """Return points (N, 3, 2) of the curves that are straight lines between ends (N, 2, 2)."""
+    return torch.stack([ends[:, 0], ends.mean(1), ends[:, 1]], dim=1)

@@ -16,8 +16,7 @@ from impasto.mypaint.library import FULL, library
 from impasto.mypaint.program import SEEDS
 from impasto.strokes.base import Frame
 from impasto.strokes.discrete import LIFTED, DiscreteStroke
-from impasto.strokes.geometry import Stamp
-from impasto.strokes.trace import Trace
+from impasto.strokes.geometry import Stamp, Trace
 
 _SETTINGS = "the settings of stroke.brush"
 _REACH = (-1.0, 2.0)  # canvases: of a point farther away, a brush would not come back for hours

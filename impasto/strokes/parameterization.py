@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UserError
+from impasto.strokes.geometry import Trace
 from impasto.strokes.raster.frame import unit
-from impasto.strokes.trace import Trace
 
 
 class Recorded:

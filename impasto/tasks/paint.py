@@ -20,12 +20,12 @@ from impasto.io.exporters import Exporter
 from impasto.io.figures import framed, save_sheet
 from impasto.io.images import (
     STANDARD_INPUT,
+    asked_size,
     find_images,
     read_image,
     read_picture,
     read_standard_input,
 )
-from impasto.io.sizes import asked_size
 from impasto.io.video import VIDEO_SUFFIXES, Clip, is_video, open_video
 from impasto.painters import Painter, Progress, Sketch
 from impasto.painters.weight_map import check_mask

@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from impasto.api import Painting, Unfinished, paint
 from impasto.errors import UserError
+from impasto.io.images import asked_size
 from impasto.io.record import write_record
-from impasto.io.sizes import asked_size
 from impasto.io.video import Clip, write_video
 from impasto.painters import Painter
 from impasto.runtime.memory import check_drawing

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from impasto.errors import UserError
 from impasto.io.exporters import Exporter, Png
+from impasto.io.images import asked_size
 from impasto.io.record import read_record
-from impasto.io.sizes import asked_size
 from impasto.runtime.memory import check_drawing
 
 

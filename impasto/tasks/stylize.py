@@ -10,14 +10,13 @@ from torch import Tensor
 from impasto.canvas import to_array
 from impasto.errors import UserError
 from impasto.io.exporters import Exporter
-from impasto.io.images import find_images, read_image
+from impasto.io.images import asked_size, find_images, read_image
 from impasto.io.palette import find_palette
 from impasto.io.record import StrokeRecord
-from impasto.io.sizes import asked_size
 from impasto.metrics import Nearness, target_of
 from impasto.networks.features import ClassifierFeatures
-from impasto.picture import draw_canvas
 from impasto.renderers import Renderer
+from impasto.rendering import draw_canvas
 from impasto.runtime.memory import check_drawing
 from impasto.strokes import Stroke
 from impasto.tasks.paint import folder_names

@@ -9,12 +9,11 @@ from torch import Tensor
 
 from impasto.errors import UserError
 from impasto.io.exporters import Exporter
+from impasto.io.images import asked_size
 from impasto.io.record import StrokeRecord
-from impasto.io.sizes import asked_size
 from impasto.networks.classifiers import Classifier, load_classifier
-from impasto.picture import draw_canvas
 from impasto.renderers import Renderer
-from impasto.rendering import draw
+from impasto.rendering import draw, draw_canvas
 from impasto.runtime.memory import check_drawing
 from impasto.tasks.runs.run_folder import shown
 from impasto.tasks.stroke_descent import TRANSFER, DescentTask, Selection, save_transfer

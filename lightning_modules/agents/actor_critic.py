@@ -10,12 +10,11 @@ from torch import Tensor, nn
 
 from impasto.errors import UserError
 from impasto.networks import frozen_copy, polyak_update
-from impasto.rl.environment import State
-from impasto.rl.observation import OBSERVATION_CHANNELS
+from impasto.rl.environment import OBSERVATION_CHANNELS, State
 from impasto.rl.replay import PrioritizedReplay, Transition
 from impasto.rl.rewards import LearnedReward, Reward
+from impasto.runtime.network_memory import check_network
 from impasto.runtime.precision import full_precision
-from impasto.runtime.room import check_network
 from lightning_modules.acceleration import OptimizerFactory
 from lightning_modules.agents.painting_agent import PaintingAgent
 from lightning_modules.base import Metrics

@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from impasto.rl.environment import State
-from impasto.rl.observation import OBSERVATION_CHANNELS
+from impasto.rl.environment import OBSERVATION_CHANNELS, State
 from impasto.rl.replay import Transition
 from lightning_modules.agents.actor_critic import ActorCritic, CriticFactory
 from lightning_modules.base import Metrics

@@ -14,7 +14,7 @@ from impasto.rl.environment import State
 from impasto.rl.exploration import NoExploration
 from impasto.rl.replay import Transition
 from impasto.strokes import COLOR_DIM
-from impasto.strokes.levels import gumbel_levels
+from impasto.strokes.discrete import gumbel_levels
 from lightning_modules.agents.actor_critic import ActorCritic
 from lightning_modules.base import Metrics
 

@@ -14,16 +14,15 @@ from torchmetrics import MeanMetric
 from impasto.canvas import to_float, to_uint8
 from impasto.errors import UserError
 from impasto.rendering import draw
-from impasto.rl.environment import PaintingEnvironment
+from impasto.rl.environment import OBSERVATION_CHANNELS, PaintingEnvironment
 from impasto.rl.exploration import Exploration, NoExploration
 from impasto.rl.initial_states import ContinuedStart
-from impasto.rl.observation import OBSERVATION_CHANNELS
 from impasto.rl.policy import PaintingPolicy
 from impasto.rl.replay import ReplayBuffer, Transition
 from impasto.rl.replay.files import load_tensors, save_tensors
 from impasto.rl.rewards import l2_distance
 from impasto.runtime.memory import check_count
-from impasto.runtime.room import check_batch, check_network
+from impasto.runtime.network_memory import check_batch, check_network
 from lightning_modules.base import Metrics
 from lightning_modules.collectives import seed_of_rank
 from lightning_modules.multi_optimizer import SteppingModule

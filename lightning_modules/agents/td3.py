@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from impasto.networks import TwinCritic
-from impasto.rl.environment import State
-from impasto.rl.observation import OBSERVATION_CHANNELS
+from impasto.rl.environment import OBSERVATION_CHANNELS, State
 from impasto.rl.replay import Transition
 from lightning_modules.agents.actor_critic import CriticFactory
 from lightning_modules.agents.model_based_ddpg import ModelBasedDDPG

@@ -7,13 +7,19 @@ import pytorch_lightning as pl
 from pytorch_lightning.trainer.states import TrainerFn
 
 from impasto.io.files import read_yaml
+from impasto.persistence.atomic import remove_leftovers
 from impasto.persistence.checkpoints import BEST, LAST, PREVIOUS, is_whole
-from impasto.persistence.manifest import Broken, Manifest, check_size, read_manifest, verify
-from impasto.persistence.temporary import remove_leftovers
-from impasto.persistence.versions import versions
+from impasto.persistence.manifest import (
+    Broken,
+    Manifest,
+    check_size,
+    read_manifest,
+    verify,
+    versions,
+)
 from lightning_modules.base import UpdateModule
 from lightning_modules.checkpoint_io import SaveOptions
-from lightning_modules.gathering import gather
+from lightning_modules.collectives import gather
 
 _REPLAYS = "replay-*.safetensors"
 

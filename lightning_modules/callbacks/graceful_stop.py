@@ -7,7 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from impasto.runtime.stopping import stop_signals
+from impasto.errors import stop_signals
 from lightning_modules.base import UpdateModule
 
 

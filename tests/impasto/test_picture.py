@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from impasto import picture as module
+from impasto import rendering as module
 from impasto.canvas import to_uint8
-from impasto.picture import draw_canvas, draw_frames, draw_picture
-from impasto.rendering import draw, draw_each
+from impasto.rendering import draw, draw_canvas, draw_each, draw_frames, draw_picture
 from impasto.strokes import Bezier, Circle, Line, Stroke, Triangle
 
 KINDS = [Bezier(), Line(), Circle(), Triangle()]

@@ -14,10 +14,10 @@ from PIL import Image
 
 from impasto.errors import UserError
 from impasto.io.decoding import decode_image, decode_picture
+from impasto.io.images import LARGEST
 from impasto.io.record import StrokeRecord, read_record, write_record
-from impasto.io.sizes import LARGEST
 from impasto.runtime import memory
-from impasto.runtime.memory_peak import MemoryPeak
+from impasto.runtime.memory import MemoryPeak
 from impasto.strokes import Stroke
 from tests.impasto.strokes.kinds import KINDS
 from tests.properties.mutations import broken_files, broken_records

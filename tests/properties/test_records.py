@@ -7,8 +7,8 @@ import hypothesis.strategies as st
 import torch
 from hypothesis import HealthCheck, given, settings
 
+from impasto.io.images import LARGEST
 from impasto.io.record import StrokeRecord, number_range, read_record, write_record
-from impasto.io.sizes import LARGEST
 from impasto.strokes import COLOR_DIM, Stroke
 from tests.conftest import CONF
 from tests.impasto.strokes.kinds import KINDS

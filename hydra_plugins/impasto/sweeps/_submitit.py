@@ -14,7 +14,7 @@ from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf
 from hydra_plugins.hydra_submitit_launcher.submitit_launcher import BaseSubmititLauncher
 from omegaconf import OmegaConf
 
-from impasto.launch.failures import WorkerDied
+from impasto.launch.outcome import WorkerDied
 
 
 class TolerantLauncher(BaseSubmititLauncher):  # type: ignore[misc]

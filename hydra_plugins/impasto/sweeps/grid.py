@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from impasto.errors import UserError
 from impasto.launch.arguments import quote
-from impasto.launch.failures import JobFailed
+from impasto.launch.outcome import JobFailed
 from impasto.launch.sweeps.folder import (
     MULTIRUN,
     NUMBERED,

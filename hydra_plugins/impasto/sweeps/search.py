@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from impasto.errors import UserError
 from impasto.launch.arguments import quote
-from impasto.launch.failures import JobFailed
+from impasto.launch.outcome import JobFailed
 from impasto.launch.sweeps.folder import MULTIRUN, Job, held, register_jobs
 from impasto.launch.sweeps.running import make_launcher, run_jobs
 from impasto.tasks.runs.run_folder import command

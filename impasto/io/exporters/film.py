@@ -11,11 +11,10 @@ from torch import Tensor
 
 from impasto.errors import UserError
 from impasto.io.exporters.base import STEM, Exporter
-from impasto.io.images import atomic_write
+from impasto.io.images import atomic_write, fit_size
 from impasto.io.record import StrokeRecord
-from impasto.io.sizes import fit_size
 from impasto.io.video import check_ffmpeg, write_video
-from impasto.picture import draw_frames
+from impasto.rendering import draw_frames
 from impasto.runtime.memory import check_export
 from impasto.strokes import Stroke
 

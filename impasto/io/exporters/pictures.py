@@ -7,7 +7,7 @@ from impasto.io.exporters.base import STEM, Exporter
 from impasto.io.images import write_png
 from impasto.io.palette import pixelate
 from impasto.io.record import StrokeRecord
-from impasto.picture import draw_picture
+from impasto.rendering import draw_picture
 from impasto.runtime.memory import check_export
 
 _PIXEL = 40  # bytes a pixel of the painting while pixel art is made of it

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from impasto.errors import UserError
 from impasto.launch.arguments import quote
-from impasto.launch.failures import JobFailed
+from impasto.launch.outcome import JobFailed
 from impasto.launch.resume import locked
 from impasto.launch.sweeps.report import report_sweep
 from impasto.tasks.runs.run_folder import CONFIG, JOBS, WHEREABOUTS, identity, read_summary

@@ -21,13 +21,12 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from hydra_plugins.impasto.sweeps.own_launchers import OwnLoader
-from impasto.errors import UserError
+from impasto.errors import UserError, stop_signals
 from impasto.launch.claims import check_folder
 from impasto.launch.compose import ROOT
-from impasto.launch.failures import JobFailed, Terminated, WorkerDied
+from impasto.launch.outcome import JobFailed, Terminated, WorkerDied
 from impasto.launch.sweeps.folder import Job
 from impasto.launch.sweeps.processes import PROCESS, STOPPING, end_jobs
-from impasto.runtime.stopping import stop_signals
 
 _TOGETHER = 2  # launches before those that are left go one by one
 

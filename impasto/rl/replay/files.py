@@ -15,7 +15,7 @@ from torch import Tensor
 
 from impasto.errors import UserError
 from impasto.io.files import check_file
-from impasto.persistence.durable import durable_write
+from impasto.persistence.atomic import durable_write
 from impasto.rl.replay.buffer import Layout
 
 PIECE_BYTES = 16 << 20

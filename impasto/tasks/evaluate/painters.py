@@ -15,8 +15,7 @@ from tqdm import tqdm
 
 from impasto.errors import UserError
 from impasto.io.figures import Panel, framed, save_panels, save_sheet
-from impasto.io.images import atomic_write, find_images, read_image
-from impasto.io.sizes import asked_size
+from impasto.io.images import asked_size, atomic_write, find_images, read_image
 from impasto.metrics import Trial, measure
 from impasto.networks.lpips import Lpips
 from impasto.painters import Painter, Progress

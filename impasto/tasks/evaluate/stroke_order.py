@@ -3,9 +3,8 @@
 from torch import Tensor
 
 from datamodules.base import ImageDataModule
-from impasto.rl.human_strokes import HumanStrokes
+from impasto.rl.human_strokes import HumanStrokes, center_lines, follows
 from impasto.rl.policy import PaintingPolicy
-from impasto.rl.stroke_order import center_lines, follows
 from impasto.strokes import Stroke
 
 
@@ -33,7 +32,7 @@ class OrderCount:
         self._single += int(following.sum())
 
     def shares(self) -> dict[str, float]:
-        """Shares for the summary, in [0, 1]; see `impasto.rl.stroke_order.follows`.
+        """Shares for the summary, in [0, 1]; see `impasto.rl.human_strokes.follows`.
 
         ``in_order`` is the share of paintings of which all strokes follow the example,
         ``strokes_in_order`` that of single strokes. By chance a stroke does one time in 2 N.

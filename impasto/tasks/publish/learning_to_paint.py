@@ -23,8 +23,7 @@ from impasto.errors import UserError
 from impasto.networks.learning_to_paint import LearningToPaintActor
 from impasto.persistence.tensors import Unreadable, read_tensors
 from impasto.renderers import NeuralRenderer
-from impasto.rl.environment import PaintingEnvironment
-from impasto.rl.observation import OBSERVATION_CHANNELS
+from impasto.rl.environment import OBSERVATION_CHANNELS, PaintingEnvironment
 from impasto.rl.policy import PaintingPolicy
 from impasto.strokes import Bezier
 

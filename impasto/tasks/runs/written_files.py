@@ -14,7 +14,7 @@ from pathlib import Path
 
 from impasto.errors import UserError
 from impasto.io.files import TABLE, read_json
-from impasto.persistence.temporary import is_leftover
+from impasto.persistence.atomic import is_leftover
 from impasto.tasks.runs.run_folder import LEARNING, SUMMARY, shown
 
 WRITTEN = Path(".hydra") / "written.json"

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Seque
 from typing import Any
 
 from impasto.errors import UserError
-from impasto.tasks.serve.room import Room
+from impasto.tasks.serve.storage import Room
 
 _NAME = r"(\[[\da-f:.]+\]|[\w.-]+)"  # without scheme and port
 _HOST = re.compile(rf"{_NAME}(?::\d+)?", re.ASCII | re.IGNORECASE)

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impasto.errors import UserError
-from impasto.io.images import resize_image
-from impasto.io.sizes import fit_size
+from impasto.io.images import fit_size, resize_image
 from impasto.tasks.serve.messages import Message, Order
 from impasto.tasks.serve.session import Session, play
 from impasto.tasks.serve.uploads import read_upload

@@ -20,7 +20,7 @@ from impasto.strokes import Bezier, Circle, Line, Stroke
 from impasto.tasks.serve.menus import Choice, build_choices
 from impasto.tasks.serve.messages import Message, Order
 from impasto.tasks.serve.queue import Queue
-from impasto.tasks.serve.room import Room
+from impasto.tasks.serve.storage import Room
 from impasto.tasks.serve.uploads import Limits, read_upload
 from impasto.tasks.serve.visitor import Visitor
 from impasto.tasks.serve.worker import Worker

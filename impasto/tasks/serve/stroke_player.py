@@ -9,7 +9,7 @@ from torch import Tensor
 
 from impasto.canvas import to_array
 from impasto.io.record import StrokeRecord
-from impasto.picture import blank, composite_stroke
+from impasto.rendering import blank, composite_stroke
 
 _KEPT_BYTES = 96_000_000
 _LEAST = 8  # strokes between two canvases that are kept: fewer are drawn in no time

@@ -14,7 +14,7 @@ import torch
 
 from impasto.errors import UserError
 from impasto.io.exporters import Exporter
-from impasto.io.sizes import asked_size
+from impasto.io.images import asked_size
 from impasto.painters import Painter
 from impasto.strokes import Bezier, Stroke
 from impasto.tasks.serve.door import Door, host_names

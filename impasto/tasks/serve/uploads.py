@@ -10,7 +10,7 @@ from PIL import Image
 from impasto.errors import UserError
 from impasto.io.decoding import decode_picture, picture_size
 from impasto.io.files import read_bytes
-from impasto.tasks.serve.room import Room
+from impasto.tasks.serve.storage import Room
 
 _MEGA = 1_000_000
 _SECONDS = 3600.0  # that a file is kept

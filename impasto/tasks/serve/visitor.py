@@ -14,9 +14,9 @@ from PIL import Image
 
 from impasto.errors import UserError
 from impasto.io.exporters import Exporter
+from impasto.io.images import asked_size
 from impasto.io.record import StrokeRecord
-from impasto.io.sizes import asked_size
-from impasto.tasks.serve.room import Room
+from impasto.tasks.serve.storage import Room
 from impasto.tasks.serve.stroke_player import States
 from impasto.tasks.serve.worker import Worker
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from impasto.api import Unfinished, paint
 from impasto.canvas import to_array
+from impasto.io.images import fit_size
 from impasto.io.record import StrokeRecord
-from impasto.io.sizes import fit_size
 from impasto.painters import Painter, Sketch
 from impasto.painters.tiled_canvas import TILE, TiledCanvas
 

@@ -5,9 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.cache.image_cache import Items
-from datamodules.cache.locking import locked
-from datamodules.cache.prepare import prepare
-from datamodules.cache.stale import sweep
+from datamodules.cache.prepare import locked, prepare, sweep
 
 
 def test_what_nobody_went_on_with_for_a_week_is_swept_and_the_rest_is_not(tmp_path: Path) -> None:

@@ -7,9 +7,8 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from impasto.errors import UserError
-from impasto.launch.changes import changes, other_versions, refuse_changes
-from impasto.persistence.manifest import Manifest
-from impasto.persistence.versions import versions
+from impasto.launch.resume import changes, other_versions, refuse_changes
+from impasto.persistence.manifest import Manifest, versions
 from tests.conftest import Compose
 
 QUICK = ("task=train", "experiment=quickstart")

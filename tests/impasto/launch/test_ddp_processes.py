@@ -141,7 +141,7 @@ def running(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[st
             assert run.poll() is None, run.communicate()[1]
             time.sleep(0.1)
         children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
-        yield run, next(int(pid) for pid in children if b"follow" in command_of(int(pid)))
+        yield run, next(int(pid) for pid in children if b"ddp_worker" in command_of(int(pid)))
     finally:
         run.kill()
         run.communicate()

@@ -13,8 +13,7 @@ from impasto.errors import UserError
 from impasto.launch.validation.targets import TRUST
 from impasto.networks import ResNet
 from impasto.renderers import AnalyticRenderer
-from impasto.rl.environment import PaintingEnvironment
-from impasto.rl.observation import OBSERVATION_CHANNELS
+from impasto.rl.environment import OBSERVATION_CHANNELS, PaintingEnvironment
 from impasto.rl.policy import PaintingPolicy
 from impasto.strokes import Circle, Line
 from impasto.tasks.serve.menus import Choice

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from impasto.errors import stop_signals
 from impasto.launch.slurm import requeue, resumed
-from impasto.runtime.stopping import stop_signals
 
 JOB = {"SLURM_JOB_ID": "12"}
 ARRAY = {"SLURM_ARRAY_JOB_ID": "10", "SLURM_ARRAY_TASK_ID": "2"}

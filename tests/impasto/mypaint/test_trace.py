@@ -5,8 +5,7 @@ from sklearn.datasets import load_digits
 from sklearn.svm import SVC
 
 from impasto.rendering import draw
-from impasto.rl.human_strokes import HumanStrokes
-from impasto.rl.stroke_order import center_lines, follows
+from impasto.rl.human_strokes import HumanStrokes, center_lines, follows
 from impasto.strokes import Bezier, MyPaint
 
 CLASSES = [str(digit) for digit in range(10)]

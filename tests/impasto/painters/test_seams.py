@@ -12,8 +12,7 @@ from impasto.canvas import to_float
 from impasto.io.images import resize_image
 from impasto.painters import AgentPainter
 from impasto.painters.regions import Region
-from impasto.picture import draw_canvas
-from impasto.rendering import draw
+from impasto.rendering import draw, draw_canvas
 from impasto.rl.policy import PaintingPolicy
 
 HEIGHT, WIDTH = 64, 96

@@ -5,8 +5,8 @@ import torch
 from impasto.painters import AgentPainter, OptimizePainter, Painter
 from impasto.painters.color_fit import fit_colors, stroke_worth
 from impasto.painters.tiles import composite_rows, to_tiles
-from impasto.picture import draw_canvas
 from impasto.renderers import AnalyticRenderer
+from impasto.rendering import draw_canvas
 from impasto.rl.environment import PaintingEnvironment
 from impasto.rl.policy import PaintingPolicy
 from impasto.strokes import Bezier, Circle

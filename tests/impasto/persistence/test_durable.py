@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from impasto.errors import UserError
-from impasto.persistence.durable import durable_write
-from impasto.persistence.temporary import remove_leftovers, temporary_name
+from impasto.persistence.atomic import durable_write, remove_leftovers, temporary_name
 
 
 class Killed(BaseException):

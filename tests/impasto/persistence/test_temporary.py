@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from impasto.io.images import atomic_write
+from impasto.persistence.atomic import named_errors, remove_leftovers, temporary_name
 from impasto.persistence.exports import write_export
-from impasto.persistence.temporary import named_errors, remove_leftovers, temporary_name
 
 
 def test_only_what_was_left_behind_is_removed(tmp_path: Path) -> None:

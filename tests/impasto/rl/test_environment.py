@@ -6,8 +6,7 @@ from torch import Tensor
 
 from impasto.canvas import composite
 from impasto.renderers import AnalyticRenderer
-from impasto.rl.environment import PaintingEnvironment, State
-from impasto.rl.observation import OBSERVATION_CHANNELS
+from impasto.rl.environment import OBSERVATION_CHANNELS, PaintingEnvironment, State
 from impasto.strokes import Circle, Line
 
 SIZE, B = 16, 3

@@ -15,7 +15,7 @@ from impasto.rendering import draw
 from impasto.rl.environment import PaintingEnvironment
 from impasto.rl.inference import _Product, fast_form
 from impasto.rl.policy import PaintingPolicy
-from impasto.runtime.compiling import missing_compiler
+from impasto.runtime.precision import missing_compiler
 from impasto.strokes import Bezier
 from tests.impasto.small_networks import stir
 

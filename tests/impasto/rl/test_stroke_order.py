@@ -5,8 +5,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UserError
-from impasto.rl.human_strokes import HumanStrokes
-from impasto.rl.stroke_order import center_lines, follows
+from impasto.rl.human_strokes import HumanStrokes, center_lines, follows
 from impasto.strokes import Bezier, Circle, Line
 
 CLASSES = [str(digit) for digit in range(10)]

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import re, sys
 import torch
-from impasto.runtime.allocator import return_large_blocks
+from impasto.runtime.memory import return_large_blocks
 
 if sys.argv[1] == "return":
     assert return_large_blocks()

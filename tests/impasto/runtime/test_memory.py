@@ -12,7 +12,7 @@ from impasto.io.images import read_picture
 from impasto.io.record import StrokeRecord, write_record
 from impasto.painters import OptimizePainter
 from impasto.runtime import memory
-from impasto.runtime.memory_peak import MemoryPeak
+from impasto.runtime.memory import MemoryPeak
 from impasto.strokes import Circle
 from impasto.tasks.paint import paint
 from impasto.tasks.render import render

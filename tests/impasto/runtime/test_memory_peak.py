@@ -8,7 +8,7 @@ from pathlib import Path
 _MEMORY = """
 import sys
 import numpy as np
-from impasto.runtime.memory_peak import MemoryPeak
+from impasto.runtime.memory import MemoryPeak
 
 size = 64_000_000
 mapped = np.memmap(sys.argv[1], np.uint8, "w+", shape=size)

@@ -16,8 +16,7 @@ from impasto.io.exporters import Gcode, Gif, Html, PixelArt, Svg
 from impasto.io.images import resize_image
 from impasto.io.record import read_record
 from impasto.painters import OptimizePainter, Painter, Progress, Sketch
-from impasto.picture import draw_picture
-from impasto.rendering import draw
+from impasto.rendering import draw, draw_picture
 from impasto.strokes import Bezier, Circle
 from impasto.tasks.paint import paint
 from tests.bad_input_files import png

@@ -10,7 +10,7 @@ from torch import Tensor
 from impasto.io.exporters import Gif
 from impasto.io.record import read_record
 from impasto.painters import Progress, Sketch
-from impasto.picture import draw_picture
+from impasto.rendering import draw_picture
 from impasto.tasks.paint import paint
 from tests.impasto.tasks.test_paint import CirclePainter, picture, read, save
 

@@ -9,7 +9,7 @@ from PIL import Image
 from impasto.errors import UserError
 from impasto.io.exporters import Csv
 from impasto.io.record import write_record
-from impasto.picture import draw_picture
+from impasto.rendering import draw_picture
 from impasto.strokes import Bezier, Stroke
 from impasto.tasks.render import render
 from tests.impasto.io.exporters.paintings import drawn, some_painting

@@ -11,8 +11,8 @@ from impasto.errors import UserError
 from impasto.io.exporters import Csv
 from impasto.io.record import read_record
 from impasto.networks.features import ClassifierFeatures
-from impasto.picture import draw_picture
 from impasto.renderers import AnalyticRenderer
+from impasto.rendering import draw_picture
 from impasto.strokes import Bezier
 from impasto.tasks.stylize import stylize
 from impasto.visualizing import Descent

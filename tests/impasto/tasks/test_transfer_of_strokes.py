@@ -17,9 +17,8 @@ from impasto.io.record import StrokeRecord, read_record
 from impasto.mypaint.library import library
 from impasto.networks.classifiers import load_classifier
 from impasto.networks.features import ClassifierFeatures
-from impasto.picture import draw_canvas
 from impasto.renderers import AnalyticRenderer, FieldRenderer, Renderer
-from impasto.rendering import draw
+from impasto.rendering import draw, draw_canvas
 from impasto.strokes import Bezier, MyPaint, Stroke
 from impasto.tasks.stylize import stylize
 from impasto.tasks.visualize import _worth, visualize

@@ -13,8 +13,8 @@ from impasto.io.exporters import Svg
 from impasto.io.record import read_record
 from impasto.networks.classifiers import save_classifier
 from impasto.networks.small_classifier import SmallClassifier
-from impasto.picture import draw_picture
 from impasto.renderers import AnalyticRenderer, FieldRenderer
+from impasto.rendering import draw_picture
 from impasto.strokes import Bezier, Stroke
 from impasto.tasks.visualize import visualize
 from impasto.visualizing import Descent, Views

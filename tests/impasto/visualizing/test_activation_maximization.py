@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from impasto.errors import UserError
 from impasto.networks.classifiers import Classifier, load_classifier
-from impasto.picture import draw_canvas
 from impasto.renderers import AnalyticRenderer
+from impasto.rendering import draw_canvas
 from impasto.strokes import Bezier
 from impasto.visualizing import ClassGoal, Descent, Grid, GridCanvas, Views, find_class
 

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from impasto.canvas import blank_canvas, composite
 from impasto.errors import UserError
-from impasto.picture import draw_canvas
 from impasto.renderers import AnalyticRenderer
+from impasto.rendering import draw_canvas
 from impasto.strokes import Bezier, Circle
 from impasto.visualizing import Grid, GridCanvas
 

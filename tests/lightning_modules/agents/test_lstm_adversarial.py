@@ -19,7 +19,7 @@ from impasto.rl.initial_states import ContinuedStart
 from impasto.rl.replay import PrioritizedReplay
 from impasto.rl.rewards import L2Reward, Reward, WganGpReward
 from impasto.strokes import Bezier, Circle
-from impasto.strokes.levels import to_levels
+from impasto.strokes.discrete import to_levels
 from lightning_modules import LstmAdversarial
 from lightning_modules.base import Metrics
 from tests.lightning_modules.agents.test_agents import Opaque

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from impasto.io.record import StrokeRecord
-from impasto.picture import draw_picture
+from impasto.rendering import draw_picture
 from impasto.strokes import Stroke
 
 BACKGROUND = (0.2, 0.4, 0.6)

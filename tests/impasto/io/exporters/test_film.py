@@ -11,8 +11,8 @@ from PIL import Image
 from impasto.errors import UserError
 from impasto.io.exporters import Gif, Html, Mp4, PixelArt, Png, Svg
 from impasto.io.exporters.film import Film
-from impasto.io.sizes import fit_size
-from impasto.picture import draw_picture
+from impasto.io.images import fit_size
+from impasto.rendering import draw_picture
 from impasto.strokes import Circle
 from tests.impasto.io.exporters.paintings import psnr, some_painting
 

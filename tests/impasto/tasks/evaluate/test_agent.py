@@ -17,7 +17,7 @@ from datamodules.splits import TEST, TRAIN, VAL
 from impasto.renderers import AnalyticRenderer
 from impasto.rl.environment import PaintingEnvironment
 from impasto.rl.policy import PaintingPolicy
-from impasto.runtime.memory_peak import MemoryPeak
+from impasto.runtime.memory import MemoryPeak
 from impasto.strokes import Circle
 from impasto.tasks.evaluate import agent as module
 from impasto.tasks.evaluate.agent import Curve, Means, evaluate

@@ -12,8 +12,7 @@ from datamodules import CelebA, Digits, ImageNet, Images, Leaves
 from impasto.errors import UserError
 from impasto.networks import Actor
 from impasto.renderers import AnalyticRenderer
-from impasto.rl.environment import PaintingEnvironment
-from impasto.rl.observation import OBSERVATION_CHANNELS
+from impasto.rl.environment import OBSERVATION_CHANNELS, PaintingEnvironment
 from impasto.rl.policy import PaintingPolicy
 from impasto.strokes import Circle
 from impasto.tasks.publish import publish as module

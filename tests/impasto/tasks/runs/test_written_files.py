@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from impasto.errors import UserError
-from impasto.persistence.temporary import temporary_name
+from impasto.persistence.atomic import temporary_name
 from impasto.tasks.runs.written_files import (
     begin_list,
     end_list,

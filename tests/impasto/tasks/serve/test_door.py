@@ -8,7 +8,7 @@ import pytest
 
 from impasto.errors import UserError
 from impasto.tasks.serve.door import Door, host_names
-from impasto.tasks.serve.room import Room
+from impasto.tasks.serve.storage import Room
 
 PAGE = 200
 MOST = 1000

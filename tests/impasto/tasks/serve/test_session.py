@@ -13,7 +13,7 @@ from impasto.errors import UserError
 from impasto.io.exporters import Csv, Gcode, Mp4, Svg
 from impasto.io.record import read_record
 from impasto.painters import OptimizePainter, Painter
-from impasto.picture import draw_picture
+from impasto.rendering import draw_picture
 from impasto.strokes import Bezier, Brush, Circle, Line, MyPaint, Stroke
 from impasto.tasks.serve.menus import Choice, require_choice
 from impasto.tasks.serve.messages import Message, Order

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from impasto.io.record import StrokeRecord
-from impasto.picture import draw_picture
+from impasto.rendering import draw_picture
 from impasto.strokes import Bezier
 from impasto.tasks.serve import stroke_player
 from impasto.tasks.serve.stroke_player import States

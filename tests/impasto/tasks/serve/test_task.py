@@ -27,7 +27,7 @@ from skimage.data import coffee
 from impasto.errors import UserError
 from impasto.io.record import read_record
 from impasto.painters import Painter
-from impasto.picture import draw_picture
+from impasto.rendering import draw_picture
 from impasto.strokes import Brush, Circle, Stroke
 from impasto.tasks.serve import task as module
 from impasto.tasks.serve.menus import Choice

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from impasto.errors import UserError
 from impasto.painters import OptimizePainter, Progress, Sketch
-from impasto.picture import draw_picture
+from impasto.rendering import draw_picture
 from impasto.strokes import Circle
 from impasto.tasks.serve import worker as module
 from impasto.tasks.serve.worker import Worker

@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from impasto.tasks.serve.room import Room
+from impasto.tasks.serve.storage import Room
 
 BLOCK = 4096
 
