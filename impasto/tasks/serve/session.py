@@ -20,7 +20,7 @@ from impasto.strokes import Bezier, Circle, Line, Stroke
 from impasto.tasks.serve.menus import Choice, build_choices
 from impasto.tasks.serve.messages import Message, Order
 from impasto.tasks.serve.queue import Queue
-from impasto.tasks.serve.storage import Room
+from impasto.tasks.serve.storage import TemporaryStorage
 from impasto.tasks.serve.uploads import Limits, read_upload
 from impasto.tasks.serve.visitor import Visitor
 from impasto.tasks.serve.worker import Worker
@@ -59,7 +59,7 @@ class Session:
         folder: Where files may go: a temporary one, in which uploads lie as well.
         size: Pixels on the longer side of what is exported; the picture's by default.
         device: Where to paint.
-        room: The folder, and its bound.
+        storage: The folder, and its bound.
         exporters: The exporters that are left, by name.
         own: Of each painter that has learned a stroke kind, that kind; None if it is given one.
         takes: The names of the kinds that each painter can be given; none where it has its own.
@@ -72,13 +72,13 @@ class Session:
     folder: Path
     size: int | None = None
     device: torch.device | str = "cpu"
-    room: Room = field(init=False)
+    storage: TemporaryStorage = field(init=False)
     exporters: Mapping[str, Exporter] = field(init=False)
     own: Mapping[str, Stroke | None] = field(init=False)
     takes: Mapping[str, Sequence[str]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.room = self.limits.room(self.folder)
+        self.storage = self.limits.storage(self.folder)
         built = build_choices(self.painters, stroke=Circle(), strokes=1)
         self.painters = {name: self.painters[name] for name in built}
         again = build_choices(self.painters, stroke=Line(), strokes=1)
@@ -114,7 +114,7 @@ class Session:
             if name not in self._visitors:
                 # Who knows a file's path can download it, so nobody must be able to guess one.
                 folder = self.folder / secrets.token_hex(16)
-                self._visitors[name] = Visitor(self.limits.room(folder, one=True), self.room)
+                self._visitors[name] = Visitor(self.limits.storage(folder, one=True), self.storage)
             return self._visitors[name]
 
     def leave(self, name: str) -> None:

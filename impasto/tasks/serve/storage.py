@@ -9,7 +9,7 @@ _BLOCK = 4096  # bytes that even an empty file takes
 _UNUSED = 60.0  # seconds after which nobody is about to put something into an empty folder
 
 
-class Room:
+class TemporaryStorage:
     """A folder, and how much of it may be used.
 
     Args:

@@ -17,7 +17,7 @@ from impasto.io.exporters import Exporter
 from impasto.io.images import asked_size
 from impasto.painters import Painter
 from impasto.strokes import Bezier, Stroke
-from impasto.tasks.serve.door import Door, host_names
+from impasto.tasks.serve.access import AccessControl, host_names
 from impasto.tasks.serve.menus import Choice, require_choice
 from impasto.tasks.serve.session import Session
 from impasto.tasks.serve.uploads import Limits
@@ -77,7 +77,7 @@ def serve(
         with _opened(session, count, painter, stroke, names, candidates) as address:
             log.info("the page is open at %s; Ctrl-C closes it", address)
             while not threading.Event().wait(_TIDY_SECONDS):
-                session.room.tidy()
+                session.storage.tidy()
     return {}
 
 
@@ -120,8 +120,10 @@ def _opened(
     @asynccontextmanager
     async def behind_door(app: Any) -> AsyncIterator[None]:
         # Gradio's own middleware answers some requests (CORS preflights) before any that it is
-        # given is asked, so the door goes around all of it, before the first request comes.
-        app.middleware_stack = Door(app.middleware_stack, hosts, session.room, session.limits.bytes)
+        # given is asked, so access control goes around all of it, before the first request comes.
+        app.middleware_stack = AccessControl(
+            app.middleware_stack, hosts, session.storage, session.limits.bytes
+        )
         yield
 
     def launch(port: int) -> str:

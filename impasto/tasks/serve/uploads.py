@@ -10,7 +10,7 @@ from PIL import Image
 from impasto.errors import UserError
 from impasto.io.decoding import decode_picture, picture_size
 from impasto.io.files import read_bytes
-from impasto.tasks.serve.storage import Room
+from impasto.tasks.serve.storage import TemporaryStorage
 
 _MEGA = 1_000_000
 _SECONDS = 3600.0  # that a file is kept
@@ -48,9 +48,11 @@ class Limits:
         """The largest file."""
         return round(self.megabytes * _MEGA)
 
-    def room(self, folder: Path, one: bool = False) -> Room:
+    def storage(self, folder: Path, one: bool = False) -> TemporaryStorage:
         """A temporary folder's bound: of what all visitors have, or of one's."""
-        return Room(folder, (self.megabytes_each if one else self.megabytes_kept) * _MEGA, _SECONDS)
+        return TemporaryStorage(
+            folder, (self.megabytes_each if one else self.megabytes_kept) * _MEGA, _SECONDS
+        )
 
 
 def read_upload(path: str | Path, limits: Limits) -> NDArray[np.uint8]:

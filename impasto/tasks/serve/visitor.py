@@ -16,7 +16,7 @@ from impasto.errors import UserError
 from impasto.io.exporters import Exporter
 from impasto.io.images import asked_size
 from impasto.io.record import StrokeRecord
-from impasto.tasks.serve.storage import Room
+from impasto.tasks.serve.storage import TemporaryStorage
 from impasto.tasks.serve.stroke_player import States
 from impasto.tasks.serve.worker import Worker
 
@@ -31,16 +31,16 @@ class Visitor:
     of the painting, one file to download.
 
     Args:
-        room: Its own folder; made if need be, and removed by `leave`.
-        all_rooms: The folder that those of all visitors lie in.
+        storage: Its own folder; made if need be, and removed by `leave`.
+        shared_storage: The folder that those of all visitors lie in.
 
     Attributes:
         painting: The last painting, at its picture's size.
     """
 
-    def __init__(self, room: Room, all_rooms: Room) -> None:
-        self._rooms = (room, all_rooms)
-        self._folder = room.folder
+    def __init__(self, storage: TemporaryStorage, shared_storage: TemporaryStorage) -> None:
+        self._storages = (storage, shared_storage)
+        self._folder = storage.folder
         self._views: deque[Path] = deque()
         self._numbers = count()
         self._stop = threading.Event()
@@ -151,5 +151,5 @@ class Visitor:
         return self._folder / name
 
     def _tidy(self) -> None:
-        for room in self._rooms:
-            room.tidy()
+        for storage in self._storages:
+            storage.tidy()

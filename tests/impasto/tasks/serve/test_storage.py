@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from impasto.tasks.serve.storage import Room
+from impasto.tasks.serve.storage import TemporaryStorage
 
 BLOCK = 4096
 
@@ -24,10 +24,10 @@ def names(folder: Path) -> set[str]:
 def test_what_is_too_old_goes(tmp_path: Path) -> None:
     put(tmp_path, "a/old", 120)
     put(tmp_path, "b/new", 80)
-    Room(tmp_path, 1e6, 100).tidy()
+    TemporaryStorage(tmp_path, 1e6, 100).tidy()
     assert names(tmp_path) == {"new"}
     os.utime(tmp_path / "a", (0, 0))  # a folder that nobody is about to use
-    Room(tmp_path, 1e6, 100).tidy()
+    TemporaryStorage(tmp_path, 1e6, 100).tidy()
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
 
@@ -35,20 +35,20 @@ def test_the_oldest_go_until_the_rest_is_not_too_much(tmp_path: Path) -> None:
     for age in range(1, 6):
         put(tmp_path, f"{age}/{age}", age)
     put(tmp_path, "empty", 6, 0)  # and takes a block all the same
-    Room(tmp_path, 3 * BLOCK, 100).tidy()
+    TemporaryStorage(tmp_path, 3 * BLOCK, 100).tidy()
     assert names(tmp_path) == {"1", "2", "3"}
     put(tmp_path, "huge", 0, 9 * BLOCK)
-    Room(tmp_path, 3 * BLOCK, 100).tidy()
+    TemporaryStorage(tmp_path, 3 * BLOCK, 100).tidy()
     assert names(tmp_path) == set()
 
 
 def test_what_is_coming_in_has_its_room(tmp_path: Path) -> None:
-    room = Room(tmp_path, 4 * BLOCK, 100)
+    storage = TemporaryStorage(tmp_path, 4 * BLOCK, 100)
     put(tmp_path, "before", 1, 2 * BLOCK)
-    assert room.reserve(2 * BLOCK)
+    assert storage.reserve(2 * BLOCK)
     assert names(tmp_path) == {"before"}
-    assert room.reserve(2 * BLOCK)
+    assert storage.reserve(2 * BLOCK)
     assert names(tmp_path) == set()
-    assert not room.reserve(1)
-    room.release(2 * BLOCK)
-    assert room.reserve(1)
+    assert not storage.reserve(1)
+    storage.release(2 * BLOCK)
+    assert storage.reserve(1)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Seque
 from typing import Any
 
 from impasto.errors import UserError
-from impasto.tasks.serve.storage import Room
+from impasto.tasks.serve.storage import TemporaryStorage
 
 _NAME = r"(\[[\da-f:.]+\]|[\w.-]+)"  # without scheme and port
 _HOST = re.compile(rf"{_NAME}(?::\d+)?", re.ASCII | re.IGNORECASE)
@@ -20,7 +20,7 @@ _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 
 
-class Door:
+class AccessControl:
     """ASGI middleware before a page, for all that is asked of it: pages, files, events, websockets.
 
     A stranger's page can give its own name this machine's address, and then its scripts read what
@@ -29,12 +29,14 @@ class Door:
     Args:
         app: The page, an ASGI application.
         hosts: Names that it has besides those of this machine.
-        room: Where uploads lie.
+        storage: Where uploads lie.
         most: Bytes in the largest file.
     """
 
-    def __init__(self, app: _App, hosts: Iterable[str], room: Room, most: int) -> None:
-        self._app, self._hosts, self._room = app, frozenset(hosts), room
+    def __init__(
+        self, app: _App, hosts: Iterable[str], storage: TemporaryStorage, most: int
+    ) -> None:
+        self._app, self._hosts, self._storage = app, frozenset(hosts), storage
         self._most = most + _ENVELOPE
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
@@ -66,13 +68,13 @@ class Door:
         size = int(length or 0)
         if size > self._most:
             await _refuse(scope, send, 413, "The file is too large.")
-        elif not self._room.reserve(size):
+        elif not self._storage.reserve(size):
             await _refuse(scope, send, 503, "Too many files are coming in; try again.")
         else:
             try:
                 await self._app(scope, receive, send)
             finally:
-                self._room.release(size)
+                self._storage.release(size)
 
 
 def host_names(hosts: object) -> Sequence[str]:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from impasto.errors import UserError
-from impasto.tasks.serve.door import Door, host_names
-from impasto.tasks.serve.storage import Room
+from impasto.tasks.serve.access import AccessControl, host_names
+from impasto.tasks.serve.storage import TemporaryStorage
 
 PAGE = 200
 MOST = 1000
@@ -37,9 +37,9 @@ def asked(*headers: tuple[str, str], folder: Path = Path(), **scope: Any) -> int
         "headers": [(key.encode(), value.encode()) for key, value in headers],
         **scope,
     }
-    room = scope.get("room", Room(folder, 10_000, 100))
-    door = Door(page, host_names(["Paint.example.org"]), room, MOST)
-    asyncio.run(door(request, None, send))  # type: ignore[arg-type]
+    storage = scope.get("storage", TemporaryStorage(folder, 10_000, 100))
+    access = AccessControl(page, host_names(["Paint.example.org"]), storage, MOST)
+    asyncio.run(access(request, None, send))  # type: ignore[arg-type]
     return int(answers[0].get("status", 0))
 
 
@@ -63,24 +63,24 @@ def test_only_by_its_own_names(kind: str) -> None:
 
 
 def test_files_that_say_their_size_and_have_room(tmp_path: Path) -> None:
-    def sent(*length: str, room: Room) -> int:
+    def sent(*length: str, storage: TemporaryStorage) -> int:
         headers = [("host", "localhost"), *[("content-length", text) for text in length]]
-        return asked(*headers, method="POST", path="/gradio_api/upload", room=room)
+        return asked(*headers, method="POST", path="/gradio_api/upload", storage=storage)
 
-    room = Room(tmp_path, 10_000_000, 100)
+    storage = TemporaryStorage(tmp_path, 10_000_000, 100)
     envelope = 1_000_000
     for length, status in (
         ("5", PAGE),
         (str(MOST + envelope), PAGE),
         (str(MOST + envelope + 1), 413),
     ):
-        assert sent(length, room=room) == status
+        assert sent(length, storage=storage) == status
     for bad in ((), ("-1",), ("many",), ("\u0665",)):
-        assert sent(*bad, room=room) == 411
-    assert room.reserve(9_999_000)  # by others; what came in before has left
-    assert sent("1001", room=room) == 503
-    assert sent("1000", room=room) == PAGE
-    assert sent("1000", room=room) == PAGE
+        assert sent(*bad, storage=storage) == 411
+    assert storage.reserve(9_999_000)  # by others; what came in before has left
+    assert sent("1001", storage=storage) == 503
+    assert sent("1000", storage=storage) == PAGE
+    assert sent("1000", storage=storage) == PAGE
 
 
 @pytest.mark.parametrize(
