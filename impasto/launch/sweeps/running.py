@@ -15,20 +15,39 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from hydra_plugins.impasto.sweeps.own_launchers import OwnLoader
 from impasto.errors import UserError, stop_signals
 from impasto.launch.claims import check_folder
-from impasto.launch.compose import ROOT
+from impasto.launch.compose import CONF, ROOT
 from impasto.launch.outcome import JobFailed, Terminated, WorkerDied
 from impasto.launch.sweeps.folder import Job
 from impasto.launch.sweeps.processes import PROCESS, STOPPING, end_jobs
 
 _TOGETHER = 2  # launches before those that are left go one by one
+
+
+class OwnLoader(ConfigLoaderImpl):
+    """Config loader that forgets schemas in a worker too: Hydra looked for plugins there again."""
+
+    def load_sweep_config(
+        self, master_config: DictConfig, sweep_overrides: list[str]
+    ) -> DictConfig:
+        """Compose the config of one job."""
+        forget_schemas()
+        return super().load_sweep_config(master_config, sweep_overrides)
+
+
+def forget_schemas() -> None:
+    """Remove from Hydra's store what ``conf/hydra/launcher/`` has a file of the same name for."""
+    stored = ConfigStore.instance().repo.get("hydra", {}).get("launcher", {})
+    for path in (CONF / "hydra" / "launcher").glob("*.yaml"):
+        stored.pop(path.name, None)
 
 
 def make_launcher(

@@ -158,13 +158,13 @@ def test_describe_and_build_are_inverse() -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["os.system", "builtins.eval", "paintings.Evil", "painting_evil.Evil", "torch.load", "", None],
+    ["os.system", "builtins.eval", "painting_evil.Evil", "impasto_evil.A", "torch.load", "", None],
 )
 def test_nothing_foreign_is_ever_called(target: str | None, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
-    with pytest.raises(UserError, match="not of painting"):
+    with pytest.raises(UserError, match="not of impasto"):
         build({"_target_": target, "command": f"touch {mark}"})
-    with pytest.raises(UserError, match="not of painting"):
+    with pytest.raises(UserError, match="not of impasto"):
         build(
             {
                 "_target_": "impasto.renderers.AnalyticRenderer",
