@@ -1,11 +1,14 @@
 """Errors of the library in terms of the command line.
 
 The library names arguments and classes in backticks: `steps=0`, `OptimizePainter`. Here stands by
-which key an argument is given, which choice makes a class, and what else a user of the command line
-can do. What is not in these tables stays as it is.
+which key an argument is given, and what else a user of the command line can do; which choice makes
+a class is found in conf/. What is not known stays as it is.
 """
 
 import re
+from functools import cache
+
+from impasto.launch.compose import CONF, choices, groups
 
 # An argument to its key.
 ARGUMENTS = {
@@ -89,45 +92,6 @@ SECTIONS = {
     "VaeRendererModule": "renderer.learning",
     "Views": "views",
 }
-# A class to the choice that makes it; its arguments are keys of the choice's group.
-CHOICES = {
-    "AgentOptimizePainter": "painter=agent+optimize",
-    "AgentPainter": "painter=agent",
-    "OptimizePainter": "painter=optimize",
-    "Bezier": "stroke=bezier",
-    "Brush": "stroke=brush",
-    "Circle": "stroke=circle",
-    "Line": "stroke=line",
-    "MyPaint": "stroke=mypaint",
-    "Pixel": "stroke=pixel",
-    "Rectangle": "stroke=rectangle",
-    "Triangle": "stroke=triangle",
-    "AnalyticRenderer": "renderer=analytic",
-    "FieldRenderer": "renderer=fields",
-    "GanRenderer": "renderer=gan",
-    "NeuralRenderer": "renderer=neural",
-    "VaeRenderer": "renderer=vae",
-    "Gcode": "export=gcode",
-    "Gif": "export=gif",
-    "Html": "export=html",
-    "Mp4": "export=mp4",
-    "PixelArt": "export=pixel",
-    "Svg": "export=svg",
-    "DDPG": "agent=ddpg",
-    "LstmAdversarial": "agent=lstm_adversarial",
-    "ModelBasedDDPG": "agent=model_based_ddpg",
-    "PatchQ": "agent=patch_q",
-    "ShortHorizon": "agent=short_horizon",
-    "TD3": "agent=td3",
-    "PerceptualReward": "reward=perceptual",
-    "WeightedReward": "reward=weighted",
-    "PrioritizedReplay": "replay=prioritized",
-    "ReplayBuffer": "replay=uniform",
-    "NoExploration": "exploration=none",
-    "NoPreconditioning": "preconditioning=none",
-    "Digits": "data=digits",
-    "Mnist": "data=mnist",
-}
 # Advice that is another one here: the library's, as a pattern, to that of the command line.
 ADVICE = {
     r"choose another folder(?=; what was saved)": "choose another folder by hydra.run.dir=FOLDER",
@@ -150,6 +114,7 @@ ADVICE = {
         "add +agent.start._target_=impasto.rl.initial_states.ContinuedStart"
     ),
 }
+_TARGET = re.compile(r"^_target_: (?!pytorch_lightning)[\w.]*?\.([A-Z]\w*)", re.MULTILINE)
 _MENTION = re.compile(r"(the (?:agent|renderer)'s )?`([^`=]+)(=[^`]*)?`")
 
 
@@ -170,12 +135,25 @@ def _mention_in_keys(mention: re.Match[str]) -> str:
 
 def key_of(name: str) -> str | None:
     """Return the key or the choice that gives an argument or a class; None if none is known."""
-    if name in ARGUMENTS or name in CHOICES:
-        return ARGUMENTS.get(name) or CHOICES[name]
+    if name in ARGUMENTS:
+        return ARGUMENTS[name]
     first, dot, rest = name.partition(".")
     if first in SECTIONS:
         return f"{SECTIONS[first]}{dot}{rest}"
-    if first not in CHOICES:
-        return None
-    group, _, choice = CHOICES[first].partition("=")
+    made = choice_of_class().get(first)
+    if made is None or not dot:
+        return made
+    group, _, choice = made.partition("=")
     return f"{group}.{choice}.{rest}" if group == "export" else f"{group}.{rest}"
+
+
+@cache
+def choice_of_class() -> dict[str, str]:
+    """Every class of the project's to the choice that makes it, as the files of the groups say."""
+    found: dict[str, str] = {}
+    for group in groups(CONF):
+        for choice in choices(CONF, group):
+            text = (CONF / group / f"{choice}.yaml").read_text(encoding="utf-8")
+            if target := _TARGET.search(text):
+                found.setdefault(target[1], f"{group}={choice}")
+    return found

@@ -203,7 +203,5 @@ class TestHub:
         self, build: Build, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("impasto.io.download.reachable", lambda urls: False)
-        with pytest.raises(
-            UserError, match=r"owner/name .* cannot be downloaded: .* as data\.root"
-        ):
+        with pytest.raises(UserError, match=r"owner/name .* cannot be downloaded: .* as `root`"):
             build(ImageNet, hub_id="owner/name", streaming=True).setup()

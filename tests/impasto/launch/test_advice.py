@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-import yaml
 from omegaconf import OmegaConf
 
 from impasto.errors import Diverged, UserError
-from impasto.launch.advice import ARGUMENTS, CHOICES, SECTIONS, in_keys
+from impasto.launch.advice import ARGUMENTS, SECTIONS, choice_of_class, in_keys
 from impasto.launch.compose import choices
 from impasto.launch.outcome import outcome_of
 from tests.conftest import CONF, Compose
@@ -78,23 +77,21 @@ def test_every_argument_and_section_is_a_key_of_some_config(compose_config: Comp
     assert named - known == set()
 
 
-def test_every_choice_is_there_and_makes_the_class() -> None:
-    for kind, made in CHOICES.items():
-        group, _, choice = made.partition("=")
-        assert f".{kind}." in f"{target(group, choice)}.", made
-
-
-@pytest.mark.parametrize("group", ["agent", "painter", "renderer", "stroke"])
-def test_no_class_is_missing_of_what_errors_name_by_its_class(group: str) -> None:
-    for choice in choices(CONF, group):
-        made = target(group, choice)
-        assert not made or set(made.split(".")) & CHOICES.keys(), choice
-
-
-def target(group: str, choice: str) -> str:
-    """The dotted name of what a choice makes; empty where its file leaves that to another."""
-    node = yaml.safe_load((CONF / group / f"{choice}.yaml").read_text(encoding="utf-8"))
-    return str(node.get("_target_", ""))
+def test_a_class_is_the_choice_whose_file_names_it() -> None:
+    found = choice_of_class()
+    assert {
+        "AgentOptimizePainter": "painter=agent+optimize",
+        "AgentPainter": "painter=agent",
+        "Digits": "data=digits",
+        "Gcode": "export=gcode",
+        "ModelBasedDDPG": "agent=model_based_ddpg",
+        "NoExploration": "exploration=none",
+        "PerceptualReward": "reward=perceptual",
+        "ReplayBuffer": "replay=uniform",
+    }.items() <= found.items()
+    for group in ("data", "export", "painter", "renderer"):
+        assert {f"{group}={choice}" for choice in choices(CONF, group)} <= set(found.values())
+    assert not {"Trainer", "CSVLogger", "Adam"} & found.keys()  # which are no classes of ours
 
 
 def keys(node: object, prefix: str = "") -> Iterator[str]:

@@ -90,7 +90,7 @@ def curve(points: object) -> dict[str, object]:
     ],
 )
 def test_what_is_no_brush_never_reaches_the_library(settings: object) -> None:
-    with pytest.raises(UserError, match="thing: not a brush of MyPaint"):
+    with pytest.raises(UserError, match="thing`: not a brush of MyPaint"):
         check_settings(settings, "thing")
     if isinstance(settings, dict):
         with pytest.raises(UserError, match="not a brush of MyPaint"):

@@ -130,11 +130,11 @@ def test_downloaded_weights_have_imagenets_names(
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ("resnet81", r"^classifiers: there is no classifier 'resnet81' — did you mean resnet"),
+        ("resnet81", r"^`classifiers`: there is no classifier 'resnet81' — did you mean resnet"),
         ("digit", r"did you mean digits"),
-        ("", r"^classifiers: there is no classifier '' — give a name such as digits"),
-        ("resnet18:nowhere.pth", r"^nowhere\.pth does not exist — correct classifiers"),
-        ("lenet:a.pth", r"^classifiers: there is no classifier 'lenet:a\.pth'"),
+        ("", r"^`classifiers`: there is no classifier '' — give a name such as digits"),
+        ("resnet18:nowhere.pth", r"^nowhere\.pth does not exist — correct `classifiers`"),
+        ("lenet:a.pth", r"^`classifiers`: there is no classifier 'lenet:a\.pth'"),
     ],
 )
 def test_what_is_not_there(given: str, says: str) -> None:

@@ -136,9 +136,9 @@ def test_what_is_no_agent_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wanted", "has"),
     [
-        ({"stroke": Bezier()}, "has stroke line, not bezier — set stroke=line"),
-        ({"bundle": 5}, "has bundle 2, not 5 — set bundle=2"),
-        ({"canvas_size": 128}, f"has canvas.size {SIZE}, not 128 — set canvas.size={SIZE}"),
+        ({"stroke": Bezier()}, "has `stroke` line, not bezier — set `stroke=line"),
+        ({"bundle": 5}, "has `bundle` 2, not 5 — set `bundle=2"),
+        ({"canvas_size": 128}, f"has `canvas_size` {SIZE}, not 128 — set `canvas_size={SIZE}"),
     ],
 )
 def test_refuses_another_shape(tmp_path: Path, wanted: dict[str, object], has: str) -> None:

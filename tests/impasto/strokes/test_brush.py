@@ -184,13 +184,13 @@ def test_bad_brushes_are_refused(tmp_path: Path) -> None:
     wide = saved("wide.png", np.full((1, LARGEST + 1), 255, np.uint8))
     for image, said in [
         (None, "`image` is not set"),
-        (str(tmp_path / "missing.png"), r"missing\.png: cannot be read"),
+        (str(tmp_path / "missing.png"), r"missing\.png`: cannot be read"),
         (str(tmp_path), "cannot be read"),
-        (str(tmp_path / "text.png"), r"text\.png: not a picture"),
-        (str(tmp_path / "nothing.png"), r"nothing\.png: the file is empty"),
-        (saved("colored.png", colored), r"colored\.png: a brush in colours"),
-        (saved("black.png", np.zeros((4, 4), np.uint8)), r"black\.png: an empty brush"),
-        (wide, r"wide\.png: a brush of more than 2048 pixels \(2049 x 1\)"),
+        (str(tmp_path / "text.png"), r"text\.png`: not a picture"),
+        (str(tmp_path / "nothing.png"), r"nothing\.png`: the file is empty"),
+        (saved("colored.png", colored), r"colored\.png`: a brush in colours"),
+        (saved("black.png", np.zeros((4, 4), np.uint8)), r"black\.png`: an empty brush"),
+        (wide, r"wide\.png`: a brush of more than 2048 pixels \(2049 x 1\)"),
         ("data:image/png;base64,?", "`image` can't be read"),
         ("a\0b.png", "`image` can't be read"),
     ]:

@@ -269,9 +269,9 @@ def test_what_an_export_cannot_be_is_said_before_anything_is_painted(tmp_path: P
     Image.fromarray(picture(2, 33_000)).save(tmp_path / "long.png")
     Image.fromarray(picture(2, 100_001)).save(tmp_path / "longer.png")
     for name, export, said in (
-        ("long.png", Html(), "export=html: no browser has a canvas of 33000 x 2 pixels"),
-        ("longer.png", Svg(), "100001 x 2 pixels is too large for its record .* size=20000"),
-        ("long.png", Gcode(tool=1e-4), "export=gcode: .* not opaque"),
+        ("long.png", Html(), "`Html`: no browser has a canvas of 33000 x 2 pixels"),
+        ("longer.png", Svg(), "100001 x 2 pixels is too large for its record .* `size=20000`"),
+        ("long.png", Gcode(tool=1e-4), "`Gcode`: .* not opaque"),
     ):
         with pytest.raises(UserError, match=said):
             paint(painter, tmp_path / name, tmp_path / "out", export={"one": export})

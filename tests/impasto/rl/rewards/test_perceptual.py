@@ -183,7 +183,7 @@ def test_without_a_network_it_says_what_to_do(
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     monkeypatch.setattr("impasto.io.download.reachable", lambda urls: False)
     start = time.monotonic()
-    said = r"weights of squeezenet1_1 cannot be downloaded: .*https:.* give reward\.weights=FILE"
+    said = r"weights of squeezenet1_1 cannot be downloaded: .*https:.* give `Perc.*weights=FILE`"
     with pytest.raises(UserError, match=said):
         make(Path("default"))
     assert time.monotonic() - start < 30
