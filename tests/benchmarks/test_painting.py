@@ -152,12 +152,12 @@ def test_three_painters_and_their_marks() -> None:
     alone = entries(optimize, None, 3, (2, 4))
     assert list(alone) == ["optimize"]
     assert (alone["optimize"].painter.steps, alone["optimize"].patient.steps) == (700, 4)
-    assert [step for step in range(9) if alone["optimize"].kept(step)] == [2, 4]
+    assert [step for step in range(9) if alone["optimize"].is_point(step)] == [2, 4]
     three = entries(optimize, AgentPainter(policy(), 5), 3, (2, 4))
     assert list(three) == ["optimize", "agent", "agent+optimize"]
     both = three["agent+optimize"]
     assert (both.painter.steps, both.patient.steps) == (5 + 3, 5 + 4)
-    assert [step for step in range(12) if both.kept(step)] == [0, 1, 2, 3, 4, 5, 7, 9]
+    assert [step for step in range(12) if both.is_point(step)] == [0, 1, 2, 3, 4, 5, 7, 9]
 
 
 def test_quick_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from impasto.tasks.ablations.plan import Job
 from impasto.tasks.runs.run_folder import read_summary
 
+_PROGRAM = (sys.executable, "-m", "impasto")
 _POLL_SECONDS = 0.2
 # Runs that have come to an end that going on would not change.
 _ENDED = ("finished", "diverged")
@@ -63,9 +64,7 @@ def run_all(jobs: Sequence[Job], side_by_side: int) -> list[Job]:
 def _start(job: Job) -> "subprocess.Popen[bytes]":
     job.folder.parent.mkdir(parents=True, exist_ok=True)
     command = [
-        sys.executable,
-        "-m",
-        "impasto",
+        *_PROGRAM,
         *job.overrides,
         "resume=auto",
         f"hydra.run.dir={job.folder}",

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     """Makes jobs of a small program."""
     path = tmp_path / "program.py"
     path.write_text(PROGRAM)
-    monkeypatch.setattr(runner, "_PROGRAM", path)
+    monkeypatch.setattr(runner, "_PROGRAM", (sys.executable, str(path)))
     return lambda *words: Job(tmp_path / "-".join(words), words)
 
 
@@ -146,7 +147,7 @@ def test_no_more_run_side_by_side_than_asked_for(
 def test_an_interruption_reaches_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "sleeper.py"
     path.write_text("import time\ntime.sleep(60)\n")
-    monkeypatch.setattr(runner, "_PROGRAM", path)
+    monkeypatch.setattr(runner, "_PROGRAM", (sys.executable, str(path)))
     started: list[Any] = []
     real = runner._start
     monkeypatch.setattr(runner, "_start", lambda job: started.append(real(job)) or started[-1])
