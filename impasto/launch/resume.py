@@ -1,5 +1,6 @@
 """Search for what `resume=` names, and the settings that a resumed run may change."""
 
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -7,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from omegaconf import DictConfig, OmegaConf
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from impasto.errors import UserError
+from impasto.launch.arguments import quote
+from impasto.launch.validation.devices import assigned_rank, is_rank_zero
 from impasto.persistence.checkpoints import Good, has_checkpoint, newest_good, whole, written
 from impasto.persistence.former_paths import current_path
 from impasto.persistence.locks import open_lock, try_lock
@@ -137,12 +141,84 @@ class Resumption:
         checkpoint: The checkpoint that it goes on from.
         complete: Whether it has made all the updates that are asked for.
         remark: A line on a checkpoint that is broken, and was passed over; None if there is none.
+        versions: A line on other versions that saved the checkpoint; None if there is none.
     """
 
     folder: Path
     checkpoint: Path
     complete: bool
     remark: str | None = None
+    versions: str | None = None
+
+
+def find_run(cfg: DictConfig) -> bool:
+    """Find once what `resume` names, and put its checkpoint, and its folder, into the config.
+
+    Args:
+        cfg: The composed config of a single run, with its `hydra` section.
+
+    Returns:
+        False if the run that it names is finished, so that there is nothing to do.
+
+    Raises:
+        UserError: There is none, it is broken, or another process is at it.
+    """
+    if cfg.resume not in (None, "auto"):
+        good = find_checkpoint(str(cfg.resume), cfg)
+        _put_checkpoint(cfg, good.path, good.remark, other_versions(good.manifest))
+    folder = run_folder(cfg)
+    place = assigned_rank()
+    if is_rank_zero():
+        refuse_if_locked(folder)
+    if cfg.resume != "auto":
+        return True
+    # A run beside is held as soon as the first of several processes goes on with it.
+    found = find_resumable(folder, cfg, alone=place is None or place.world == 1)
+    if found is None:
+        print("no run with this config to go on with: starting a new one")
+        return True
+    if nothing_left(found):
+        return False
+    overrides = [word for word in cfg.hydra.overrides.task if not word.startswith("resume=")]
+    with read_write(cfg.hydra), open_dict(cfg.hydra):
+        cfg.hydra.run.dir = str(found.folder)
+        cfg.hydra.overrides.task = [*overrides, f"resume={quote(str(found.checkpoint))}"]
+    go_on(cfg, found)
+    return True
+
+
+def go_on(cfg: DictConfig, found: Resumption) -> None:
+    """Let a run go on from what was found."""
+    cfg.resume = str(found.checkpoint)
+    _put_checkpoint(cfg, found.checkpoint, found.versions)
+
+
+def _put_checkpoint(cfg: DictConfig, path: Path, *remarks: str | None) -> None:
+    for line in remarks:
+        if line is not None:
+            print(line, file=sys.stderr)
+    cfg.run.checkpoint = str(path)
+
+
+def run_folder(cfg: DictConfig, section: str = "run") -> Path:
+    """Return the folder of a run or a sweep that Hydra has not made yet, as it was given."""
+    before: Any = HydraConfig.instance().cfg
+    HydraConfig.instance().set_config(cfg)  # the folder's name is made from it
+    try:
+        return Path(str(cfg.hydra[section].dir))
+    finally:
+        HydraConfig.instance().cfg = before
+
+
+def nothing_left(run: Resumption) -> bool:
+    """Say where a run goes on; return True if it is finished."""
+    if run.remark is not None:
+        print(run.remark, file=sys.stderr)
+    if run.complete:
+        print(f"{run.folder} is finished; nothing to do (updates=NUMBER would go on with it)")
+    else:
+        print(f"going on in {run.folder}")
+    return run.complete
 
 
 def find_checkpoint(resume: str, cfg: DictConfig) -> Good:
@@ -206,7 +282,13 @@ def find_resumable(own: Path, cfg: DictConfig, alone: bool = True) -> Resumption
 
 
 def _resumption(folder: Path, checkpoint: Good, cfg: DictConfig) -> Resumption:
-    return Resumption(folder, checkpoint.path, is_complete(folder, cfg.updates), checkpoint.remark)
+    return Resumption(
+        folder,
+        checkpoint.path,
+        is_complete(folder, cfg.updates),
+        checkpoint.remark,
+        other_versions(checkpoint.manifest),
+    )
 
 
 @contextmanager

@@ -10,7 +10,6 @@ _FORMER = {
     "datamodules.mnist": "datamodules.sets.mnist",
     "datamodules.photos": "datamodules.sets.photos",
     "datamodules.svhn": "datamodules.sets.svhn",
-    "hydra_plugins.impasto._claims": "impasto.launch.claims",
     "lightning_modules.ddpg": "lightning_modules.agents.ddpg",
     "lightning_modules.gan_renderer": "lightning_modules.renderers.gan",
     "lightning_modules.lstm_adversarial": "lightning_modules.agents.lstm_adversarial",

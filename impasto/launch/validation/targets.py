@@ -34,7 +34,7 @@ _LIBRARIES = (
 _SHORT = ("pytorch_lightning.Trainer",)  # what is defined deeper than it is named
 _TASKS = "impasto.tasks"
 # In Hydra's own section: its parts, plugins, and what Python's logging is made of.
-_HYDRAS = ("hydra._internal", "hydra.core", "hydra_plugins", "impasto.launch.claims")
+_HYDRAS = ("hydra._internal", "hydra.core", "hydra_plugins")
 _LOGGERS = ("logging", "colorlog")
 
 
