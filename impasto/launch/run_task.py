@@ -198,22 +198,25 @@ def call_on_this_rank(cfg: DictConfig, folder: Path, facts: dict[str, object]) -
     """Do this process's part of `call_task`, from a checked config on."""
     facts["strokes"] = cfg.strokes
     cfg.run.folder = folder
-    if cfg.task.get("reads_only"):
-        return build_call(cfg)()
     with gc_paused():
-        cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
         import_call(cfg)  # first, as some libraries draw random numbers while they are loaded
-        from impasto.runtime.random_state import (
-            seed_random_state,  # torch: a wrong key need not wait
-        )
-
-        silence_libraries()
-        return_large_blocks()
-        seed_random_state(cfg.seed)
+        if "torch" in sys.modules:  # a task that only reads files needs neither it nor a device
+            _prepare_torch(cfg)
+            facts["device"] = cfg.run.device
         call = build_call(cfg)
-    trainer = call.keywords.get("trainer")
-    facts["device"] = cfg.run.device if trainer is None else str(trainer.strategy.root_device)
+    if (trainer := call.keywords.get("trainer")) is not None:
+        facts["device"] = str(trainer.strategy.root_device)
     return call()
+
+
+def _prepare_torch(cfg: DictConfig) -> None:
+    """Choose the device, and seed every generator."""
+    from impasto.runtime.random_state import seed_random_state  # torch
+
+    cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
+    silence_libraries()
+    return_large_blocks()
+    seed_random_state(cfg.seed)
 
 
 def _checkpoint(cfg: DictConfig) -> Path:
