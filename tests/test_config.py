@@ -131,7 +131,7 @@ def test_canvas_size_alone_changes_every_size(compose_config: Compose, renderer:
 
 
 def _is_config_only(key: str) -> bool:
-    return key in ("weights", "allow_untrained", "stroke", "canvas_size", "learning")
+    return key in ("weights", "allow_untrained", "stroke", "canvas_size")
 
 
 @pytest.mark.parametrize("logger", ["tensorboard", "csv", "none"])

@@ -87,9 +87,9 @@ SECTIONS = {
     "reward_optimizer": "agent.reward_optimizer",
     "ContinuedStart": "agent.start",
     "Descent": "descent",
-    "GanRendererModule": "renderer.learning",
+    "GanRendererModule": "task.module",
     "RendererModule": "task",
-    "VaeRendererModule": "renderer.learning",
+    "VaeRendererModule": "task.module",
     "Views": "views",
 }
 # Advice that is another one here: the library's, as a pattern, to that of the command line.

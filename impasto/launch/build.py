@@ -20,11 +20,6 @@ from impasto.launch.validation.targets import check_targets
 # untrained one: (weights, stroke, canvas_size, allow_untrained) -> Renderer.
 RENDERER_LOADER = "impasto.renderers.load_renderer"
 
-# Under this key a node says what else counts in it, and more than its own: mostly by interpolation.
-_WITH = "_with_"
-# In a renderer's file: what task=pretrain makes of it, `_with_` which it builds its module.
-_LEARNING = "learning"
-
 
 def build_call(cfg: DictConfig) -> "partial[dict[str, object]]":
     """Build everything that the task's function needs.
@@ -117,8 +112,6 @@ def _prepare(node: Any, cfg: DictConfig) -> Any:
         return [_prepare(child, cfg) for child in node]
     if not isinstance(node, dict):
         return node
-    overrides = node.get(_WITH) or {}
-    node = _merge({key: child for key, child in node.items() if key != _WITH}, overrides)
     node = {key: _prepare(child, cfg) for key, child in node.items()}
     target = node.get("_target_")
     if target is None:
@@ -150,20 +143,7 @@ def _defer_precision(trainer: dict[str, Any], device: str) -> dict[str, Any]:
     return {**trainer, "precision": None, "plugins": plugins}
 
 
-def _merge(node: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
-    """Merge other values into a copy of the node, section by section."""
-    merged = dict(node)
-    for key, value in overrides.items():
-        own = node.get(key)
-        if isinstance(own, dict) and isinstance(value, dict):
-            merged[key] = _merge(own, value)
-        else:
-            merged[key] = value
-    return merged
-
-
 def _prepare_renderer(node: dict[str, Any], task_allows: bool) -> dict[str, Any]:
-    node.pop(_LEARNING, None)
     weights = node.pop("weights", None)
     allow = bool(node.pop("allow_untrained")) or task_allows
     if weights:
