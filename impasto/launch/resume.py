@@ -18,8 +18,8 @@ from impasto.persistence.manifest import Manifest, versions
 from impasto.tasks.runs.run_folder import WHEREABOUTS, followed, read_summary
 from impasto.tasks.runs.run_state import LOCK, is_complete, is_held
 
-# How long a run is, what watches it, what a run that learns doesn't use, and where a task takes from
-# what stands, and is compared, elsewhere: besides whereabouts.
+# How long a run is, what watches it, what a run that learns doesn't use, and the arguments of its
+# task, which refer to what is compared: besides whereabouts.
 _MAY_CHANGE = (
     *WHEREABOUTS,
     "updates",
