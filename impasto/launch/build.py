@@ -12,7 +12,6 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from impasto.errors import UserError, first_line
-from impasto.launch.menus import is_spec, make_choices
 from impasto.launch.validation.knobs import RULES
 from impasto.launch.validation.targets import check_targets
 
@@ -30,12 +29,8 @@ def build_call(cfg: DictConfig) -> "partial[dict[str, object]]":
     Raises:
         UserError: If an object refuses its arguments, or weights are missing.
     """
-    node = _call_node(cfg)
-    specs = {str(key): child for key, child in node.items() if is_spec(child)}
-    choices = make_choices(specs, cfg, build)
-    rest = {key: child for key, child in node.items() if key not in choices}
-    call = build({**rest, "_partial_": True}, cfg)
-    return partial(call.func, *call.args, **call.keywords, **choices)
+    call: partial[dict[str, object]] = build({**_call_node(cfg), "_partial_": True}, cfg)
+    return call
 
 
 def import_call(cfg: DictConfig) -> None:

@@ -28,7 +28,6 @@ from impasto.launch.resume import find_checkpoint, find_resumable, refuse_if_loc
 from impasto.launch.run_task import outlive_terminal
 from impasto.launch.slurm import resumed
 from impasto.launch.sweeps.folder import find_sweep
-from impasto.launch.task_variants import resolve_variants
 from impasto.launch.validation.devices import (
     assigned_rank,
     check_arguments,
@@ -115,9 +114,8 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
     if args.cfg or args.info:
         return quoted
     for cfg in configs:
-        resolved = resolve_variants(cfg, CONF)
-        check(resolved)
-        check_ranks(resolved)
+        check(cfg)
+        check_ranks(cfg)
         if cfg.resume not in (None, "auto"):
             find_checkpoint(str(cfg.resume), cfg)
     if args.multirun:

@@ -21,7 +21,6 @@ from impasto.launch.ddp_processes import Task
 from impasto.launch.outcome import Outcome, outcome_of, terminable
 from impasto.launch.resume import find_checkpoint
 from impasto.launch.run_task import call_on_this_rank
-from impasto.launch.task_variants import resolve_variants
 from impasto.launch.validation.devices import check_ranks
 from impasto.launch.validation.knobs import check
 
@@ -72,7 +71,6 @@ def run_started_worker(arguments: Sequence[str]) -> int:
     with read_write(cfg), open_dict(cfg):
         del cfg["hydra"]
     checkpoint = None if cfg.resume is None else find_checkpoint(str(cfg.resume), cfg).path
-    cfg = resolve_variants(cfg, CONF)
     check(cfg)
     check_ranks(cfg)
     cfg.run.checkpoint = checkpoint

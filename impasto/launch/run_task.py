@@ -19,13 +19,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from impasto.errors import UserError
 from impasto.launch.build import build_call, import_call, pick_device
-from impasto.launch.compose import CONF, ROOT
+from impasto.launch.compose import ROOT
 from impasto.launch.ddp_processes import other_ranks
 from impasto.launch.outcome import Outcome, outcome_of, terminable, undisturbed
 from impasto.launch.resume import CHECKPOINTS, find_checkpoint, locked, other_versions
 from impasto.launch.summary import SUMMARY, git_commit, write_summary
 from impasto.launch.sweeps.processes import register_process
-from impasto.launch.task_variants import resolve_variants
 from impasto.launch.validation.devices import assigned_rank, check_ranks
 from impasto.launch.validation.knobs import check
 from impasto.persistence.atomic import remove_leftovers
@@ -186,10 +185,9 @@ def call_task(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[s
     Returns:
         What the task returned.
     """
-    composed, cfg = cfg, resolve_variants(cfg, CONF)
     check(cfg)
     count = check_ranks(cfg)
-    cfg.run.checkpoint = None if cfg.resume is None else _checkpoint(composed)
+    cfg.run.checkpoint = None if cfg.resume is None else _checkpoint(cfg)
     with other_ranks(cfg, folder, 1 if assigned_rank() else count):
         return call_on_this_rank(cfg, folder, facts)
 

@@ -149,7 +149,7 @@ def _leaves(node: Mapping[Any, Any], prefix: str, ours: bool) -> Iterator[tuple[
     """Every value of a file by its dotted key, and whether the project's own objects take it."""
     ours = ours and not str(node.get("_target_", "")).startswith("pytorch_lightning.")
     for name, value in node.items():
-        if str(name).startswith("_") or name in ("defaults", "refuses", "needs", "instead"):
+        if str(name).startswith("_") or name in ("defaults", "refuses", "needs"):
             continue
         if isinstance(value, dict):
             yield from _leaves(value, f"{prefix}{name}.", ours)
