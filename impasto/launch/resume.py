@@ -30,6 +30,7 @@ _MAY_CHANGE = (
     "size",
     "runs",
     "task.call",
+    "renderer.allow_untrained",
 )
 _SHOWN = 8
 _ABSENT = object()
@@ -57,8 +58,8 @@ def changes(saved: Mapping[str, Any], cfg: DictConfig) -> dict[str, str]:
         if any(key == start or key.startswith(f"{start}.") for start in allowed):
             continue
         was, is_now = followed(saved, before.get(key, _ABSENT)), _resolved(now, here, key)
-        if isinstance(was, str) and key.endswith("_target_"):
-            was = current_path(was)
+        if key.endswith("_target_") and isinstance(was, str) and isinstance(is_now, str):
+            was, is_now = current_path(was), is_now.removesuffix(".load")  # by a class's own method
         if was != is_now:
             differences[key] = f"{_shown(was)} -> {_shown(is_now)}"
     return differences

@@ -18,7 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from impasto.errors import UserError
-from impasto.launch.build import build_call, import_call, pick_device
+from impasto.launch.build import build_call, import_call
 from impasto.launch.compose import ROOT
 from impasto.launch.ddp_processes import other_ranks
 from impasto.launch.outcome import Outcome, outcome_of, terminable, undisturbed
@@ -209,7 +209,8 @@ def call_on_this_rank(cfg: DictConfig, folder: Path, facts: dict[str, object]) -
 
 def _prepare_torch(cfg: DictConfig) -> None:
     """Choose the device, and seed every generator."""
-    from impasto.runtime.random_state import seed_random_state  # torch
+    from impasto.runtime.devices import pick_device  # torch
+    from impasto.runtime.random_state import seed_random_state
 
     cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
     silence_libraries()

@@ -41,6 +41,7 @@ _FORMER = {
 
 
 _FORMER_KEYS = {
+    "data.strokes": "painting.strokes",
     "renderer.learning": "task.module",
     "renderer.learning.optimizer": "task.optimizer",
     "task.call.module": "task.module",

@@ -113,6 +113,8 @@ def test_what_a_checkpoint_of_before_says_under_other_keys_is_no_change(
     path = Path(__file__).parent / "former" / f"{task.split()[0]}.yaml"
     former = yaml.safe_load(path.read_text())
     assert changes(former, compose_config(*overrides)) == {}
+    cfg = compose_config(*overrides, "data=leaves", "strokes=5")
+    assert "data._target_" in changes(former, cfg)
     if "pretrain" in task:
         cfg = compose_config(*overrides, "task.module.critic_updates=5", "task.optimizer.lr=1")
         assert changes(former, cfg) == {
