@@ -11,15 +11,17 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from impasto.io.images import write_png
-from impasto.launch.compose import choices
+from impasto.launch.compose import choices, groups
 from impasto.mypaint.library import library
 from tests.conftest import CONF, Compose
 
-GROUPS = (
-    "agent callbacks data exploration export logger painter preconditioning renderer replay reward "
-    "schedule stroke trainer"
-).split()
-CASES = [(group, choice) for group in GROUPS for choice in choices(CONF, group)]
+NO_OBJECTS = ("task", "experiment")
+CASES = [
+    (group, choice)
+    for group in groups(CONF)
+    if group not in NO_OBJECTS
+    for choice in choices(CONF, group)
+]
 QUICK = ("task=train", "experiment=quickstart", "trainer=cpu", "precision=32-true")
 # What a choice requires, in files that the test makes.
 REQUIRED = {
