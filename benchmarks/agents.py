@@ -55,7 +55,7 @@ def make_pretraining(overrides: Sequence[str] = ()) -> RendererModule:
 
 def new_pretraining(cfg: DictConfig) -> RendererModule:
     """The module of ``task=pretrain``, before a trainer has it."""
-    module: RendererModule = build(_plain(cfg.task.call.module), cfg)
+    module: RendererModule = build(_plain(cfg.task.module), cfg)
     return module
 
 

@@ -15,12 +15,10 @@ from hydra.core.utils import setup_globals
 from omegaconf import DictConfig, open_dict, read_write
 
 from impasto.errors import UserError
-from impasto.launch.compose import CONF
 from impasto.launch.ddp_processes import Task
 from impasto.launch.outcome import Outcome, outcome_of, terminable
 from impasto.launch.resume import run_folder
 from impasto.launch.run_task import call_on_this_rank
-from impasto.launch.task_variants import resolve_variants
 
 
 def run_worker() -> None:
@@ -65,7 +63,6 @@ def run_started_worker(cfg: DictConfig) -> int:
     cfg = cfg.copy()
     with read_write(cfg), open_dict(cfg):
         del cfg["hydra"]
-    cfg = resolve_variants(cfg, CONF)
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         outcome = _learn(cfg, hydra, folder)
     if outcome.error is not None and not outcome.message:  # of all else rank 0 tells

@@ -16,13 +16,14 @@ from impasto.errors import UserError
 from impasto.launch.arguments import quote
 from impasto.launch.validation.devices import assigned_rank, is_rank_zero
 from impasto.persistence.checkpoints import Good, has_checkpoint, newest_good, whole, written
-from impasto.persistence.former_paths import current_path
+from impasto.persistence.former_paths import current_key, current_path
 from impasto.persistence.locks import open_lock, try_lock
 from impasto.persistence.manifest import Manifest, versions
 from impasto.tasks.runs.run_folder import WHEREABOUTS, followed, read_summary
 from impasto.tasks.runs.run_state import LOCK, is_complete, is_held
 
-# How long a run is, what watches it, and what a run that learns doesn't use: besides whereabouts.
+# How long a run is, what watches it, what a run that learns doesn't use, and the arguments of its
+# task, which refer to what is compared: besides whereabouts.
 _MAY_CHANGE = (
     *WHEREABOUTS,
     "updates",
@@ -32,6 +33,8 @@ _MAY_CHANGE = (
     "export",
     "size",
     "runs",
+    "task.call",
+    "renderer.allow_untrained",
 )
 _SHOWN = 8
 _ABSENT = object()
@@ -51,7 +54,7 @@ def changes(saved: Mapping[str, Any], cfg: DictConfig) -> dict[str, str]:
     now = cast(DictConfig, OmegaConf.create(OmegaConf.to_yaml(cfg)))
     allowed = (*_MAY_CHANGE, *(str(key) for key in OmegaConf.select(cfg, "may_change") or ()))
     here = dict(_leaves(cast(dict[str, Any], OmegaConf.to_container(now))))
-    before = dict(_leaves(saved))
+    before = _under_current_keys(dict(_leaves(saved)), here)
     differences: dict[str, str] = {}
     for key in sorted(before.keys() | here.keys()):
         if before.get(key, _ABSENT) == here.get(key, _ABSENT):
@@ -59,11 +62,18 @@ def changes(saved: Mapping[str, Any], cfg: DictConfig) -> dict[str, str]:
         if any(key == start or key.startswith(f"{start}.") for start in allowed):
             continue
         was, is_now = followed(saved, before.get(key, _ABSENT)), _resolved(now, here, key)
-        if isinstance(was, str) and key.endswith("_target_"):
-            was = current_path(was)
+        if key.endswith("_target_") and isinstance(was, str) and isinstance(is_now, str):
+            was, is_now = current_path(was), is_now.removesuffix(".load")  # by a class's own method
         if was != is_now:
             differences[key] = f"{_shown(was)} -> {_shown(is_now)}"
     return differences
+
+
+def _under_current_keys(saved: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, Any]:
+    """Move saved values to today's keys; what moved to where now is nothing is left out."""
+    # Backwards, as what a renderer's section said took the place of what the task's said.
+    moved = {current_key(key): value for key, value in sorted(saved.items(), reverse=True)}
+    return {key: value for key, value in moved.items() if key in saved or key in here}
 
 
 def refuse_changes(checkpoint: Path, manifest: Manifest, cfg: DictConfig) -> None:

@@ -18,14 +18,13 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from impasto.errors import UserError
-from impasto.launch.build import build_call, import_call, pick_device
-from impasto.launch.compose import CONF, ROOT
+from impasto.launch.build import build_call, import_call
+from impasto.launch.compose import ROOT
 from impasto.launch.ddp_processes import other_ranks
 from impasto.launch.outcome import Outcome, outcome_of, terminable, undisturbed
 from impasto.launch.resume import CHECKPOINTS, locked
 from impasto.launch.summary import SUMMARY, git_commit, write_summary
 from impasto.launch.sweeps.processes import register_process
-from impasto.launch.task_variants import resolve_variants
 from impasto.launch.validation.devices import assigned_rank, rank_count
 from impasto.persistence.atomic import remove_leftovers
 from impasto.persistence.checkpoints import newest_good
@@ -185,7 +184,6 @@ def call_task(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[s
     Returns:
         What the task returned.
     """
-    cfg = resolve_variants(cfg, CONF)
     with other_ranks(cfg, folder, 1 if assigned_rank() else rank_count(cfg)):
         return call_on_this_rank(cfg, folder, facts)
 
@@ -194,19 +192,23 @@ def call_on_this_rank(cfg: DictConfig, folder: Path, facts: dict[str, object]) -
     """Do this process's part of `call_task`, from a checked config on."""
     facts["strokes"] = cfg.strokes
     cfg.run.folder = folder
-    if cfg.task.get("reads_only"):
-        return build_call(cfg)()
     with gc_paused():
-        cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
         import_call(cfg)  # first, as some libraries draw random numbers while they are loaded
-        from impasto.runtime.random_state import (
-            seed_random_state,  # torch: a wrong key need not wait
-        )
-
-        silence_libraries()
-        return_large_blocks()
-        seed_random_state(cfg.seed)
+        if "torch" in sys.modules:  # a task that only reads files needs neither it nor a device
+            _prepare_torch(cfg)
+            facts["device"] = cfg.run.device
         call = build_call(cfg)
-    trainer = call.keywords.get("trainer")
-    facts["device"] = cfg.run.device if trainer is None else str(trainer.strategy.root_device)
+    if (trainer := call.keywords.get("trainer")) is not None:
+        facts["device"] = str(trainer.strategy.root_device)
     return call()
+
+
+def _prepare_torch(cfg: DictConfig) -> None:
+    """Choose the device, and seed every generator."""
+    from impasto.runtime.devices import pick_device  # torch
+    from impasto.runtime.random_state import seed_random_state
+
+    cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
+    silence_libraries()
+    return_large_blocks()
+    seed_random_state(cfg.seed)

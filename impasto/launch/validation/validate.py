@@ -2,8 +2,6 @@
 
 from omegaconf import DictConfig
 
-from impasto.launch.compose import CONF
-from impasto.launch.task_variants import resolve_variants
 from impasto.launch.validation.devices import check_ranks
 from impasto.launch.validation.knobs import check
 
@@ -18,6 +16,5 @@ def validate(cfg: DictConfig) -> None:
     Raises:
         UserError: Something in it is wrong.
     """
-    resolved = resolve_variants(cfg, CONF)
-    check(resolved)
-    check_ranks(resolved)
+    check(cfg)
+    check_ranks(cfg)

@@ -35,7 +35,7 @@ def search(run_main: RunMain, fake_tasks: FakeTasks) -> Search:
     """Start a search in the folder `search`."""
 
     def start(*words: str) -> Finished:
-        fast = ("task.reads_only=true", "task.kind=score", "hydra.sweep.dir=search")
+        fast = ("task.kind=score", "hydra.sweep.dir=search")
         return run_main("-m", *fake_tasks.arguments, *fast, "hydra/sweeper=optuna", *words)
 
     return start
@@ -161,7 +161,7 @@ def test_a_search_goes_by_validation_survives_failures_and_goes_on(
     best = yaml.safe_load((folder / "best.yaml").read_text())
     assert best["val_l2"] == 4.0
     assert best["parameters"] == {"updates": trials(folder)[best["trial"]].params["updates"]}
-    assert best["command"].startswith("python run.py task=fake trainer=cpu task.reads_only=true")
+    assert best["command"].startswith("python run.py task=fake trainer=cpu")
     assert best["command"].endswith(f"updates={best['parameters']['updates']}")
     assert (folder / "search.png").read_bytes().startswith(b"\x89PNG")
     assert "report:" not in done.out
