@@ -25,7 +25,7 @@ from impasto.launch.help import help_text
 from impasto.launch.job import Starter, job, nothing_left, report, requeued
 from impasto.launch.outcome import JobFailed, outcome_before_job, terminable
 from impasto.launch.resume import find_checkpoint, find_resumable, refuse_if_locked
-from impasto.launch.run_task import outlive_terminal
+from impasto.launch.run_task import gc_paused, outlive_terminal
 from impasto.launch.slurm import resumed
 from impasto.launch.sweeps.folder import find_sweep
 from impasto.launch.task_variants import resolve_variants
@@ -116,7 +116,8 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
         return quoted
     for cfg in configs:
         resolved = resolve_variants(cfg, CONF)
-        check(resolved)
+        with gc_paused():  # while what the task is built from is loaded
+            check(resolved)
         check_ranks(resolved)
         if cfg.resume not in (None, "auto"):
             find_checkpoint(str(cfg.resume), cfg)
