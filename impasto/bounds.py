@@ -11,21 +11,19 @@ from functools import cache, wraps
 from inspect import Parameter, signature
 from numbers import Integral, Real
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Len
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from impasto.errors import UserError
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 Count = Annotated[int, Ge(1)]
 Whole = Annotated[int, Ge(0)]
 Positive = Annotated[float, Gt(0)]
 NotNegative = Annotated[float, Ge(0)]
 Fraction = Annotated[float, Ge(0), Le(1)]
-Rgb = Annotated[Sequence[Fraction], Len(3, 3)]
+Rgb = Annotated[Sequence[Fraction], Len(3, 3), Field(description="red, green and blue")]
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
 Width = Annotated[int, Ge(1), Le(2**16)]  # of a layer
 Depth = Annotated[int, Ge(1), Le(64)]  # of a network, in layers
@@ -84,8 +82,6 @@ def bounded(target: Any) -> Mapping[str, Any]:
 
 def fits(value: object, annotation: Any) -> bool:
     """Return True if a value is within the bounds of an annotation, and of its type."""
-    from pydantic import ValidationError
-
     try:
         _adapter(annotation).validate_python(value)
     except ValidationError:
@@ -120,9 +116,7 @@ def _is_of_numbers(annotation: Any, in_list: bool = False) -> bool:
 
 
 @cache
-def _adapter(annotation: Any) -> "TypeAdapter[Any]":
-    from pydantic import ConfigDict, TypeAdapter  # not for who only reads signatures
-
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
     return TypeAdapter(annotation, config=ConfigDict(strict=True, allow_inf_nan=False))
 
 
@@ -144,7 +138,7 @@ def _words(schema: Mapping[str, Any], several: bool = False) -> str:
     if kind == "array":
         count = f", {schema['minItems']} of them" if "minItems" in schema else ""
         what, comma, bounds = _words(schema["items"], several=True).partition(",")
-        return f"a list of {what}{count}{comma}{bounds}"
+        return f"{schema.get('description', f'a list of {what}{count}')}{comma}{bounds}"
     what = "whole number" if kind == "integer" else "number"
     bounds = dict(schema)
     said = [f"{what}s" if several else f"a {what}"]

@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 
 from impasto.errors import UserError
 from impasto.launch import claims
-from impasto.launch.arguments import is_multirun, quote, quote_paths, verbatim_keys
+from impasto.launch.arguments import is_multirun, quote, quote_paths
 from impasto.launch.command import as_arguments, asks_for_help, short_help
 from impasto.launch.compose import CONF, CONFIG_NAME, compose_jobs
 from impasto.launch.help import help_text
@@ -105,7 +105,7 @@ def prepare(arguments: Sequence[str]) -> list[str] | None:
     Raises:
         UserError: If the config doesn't compose or has wrong values, or `resume` leads nowhere.
     """
-    quoted = quote_paths(arguments, verbatim_keys(CONF))
+    quoted = quote_paths(arguments)
     args = _parse(quoted)
     elsewhere = args.config_dir or args.config_name or args.config_path or args.experimental_rerun
     if args.hydra_help or args.shell_completion or elsewhere:

@@ -13,7 +13,8 @@ from impasto.launch.validation.numbers import check_numbers, check_section
 from impasto.launch.validation.refused import check_refused
 from impasto.launch.validation.targets import check_hydra
 
-_NEEDED = ("task", "task.call", "run", "canvas")
+_NEEDED = {key: f"leave {key} as it is" for key in ("task", "task.call", "run")}
+_NEEDED["canvas"] = "give canvas.size=... or canvas.background=..."
 RULES = ("refuses", "needs")  # sections of a choice's file that are for this module alone
 
 
@@ -25,14 +26,11 @@ class Canvas(BaseModel):
 
 
 class Knobs(BaseModel):
-    """The keys of the top level that everyone uses.
+    """The keys of the top level that everyone uses."""
 
-    Strokes and updates are null for a task that has none; what takes them says if it needs some.
-    """
-
-    strokes: Count | None
+    strokes: Count
     bundle: Count
-    updates: Count | None
+    updates: Count
     batch_size: Count
     seed: Seed
 
@@ -48,10 +46,12 @@ def check(cfg: DictConfig) -> None:
         check_hydra(cfg)
         if cfg.hydra.run._get_node("dir")._value() in (None, ""):
             raise UserError("hydra.run.dir is given, but empty", "give a folder, or leave it out")
-    for section in _NEEDED:
+    for section, todo in _NEEDED.items():
         if not isinstance(select(cfg, section), DictConfig):
-            raise UserError(f"{section} is no section", f"leave {section} as it is")
-    check_section(cfg, cfg, bounded(Knobs))
+            raise UserError(f"{section} is no section", todo)
+    absent = [key for key in ("strokes", "updates") if select(cfg, key) is None]
+    knobs = {key: one for key, one in bounded(Knobs).items() if key not in absent}
+    check_section(cfg, cfg, knobs)  # some tasks have none of these; what needs them says so
     check_section(cfg, cfg.canvas, bounded(Canvas))
     check_refused(cfg)
     _check_combinations(cfg)

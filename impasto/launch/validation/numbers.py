@@ -57,7 +57,7 @@ def check_section(cfg: DictConfig, section: DictConfig, annotations: Mapping[str
             continue
         whole = _whole(value)
         if not fits(whole, annotation):
-            raise misfit(key, value, annotation)
+            raise misfit(key, whole, annotation)
         OmegaConf.update(cfg, key, whole)
 
 
