@@ -5,16 +5,6 @@ from pathlib import Path
 from impasto.errors import UserError
 
 
-def at_least(least: int, key: str, value: int) -> int:
-    """Check that a number is whole and not below ``least``."""
-    # What comes from a file is not always what the annotation says.
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise UserError(f"`{key}={value}` is not a whole number", f"give {least} or more")
-    if value < least:
-        raise UserError(f"`{key}={value}` is below {least}", f"give {least} or more")
-    return value
-
-
 def checked_root(root: str, cache: Path) -> Path:
     """Check that the root exists, is not empty and would not be written to."""
     path = Path(root).expanduser()
@@ -34,9 +24,7 @@ def checked_root(root: str, cache: Path) -> Path:
 
 
 def checked_streaming(value: bool, streams: bool, name: str) -> bool:
-    """Check that `streaming` is true or false, and false for a set that is small."""
-    if not isinstance(value, bool):
-        raise UserError(f"`streaming={value}` is neither true nor false", "give one of them")
+    """Check that `streaming` is false for a set that is small."""
     if value and not streams:
         raise UserError(
             f"`streaming=true`: {name} is small, and always prepared", "leave `streaming` out"

@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from datamodules.arguments import at_least, checked_root, checked_streaming
+from datamodules.arguments import checked_root, checked_streaming
 from datamodules.cache.image_cache import ImageCache, Items
 from datamodules.cache.prepare import prepare
 from datamodules.splits import SPLITS, split_rows
@@ -24,6 +24,7 @@ from datamodules.streaming.map_style import (
     apply_flips,
 )
 from datamodules.streaming.on_the_fly import LiveStream, plan_stream
+from impasto.bounds import Count, Whole, validated
 from impasto.errors import UserError
 from impasto.runtime.memory import LEARNING, WORKER, check_count
 
@@ -46,6 +47,7 @@ class Options(TypedDict, total=False):
     shuffle_buffer: int
 
 
+@validated
 class ImageDataModule(pl.LightningDataModule, ABC):
     """A set of images, split in three and resized to the canvas.
 
@@ -90,38 +92,35 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     def __init__(
         self,
         *,
-        canvas_size: int,
-        batch_size: int,
+        canvas_size: Count,
+        batch_size: Count,
         root: str | None = None,
         cache: str = "data",
-        seed: int = 0,
-        split_seed: int = 0,
-        num_workers: int = 0,
+        seed: Whole = 0,
+        split_seed: Whole = 0,
+        num_workers: Whole = 0,
         flip: bool | None = None,
-        eval_batch_size: int = 256,
-        val_limit: int | None = None,
-        test_limit: int | None = None,
+        eval_batch_size: Count = 256,
+        val_limit: Count | None = None,
+        test_limit: Count | None = None,
         streaming: bool = False,
-        shuffle_buffer: int = 4096,
+        shuffle_buffer: Count = 4096,
     ) -> None:
         super().__init__()
-        self.canvas_size = at_least(1, "canvas_size", canvas_size)
-        self.batch_size = at_least(1, "batch_size", batch_size)
+        self.canvas_size = canvas_size
+        self.batch_size = batch_size
         check_count("batch_size", batch_size, LEARNING * canvas_size**2)
         self.cache = Path(cache).expanduser()
         self.root = None if root is None else checked_root(root, self.cache)
-        self.seed = at_least(0, "seed", seed)
-        self.split_seed = at_least(0, "split_seed", split_seed)
-        self.num_workers = at_least(0, "num_workers", num_workers)
+        self.seed = seed
+        self.split_seed = split_seed
+        self.num_workers = num_workers
         check_count("num_workers", num_workers, WORKER)
         self.flip = self.flips if flip is None else flip
-        self.eval_batch_size = at_least(1, "eval_batch_size", eval_batch_size)
-        self._limits = {
-            key: None if limit is None else at_least(1, f"{key}_limit", limit)
-            for key, limit in (("train", None), ("val", val_limit), ("test", test_limit))
-        }
+        self.eval_batch_size = eval_batch_size
+        self._limits = {"train": None, "val": val_limit, "test": test_limit}
         self.streaming = checked_streaming(streaming, self.streams, self.name)
-        self.shuffle_buffer = at_least(1, "shuffle_buffer", shuffle_buffer)
+        self.shuffle_buffer = shuffle_buffer
         self._cursor = Cursor()
         self._items: Items | None = None
         self._prepared: ImageCache | None = None

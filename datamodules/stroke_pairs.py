@@ -19,6 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from datamodules.cache.prepare import locked
+from impasto.bounds import Count, Seed, validated
 from impasto.canvas import to_float, to_uint8
 from impasto.errors import UserError
 from impasto.io.files import read_json
@@ -33,6 +34,7 @@ _SAVE_EVERY = 32  # chunks between two savings of the progress, which is what a 
 _APART = 2**20  # chunks of one seed
 
 
+@validated
 class StrokePairs:
     """Random shapes of a stroke kind and their alpha on a square canvas, in a memory-mapped cache.
 
@@ -48,7 +50,12 @@ class StrokePairs:
     """
 
     def __init__(
-        self, cache: str | Path, stroke: Stroke, canvas_size: int, count: int | None, seed: int = 0
+        self,
+        cache: str | Path,
+        stroke: Stroke,
+        canvas_size: int,
+        count: Count | None,
+        seed: Seed = 0,
     ) -> None:
         self.stroke, self.canvas_size, self.seed = stroke, canvas_size, seed
         self.count = count or 0

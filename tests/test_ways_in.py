@@ -16,14 +16,14 @@ from PIL import Image
 
 from datamodules import Images
 from impasto.errors import UserError
-from impasto.launch.arguments import verbatim_keys
+from impasto.launch.arguments import AS_TYPED
 from impasto.persistence.exports import read_export
 from impasto.persistence.model_zoo import FOLDER as SHELF
 from impasto.tasks.runs.comparison.runs import read_run
 from impasto.tasks.runs.gallery import gallery
 from impasto.tasks.runs.run_state import is_held, read_state
 from impasto.tasks.runs.status import read_jobs
-from tests.conftest import CONF, ROOT, RunMain, environment
+from tests.conftest import ROOT, RunMain, environment
 from tests.forked import PATIENCE
 from tests.impasto.tasks.runs.comparison.folders import write_run
 
@@ -105,7 +105,7 @@ def make_kinds(folder: Path, suffix: str) -> None:
 
 
 def test_the_walk_knows_every_key() -> None:
-    assert COMMANDS.keys() | NO_PATHS == verbatim_keys(CONF)
+    assert COMMANDS.keys() | NO_PATHS == AS_TYPED
 
 
 @pytest.fixture

@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Unpack
+from typing import Annotated, Unpack
 
 import numpy as np
+from annotated_types import Ge
 from numpy.typing import NDArray
 
 from datamodules.base import ImageDataModule, Options
 from datamodules.cache.image_cache import Items
 from datamodules.sets.dead_leaves import Image, draw_scene
-from impasto.errors import UserError
+from impasto.bounds import validated
 from impasto.io.images import read_image
 
 _DRAWN_SIZE = 128  # pixels; larger canvases get it enlarged
@@ -30,6 +31,7 @@ TEXTURES = (
 )
 
 
+@validated
 class Leaves(ImageDataModule):
     """Random scenes of shapes that occlude each other; needs no file and no network.
 
@@ -53,10 +55,10 @@ class Leaves(ImageDataModule):
         "or have no known copyright restrictions (coins, ihc). No photograph is trained on as such."
     )
 
-    def __init__(self, *, pictures: int = 8000, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, *, pictures: Annotated[int, Ge(10)] = 8000, **options: Unpack[Options]
+    ) -> None:
         super().__init__(**options)
-        if pictures < 10:
-            raise UserError(f"`pictures={pictures}` is below 10", "give 10 or more")
         self.pictures = pictures
 
     def fingerprint(self) -> Mapping[str, object]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from datamodules.base import ImageDataModule, Options
 from datamodules.cache.image_cache import Items
 from datamodules.splits import TEST, TRAIN, VAL
-from impasto.errors import UserError
+from impasto.bounds import Count, validated
 from impasto.io.images import read_image
 
 # Those in the packages themselves; scikit-image would download the others. Of the motorcycle's two
@@ -55,6 +55,7 @@ _SMALLEST, _LARGEST = 0.3, 1.0
 _TEST_FRACTION, _VAL_FRACTION = 0.2, 0.1
 
 
+@validated
 class Photos(ImageDataModule):
     """Square crops of 16 photographs; needs no file and no network.
 
@@ -72,10 +73,8 @@ class Photos(ImageDataModule):
     name = "photos"
     layout = "nothing, it comes with scikit-image and scikit-learn"
 
-    def __init__(self, *, crops: int = 128, **options: Unpack[Options]) -> None:
+    def __init__(self, *, crops: Count = 128, **options: Unpack[Options]) -> None:
         super().__init__(**options)
-        if crops < 1:
-            raise UserError(f"`crops={crops}` is below 1", "give 1 or more")
         self.crops = crops
 
     def fingerprint(self) -> Mapping[str, object]:

@@ -12,13 +12,16 @@ import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+from annotated_types import Ge, Le
 from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional
 
+from impasto.bounds import validated
 from impasto.errors import UserError
 from impasto.io.decoding import decode_image, decode_picture, picture_suffixes
 from impasto.io.files import PICTURE, read_bytes
@@ -233,6 +236,7 @@ def write_png(path: str | Path, image: NDArray[np.uint8]) -> None:
 
 LARGEST = 100_000  # pixels on the longer side of a painting
 _LARGEST_ASKED = 20_000  # of one that is made larger or smaller than its picture
+Size = Annotated[int, Ge(1), Le(_LARGEST_ASKED)]  # pixels on the longer side
 
 
 def fit_size(height: int, width: int, longer: int) -> tuple[int, int]:
@@ -241,18 +245,17 @@ def fit_size(height: int, width: int, longer: int) -> tuple[int, int]:
     return max(1, round(height * share)), max(1, round(width * share))
 
 
-def asked_size(height: int, width: int, longer: int | None) -> tuple[int, int]:
+@validated
+def asked_size(height: int, width: int, size: Size | None) -> tuple[int, int]:
     """Scale a size (rows, columns) to the longer side that a user asked for; None leaves it.
 
     Raises:
-        UserError: It makes no sense.
+        UserError: It is out of its bounds, or so is the size that it leaves.
     """
-    if longer is None and max(height, width) <= LARGEST:
+    if size is None and max(height, width) <= LARGEST:
         return height, width
-    if longer is None:
+    if size is None:
         what = f"a painting of {width} x {height} pixels is too large for its record"
         raise UserError(what, f"give `size={_LARGEST_ASKED}` or less")
-    if isinstance(longer, bool) or not isinstance(longer, int) or not 1 <= longer <= _LARGEST_ASKED:
-        raise UserError(f"`size={longer}` makes no sense", f"give 1 to {_LARGEST_ASKED} pixels")
-    share = longer / max(height, width)
+    share = size / max(height, width)
     return max(1, round(height * share)), max(1, round(width * share))

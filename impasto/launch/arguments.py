@@ -2,44 +2,44 @@
 
 import os
 import re
-from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
 # In Hydra's grammar brackets, commas, spaces, `=` and quotes mean something; in the name of a file,
-# or in a label such as agent=greedy, they are letters. What a key's comment in conf/ ends with:
-AS_TYPED = "[as typed]"
-_LINE = re.compile(r"( *)([\w.]+):.*?(?: # (.*))?")
-
-
-def verbatim_keys(conf: Path) -> frozenset[str]:
-    """The keys whose values are taken as the shell hands them over, as the YAML files say."""
-    keys: set[str] = set()
-    for path in conf.rglob("*.yaml"):
-        text = path.read_text(encoding="utf-8")
-        if AS_TYPED in text:
-            package = re.match(r"# @package (\S+)", text)
-            place = package[1] if package else ".".join(path.relative_to(conf).parent.parts)
-            keys |= {f"{place}.{key}".removeprefix("_global_.") for key in _marked(text)}
-    return frozenset(key.lstrip(".") for key in keys)
-
-
-def _marked(text: str) -> Iterator[str]:
-    """The dotted keys of a YAML file whose comments end with the mark."""
-    return (key for key, comment in commented_keys(text) if comment.endswith(AS_TYPED))
-
-
-def commented_keys(text: str) -> Iterator[tuple[str, str]]:
-    """The dotted keys of a YAML file, each with the comment on its line."""
-    sections: dict[int, str] = {}  # by indentation
-    for line in text.splitlines():
-        if entry := _LINE.fullmatch(line):
-            depth = len(entry[1])
-            sections = {d: name for d, name in sections.items() if d < depth} | {depth: entry[2]}
-            yield ".".join(sections.values()), entry[3] or ""
+# or in a label such as agent=greedy, they are letters. The keys of which that is so:
+AS_TYPED = frozenset(
+    {
+        "actor_pkl",
+        "agent.weights",
+        "agents",
+        "baseline",
+        "class",
+        "classifiers",
+        "data.cache",
+        "data.root",
+        "features.weights",
+        "hosts",
+        "hydra.run.dir",
+        "hydra.sweep.dir",
+        "image",
+        "lpips",
+        "mask",
+        "painter.weights",
+        "preconditioning.examples",
+        "record",
+        "renderer.weights",
+        "renderer_pkl",
+        "resume",
+        "reward.weights",
+        "runs",
+        "stroke.brush",
+        "stroke.image",
+        "sweep",
+    }
+)
 
 
 def quote(text: str) -> str:
@@ -58,15 +58,14 @@ def is_multirun(arguments: Sequence[str]) -> bool:
     return "-m" in arguments or "--multirun" in arguments
 
 
-def quote_paths(arguments: Sequence[str], keys: Collection[str]) -> list[str]:
-    """Quote the values of `verbatim_keys`, unless Hydra's own notation was meant.
+def quote_paths(arguments: Sequence[str]) -> list[str]:
+    """Quote the values of the keys that are taken as typed, unless Hydra's own notation was meant.
 
     What exists as a file is a name. What doesn't and is null, a list, an interpolation or a quoted
     string in Hydra's notation stays as it is; in a sweep, commas separate names.
 
     Args:
         arguments: The command line without the program's name.
-        keys: The keys.
 
     Returns:
         As many arguments, in the same order.
@@ -75,7 +74,7 @@ def quote_paths(arguments: Sequence[str], keys: Collection[str]) -> list[str]:
     quoted = []
     for argument in arguments:
         key, equals, value = argument.partition("=")
-        if equals and key.lstrip("+") in keys and not _is_notation(argument, value):
+        if equals and key.lstrip("+") in AS_TYPED and not _is_notation(argument, value):
             names = value.split(",") if multirun and not os.path.lexists(value) else [value]
             argument = f"{key}={','.join(quote(_expand_home(name)) for name in names)}"
         quoted.append(argument)

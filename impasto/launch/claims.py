@@ -14,8 +14,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from impasto.errors import UserError
-from impasto.launch.arguments import verbatim_keys
-from impasto.launch.compose import CONF
+from impasto.launch.arguments import AS_TYPED
 from impasto.launch.resume import CHECKPOINTS, run_folder
 from impasto.persistence.checkpoints import has_checkpoint
 from impasto.tasks.runs.run_folder import LEARNING, SUMMARY, shown
@@ -220,7 +219,7 @@ def _others(folder: Path) -> Files:
 def _check_inputs(folder: Path, config: DictConfig) -> None:
     """Refuse a run folder in which something lies that the command reads."""
     where = folder.resolve()
-    for key in sorted(verbatim_keys(CONF)):
+    for key in sorted(AS_TYPED):
         if key.startswith("hydra.") or key in ("resume", "data.cache", "sweep"):
             continue
         value = OmegaConf.select(config, key, default=None)

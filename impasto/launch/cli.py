@@ -16,7 +16,7 @@ from hydra.core.utils import JobStatus, configure_log, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from impasto.launch.arguments import is_multirun, quote_paths, verbatim_keys
+from impasto.launch.arguments import is_multirun, quote_paths
 from impasto.launch.claims import claim_run, claim_sweep, withdraw
 from impasto.launch.command import as_arguments, asks_for_help, short_help
 from impasto.launch.compose import CONF, CONFIG_NAME, composed, parse
@@ -83,7 +83,7 @@ def start(arguments: Sequence[str], show_traceback: bool = False) -> None:
         UserError: Something is wrong, and nothing was written.
         SystemExit: The run didn't finish.
     """
-    words = quote_paths(arguments, verbatim_keys(CONF))
+    words = quote_paths(arguments)
     args = parse(words)
     if args.hydra_help or args.shell_completion:
         _hydras_own(words)

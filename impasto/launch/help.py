@@ -5,7 +5,6 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from impasto.launch.arguments import AS_TYPED
 from impasto.launch.compose import CONFIG_NAME, choices, groups
 
 # Knobs that live in a group's files, where every choice has them.
@@ -94,7 +93,6 @@ def _knobs_of_task(path: Path) -> list[tuple[str, str, str]]:
 
 
 def _row(name: str, meaning: str) -> str:
-    meaning = meaning.removesuffix(AS_TYPED).rstrip()
     if len(name) >= _WIDTH:
         return f"  {name}\n  {'':{_WIDTH}} {meaning}"
     return f"  {name:{_WIDTH}} {meaning}"

@@ -44,7 +44,10 @@ def silence_libraries() -> None:
     To be called once it is loaded, if it is: loading it sets what it says.
     """
     for library in ("pytorch_lightning", "lightning_fabric"):
-        logging.getLogger(library).setLevel(logging.WARNING)
+        logger = logging.getLogger(library)
+        logger.setLevel(logging.WARNING)
+        logger.handlers.clear()  # its own, from when nothing else was there to log to
+        logger.propagate = True
     logging.raiseExceptions = False  # a log that can't be written, on a full disk, says nothing
     for message in _NO_NEWS:
         warnings.filterwarnings("ignore", message=message)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from impasto.bounds import Count, Depth, Whole, Width, validated
 from impasto.networks.resnet import ResNet
 from impasto.runtime.precision import full_precision
 
@@ -17,6 +18,7 @@ class Actor(ResNet):
         return super().forward(observation).sigmoid()
 
 
+@validated
 class Critic(ResNet):
     """The state value V(s): an observation to the expected discounted reward to come, (B,).
 
@@ -26,12 +28,12 @@ class Critic(ResNet):
     def __init__(
         self,
         in_channels: int,
-        blocks: Sequence[int] = (2, 2, 2, 2),
-        width: int = 64,
+        blocks: Sequence[Depth] = (2, 2, 2, 2),
+        width: Width = 64,
         norm: str = "weight",
         residual: float = 0.0,
-        hidden: int = 0,
-        glance: int = 0,
+        hidden: Whole = 0,
+        glance: Whole = 0,
     ) -> None:
         super().__init__(in_channels, 1, blocks, width, norm, residual, hidden, glance)
         nn.init.zeros_(self.head.weight)
@@ -76,6 +78,7 @@ class TwinCritic(nn.Module):
         return torch.stack([self.first(observation), self.second(observation)], dim=1)
 
 
+@validated
 class ActionCritic(nn.Module):
     """The action value Q(s, a): an observation and an action to the expected reward, (B,).
 
@@ -94,14 +97,14 @@ class ActionCritic(nn.Module):
         self,
         in_channels: int,
         action_dim: int,
-        features: int = 256,
-        action_hidden: int = 512,
-        blocks: Sequence[int] = (2, 2, 2, 2),
-        width: int = 64,
+        features: Count = 256,
+        action_hidden: Count = 512,
+        blocks: Sequence[Depth] = (2, 2, 2, 2),
+        width: Width = 64,
         norm: str = "weight",
         residual: float = 0.0,
-        hidden: int = 0,
-        glance: int = 0,
+        hidden: Whole = 0,
+        glance: Whole = 0,
     ) -> None:
         super().__init__()
         self.trunk = ResNet(in_channels, features, blocks, width, norm, residual, hidden, glance)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 import torch
 from torch import Tensor, nn
 
+from impasto.bounds import Count, validated
 from impasto.errors import UserError
 from impasto.networks.layers import (
     SelfAttention,
@@ -16,6 +17,7 @@ from impasto.networks.layers import (
 _CONVS = {"weight": weight_normed_conv, "spectral": spectral_normed_conv}
 
 
+@validated
 class PairEmbedding(nn.Module):
     """Embedding of a pair: 5 x 5 convolutions of stride 2 with TReLU, averaged (PatchGAN-like).
 
@@ -28,8 +30,8 @@ class PairEmbedding(nn.Module):
 
     def __init__(
         self,
-        channels: Sequence[int] = (16, 32, 64, 128),
-        outputs: int = 256,
+        channels: Sequence[Count] = (16, 32, 64, 128),
+        outputs: Count = 256,
         norm: str = "weight",
         attention: Collection[int] = (),
     ) -> None:
@@ -58,6 +60,7 @@ class PairEmbedding(nn.Module):
         return embedding
 
 
+@validated
 class Discriminator(PairEmbedding):
     """Discriminator of pairs of target and canvas; the papers' network is the default.
 
@@ -69,9 +72,9 @@ class Discriminator(PairEmbedding):
 
     def __init__(
         self,
-        channels: Sequence[int] = (16, 32, 64, 128),
+        channels: Sequence[Count] = (16, 32, 64, 128),
         norm: str = "weight",
-        attention: Collection[int] = (),
+        attention: Sequence[Count] = (),
     ) -> None:
         super().__init__(channels, 1, norm, attention)
 

@@ -6,10 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from impasto.bounds import Count, Depth, Whole, Width, validated
 from impasto.networks.resnet import ResNet
 from impasto.runtime.precision import full_precision
 
 
+@validated
 class LstmActor(nn.Module):
     """A policy pi(s) that emits the strokes of its bundle by an LSTM (Nakano, 2019, section 3).
 
@@ -40,16 +42,16 @@ class LstmActor(nn.Module):
         self,
         in_channels: int,
         out_features: int,
-        bundle: int = 5,
-        features: int = 256,
-        units: int = 256,
-        layers: int = 1,
-        blocks: Sequence[int] = (1, 1, 1, 1),
-        width: int = 32,
+        bundle: Count = 5,
+        features: Count = 256,
+        units: Width = 256,
+        layers: Depth = 1,
+        blocks: Sequence[Depth] = (1, 1, 1, 1),
+        width: Width = 32,
         norm: str = "batch",
         residual: float = 0.0,
-        hidden: int = 0,
-        glance: int = 0,
+        hidden: Whole = 0,
+        glance: Whole = 0,
     ) -> None:
         super().__init__()
         if out_features % bundle:

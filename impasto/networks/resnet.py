@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
+from impasto.bounds import Depth, Whole, Width, validated
 from impasto.networks.layers import Conv, TReLU, weight_normed_conv
 from impasto.rl.environment import CANVAS, STEP, TARGET
 from impasto.runtime.precision import full_precision
@@ -88,6 +89,7 @@ class StepFeatures(nn.Module):
         return out
 
 
+@validated
 class ResNet(nn.Module):
     """ResNet for small pictures: stride-2 3 x 3 stem, no max-pool, every stage halves.
 
@@ -115,12 +117,12 @@ class ResNet(nn.Module):
         self,
         in_channels: int,
         out_features: int,
-        blocks: Sequence[int] = (2, 2, 2, 2),
-        width: int = 64,
+        blocks: Sequence[Depth] = (2, 2, 2, 2),
+        width: Width = 64,
         norm: str = "batch",
         residual: float = 0.0,
-        hidden: int = 0,
-        glance: int = 0,
+        hidden: Whole = 0,
+        glance: Whole = 0,
     ) -> None:
         super().__init__()
         if norm not in _NORMS:

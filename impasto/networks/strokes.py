@@ -3,11 +3,14 @@
 import torch
 from torch import Tensor, nn
 
+from impasto.bounds import Width, validated
+
 _FOLD = 4  # what two convolutions of stride 2 make of a side
 _SLOPE = 0.2
 _HIDDEN = 256  # width of the layer that looks at a shape
 
 
+@validated
 class StrokeEncoder(nn.Module):
     """Encoder of the VAE: alpha to a normal distribution in the latent space of strokes.
 
@@ -19,7 +22,7 @@ class StrokeEncoder(nn.Module):
         channels: Maps of the first convolution.
     """
 
-    def __init__(self, canvas_size: int, latent: int, channels: int = 32) -> None:
+    def __init__(self, canvas_size: int, latent: int, channels: Width = 32) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         fan_in = 1
@@ -35,6 +38,7 @@ class StrokeEncoder(nn.Module):
         return mean, log_variance
 
 
+@validated
 class StrokeCritic(nn.Module):
     """Discriminator of pairs of a shape and its alpha (Neural Painters, Figure 4).
 
@@ -49,7 +53,7 @@ class StrokeCritic(nn.Module):
         channels: Maps of the first convolution.
     """
 
-    def __init__(self, shape_dim: int, canvas_size: int, channels: int = 32) -> None:
+    def __init__(self, shape_dim: int, canvas_size: int, channels: Width = 32) -> None:
         super().__init__()
         side = canvas_size // _FOLD
         self.look = nn.Sequential(

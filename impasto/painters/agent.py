@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from impasto.bounds import Count, validated
 from impasto.canvas import decibels
 from impasto.errors import UserError
 from impasto.painters.base import Painter, Progress, Sketch
@@ -22,6 +23,7 @@ _LARGEST = 512  # pixels on the longer side of the canvas
 _FEW = 0.05  # share of new strokes that help, below which more rounds are not worth their time
 
 
+@validated
 class AgentPainter(Painter):
     """Paints with an agent: first the whole picture, then ever smaller regions of it.
 
@@ -45,7 +47,7 @@ class AgentPainter(Painter):
     def __init__(
         self,
         policy: PaintingPolicy,
-        strokes: int | None = None,
+        strokes: Count | None = None,
         precision: str = AUTO,
         compiled: bool | str = "auto",
     ) -> None:
@@ -56,8 +58,6 @@ class AgentPainter(Painter):
         self.stroke = policy.stroke
         self.strokes = policy.environment.strokes if strokes is None else strokes
         self.background: Sequence[float] = policy.environment.background
-        if self.strokes < 1:
-            raise UserError(f"`strokes={strokes}` makes no sense", "give 1 or more")
         self.steps = self.strokes
         # The policy's strokes are within the limits; these would be applied to them again.
         self._unconstrained = type(self.stroke)(**self.stroke.options())
@@ -67,7 +67,7 @@ class AgentPainter(Painter):
         cls,
         weights: str | Path | None,
         stroke: Stroke | None = None,
-        strokes: int | None = None,
+        strokes: Count | None = None,
         precision: str = AUTO,
         compiled: bool | str = "auto",
     ) -> "AgentPainter":

@@ -11,11 +11,14 @@ limits of their kind (`Stroke.limit`).
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import torch
+from annotated_types import Ge, Le, Lt
 from torch import Tensor
 from torch.nn import functional
 
+from impasto.bounds import Count, Fraction, NotNegative, Positive, Rgb, Seed, Whole, validated
 from impasto.canvas import to_array
 from impasto.errors import UserError
 from impasto.io.palette import find_palette
@@ -33,6 +36,7 @@ _CALM = 0.2  # learning rate in a film's later frames: strokes that jump flicker
 _BETAS = (0.9, 0.9)  # the scene changes under a stroke: a long memory of squares only slows it
 
 
+@validated
 @dataclass(eq=False)
 class OptimizePainter(Painter):
     """Paints by optimizing the strokes of one picture.
@@ -53,22 +57,22 @@ class OptimizePainter(Painter):
         seed: Fixes the painting, 0 included.
 
     Raises:
-        UserError: A number makes no sense.
+        UserError: A number is out of its bounds, or the stroke kind has no gradient.
     """
 
     stroke: Stroke
-    strokes: int
-    work_size: int | None = None
-    background: Sequence[float] = (0.0, 0.0, 0.0)
-    steps: int = 700
-    learning_rate: float = 0.02
-    tries: int = 48
-    focus: float = 2.0
-    moves: int = 12
-    moved: float = 0.05
-    fit_every: int = 5
-    coarse: float = 0.6
-    seed: int = 0
+    strokes: Count
+    work_size: Annotated[int, Ge(2 * TILE), Le(_LARGEST)] | None = None
+    background: Rgb = (0.0, 0.0, 0.0)
+    steps: Count = 700
+    learning_rate: Positive = 0.02
+    tries: Count = 48
+    focus: NotNegative = 2.0
+    moves: Whole = 12
+    moved: Annotated[float, Ge(0), Lt(1)] = 0.05
+    fit_every: Count = 5
+    coarse: Fraction = 0.6
+    seed: Seed = 0
     refines = True
 
     def __post_init__(self) -> None:
@@ -80,19 +84,6 @@ class OptimizePainter(Painter):
                 f"pretrain a renderer of `{kind}`, and paint through that, or by an agent that "
                 "learned with it",
             )
-        counts = {"strokes": self.strokes, "steps": self.steps}
-        counts |= {"tries": self.tries, "fit_every": self.fit_every}
-        for key, value in counts.items():
-            _require(value >= 1, f"`{key}={value}`", "a whole number of at least 1")
-        size = self.work_size
-        fits = size is None or TILE <= size <= _LARGEST
-        _require(fits, f"`work_size={size}`", f"{TILE} to {_LARGEST} pixels")
-        rate = self.learning_rate
-        _require(rate > 0, f"`learning_rate={rate}`", "a positive number")
-        _require(self.focus >= 0, f"`focus={self.focus}`", "0 or more")
-        _require(self.moves >= 0, f"`moves={self.moves}`", "0 or more")
-        _require(0 <= self.coarse <= 1, f"`coarse={self.coarse}`", "a share from 0 to 1")
-        _require(0 <= self.moved < 1, f"`moved={self.moved}`", "a share from 0 to below 1")
 
     def canvas(self, height: int, width: int) -> tuple[int, int]:
         """See `Painter.canvas`: whole tiles."""
@@ -203,8 +194,3 @@ class _Adam:
         mean = self.mean / (1 - _BETAS[0] ** self.age)
         square = self.square / (1 - _BETAS[1] ** self.age)
         return mean / (square.sqrt() + 1e-10)
-
-
-def _require(holds: bool, what: str, advice: str) -> None:
-    if not holds:
-        raise UserError(f"{what} makes no sense", f"give {advice}")

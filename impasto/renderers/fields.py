@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from impasto.bounds import Count, Width, validated
 from impasto.renderers.base import check_canvas_size
 from impasto.renderers.exported import LearnedRenderer
 from impasto.strokes import Stroke
@@ -16,6 +17,7 @@ _ROUND = 1e-4  # added to a squared distance, whose root has no gradient at 0
 _BLANK = 3.0  # how much likelier than paint a blank pixel is before learning, as a logarithm
 
 
+@validated
 class FieldRenderer(LearnedRenderer):
     """Fields over the canvas whose coefficients are learned from the shape, mixed pixel by pixel.
 
@@ -50,10 +52,10 @@ class FieldRenderer(LearnedRenderer):
         self,
         stroke: Stroke,
         canvas_size: int,
-        fields: int = 32,
-        opacities: int = 8,
-        hidden: int = 256,
-        channels: int = 64,
+        fields: Count = 32,
+        opacities: Count = 8,
+        hidden: Width = 256,
+        channels: Width = 64,
     ) -> None:
         super().__init__(stroke, canvas_size)
         check_canvas_size(canvas_size)

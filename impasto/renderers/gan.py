@@ -1,17 +1,20 @@
 """GAN renderer: the GAN painter of Neural Painters (Nakano, 2019, section 2.3)."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Ge
 from torch import Tensor, nn
 
+from impasto.bounds import Width, validated
 from impasto.renderers.base import check_canvas_size, dense_layers
 from impasto.renderers.exported import LearnedRenderer
 from impasto.renderers.upsampling import Upsampling
 from impasto.strokes import Stroke
 
 
+@validated
 class GanRenderer(LearnedRenderer):
     """Layers for the shape, then three doublings with a grain, trained against a critic.
 
@@ -32,8 +35,8 @@ class GanRenderer(LearnedRenderer):
         self,
         stroke: Stroke,
         canvas_size: int,
-        hidden: Sequence[int] = (256, 512),
-        channels: int = 32,
+        hidden: Sequence[Width] = (256, 512),
+        channels: Annotated[int, Ge(4)] = 32,
     ) -> None:
         super().__init__(stroke, canvas_size)
         check_canvas_size(canvas_size)

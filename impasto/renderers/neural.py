@@ -1,12 +1,14 @@
 """Neural renderer of the papers."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Ge
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from impasto.bounds import Width, validated
 from impasto.renderers.base import check_canvas_size, dense_layers
 from impasto.renderers.exported import LearnedRenderer
 from impasto.strokes import Stroke
@@ -17,6 +19,7 @@ _UPSAMPLING = 8  # three pixel shuffles, each x 2
 _KEPT_PIXELS = 2**22
 
 
+@validated
 class NeuralRenderer(LearnedRenderer):
     """Fully connected layers, then three times two convolutions and a pixel shuffle.
 
@@ -39,8 +42,8 @@ class NeuralRenderer(LearnedRenderer):
         self,
         stroke: Stroke,
         canvas_size: int,
-        hidden: Sequence[int] = (512, 1024, 2048),
-        channels: int = 16,
+        hidden: Sequence[Width] = (512, 1024, 2048),
+        channels: Annotated[int, Ge(4)] = 16,
     ) -> None:
         super().__init__(stroke, canvas_size)
         check_canvas_size(canvas_size)

@@ -1,17 +1,20 @@
 """VAE renderer: the VAE painter of Neural Painters (Nakano, 2019, section 2.2)."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Ge
 from torch import Tensor, nn
 
+from impasto.bounds import Count, Width, validated
 from impasto.renderers.base import check_canvas_size, dense_layers
 from impasto.renderers.exported import LearnedRenderer
 from impasto.renderers.upsampling import Upsampling
 from impasto.strokes import Stroke
 
 
+@validated
 class VaeRenderer(LearnedRenderer):
     """Network from the shape to a point in the latent space of strokes, and its decoder.
 
@@ -34,9 +37,9 @@ class VaeRenderer(LearnedRenderer):
         self,
         stroke: Stroke,
         canvas_size: int,
-        latent: int = 64,
-        hidden: Sequence[int] = (512, 512),
-        channels: int = 32,
+        latent: Count = 64,
+        hidden: Sequence[Width] = (512, 512),
+        channels: Annotated[int, Ge(4)] = 32,
     ) -> None:
         super().__init__(stroke, canvas_size)
         check_canvas_size(canvas_size)

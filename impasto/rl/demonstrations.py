@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from impasto.bounds import Count, Fraction, NotNegative, Whole, validated
 from impasto.rl.human_strokes import HumanStrokes
 
 
+@validated
 class Preconditioning:
     """Schedule by which a painter first learns a person's strokes.
 
@@ -25,10 +27,10 @@ class Preconditioning:
     def __init__(
         self,
         examples: str | Path = "digits",
-        updates: int = 1000,
-        weight: float = 10.0,
-        factor: float = 0.5,
-        every: int = 500,
+        updates: Whole = 1000,
+        weight: NotNegative = 10.0,
+        factor: Fraction = 0.5,
+        every: Count = 500,
     ) -> None:
         self.examples: HumanStrokes | None = HumanStrokes(examples)
         self.updates = updates

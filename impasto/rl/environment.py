@@ -5,12 +5,12 @@ It is a pure, differentiable function of state and action. Rollouts and the upda
 """
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from impasto.bounds import Count, Rgb, validated
 from impasto.canvas import blank_canvas, paint
 from impasto.errors import UserError
 from impasto.renderers import Renderer
@@ -55,6 +55,7 @@ class State(NamedTuple):
     step: Tensor
 
 
+@validated
 class PaintingEnvironment:
     """Paints `strokes` strokes in bundles of `bundle`.
 
@@ -72,9 +73,9 @@ class PaintingEnvironment:
     def __init__(
         self,
         renderer: Renderer,
-        strokes: int,
-        bundle: int,
-        background: Sequence[float] = (0.0, 0.0, 0.0),
+        strokes: Count,
+        bundle: Count,
+        background: Rgb = (0.0, 0.0, 0.0),
     ) -> None:
         if isinstance(renderer.stroke.palette, int):
             raise UserError(

@@ -1,16 +1,20 @@
 """Initial states of episodes: a blank canvas, or the middle of a painting."""
 
+from typing import Annotated
+
 import torch
+from annotated_types import Gt, Le
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from impasto.errors import UserError
+from impasto.bounds import Count, validated
 from impasto.rendering import draw
 from impasto.rl.environment import State
 from impasto.rl.policy import PaintingPolicy
 from impasto.strokes import COLOR_DIM, Stroke
 
 
+@validated
 class ContinuedStart:
     """Begins some episodes on the agent's own painting, enlarged around a part of it.
 
@@ -29,12 +33,7 @@ class ContinuedStart:
         UserError: `rounds` is below 1, or `smallest` not in (0, 1].
     """
 
-    def __init__(self, rounds: int = 3, smallest: float = 0.5) -> None:
-        if rounds < 1:
-            raise UserError(f"`ContinuedStart.rounds={rounds}` makes no sense", "give 1 or more")
-        if not 0 < smallest <= 1:
-            what = f"`ContinuedStart.smallest={smallest}` makes no sense"
-            raise UserError(what, "give a share above 0 and at most 1")
+    def __init__(self, rounds: Count = 3, smallest: Annotated[float, Gt(0), Le(1)] = 0.5) -> None:
         self.rounds = rounds
         self.smallest = smallest
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from impasto.bounds import validated
 from impasto.errors import UserError
 from impasto.strokes.areas import turned_extent
 from impasto.strokes.base import Frame, Stroke
@@ -16,6 +17,7 @@ from impasto.strokes.geometry import Stamp
 from impasto.strokes.raster.coverage import in_chunks, pixel_centers
 
 
+@validated
 class Brush(Stroke):
     """A picture of a brush, stamped at any place, size and angle, in one colour.
 
@@ -45,8 +47,6 @@ class Brush(Stroke):
     def __init__(
         self, image: str | Path | None = None, invert: bool = False, **limits: Any
     ) -> None:
-        if not isinstance(invert, bool):
-            raise UserError(f"`invert={invert!r}` makes no sense", "give true or false")
         self._paint = read_brush(image, invert)
         self._pyramid = Pyramid(self._paint)
         self._longer = max(self._paint.shape)

@@ -2,15 +2,16 @@
 
 from abc import ABC
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor
 
+from impasto.bounds import validated
 from impasto.errors import UserError
 from impasto.strokes.base import Stroke
 
-MOST_LEVELS = 256
 _CHANCE = 0.01  # at which the farther of two levels is drawn at least: nothing is ever settled
 
 
@@ -60,33 +61,6 @@ def gumbel_levels(
     return torch.where(few, (below + drawn + (soft - soft.detach())) / steps, shape)
 
 
-def check_levels(levels: int | None) -> int | None:
-    """Check a number of levels, or None.
-
-    Raises:
-        UserError: It is neither.
-    """
-    if levels is None:
-        return None
-    if isinstance(levels, bool) or not isinstance(levels, int) or not 2 <= levels <= MOST_LEVELS:
-        raise UserError(
-            f"`levels={levels!r}` makes no sense",
-            f"give 2 to {MOST_LEVELS}, or null for any value",
-        )
-    return levels
-
-
-def check_flag(key: str, value: bool) -> bool:
-    """Check a flag.
-
-    Raises:
-        UserError: It is neither true nor false.
-    """
-    if not isinstance(value, bool):
-        raise UserError(f"`{key}={value!r}` makes no sense", "give true or false")
-    return value
-
-
 def _steps(shape: Tensor, levels: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Return a mask (S,) of the numbers with levels, and each one's steps from 0 to 1, or 1."""
     count = torch.tensor(levels, device=shape.device)
@@ -96,6 +70,7 @@ def _steps(shape: Tensor, levels: Sequence[int]) -> tuple[Tensor, Tensor]:
 LIFTED = 0.5  # from where a brush counts as lifted
 
 
+@validated
 class DiscreteStroke(Stroke, ABC):
     """Base of kinds of which some parameters can have levels, and whose brush can be lifted.
 
@@ -123,16 +98,16 @@ class DiscreteStroke(Stroke, ABC):
 
     def __init__(
         self,
-        levels: int | None = None,
+        levels: Annotated[int, Ge(2), Le(256)] | None = None,
         lift: bool = False,
         rounded: bool = True,
         lift_known: bool = False,
         **limits: Any,
     ) -> None:
-        self.level_count = check_levels(levels)
-        self.lift = check_flag("lift", lift)
-        self.rounded = check_flag("rounded", rounded)
-        self.lift_known = check_flag("lift_known", lift_known)
+        self.level_count = levels
+        self.lift = lift
+        self.rounded = rounded
+        self.lift_known = lift_known
         if lift:
             self.parameters = (*type(self).parameters, *self.optional)
         super().__init__(**limits)

@@ -6,13 +6,13 @@ a parameter stays useful; what is too long shrinks; a colour becomes the nearest
 """
 
 import copy
-import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
+from impasto.bounds import Positive, validated
 from impasto.errors import UserError
 from impasto.strokes.raster.frame import LENGTH_LEAST, LENGTH_RANGE
 
@@ -23,6 +23,7 @@ _MOST_COLORS = 256
 _EXAMPLE = "`palette=[[0,0,0],[1,1,1]]`"
 
 
+@validated
 class Limited:
     """Limits of a stroke kind.
 
@@ -52,15 +53,13 @@ class Limited:
     def __init__(
         self,
         opaque: bool = False,
-        max_width: float | None = None,
-        max_length: float | None = None,
+        max_width: Positive | None = None,
+        max_length: Positive | None = None,
         palette: Sequence[Sequence[float]] | int | None = None,
     ) -> None:
-        if not isinstance(opaque, bool):
-            raise UserError(f"`opaque={opaque!r}` makes no sense", "give true or false")
         self.opaque = opaque
-        self.max_width = _fraction("max_width", max_width)
-        self.max_length = _fraction("max_length", max_length)
+        self.max_width = None if max_width is None else float(max_width)
+        self.max_length = None if max_length is None else float(max_length)
         self.palette = check_palette(palette)
         if max_width is not None and not self._named(self.across):
             raise self._has_no("max_width", "width")
@@ -220,17 +219,6 @@ def _color(color: object, number: int) -> Color:
         )
     red, green, blue = map(float, levels)
     return red, green, blue
-
-
-def _fraction(key: str, value: float | None) -> float | None:
-    if value is None:
-        return None
-    if not _is_number(value) or not math.isfinite(value) or value <= 0:
-        raise UserError(
-            f"`{key}={value!r}` makes no sense",
-            f"give a fraction of the canvas's shorter side above 0, such as `{key}=0.1`",
-        )
-    return float(value)
 
 
 def _is_number(value: object) -> bool:

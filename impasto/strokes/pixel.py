@@ -1,19 +1,19 @@
 """Squares on a grid: pixel art as strokes."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor
 
-from impasto.errors import UserError
+from impasto.bounds import validated
 from impasto.strokes.base import Frame, Stroke
 from impasto.strokes.geometry import Area, turned_corners
 from impasto.strokes.raster.coverage import in_chunks
 
-_FINEST = 1024
 
-
+@validated
 class Pixel(Stroke):
     """One cell of a grid over the canvas: that in which the point (x, y) lies.
 
@@ -33,13 +33,8 @@ class Pixel(Stroke):
     parameters = ("x", "y", "opacity")
     pace = 0.1  # they start where they belong; moved like others they leave holes behind
 
-    def __init__(self, grid: int = 16, **limits: Any) -> None:
+    def __init__(self, grid: Annotated[int, Ge(1), Le(1024)] = 16, **limits: Any) -> None:
         super().__init__(**limits)
-        if isinstance(grid, bool) or not isinstance(grid, int) or not 1 <= grid <= _FINEST:
-            raise UserError(
-                f"`grid={grid}` makes no sense",
-                f"give a whole number of cells from 1 to {_FINEST}, such as `grid=16`",
-            )
         self.grid = grid
 
     def options(self) -> dict[str, Any]:

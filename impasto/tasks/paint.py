@@ -20,6 +20,7 @@ from impasto.io.exporters import Exporter
 from impasto.io.figures import framed, save_sheet
 from impasto.io.images import (
     STANDARD_INPUT,
+    Size,
     asked_size,
     find_images,
     read_image,
@@ -48,7 +49,7 @@ def paint(
     painter: Painter,
     images: Source | None,
     folder: str | Path,
-    size: int | None = None,
+    size: Size | None = None,
     export: Mapping[str, Exporter] | None = None,
     device: torch.device | str = "cpu",
     video: VideoSettings | None = None,

@@ -5,13 +5,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+from annotated_types import Ge, Le
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from impasto.api import Painting, Unfinished, paint
+from impasto.bounds import Count, validated
 from impasto.errors import UserError
 from impasto.io.images import asked_size
 from impasto.io.record import write_record
@@ -27,6 +30,7 @@ _MOST_SIDE = 16_384  # pixels: the encoder's
 _CUT = 3.0  # dB below the last frame that was painted anew, where a scene is taken for another one
 
 
+@validated
 @dataclass(frozen=True)
 class VideoSettings:
     """Settings of painting a video.
@@ -35,25 +39,11 @@ class VideoSettings:
         steps: Gradient steps of every frame but the first, which has the painter's own.
         fps: Frames a second to paint; the video's by default.
         frames: At most how many frames.
-
-    Raises:
-        UserError: One of them makes no sense.
     """
 
-    steps: int = 60
-    fps: float | None = None
-    frames: int | None = None
-
-    def __post_init__(self) -> None:
-        wanted = {
-            "steps": self.steps >= 1,
-            "fps": self.fps is None or 0.01 <= self.fps <= 240,
-            "frames": self.frames is None or self.frames >= 1,
-        }
-        for key, fits in wanted.items():
-            if not fits:
-                value = getattr(self, key)
-                raise UserError(f"video.{key}={value} makes no sense", "give a positive number")
+    steps: Count = 60
+    fps: Annotated[float, Ge(0.01), Le(240)] | None = None
+    frames: Count | None = None
 
 
 def paint_frames(

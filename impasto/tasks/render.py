@@ -6,7 +6,7 @@ from pathlib import Path
 
 from impasto.errors import UserError
 from impasto.io.exporters import Exporter, Png
-from impasto.io.images import asked_size
+from impasto.io.images import Size, asked_size
 from impasto.io.record import read_record
 from impasto.runtime.memory import check_drawing
 
@@ -14,7 +14,7 @@ from impasto.runtime.memory import check_drawing
 def render(
     record: str | Path | None,
     folder: str | Path,
-    size: int | None = None,
+    size: Size | None = None,
     background: Sequence[float] | str | None = None,
     export: Mapping[str, Exporter] | None = None,
 ) -> dict[str, int]:

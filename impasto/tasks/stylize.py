@@ -7,10 +7,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from impasto.bounds import Count, Rgb, Seed, validated
 from impasto.canvas import to_array
 from impasto.errors import UserError
 from impasto.io.exporters import Exporter
-from impasto.io.images import asked_size, find_images, read_image
+from impasto.io.images import Size, asked_size, find_images, read_image
 from impasto.io.palette import find_palette
 from impasto.io.record import StrokeRecord
 from impasto.metrics import Nearness, target_of
@@ -27,21 +28,22 @@ from impasto.visualizing import ContentGoal, Descent, Grid, GridCanvas, Views
 log = logging.getLogger(__name__)
 
 
+@validated
 def stylize(
     renderer: Renderer,
     image: str | Path | Sequence[str | Path] | None,
     features: ClassifierFeatures,
     folder: str | Path,
-    strokes: int,
-    canvases: int = 3,
+    strokes: Count,
+    canvases: Count = 3,
     overlap: float = 0.25,
-    background: Sequence[float] = (0.0, 0.0, 0.0),
-    size: int | None = None,
+    background: Rgb = (0.0, 0.0, 0.0),
+    size: Size | None = None,
     descent: Descent | None = None,
     views: Views | None = None,
     export: Mapping[str, Exporter] | None = None,
     device: torch.device | str = "cpu",
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> dict[str, object]:
     """Paint a picture so that a network sees the same in it (intrinsic style transfer).
 

@@ -1,13 +1,16 @@
 """The task `train_classifier`: a small classifier, to be asked by `task=visualize`."""
 
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+from annotated_types import Ge
 from torch import Tensor
 from tqdm import tqdm
 
 from datamodules import ImageDataModule
+from impasto.bounds import Seed, validated
 from impasto.canvas import to_float
 from impasto.errors import UserError
 from impasto.networks.classifiers import PART, load_classifier, save_classifier
@@ -17,13 +20,14 @@ from impasto.visualizing import Lesson
 _BATCH = 512
 
 
+@validated
 def train_classifier(
     datamodule: ImageDataModule,
     lesson: Lesson,
     folder: str | Path,
-    width: int = 16,
+    width: Annotated[int, Ge(4)] = 16,
     device: torch.device | str = "cpu",
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> dict[str, object]:
     """Train a classifier on a labelled data set.
 

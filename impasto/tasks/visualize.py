@@ -7,9 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from impasto.bounds import Count, Rgb, Seed, validated
 from impasto.errors import UserError
 from impasto.io.exporters import Exporter
-from impasto.io.images import asked_size
+from impasto.io.images import Size, asked_size
 from impasto.io.record import StrokeRecord
 from impasto.networks.classifiers import Classifier, load_classifier
 from impasto.renderers import Renderer
@@ -22,21 +23,22 @@ from impasto.visualizing import ClassGoal, Descent, Grid, GridCanvas, Views
 log = logging.getLogger(__name__)
 
 
+@validated
 def visualize(
     renderer: Renderer,
     classifiers: Sequence[str] | str,
     label: str | int | None,
     folder: str | Path,
-    strokes: int,
-    background: Sequence[float] = (0.0, 0.0, 0.0),
-    size: int | None = None,
+    strokes: Count,
+    background: Rgb = (0.0, 0.0, 0.0),
+    size: Size | None = None,
     descent: Descent | None = None,
     views: Views | None = None,
     goal: str = "log_probability",
-    candidates: int = 20,
+    candidates: Count = 20,
     export: Mapping[str, Exporter] | None = None,
     device: torch.device | str = "cpu",
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> dict[str, object]:
     """Paint what one or several classifiers take most for a class.
 

@@ -3,14 +3,17 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from impasto.errors import UserError
+from impasto.bounds import Count, Fraction, NotNegative, validated
 
 
+@validated
 @dataclass(frozen=True)
 class Views:
     """Random views of a picture that is being optimized.
@@ -29,18 +32,10 @@ class Views:
         UserError: One of them is below 0, or there is no view.
     """
 
-    count: int = 8
-    shift: float = 0.05
-    scale: float = 0.1
-    angle: float = 8.0
-
-    def __post_init__(self) -> None:
-        if self.count < 1:
-            raise UserError(f"`Views.count={self.count}` makes no sense", "give 1 or more")
-        for key in ("shift", "scale", "angle"):
-            value = getattr(self, key)
-            if not value >= 0:
-                raise UserError(f"`Views.{key}={value}` makes no sense", "give 0 or more")
+    count: Count = 8
+    shift: Fraction = 0.05
+    scale: NotNegative = 0.1
+    angle: Annotated[float, Ge(0), Le(180)] = 8.0
 
     @property
     def same(self) -> bool:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from impasto.bounds import Count, NotNegative, Positive, validated
 from impasto.canvas import to_float
 from impasto.networks.small_classifier import SmallClassifier
 from impasto.painters.schedule import cooling
@@ -20,6 +21,7 @@ _VIEWS = Views(shift=0.08, scale=0.25, angle=15.0)
 _MOST_STROKES = 12  # in a picture of nothing
 
 
+@validated
 @dataclass(frozen=True)
 class Lesson:
     """Recipe for training a classifier.
@@ -43,10 +45,10 @@ class Lesson:
     """
 
     stroke: Stroke
-    steps: int = 600
-    batch_size: int = 64
-    learning_rate: float = 4e-3
-    attack: float = 1.2
+    steps: Count = 600
+    batch_size: Count = 64
+    learning_rate: Positive = 4e-3
+    attack: NotNegative = 1.2
     zoom: float = 0.7
     views: Views = _VIEWS
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from annotated_types import Gt, Le
 from torch import Tensor
 
-from impasto.errors import UserError
+from impasto.bounds import Count, Positive, validated
 from impasto.painters.schedule import cooling
 from impasto.strokes import COLOR_DIM, Stroke
 from impasto.visualizing.tiled_canvas import GridCanvas
@@ -15,6 +17,7 @@ Told = Callable[[float, Tensor], None]
 """Called with the loss and the unconstrained strokes after every step."""
 
 
+@validated
 @dataclass(frozen=True)
 class Descent:
     """Settings of gradient descent on strokes.
@@ -30,19 +33,11 @@ class Descent:
         UserError: A number makes no sense.
     """
 
-    steps: int = 300
-    learning_rate: float = 0.02
-    size: float = 0.06
-    spread: float = 1.0
+    steps: Count = 300
+    learning_rate: Positive = 0.02
+    size: Positive = 0.06
+    spread: Annotated[float, Gt(0), Le(1)] = 1.0
     grayscale: bool = False
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise UserError(f"`Descent.steps={self.steps}` makes no sense", "give 1 or more")
-        for key in ("learning_rate", "size", "spread"):
-            if not getattr(self, key) > 0:
-                what = f"`Descent.{key}={getattr(self, key)}` makes no sense"
-                raise UserError(what, "give more than 0")
 
     def start(self, stroke: Stroke, count: int, generator: torch.Generator) -> Tensor:
         """Draw random strokes of full paint and any colour, (count, D), before `limit`."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from impasto.bounds import Fraction, validated
 from impasto.errors import UserError
 from impasto.networks import frozen_copy, polyak_update
 from impasto.rl.environment import OBSERVATION_CHANNELS, State
@@ -23,6 +24,7 @@ from lightning_modules.multi_optimizer import Learner, SchedulerFactory
 CriticFactory = Callable[..., nn.Module]
 
 
+@validated
 class ActorCritic(PaintingAgent):
     """Updates critic, actor, discriminator, then target networks (ICCV 2019, section 5.2).
 
@@ -71,8 +73,8 @@ class ActorCritic(PaintingAgent):
         actor_scheduler: SchedulerFactory | None = None,
         critic_scheduler: SchedulerFactory | None = None,
         reward_scheduler: SchedulerFactory | None = None,
-        discount: float = 0.95,
-        tau: float = 0.001,
+        discount: Fraction = 0.95,
+        tau: Fraction = 0.001,
         target_batch_statistics: bool = False,
         **shared: Any,
     ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from impasto.bounds import Count, Positive, validated
 from impasto.canvas import to_float
 from impasto.errors import UserError
 from impasto.rl.demonstrations import NoPreconditioning, Preconditioning
@@ -19,6 +20,7 @@ from lightning_modules.agents.actor_critic import ActorCritic
 from lightning_modules.base import Metrics
 
 
+@validated
 class LstmAdversarial(ActorCritic):
     """Whole paintings against a discriminator that learns beside them (Neural Painters, section 3).
 
@@ -59,8 +61,8 @@ class LstmAdversarial(ActorCritic):
         self,
         *,
         preconditioning: Preconditioning | None = None,
-        actor_every: int = 1,
-        gumbel: float | None = None,
+        actor_every: Count = 1,
+        gumbel: Positive | None = None,
         **shared: Any,
     ) -> None:
         super().__init__(**shared)

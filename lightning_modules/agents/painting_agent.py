@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
+from impasto.bounds import Count, Seed, Whole, validated
 from impasto.canvas import to_float, to_uint8
 from impasto.errors import UserError
 from impasto.rendering import draw
@@ -34,6 +35,7 @@ ActorFactory = Callable[[int, int], nn.Module]
 _ONE_PIXEL = 32  # size of a canvas of which the last stage of the actor sees one pixel
 
 
+@validated
 class PaintingAgent(SteppingModule, ABC):
     """Learns to paint: one `training_step` is one rollout of the batch's targets, then N updates.
 
@@ -60,14 +62,14 @@ class PaintingAgent(SteppingModule, ABC):
         environment: PaintingEnvironment,
         actor: ActorFactory,
         replay: ReplayBuffer,
-        updates: int,
-        batch_size: int = 96,
-        updates_per_rollout: int = 10,
-        warmup_env_steps: int = 400,
+        updates: Count,
+        batch_size: Count = 96,
+        updates_per_rollout: Count = 10,
+        warmup_env_steps: Whole = 400,
         exploration: Exploration | None = None,
         start: ContinuedStart | None = None,
         weights: str | Path | None = None,
-        seed: int = 0,
+        seed: Seed = 0,
     ) -> None:
         super().__init__(updates, seed)
         if start is not None and not callable(start):

@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from impasto.bounds import Count, validated
 from impasto.canvas import split_patches
 from impasto.errors import UserError
 from impasto.rl.environment import State
@@ -12,6 +13,7 @@ from lightning_modules.agents.ddpg import DDPG
 from lightning_modules.base import Metrics
 
 
+@validated
 class PatchQ(DDPG):
     """`DDPG` whose critic judges every patch of the picture by a reward of its own.
 
@@ -32,10 +34,10 @@ class PatchQ(DDPG):
         UserError: `patches` doesn't divide the canvas.
     """
 
-    def __init__(self, *, patches: int = 4, **shared: Any) -> None:
+    def __init__(self, *, patches: Count = 4, **shared: Any) -> None:
         super().__init__(**shared)
         size = self.renderer.canvas_size
-        if patches < 1 or size % patches:
+        if size % patches:
             raise UserError(
                 f"`patches={patches}` doesn't divide `canvas_size={size}`",
                 "give a divisor of the canvas, such as `patches=4`",

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from impasto.bounds import Count, Fraction, validated
 from impasto.rl.environment import State
 from impasto.rl.replay import Transition
 from lightning_modules.agents.actor_critic import ActorCritic
@@ -24,6 +25,7 @@ class Unrolled(NamedTuple):
     reward: Tensor
 
 
+@validated
 class ShortHorizon(ActorCritic):
     """The actor climbs the reward of its next h bundles through the canvas, and a value after them.
 
@@ -45,19 +47,11 @@ class ShortHorizon(ActorCritic):
         horizon: h, in bundles.
         td_lambda: lambda, in [0, 1]; 0 looks one bundle ahead, 1 to the horizon.
         shared: Arguments of `ActorCritic`.
-
-    Raises:
-        ValueError: `horizon` is below 1, or `td_lambda` outside of [0, 1].
     """
 
     target_networks = ("critic",)
 
-    def __init__(self, *, horizon: int = 4, td_lambda: float = 0.95, **shared: Any) -> None:
-        if horizon < 1 or not 0 <= td_lambda <= 1:
-            raise ValueError(
-                f"horizon {horizon}, td_lambda {td_lambda}: the first is at least 1, the second "
-                "from 0 to 1"
-            )
+    def __init__(self, *, horizon: Count = 4, td_lambda: Fraction = 0.95, **shared: Any) -> None:
         super().__init__(**shared)
         self.horizon = horizon
         self.td_lambda = td_lambda

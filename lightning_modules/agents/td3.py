@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from impasto.bounds import Count, NotNegative, validated
 from impasto.networks import TwinCritic
 from impasto.rl.environment import OBSERVATION_CHANNELS, State
 from impasto.rl.replay import Transition
@@ -13,6 +14,7 @@ from lightning_modules.agents.model_based_ddpg import ModelBasedDDPG
 from lightning_modules.base import Metrics
 
 
+@validated
 class TD3(ModelBasedDDPG):
     """`ModelBasedDDPG` with the three changes of Fujimoto et al. (ICML 2018, Algorithm 1).
 
@@ -31,24 +33,16 @@ class TD3(ModelBasedDDPG):
         noise_clip: c.
         actor_every: d.
         shared: Arguments of `ActorCritic`.
-
-    Raises:
-        ValueError: `actor_every` is below 1, or a noise negative.
     """
 
     def __init__(
         self,
         *,
-        target_noise: float = 0.02,
-        noise_clip: float = 0.05,
-        actor_every: int = 2,
+        target_noise: NotNegative = 0.02,
+        noise_clip: NotNegative = 0.05,
+        actor_every: Count = 2,
         **shared: Any,
     ) -> None:
-        if actor_every < 1 or target_noise < 0 or noise_clip < 0:
-            raise ValueError(
-                f"actor_every {actor_every}, target_noise {target_noise}, noise_clip {noise_clip}: "
-                "the first is at least 1, the others 0 or more"
-            )
         super().__init__(**shared)
         self.target_noise = target_noise
         self.noise_clip = noise_clip

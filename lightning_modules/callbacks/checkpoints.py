@@ -6,6 +6,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.trainer.states import TrainerFn
 
+from impasto.bounds import Count, validated
 from impasto.io.files import read_yaml
 from impasto.persistence.atomic import remove_leftovers
 from impasto.persistence.checkpoints import BEST, LAST, PREVIOUS, is_whole
@@ -24,6 +25,7 @@ from lightning_modules.collectives import gather
 _REPLAYS = "replay-*.safetensors"
 
 
+@validated
 class Checkpoints(pl.Callback):
     """Keeps ``last.ckpt``, ``previous.ckpt`` before it, and the best by validation, ``best.ckpt``.
 
@@ -43,7 +45,7 @@ class Checkpoints(pl.Callback):
     def __init__(
         self,
         folder: str | Path,
-        every: int = 1000,
+        every: Count = 1000,
         monitor: str | None = None,
         config: str | Path | None = None,
     ) -> None:

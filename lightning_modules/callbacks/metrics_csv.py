@@ -8,12 +8,14 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from impasto.bounds import Count, validated
 from impasto.io.images import atomic_write
 from lightning_modules.base import Metrics, UpdateModule
 
 _FIRST = ["update", "seconds", "val_l2"]
 
 
+@validated
 class MetricsCsv(pl.Callback):
     """Writes a row per logging point, and sends the same metrics to the loggers.
 
@@ -26,7 +28,7 @@ class MetricsCsv(pl.Callback):
         every: Updates between two rows.
     """
 
-    def __init__(self, path: str | Path, every: int = 100) -> None:
+    def __init__(self, path: str | Path, every: Count = 100) -> None:
         self.path = Path(path)
         self.every = every
         self.rows: list[dict[str, float]] = []

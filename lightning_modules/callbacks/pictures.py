@@ -7,10 +7,12 @@ import pytorch_lightning as pl
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
+from impasto.bounds import Count, validated
 from impasto.io.figures import contact_sheet, save_sheet
 from lightning_modules.base import UpdateModule
 
 
+@validated
 class Pictures(pl.Callback):
     """Draws targets above outputs after each validation, for TensorBoard and to a file.
 
@@ -19,7 +21,7 @@ class Pictures(pl.Callback):
         count: How many pictures, the first of the validation split.
     """
 
-    def __init__(self, folder: str | Path, count: int = 12) -> None:
+    def __init__(self, folder: str | Path, count: Count = 12) -> None:
         self.folder = Path(folder)
         self.count = count
         self._pictures: tuple[Tensor, Tensor] | None = None

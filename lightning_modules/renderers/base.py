@@ -1,12 +1,14 @@
 """Pretraining of a neural renderer."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 import torch
+from annotated_types import Ge
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from impasto.bounds import Count, Seed, validated
 from impasto.renderers import Renderer, Verdict, judge
 from impasto.runtime.memory import LEARNING, check_count
 from impasto.runtime.precision import full_precision
@@ -44,6 +46,7 @@ class Pairs(Protocol):
         """Return random pairs: shapes (N, S) and alpha (N, 1, n, n)."""
 
 
+@validated
 class RendererModule(SteppingModule):
     """Trains a renderer on random strokes against the exact rasterizer (ICCV 2019, section 4.1).
 
@@ -68,12 +71,12 @@ class RendererModule(SteppingModule):
     def __init__(
         self,
         renderer: Renderer,
-        updates: int,
+        updates: Count,
         optimizer: OptimizerFactory,
         scheduler: SchedulerFactory | None = None,
-        batch_size: int = 64,
-        seed: int = 0,
-        judged_strokes: int = 2048,
+        batch_size: Count = 64,
+        seed: Seed = 0,
+        judged_strokes: Annotated[int, Ge(2)] = 2048,
         pairs: Pairs | None = None,
     ) -> None:
         super().__init__(updates, seed)

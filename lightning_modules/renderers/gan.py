@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from impasto.bounds import Count, NotNegative, Whole, validated
 from impasto.renderers import Renderer
 from impasto.rl.rewards.penalties import between, slope_error
 from impasto.runtime.precision import full_precision
@@ -18,6 +19,7 @@ from lightning_modules.renderers.base import RendererModule
 CriticFactory = Callable[[int, int], nn.Module]  # (S, n); called with (shape, alpha)
 
 
+@validated
 class GanRendererModule(RendererModule):
     """The renderer G draws strokes that a critic D takes for the program's (Figure 4).
 
@@ -59,11 +61,11 @@ class GanRendererModule(RendererModule):
         *,
         critic: CriticFactory,
         optimizer: OptimizerFactory,
-        critic_updates: int = 3,
-        pixel_updates: int = 0,
-        critic_alone: int = 0,
-        pixel_weight: float = 0.0,
-        gradient_penalty: float = 10.0,
+        critic_updates: Count = 3,
+        pixel_updates: Whole = 0,
+        critic_alone: Whole = 0,
+        pixel_weight: NotNegative = 0.0,
+        gradient_penalty: NotNegative = 10.0,
         critic_optimizer: OptimizerFactory | None = None,
         scheduler: SchedulerFactory | None = None,
         **shared: Any,

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from impasto.bounds import Count, NotNegative, validated
 from impasto.renderers import VaeRenderer
 from impasto.runtime.precision import full_precision
 from lightning_modules.acceleration import OptimizerFactory
@@ -17,6 +18,7 @@ from lightning_modules.renderers.base import RendererModule
 EncoderFactory = Callable[[int, int], nn.Module]  # (n, Z); alpha to means and log-variances
 
 
+@validated
 class VaeRendererModule(RendererModule):
     """First a latent space of strokes is learned, then where in it a shape's stroke is (Figure 2).
 
@@ -47,8 +49,8 @@ class VaeRendererModule(RendererModule):
         *,
         encoder: EncoderFactory,
         optimizer: OptimizerFactory,
-        vae_updates: int = 250_000,
-        kl_weight: float = 1.0,
+        vae_updates: Count = 250_000,
+        kl_weight: NotNegative = 1.0,
         scheduler: SchedulerFactory | None = None,
         **shared: Any,
     ) -> None:

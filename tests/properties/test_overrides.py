@@ -12,13 +12,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import HealthCheck, assume, example, given, settings
 from omegaconf import OmegaConf
 
-from impasto.launch.arguments import quote, quote_paths, verbatim_keys
+from impasto.launch.arguments import AS_TYPED, quote, quote_paths
 from impasto.launch.compose import CONF, composed, parse
 from impasto.launch.outcome import USER_ERROR, outcome_before_job
 from impasto.launch.validation.targets import check_hydra
 from impasto.launch.validation.validate import validate
 
-KEYS = sorted(verbatim_keys(CONF))
+KEYS = sorted(AS_TYPED)
 # What the shell can hand over: no NUL, no surrogates that are not escaped bytes.
 text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
 notation = st.text(st.sampled_from(" \\'\"$,[](){}=~:@+-.*?!abc019eé\n\t"), max_size=12)
@@ -44,7 +44,7 @@ def test_any_text_survives_quoting(value: str) -> None:
 @settings(quiet, max_examples=8)
 @given(value=text | notation)
 def test_a_file_of_any_name_is_the_picture_that_is_meant(value: str) -> None:
-    quoted = quote_paths([f"image={value}"], KEYS)
+    quoted = quote_paths([f"image={value}"])
     if value.startswith("~/") or value == "???":
         return  # these stand for something else, unless there is such a file
     if quoted == [f"image={value}"]:

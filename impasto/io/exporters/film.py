@@ -1,15 +1,16 @@
 """A painting being made, as a film: GIF and MP4."""
 
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge, Le
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from impasto.errors import UserError
+from impasto.bounds import Positive, validated
 from impasto.io.exporters.base import STEM, Exporter
 from impasto.io.images import atomic_write, fit_size
 from impasto.io.record import StrokeRecord
@@ -20,6 +21,7 @@ from impasto.strokes import Stroke
 
 _FRAME = 5  # bytes a pixel of a GIF's frame: RGB, its palette's, and what changed
 
+_Side = Annotated[int, Ge(1), Le(8192)]
 _LONGEST = 655_350  # ms of a GIF's frame: hundredths of a second in 16 bits
 
 
@@ -31,25 +33,11 @@ class Film(Exporter):
         fps: Frames a second.
         hold: Seconds that the finished painting stands.
         size: Pixels on the longer side, at most; a painting is not enlarged.
-
-    Raises:
-        UserError: One of them makes no sense.
     """
 
     name: str
-    least_fps, most_fps = 0.01, 120.0  # with fewer, MP4's clock runs over
-    most_hold = 3600
 
     def __init__(self, seconds: float, fps: float, hold: float, size: int) -> None:
-        ranges = {
-            "seconds": (seconds, 0 < seconds < math.inf),
-            "fps": (fps, self.least_fps <= fps <= self.most_fps),
-            "hold": (hold, 0 <= hold <= self.most_hold),
-            "size": (size, 1 <= size <= 8192),
-        }
-        for key, (value, fits) in ranges.items():
-            if not fits:
-                raise UserError(f"`{type(self).__name__}.{key}={value}` makes no sense", "mend it")
         self.seconds, self.fps, self.hold, self.size = seconds, fps, hold, size
 
     def frames(self, painting: StrokeRecord) -> Iterator[NDArray[np.uint8]]:
@@ -65,6 +53,7 @@ class Film(Exporter):
         return max(2, round(self.seconds * self.fps))
 
 
+@validated
 class Gif(Film):
     """`painting.gif`: 256 colours, without an end.
 
@@ -72,11 +61,13 @@ class Gif(Film):
     """
 
     name = "gif"
-    most_fps = 50.0  # browsers show a faster one at 10 frames a second
-    most_hold = _LONGEST // 1000
 
     def __init__(
-        self, seconds: float = 6.0, fps: float = 16.0, hold: float = 2.5, size: int = 480
+        self,
+        seconds: Positive = 6.0,
+        fps: Annotated[float, Ge(0.01), Le(50)] = 16.0,  # browsers show a faster one at 10
+        hold: Annotated[float, Ge(0), Le(_LONGEST // 1000)] = 2.5,
+        size: _Side = 480,
     ) -> None:
         super().__init__(seconds, fps, hold, size)
 
@@ -110,6 +101,7 @@ class Gif(Film):
         return path
 
 
+@validated
 class Mp4(Film):
     """`painting.mp4`: H.264, which every browser and telephone plays.
 
@@ -119,7 +111,11 @@ class Mp4(Film):
     name = "mp4"
 
     def __init__(
-        self, seconds: float = 10.0, fps: float = 30.0, hold: float = 2.5, size: int = 1080
+        self,
+        seconds: Positive = 10.0,
+        fps: Annotated[float, Ge(0.01), Le(120)] = 30.0,  # with fewer, its clock runs over
+        hold: Annotated[float, Ge(0), Le(3600)] = 2.5,
+        size: _Side = 1080,
     ) -> None:
         super().__init__(seconds, fps, hold, size)
 

@@ -1,8 +1,11 @@
 """A painting as one picture: PNG, and pixel art."""
 
 from pathlib import Path
+from typing import Annotated
 
-from impasto.errors import UserError
+from annotated_types import Ge, Le
+
+from impasto.bounds import validated
 from impasto.io.exporters.base import STEM, Exporter
 from impasto.io.images import write_png
 from impasto.io.palette import pixelate
@@ -32,6 +35,7 @@ class Png(Exporter):
         return path
 
 
+@validated
 class PixelArt(Exporter):
     """`pixel.png`: the painting as pixel art.
 
@@ -42,10 +46,11 @@ class PixelArt(Exporter):
         colors: How many colours, found in the painting.
     """
 
-    def __init__(self, grid: int = 48, colors: int = 16) -> None:
-        for key, value, largest in (("grid", grid, 4096), ("colors", colors, 256)):
-            if not 1 <= value <= largest:
-                raise UserError(f"`PixelArt.{key}={value}` makes no sense", f"give 1 to {largest}")
+    def __init__(
+        self,
+        grid: Annotated[int, Ge(1), Le(4096)] = 48,
+        colors: Annotated[int, Ge(1), Le(256)] = 16,
+    ) -> None:
         self.grid, self.colors = grid, colors
 
     def check_size(self, height: int, width: int) -> None:

@@ -1,7 +1,6 @@
 """A painting for a pen plotter or a brush robot: G-code."""
 
 import logging
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +12,7 @@ from shapely.affinity import affine_transform
 from shapely.geometry.base import BaseGeometry
 from torch import Tensor
 
+from impasto.bounds import NotNegative, Positive, validated
 from impasto.canvas import to_uint8
 from impasto.errors import UserError
 from impasto.io.exporters.base import STEM, Exporter
@@ -35,6 +35,7 @@ _CHANGES = ("pause", "tool", "none")
 _PENS = ("z", "servo")
 
 
+@validated
 class Gcode(Exporter):
     """`painting.gcode`: every stroke filled by paths of the tool, outline after outline inwards.
 
@@ -64,31 +65,26 @@ class Gcode(Exporter):
 
     def __init__(
         self,
-        width: float = 200.0,
-        tool: float = 1.0,
-        feed: float = 1500.0,
-        travel: float = 5000.0,
+        width: Positive = 200.0,
+        tool: Positive = 1.0,
+        feed: Positive = 1500.0,
+        travel: Positive = 5000.0,
         change: str = "pause",
         pen: str = "z",
         lift: float = 5.0,
         depth: float = 0.0,
-        servo_down: float = 1000.0,
-        servo_up: float = 0.0,
-        servo_wait: float = 0.2,
+        servo_down: NotNegative = 1000.0,
+        servo_up: NotNegative = 0.0,
+        servo_wait: NotNegative = 0.2,
         header: Sequence[str] = ("G21 ; millimetres", "G90 ; absolute"),
         footer: Sequence[str] = ("M2 ; end",),
     ) -> None:
-        for key, value in {"width": width, "tool": tool, "feed": feed, "travel": travel}.items():
-            _require(0 < value < math.inf, key, value, "give more than 0 (mm, or mm/min)")
-        servo = {"servo_down": servo_down, "servo_up": servo_up, "servo_wait": servo_wait}
-        for key, value in servo.items():
-            _require(0 <= value < math.inf, key, value, "give 0 or more")
         _require(change in _CHANGES, "change", change, f"give one of {', '.join(_CHANGES)}")
         _require(pen in _PENS, "pen", pen, f"give one of {', '.join(_PENS)}")
         for key, lines in {"header": header, "footer": footer}.items():
             fits = not isinstance(lines, str) and all(map(_is_line, lines))
             _require(fits, key, lines, 'give a list of lines, such as ["G21","G90"]')
-        if pen == "z" and not -math.inf < depth < lift < math.inf:
+        if pen == "z" and not depth < lift:
             raise UserError(f"`Gcode.lift={lift}` is not above `Gcode.depth={depth}`", "give more")
         self.width, self.tool, self.change = width, tool, change
         self.feed, self.travel = feed, travel

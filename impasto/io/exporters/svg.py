@@ -6,13 +6,15 @@ import json
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+from annotated_types import Ge, Le
 from PIL import Image
 
+from impasto.bounds import validated
 from impasto.canvas import to_uint8
-from impasto.errors import UserError
 from impasto.io.exporters.base import STEM, Exporter
 from impasto.io.images import atomic_write
 from impasto.io.record import StrokeRecord
@@ -24,6 +26,7 @@ _EQUAL = 1 / 255
 _MOST_DECIMALS = 9
 
 
+@validated
 class Svg(Exporter):
     """`painting.svg`.
 
@@ -33,15 +36,9 @@ class Svg(Exporter):
 
     Args:
         decimals: Of coordinates in pixels.
-
-    Raises:
-        UserError: They make no sense.
     """
 
-    def __init__(self, decimals: int = 2) -> None:
-        if not isinstance(decimals, int) or not 0 <= decimals <= _MOST_DECIMALS:
-            what = f"`Svg.decimals={decimals}` makes no sense"
-            raise UserError(what, f"give a whole number from 0 to {_MOST_DECIMALS}")
+    def __init__(self, decimals: Annotated[int, Ge(0), Le(9)] = 2) -> None:
         self.decimals = decimals
 
     def write(self, folder: Path, painting: StrokeRecord) -> Path:

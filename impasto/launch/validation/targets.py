@@ -51,10 +51,7 @@ def check_targets(node: Any, cfg: DictConfig) -> None:
     """
     _refuse_late(node, "task.call")
     for path, target in _targets(node, ()):
-        key = ".".join((*_place(path, cfg), "_target_"))
-        if not isinstance(target, str):
-            raise UserError(f"{key} is {target!r}", "give a class, such as impasto.networks.Actor")
-        _check(key, target, is_task=not path)
+        find_target(".".join((*_place(path, cfg), "_target_")), target, is_task=not path)
 
 
 def check_hydra(cfg: DictConfig) -> None:
@@ -94,7 +91,19 @@ def _check_class(key: str, target: str, packages: Sequence[str]) -> None:
         raise _refusal(key, target)
 
 
-def _check(key: str, target: str, is_task: bool) -> None:
+def find_target(key: str, target: object, is_task: bool) -> Any:
+    """Import what a config's node may call.
+
+    Args:
+        key: Where its name stands.
+        target: Its dotted name.
+        is_task: Whether the node is the task's own, whose target is a function.
+
+    Raises:
+        UserError: It is not there, or not of what a config may name.
+    """
+    if not isinstance(target, str):
+        raise UserError(f"{key} is {target!r}", "give a class, such as impasto.networks.Actor")
     trusted = _trusted()
     if target == _MENUS:
         return
@@ -105,7 +114,7 @@ def _check(key: str, target: str, is_task: bool) -> None:
     # A dotted name can lead through a module of ours into another's: impasto.io.images.os.system.
     home = str(getattr(thing, "__module__", None) or "")
     if _is_in(home, trusted):
-        return
+        return thing
     if _is_in(home, (_SHELL,)):
         raise _refusal(key, target)
     if isinstance(thing, type):
@@ -117,6 +126,7 @@ def _check(key: str, target: str, is_task: bool) -> None:
         allowed = is_task and public and inspect.isfunction(thing) and _is_in(home, (_TASKS,))
     if not allowed:
         raise _refusal(key, target)
+    return thing
 
 
 def _found(key: str, target: str) -> Any:

@@ -5,9 +5,11 @@ import math
 import torch
 from torch import Tensor, nn
 
+from impasto.bounds import NotNegative, Positive, validated
 from impasto.rl.exploration.base import Behaviour, Exploration
 
 
+@validated
 class ActionNoise(Exploration):
     """a_t = clip(pi(s_t) + n_t, 0, 1), with n_t Gaussian or an Ornstein-Uhlenbeck process.
 
@@ -22,16 +24,9 @@ class ActionNoise(Exploration):
     Args:
         sigma: Standard deviation, in units of the action, whose range is [0, 1].
         theta: Rate at which the noise forgets, per step; None is at once.
-
-    Raises:
-        ValueError: `sigma` is negative, or `theta` not positive.
     """
 
-    def __init__(self, sigma: float = 0.02, theta: float | None = None) -> None:
-        if sigma < 0:
-            raise ValueError(f"sigma is {sigma}, not 0 or more")
-        if theta is not None and theta <= 0:
-            raise ValueError(f"theta is {theta}, not a positive number or null")
+    def __init__(self, sigma: NotNegative = 0.02, theta: Positive | None = None) -> None:
         self.sigma = sigma
         self.correlation = 0.0 if theta is None else math.exp(-theta)
 

@@ -1,12 +1,14 @@
 """Parameter space noise (Plappert et al., 2018)."""
 
 import copy
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Gt
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from impasto.bounds import Positive, validated
 from impasto.rl.exploration.base import Behaviour, Exploration
 
 # Their scales and shifts say how strong a feature is, not what it is: Plappert et al. leave them.
@@ -45,6 +47,7 @@ def perturb(
         to.copy_(of)
 
 
+@validated
 class ParameterNoise(Exploration):
     """Rollouts by an actor whose weights were disturbed, as much as changes actions by `distance`.
 
@@ -62,17 +65,14 @@ class ParameterNoise(Exploration):
         distance: delta, in units of the action, whose range is [0, 1].
         sigma: Standard deviation of the first rollout's noise on the weights.
         factor: By what sigma is adapted, above 1.
-
-    Raises:
-        ValueError: An argument is not positive, or `factor` not above 1.
     """
 
-    def __init__(self, distance: float = 0.02, sigma: float = 0.01, factor: float = 1.01) -> None:
-        if distance <= 0 or sigma <= 0 or factor <= 1:
-            raise ValueError(
-                f"distance {distance}, sigma {sigma}, factor {factor}: the first two are positive, "
-                "factor is above 1"
-            )
+    def __init__(
+        self,
+        distance: Positive = 0.02,
+        sigma: Positive = 0.01,
+        factor: Annotated[float, Gt(1)] = 1.01,
+    ) -> None:
         self.distance = distance
         self.sigma = sigma
         self.factor = factor

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from impasto.bounds import Count, validated
 from impasto.canvas import to_float, to_uint8
 from impasto.errors import UserError
 from impasto.rl.environment import State
@@ -45,6 +46,7 @@ def _check_device(device: str) -> None:
         raise UserError(what, todo) from error
 
 
+@validated
 class ReplayBuffer:
     """Ring buffer of whole episodes, sampled uniformly by transition.
 
@@ -60,9 +62,7 @@ class ReplayBuffer:
         UserError: There is no such device.
     """
 
-    def __init__(self, episodes: int, device: str | None = None, save: bool = True) -> None:
-        if episodes < 1:
-            raise ValueError(f"episodes is {episodes}, not at least 1")
+    def __init__(self, episodes: Count, device: str | None = None, save: bool = True) -> None:
         if device is not None:
             _check_device(device)
         self.episodes = episodes

@@ -3,9 +3,11 @@
 import torch
 from torch import Tensor
 
+from impasto.bounds import Count, Fraction, NotNegative, Positive, validated
 from impasto.rl.replay.buffer import Layout, ReplayBuffer
 
 
+@validated
 class PrioritizedReplay(ReplayBuffer):
     """Replay buffer that draws a transition the more often, the larger the critic's error.
 
@@ -30,20 +32,15 @@ class PrioritizedReplay(ReplayBuffer):
 
     def __init__(
         self,
-        episodes: int,
+        episodes: Count,
         device: str | None = None,
-        alpha: float = 0.7,
-        beta: float = 0.4,
-        beta_updates: int = 200_000,
-        epsilon: float = 1e-4,
+        alpha: NotNegative = 0.7,
+        beta: Fraction = 0.4,
+        beta_updates: Count = 200_000,
+        epsilon: Positive = 1e-4,
         save: bool = True,
     ) -> None:
         super().__init__(episodes, device, save)
-        if alpha < 0 or not 0 <= beta <= 1 or beta_updates < 1 or epsilon <= 0:
-            raise ValueError(
-                f"alpha {alpha}, beta {beta}, beta_updates {beta_updates}, epsilon {epsilon}: "
-                "alpha is 0 or more, beta from 0 to 1, beta_updates and epsilon are above 0"
-            )
         self.alpha = alpha
         self.beta = beta
         self.beta_updates = beta_updates

@@ -2,11 +2,12 @@
 
 from torch import Tensor, cat, nn
 
-from impasto.errors import UserError
+from impasto.bounds import Fraction, NotNegative, validated
 from impasto.networks import frozen_copy, polyak_update
 from impasto.rl.rewards.base import LearnedReward, one_per_canvas
 
 
+@validated
 class AdversarialReward(LearnedReward):
     """r = D'(I, C_{t+1}) - D'(I, C_t), D' a discriminator's target network.
 
@@ -19,10 +20,8 @@ class AdversarialReward(LearnedReward):
         tau: Weight of D in the average D' after each of D's steps.
     """
 
-    def __init__(self, discriminator: nn.Module, tau: float = 0.001) -> None:
+    def __init__(self, discriminator: nn.Module, tau: Fraction = 0.001) -> None:
         super().__init__()
-        if not 0 <= tau <= 1:
-            raise UserError(f"the reward's tau is {tau}", "give a number from 0 to 1")
         self.discriminator = discriminator
         self.target_discriminator = frozen_copy(discriminator)
         self.tau = tau
@@ -49,6 +48,7 @@ class AdversarialReward(LearnedReward):
         polyak_update(self.target_discriminator, self.discriminator, self.tau)
 
 
+@validated
 class PenalizedReward(AdversarialReward):
     """Adversarial reward whose discriminator is penalized for a gradient norm other than 1.
 
@@ -59,20 +59,10 @@ class PenalizedReward(AdversarialReward):
     """
 
     def __init__(
-        self, discriminator: nn.Module, gradient_penalty_weight: float = 10.0, tau: float = 0.001
+        self,
+        discriminator: nn.Module,
+        gradient_penalty_weight: NotNegative = 10.0,
+        tau: Fraction = 0.001,
     ) -> None:
         super().__init__(discriminator, tau)
-        self.gradient_penalty_weight = check_weight(
-            "gradient_penalty_weight", gradient_penalty_weight
-        )
-
-
-def check_weight(name: str, value: float) -> float:
-    """A factor of a loss, which must not be negative.
-
-    Raises:
-        UserError: It is.
-    """
-    if not value >= 0:
-        raise UserError(f"{name} is {value}", "give a number that is not negative")
-    return value
+        self.gradient_penalty_weight = gradient_penalty_weight

@@ -4,10 +4,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from impasto.rl.rewards.adversarial import PenalizedReward, check_weight
+from impasto.bounds import Fraction, NotNegative, validated
+from impasto.rl.rewards.adversarial import PenalizedReward
 from impasto.rl.rewards.penalties import perturbed_gradient_penalty
 
 
+@validated
 class DraganReward(PenalizedReward):
     """The first GAN's loss, with D's slope held at 1 around the real pairs alone.
 
@@ -26,12 +28,12 @@ class DraganReward(PenalizedReward):
     def __init__(
         self,
         discriminator: nn.Module,
-        gradient_penalty_weight: float = 10.0,
-        noise: float = 0.5,
-        tau: float = 0.001,
+        gradient_penalty_weight: NotNegative = 10.0,
+        noise: NotNegative = 0.5,
+        tau: Fraction = 0.001,
     ) -> None:
         super().__init__(discriminator, gradient_penalty_weight, tau)
-        self.noise = check_weight("noise", noise)
+        self.noise = noise
 
     def loss(
         self, canvas: Tensor, target: Tensor, generator: torch.Generator | None = None

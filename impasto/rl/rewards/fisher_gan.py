@@ -3,9 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from impasto.rl.rewards.adversarial import AdversarialReward, check_weight
+from impasto.bounds import Fraction, Positive, validated
+from impasto.rl.rewards.adversarial import AdversarialReward
 
 
+@validated
 class FisherGanReward(AdversarialReward):
     """D maximizes E + lambda (1 - Omega) - rho / 2 (Omega - 1)^2, an augmented Lagrangian.
 
@@ -21,9 +23,11 @@ class FisherGanReward(AdversarialReward):
         tau: See `AdversarialReward`.
     """
 
-    def __init__(self, discriminator: nn.Module, rho: float = 0.01, tau: float = 0.001) -> None:
+    def __init__(
+        self, discriminator: nn.Module, rho: Positive = 0.01, tau: Fraction = 0.001
+    ) -> None:
         super().__init__(discriminator, tau)
-        self.rho = check_weight("rho", rho)
+        self.rho = rho
         self.register_buffer("multiplier", torch.zeros(()))  # lambda, in the checkpoint
         self.multiplier: Tensor
         self._second_moment: Tensor | None = None  # of the last loss, until lambda's step

@@ -2,9 +2,11 @@
 
 from torch import Tensor
 
+from impasto.bounds import Positive, validated
 from impasto.rl.rewards.base import Reward
 
 
+@validated
 class L1Reward(Reward):
     """r = scale * (|C_t - I| - |C_{t+1} - I|), mean over pixels and channels.
 
@@ -14,7 +16,7 @@ class L1Reward(Reward):
         scale: Factor on the reward. A whole episode's sum is about 0.3 at 1.
     """
 
-    def __init__(self, scale: float = 1.0) -> None:
+    def __init__(self, scale: Positive = 1.0) -> None:
         super().__init__()
         self.scale = scale
 

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from impasto.bounds import Positive, validated
 from impasto.rl.rewards.base import Reward
 
 
@@ -10,6 +11,7 @@ def l2_distance(canvas: Tensor, target: Tensor) -> Tensor:
     return (canvas - target).square().flatten(1).mean(1)
 
 
+@validated
 class L2Reward(Reward):
     """r = scale * (||C_t - I||^2 - ||C_{t+1} - I||^2), mean over pixels and channels.
 
@@ -19,7 +21,7 @@ class L2Reward(Reward):
         scale: Factor on the reward. A whole episode's sum is about 0.1 at 1.
     """
 
-    def __init__(self, scale: float = 1.0) -> None:
+    def __init__(self, scale: Positive = 1.0) -> None:
         super().__init__()
         self.scale = scale
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from impasto.bounds import Count, Positive, validated
 from impasto.errors import UserError
 from impasto.networks.features import ClassifierFeatures
 from impasto.rl.rewards.base import Reward
@@ -13,6 +14,7 @@ from impasto.rl.rewards.base import Reward
 _FLOOR = 1e-6  # under a feature vector's squared length, so that an empty one has a gradient
 
 
+@validated
 class PerceptualReward(Reward):
     """r = scale * (d(C_t, I) - d(C_{t+1}, I)), d a distance of feature maps.
 
@@ -35,12 +37,10 @@ class PerceptualReward(Reward):
         model: str = "vgg16",
         layers: Sequence[str] = ("features.3", "features.8", "features.15"),
         weights: str = "default",
-        min_size: int = 32,
-        scale: float = 1.0,
+        min_size: Count = 32,
+        scale: Positive = 1.0,
     ) -> None:
         super().__init__()
-        if min_size < 1:
-            raise UserError(f"`min_size` is {min_size}", "give pixels, such as 32")
         self.features = ClassifierFeatures(model, layers, weights, "PerceptualReward.weights")
         self.min_size = min_size
         self.scale = scale

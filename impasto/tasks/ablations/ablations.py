@@ -4,18 +4,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from impasto.errors import UserError
+from impasto.bounds import Count, validated
 from impasto.tasks.ablations.plan import read_plan
 from impasto.tasks.ablations.report import write_ablations
 from impasto.tasks.ablations.runner import run_all
 
 
+@validated
 def ablations(
     plan: Mapping[str, Any],
     scale: str,
     folder: Path,
     chosen: Sequence[str] | None = None,
-    jobs: int = 2,
+    jobs: Count = 2,
     vary: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Make the papers' experiments at a scale, and write ``report.md`` with its pictures.
@@ -36,8 +37,6 @@ def ablations(
     Raises:
         UserError: An unknown scale or row; or no run has finished, so that there is no report.
     """
-    if jobs < 1:
-        raise UserError(f"jobs is {jobs}", "give how many runs to make side by side, such as 2")
     read = read_plan(plan, scale, chosen, vary, folder / "runs")
     everything = read.jobs()
     failed = run_all(everything, jobs)

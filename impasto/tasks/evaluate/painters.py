@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from impasto.bounds import Count, validated
 from impasto.errors import UserError
 from impasto.io.figures import Panel, framed, save_panels, save_sheet
-from impasto.io.images import asked_size, atomic_write, find_images, read_image
+from impasto.io.images import Size, asked_size, atomic_write, find_images, read_image
 from impasto.metrics import Trial, measure
 from impasto.networks.lpips import Lpips
 from impasto.painters import Painter, Progress
@@ -32,13 +33,14 @@ _SHOWN = 64  # pictures on a sheet
 _SHEET_COLUMNS = 8
 
 
+@validated
 def evaluate_painters(
     painters: Mapping[str, Painter],
     images: str | Path | Sequence[str | Path],
     folder: str | Path,
-    strokes: int = 400,
-    counts: Sequence[int] | int | None = None,
-    size: int | None = None,
+    strokes: Count = 400,
+    counts: Sequence[Count] | Count | None = None,
+    size: Size | None = None,
     lpips: str | None = None,
     device: torch.device | str = "cpu",
 ) -> dict[str, float]:
@@ -110,18 +112,14 @@ def stroke_counts(counts: Sequence[int] | int | None, strokes: int) -> list[int]
     """The numbers of strokes to paint with, ascending, each once.
 
     Raises:
-        UserError: One is no whole number above 0, or there is none.
+        UserError: There is none.
     """
     if counts is None:
         counts = [max(1, round(share * strokes)) for share in _SHARES]
-    several = [counts] if isinstance(counts, int | float | str) else list(counts)
-    for count in several:
-        whole = isinstance(count, int | float) and not isinstance(count, bool) and count % 1 == 0
-        if not whole or count < 1:
-            raise UserError(f"counts has {count!r}", "give numbers of strokes: counts=[50,200]")
+    several = [counts] if isinstance(counts, int) else counts
     if not several:
         raise UserError("counts is empty", "give numbers of strokes: counts=[50,200]")
-    return sorted({int(count) for count in several})
+    return sorted(set(several))
 
 
 def means(rows: Sequence[Row]) -> list[Row]:

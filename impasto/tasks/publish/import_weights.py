@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+from impasto.bounds import Count, validated
 from impasto.errors import UserError
 from impasto.renderers import judge, save_renderer
 from impasto.tasks.publish.learning_to_paint import import_policy, import_renderer
@@ -11,8 +12,12 @@ from impasto.tasks.runs.run_folder import shown
 log = logging.getLogger(__name__)
 
 
+@validated
 def import_weights(
-    renderer_pkl: str | Path | None, actor_pkl: str | Path | None, strokes: int, folder: str | Path
+    renderer_pkl: str | Path | None,
+    actor_pkl: str | Path | None,
+    strokes: Count,
+    folder: str | Path,
 ) -> dict[str, object]:
     """Write `renderer/`, and with an actor `agent/`, of LearningToPaint's published weights.
 

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from datamodules import ImageDataModule
 from datamodules.sets.photos import held_out_photographs
+from impasto.bounds import Count, validated
 from impasto.errors import UserError
 from impasto.io.images import read_image, resize_image
 from impasto.metrics import measure
@@ -27,11 +28,12 @@ _SIZE = 128  # pixels on a side at which photographs are painted and judged
 CARD = "README.md"
 
 
+@validated
 def publish(
     runs: str | Sequence[str],
     name: str,
     datamodule: ImageDataModule,
-    photographs: Sequence[int] = (),
+    photographs: Sequence[Count] = (),
     shelf: Path = FOLDER,
     command: str | None = None,
 ) -> dict[str, Any]:

@@ -4,14 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from impasto.bounds import Positive, validated
 from impasto.errors import UserError
 from impasto.tasks.runs.comparison.report import write_report
 from impasto.tasks.runs.comparison.runs import find_runs, read_run
 from impasto.tasks.runs.comparison.table import Comparison, compare_runs
 
 
+@validated
 def compare(
-    runs: str | Sequence[str], folder: Path, level: float | None = None, baseline: str | None = None
+    runs: str | Sequence[str],
+    folder: Path,
+    level: Positive | None = None,
+    baseline: str | None = None,
 ) -> dict[str, Any]:
     """Compare runs of `train` or `evaluate`, grouped into variants that differ only in the seed.
 

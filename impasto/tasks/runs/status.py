@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from impasto.bounds import Positive, validated
 from impasto.errors import UserError
 from impasto.io.files import read_json
 from impasto.tasks.runs.comparison.runs import find_runs
@@ -19,7 +20,8 @@ _WIDEST = 60
 _CLEAR = "\033[H\033[J"  # a terminal's: to the upper left corner, and empty from there on
 
 
-def status(sweep: str, folder: Path, watch: float | None = None) -> dict[str, object]:
+@validated
+def status(sweep: str, folder: Path, watch: Positive | None = None) -> dict[str, object]:
     """Print what the runs of a folder are doing, and leave ``status.csv``.
 
     Args:
@@ -31,10 +33,8 @@ def status(sweep: str, folder: Path, watch: float | None = None) -> dict[str, ob
         How many runs there are, for the summary.
 
     Raises:
-        UserError: There is no run, or `watch` is no time.
+        UserError: There is no run.
     """
-    if watch is not None and not (isinstance(watch, int | float) and watch > 0):
-        raise UserError(f"watch is {watch}", "give seconds above 0, such as watch=5")
     states = read_states(Path(sweep))
     while watch is not None and _goes_on(Path(sweep), states):
         start = _CLEAR if sys.stdout.isatty() else ""

@@ -8,13 +8,15 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Ge, Le
 
+from impasto.bounds import Count, validated
 from impasto.errors import UserError
 from impasto.io.exporters import Exporter
-from impasto.io.images import asked_size
+from impasto.io.images import Size, asked_size
 from impasto.painters import Painter
 from impasto.strokes import Bezier, Stroke
 from impasto.tasks.serve.access import AccessControl, host_names
@@ -32,17 +34,18 @@ _TIDY_SECONDS = 60.0  # between two looks at what is too old
 _ENVIRONMENT = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
+@validated
 def serve(
     painters: Mapping[str, Choice[Painter]],
     strokes: Mapping[str, Choice[Stroke]],
     exports: Mapping[str, Choice[Exporter]],
     limits: Limits,
-    count: int = 500,
+    count: Count = 500,
     painter: str | None = None,
     stroke: str | None = None,
-    port: int | None = None,
+    port: Annotated[int, Ge(1), Le(65535)] | None = None,
     hosts: Sequence[str] = (),
-    size: int | None = None,
+    size: Size | None = None,
     device: torch.device | str = "cpu",
 ) -> dict[str, object]:
     """Open the page, and keep it open until Ctrl-C.
@@ -157,12 +160,10 @@ def _candidates(port: int | None) -> Sequence[int]:
     """The ports to try: the one that is asked for, or `_PORTS`.
 
     Raises:
-        UserError: None is free, or the one makes no sense.
+        UserError: None is free.
     """
     if port is None:
         ports: Sequence[int] = _PORTS
-    elif isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= _LAST_PORT:
-        raise UserError(f"port={port} makes no sense", f"give 1 to {_LAST_PORT}, or none")
     else:
         ports = [port]
     if not any(_is_free(port) for port in ports):  # an error now, not when all is loaded

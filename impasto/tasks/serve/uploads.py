@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from impasto.bounds import Count, Positive, validated
 from impasto.errors import UserError
 from impasto.io.decoding import decode_picture, picture_size
 from impasto.io.files import read_bytes
@@ -16,6 +17,7 @@ _MEGA = 1_000_000
 _SECONDS = 3600.0  # that a file is kept
 
 
+@validated
 @dataclass(frozen=True)
 class Limits:
     """Upper bounds of what a page accepts.
@@ -26,22 +28,13 @@ class Limits:
         strokes: In a painting.
         megabytes_kept: Of all that lies in the temporary folder.
         megabytes_each: Of it, what one visitor's takes.
-
-    Raises:
-        UserError: One of them makes no sense.
     """
 
-    megabytes: float = 20
-    megapixels: float = 50
-    strokes: int = 5000
-    megabytes_kept: float = 1000
-    megabytes_each: float = 200
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            known = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not known or not value > 0:
-                raise UserError(f"most_{name}={value} makes no sense", "give more than 0")
+    megabytes: Positive = 20
+    megapixels: Positive = 50
+    strokes: Count = 5000
+    megabytes_kept: Positive = 1000
+    megabytes_each: Positive = 200
 
     @property
     def bytes(self) -> int:

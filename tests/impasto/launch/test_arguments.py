@@ -5,11 +5,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from impasto.launch.arguments import quote_paths, verbatim_keys
+from impasto.launch.arguments import quote_paths
 from impasto.launch.compose import compose_run, one_at_a_time
-from tests.conftest import CONF
 
-KEYS = verbatim_keys(CONF)
 NAMES = [
     "plain.png",
     "two words.png",
@@ -58,7 +56,7 @@ def test_any_name_arrives_as_it_is(
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).touch()
     flags = ["-m"] if multirun else []
-    arguments = quote_paths([*flags, "task=paint", f"image={name}"], KEYS)
+    arguments = quote_paths([*flags, "task=paint", f"image={name}"])
     [words] = one_at_a_time(arguments[len(flags) :]) if multirun else [arguments]
     cfg = compose_run(words)
     assert cfg.image == name
@@ -85,32 +83,16 @@ def test_so_it_does_under_every_key_that_says_as_typed(
     for there in (False, True):
         if there:
             (tmp_path / name).touch()
-        arguments = quote_paths([*overrides, f"{key}={name}"], KEYS)
+        arguments = quote_paths([*overrides, f"{key}={name}"])
         cfg = compose_run(arguments)
         assert OmegaConf.select(cfg, key) == name
-
-
-def test_which_keys_are_taken_as_typed_stands_beside_them(tmp_path: Path) -> None:
-    (tmp_path / "group").mkdir()
-    (tmp_path / "task").mkdir()
-    (tmp_path / "config.yaml").write_text(
-        "a: 1 # a file [as typed]\nb:\n  c: 2 # [as typed]\n  d: 3 # a number\n"
-        "  e:\n    f: 4 # x [as typed]\n"
-        "g: ${h:%Y-%m} # [as typed]\n"
-    )
-    (tmp_path / "group" / "x.yaml").write_text("# a choice\nroot: null  # folder [as typed]\n")
-    (tmp_path / "group" / "y.yaml").write_text("# @package other.place\nfile: # [as typed]\n")
-    (tmp_path / "task" / "z.yaml").write_text("# @package _global_\nrecord: ??? # it [as typed]\n")
-    expected = {"a", "b.c", "b.e.f", "g", "group.root", "other.place.file", "record"}
-    assert verbatim_keys(tmp_path) == expected
-    assert {"image", "record", "runs", "data.root", "hydra.run.dir", "stroke.image"} <= KEYS
 
 
 def test_three_question_marks_are_a_name_too(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)  # to OmegaConf they say that a value is missing
-    cfg = compose_run(quote_paths(["task=paint", "image=???"], KEYS))
+    cfg = compose_run(quote_paths(["task=paint", "image=???"]))
     assert cfg.image == "./???"
 
 
@@ -127,12 +109,12 @@ def test_hydras_own_notation_still_works(monkeypatch: pytest.MonkeyPatch, tmp_pa
         "image=~/a.png": str(Path.home() / "a.png"),
         "image=*.png": "*.png",
     }.items():
-        cfg = compose_run(quote_paths(["task=paint", argument], KEYS))
+        cfg = compose_run(quote_paths(["task=paint", argument]))
         assert cfg[argument.partition("=")[0]] == expected
 
 
 def test_a_sweep_splits_names_at_commas(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    arguments = quote_paths(["-m", "task=paint", "image=a 1.png,b=2.png"], KEYS)
+    arguments = quote_paths(["-m", "task=paint", "image=a 1.png,b=2.png"])
     jobs = [compose_run(words) for words in one_at_a_time(arguments[1:])]
     assert [cfg.image for cfg in jobs] == ["a 1.png", "b=2.png"]

@@ -111,7 +111,7 @@ def compare_variants(
         UserError: The runs are of different tasks, or of one that is not measured by L2; none has
             finished; the level is no L2; the baseline is none of the variants.
     """
-    _check([run for variant in variants for run in variant.runs], level)
+    _check([run for variant in variants for run in variant.runs])
     chosen = _find_baseline(variants, baseline)
     level_given = level is not None
     if level is None:
@@ -123,7 +123,7 @@ def compare_variants(
     return Comparison(tuple(rows), base, level, level_given, tuple(_notes(rows, base)))
 
 
-def _check(runs: Sequence[Run], level: float | None) -> None:
+def _check(runs: Sequence[Run]) -> None:
     for run in runs:
         if run.task != runs[0].task:
             what = f"runs: {runs[0].folder} is of task={runs[0].task}, {run.folder} of {run.task}"
@@ -137,8 +137,6 @@ def _check(runs: Sequence[Run], level: float | None) -> None:
         if run.metric("l2") is None:
             todo = "compare runs of task=train or task=evaluate"
             raise UserError(f"runs: {run.folder} has no test L2 in its summary.json", todo)
-    if level is not None and not (isinstance(level, int | float) and 0 < level < math.inf):
-        raise UserError(f"level is {level}", "give an L2 above 0, such as level=0.02")
 
 
 def _find_baseline(variants: Sequence[Variant], wanted: str | None) -> Variant:
