@@ -11,7 +11,7 @@ from functools import cache, wraps
 from inspect import Parameter, signature
 from numbers import Integral, Real
 from types import NoneType, UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Len
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -63,7 +63,7 @@ def validated(target: _Target) -> _Target:
                 raise misfit(f"`{name}`", _plain(value), annotations[name])
         return target(*args, **kwargs)
 
-    return call
+    return cast(_Target, call)
 
 
 @cache
@@ -140,10 +140,10 @@ def _words(schema: Mapping[str, Any], several: bool = False) -> str:
         what, comma, bounds = _words(schema["items"], several=True).partition(",")
         return f"{schema.get('description', f'a list of {what}{count}')}{comma}{bounds}"
     what = "whole number" if kind == "integer" else "number"
-    bounds = dict(schema)
+    limits = dict(schema)
     said = [f"{what}s" if several else f"a {what}"]
-    if {"minimum", "maximum"} <= bounds.keys():
-        said.append(f"from {bounds.pop('minimum')} to {bounds.pop('maximum')}")
+    if {"minimum", "maximum"} <= limits.keys():
+        said.append(f"from {limits.pop('minimum')} to {limits.pop('maximum')}")
     return ", ".join(
-        said + [f"{word} {bounds[key]}" for key, word in _BOUNDS.items() if key in bounds]
+        said + [f"{word} {limits[key]}" for key, word in _BOUNDS.items() if key in limits]
     )

@@ -68,7 +68,8 @@ def _nodes(node: DictConfig | ListConfig) -> Iterator[tuple[str, DictConfig]]:
         yield node._get_full_key(None), node
     for name in node if isinstance(node, DictConfig) else range(len(node)):
         try:
-            child = node._get_node(name)._dereference_node()
+            child: Any = node._get_node(name)  # type: ignore[arg-type]
+            child = child._dereference_node()
         except OmegaConfBaseException:  # of a run that hasn't begun, such as its folder
             continue
         if isinstance(child, DictConfig | ListConfig) and not child._is_none():
