@@ -137,13 +137,15 @@ def test_a_cache_inside_the_root_is_refused(build: Build, images_root: Path) -> 
 def test_a_number_out_of_range_names_its_key(
     build: Build, option: str, value: int, key: str
 ) -> None:
-    with pytest.raises(UserError, match=f"^`{key}={value}` is below"):
+    with pytest.raises(UserError, match=f"^`{key}` is {value} — give a whole number, at least"):
         build(Digits, **{option: value})
 
 
 @pytest.mark.parametrize("value", ["many", 2.5, True])
 def test_what_is_no_whole_number_names_its_key(build: Build, value: object) -> None:
-    with pytest.raises(UserError, match=r"^`val_limit=.*` is not a whole number"):
+    with pytest.raises(
+        UserError, match=r"^`val_limit` is .* — give a whole number, at least 1, or null"
+    ):
         build(Digits, val_limit=value)
 
 

@@ -1,11 +1,11 @@
 """Checks of the values that a user can get wrong, before anything is built."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import Ge, MultipleOf
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel
 
 from impasto.bounds import Count, Rgb, Seed, bounded
 from impasto.errors import UserError, first_line
@@ -18,14 +18,16 @@ _NEEDED["canvas"] = "give canvas.size=... or canvas.background=..."
 RULES = ("refuses", "needs")  # sections of a choice's file that are for this module alone
 
 
-class Canvas(BaseModel):
+@dataclass
+class Canvas:
     """The section `canvas`."""
 
     size: Annotated[int, Ge(16), MultipleOf(16)]
     background: Rgb
 
 
-class Knobs(BaseModel):
+@dataclass
+class Knobs:
     """The keys of the top level that everyone uses."""
 
     strokes: Count

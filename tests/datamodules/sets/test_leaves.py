@@ -140,5 +140,5 @@ def test_textures_matter_and_are_all_there(build: Build) -> None:
 
 
 def test_too_few_are_an_error(build: Build) -> None:
-    with pytest.raises(UserError, match=r"^`pictures=9` is below 10"):
+    with pytest.raises(UserError, match=r"^`pictures` is 9 — give a whole number, at least 10"):
         build(Leaves, pictures=9)

@@ -50,5 +50,5 @@ def test_crops_are_a_function_of_the_seed_and_their_number(build: Build, tmp_pat
 
 
 def test_no_crops_are_an_error(build: Build) -> None:
-    with pytest.raises(UserError, match=r"^`crops=0` is below 1"):
+    with pytest.raises(UserError, match=r"^`crops` is 0 — give a whole number, at least 1"):
         build(Photos, crops=0)

@@ -192,12 +192,12 @@ def test_a_painter_of_another_action_space_is_refused(
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"levels": 1}, "`levels=1` makes no sense"),
-        ({"levels": 2.5}, "`levels=2.5`"),
-        ({"levels": True}, "`levels=True`"),
-        ({"levels": 10**6}, "give 2 to 256"),
-        ({"lift": "yes"}, "`lift='yes'`"),
-        ({"rounded": 0, "levels": 3}, "`rounded=0`"),
+        ({"levels": 1}, "`levels` is 1 — give a whole number, from 2 to 256, or null"),
+        ({"levels": 2.5}, "`levels` is 2.5"),
+        ({"levels": True}, "`levels` is true"),
+        ({"levels": 10**6}, "from 2 to 256"),
+        ({"lift": "yes"}, "`lift` is 'yes' — give true or false"),
+        ({"rounded": 0, "levels": 3}, "`rounded` is 0"),
         ({"rounded": False}, "nothing to be rounded"),
         ({"lift_known": True}, "there is no lift"),
         ({"levels": 10, "max_width": 0.1}, "`max_width` doesn't go with `levels`"),

@@ -109,8 +109,8 @@ def test_closer_strokes_are_drawn_as_the_part_of_the_whole(stroke: Stroke) -> No
 
 @pytest.mark.parametrize(
     ("rounds", "smallest", "key"),
-    [(0, 0.5, "rounds=0"), (2, 0.0, r"smallest=0\.0"), (2, 1.1, r"smallest=1\.1")],
+    [(0, 0.5, "rounds` is 0"), (2, 0.0, r"smallest` is 0\.0"), (2, 1.1, r"smallest` is 1\.1")],
 )
 def test_nonsense_is_refused(rounds: int, smallest: float, key: str) -> None:
-    with pytest.raises(UserError, match=f"`ContinuedStart.{key}` makes no sense"):
+    with pytest.raises(UserError, match=f"^`{key} — give"):
         ContinuedStart(rounds, smallest)

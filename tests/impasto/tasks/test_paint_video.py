@@ -210,7 +210,7 @@ def test_without_ffmpeg_only_videos_are_refused(
 
 @pytest.mark.parametrize(("key", "value"), [("steps", 0), ("fps", 0), ("fps", -1), ("frames", 0)])
 def test_settings_that_make_no_sense(key: str, value: int) -> None:
-    with pytest.raises(UserError, match=rf"video\.{key}={value} makes no sense"):
+    with pytest.raises(UserError, match=rf"^`{key}` is {value} — give"):
         VideoSettings(**{key: value})
 
 

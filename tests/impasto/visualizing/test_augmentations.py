@@ -90,5 +90,5 @@ def test_the_same() -> None:
     ("key", "value"), [("count", 0), ("shift", -0.1), ("scale", -1.0), ("angle", float("nan"))]
 )
 def test_numbers_that_make_no_sense(key: str, value: float) -> None:
-    with pytest.raises(UserError, match=rf"^`Views.{key}={value}` makes no sense"):
+    with pytest.raises(UserError, match=rf"^`{key}` is {value} — give"):
         Views(**{key: value})

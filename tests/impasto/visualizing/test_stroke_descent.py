@@ -101,5 +101,5 @@ def test_limits_are_kept_on_the_way_and_once() -> None:
 
 @pytest.mark.parametrize(("key", "value"), [("steps", 0), ("learning_rate", 0.0), ("size", -1.0)])
 def test_numbers_that_make_no_sense(key: str, value: float) -> None:
-    with pytest.raises(UserError, match=rf"^`Descent.{key}={value}` makes no sense"):
+    with pytest.raises(UserError, match=rf"^`{key}` is {value} — give"):
         Descent(**{key: value})
