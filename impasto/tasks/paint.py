@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from impasto.api import PICTURE, Painting, Unfinished
 from impasto.api import paint as paint_one
+from impasto.bounds import validated
 from impasto.errors import UserError
 from impasto.io.exporters import Exporter
 from impasto.io.figures import framed, save_sheet
@@ -45,6 +46,7 @@ _RESERVED = frozenset({"run.log", "summary.json", _SHEET})  # names that a run f
 _SHOWN_SIZE = 128  # pixels of a picture on the sheet
 
 
+@validated
 def paint(
     painter: Painter,
     images: Source | None,

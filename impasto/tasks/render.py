@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from impasto.bounds import validated
 from impasto.errors import UserError
 from impasto.io.exporters import Exporter, Png
 from impasto.io.images import Size, asked_size
@@ -11,6 +12,7 @@ from impasto.io.record import read_record
 from impasto.runtime.memory import check_drawing
 
 
+@validated
 def render(
     record: str | Path | None,
     folder: str | Path,
