@@ -8,7 +8,7 @@ strictly: true is no number, and neither is a text or infinity.
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache, wraps
-from inspect import Parameter, signature
+from inspect import Parameter, ismethod, signature
 from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
@@ -70,10 +70,13 @@ def validated(target: _Target) -> _Target:
 def bounded(target: Any) -> Mapping[str, Any]:
     """Return the annotations of a callable's numbers, switches, and lists of these, by argument.
 
-    What a class only hands on, as ``**shared``, the classes that it derives from take.
+    What a class only hands on, as ``**shared``, the classes that it derives from take; what a class
+    method hands on, its class.
     """
     found: dict[str, Any] = {}
-    for one in target.__mro__ if isinstance(target, type) else [target]:
+    kind = target.__self__ if ismethod(target) else target
+    classes = kind.__mro__ if isinstance(kind, type) else ()
+    for one in classes if kind is target and classes else [target, *classes]:
         found = _own(one) | found
         if not any(each.kind is Parameter.VAR_KEYWORD for each in _parameters(one)):
             break

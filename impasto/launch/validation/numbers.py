@@ -27,7 +27,6 @@ _OTHERS: dict[str, dict[str, Any]] = {
         "betas": Annotated[Sequence[Annotated[float, Ge(0), Lt(1)]], Len(2, 2)],
         "lr": NotNegative,
     },
-    "pytorch_lightning.": {"max_epochs": int, "val_check_interval": Count},
     "lightning_modules.Trainer": {"max_epochs": int, "val_check_interval": Count},
 }
 
