@@ -76,7 +76,7 @@ def bounded(target: Any) -> Mapping[str, Any]:
     found: dict[str, Any] = {}
     kind = target.__self__ if ismethod(target) else target
     classes = kind.__mro__ if isinstance(kind, type) else ()
-    for one in classes if kind is target and classes else [target, *classes]:
+    for one in (target, *classes):
         found = _own(one) | found
         if not any(each.kind is Parameter.VAR_KEYWORD for each in _parameters(one)):
             break
