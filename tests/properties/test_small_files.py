@@ -211,7 +211,7 @@ def test_configs_of_weights(count: int, tmp_path: Path, monkeypatch: pytest.Monk
         ("canvas_size: 32", "canvas_size: 100000", "renderer.canvas_size is 100000"),
         ("actor:", "actor: 1\nold:", "actor is 1"),
         ("  width: 24", "  width: 8000", "actor can't be built (the weights beside it are"),
-        (".curves.Bezier", ".curves.Bezier\n    max_width: .nan", "renderer.stroke: stroke.max_wi"),
+        (".curves.Bezier", ".curves.Bezier\n    max_width: .nan", "renderer.stroke: `max_width"),
     ],
 )
 def test_the_key_is_named(old: str, new: str, says: str, tmp_path: Path) -> None:

@@ -178,6 +178,6 @@ def test_celeba_needs_less_than_2_gb_of_anonymous_memory(tmp_path: Path) -> None
     np.savez(tmp_path / "items.npz", valid=np.ones(200_000, bool))
     (tmp_path / "cache.json").write_text(json.dumps({"classes": None, "skipped": []}))
     command = [sys.executable, "-c", _TRAIN_ON_IT, str(tmp_path)]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     assert int(result.stdout) < 2_000_000  # kB

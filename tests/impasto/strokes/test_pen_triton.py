@@ -13,7 +13,7 @@ triton = pytest.importorskip("triton", reason="Triton comes with torch's CUDA wh
 COMPILE = """
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, compile
-from impasto.strokes import pen_triton_loops
+from impasto.strokes.raster import pen_triton_loops
 
 TYPES = {"counts": "*i64", "owner": "*i64", "touched": "*i1", "around": "fp32"}
 INTEGERS = {"height", "width", "most", "across", "tiles"}

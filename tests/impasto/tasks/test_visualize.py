@@ -105,7 +105,7 @@ def test_limits_are_kept(stroke: Stroke, tmp_path: Path) -> None:
         ({"label": "10"}, r"^digits has 10 classes, and no number 10"),
         ({"classifiers": []}, "^classifiers is empty"),
         ({"classifiers": "digts"}, "did you mean digits"),
-        ({"goal": "max"}, "^goal=max makes no sense"),
+        ({"goal": "max"}, "^`goal=max` makes no sense"),
         ({"renderer": AnalyticRenderer(Bezier(palette=4), SIZE)}, r"^stroke\.palette=4 finds"),
     ],
 )
