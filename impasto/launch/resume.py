@@ -14,9 +14,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from impasto.errors import UserError
 from impasto.launch.arguments import quote
+from impasto.launch.former_keys import current_key
 from impasto.launch.validation.devices import assigned_rank, is_rank_zero
 from impasto.persistence.checkpoints import Good, has_checkpoint, newest_good, whole, written
-from impasto.persistence.former_paths import current_key, current_path
+from impasto.persistence.former_paths import current_path
 from impasto.persistence.locks import open_lock, try_lock
 from impasto.persistence.manifest import Manifest, versions
 from impasto.tasks.runs.run_folder import WHEREABOUTS, followed, read_summary
