@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.machine import device
 from impasto.launch.build import build
-from impasto.launch.compose import CONF, compose_jobs
+from impasto.launch.compose import compose_run
 from lightning_modules import ModelBasedDDPG
 from lightning_modules.acceleration import quicken
 from lightning_modules.base import UpdateModule
@@ -30,7 +30,7 @@ Module = UpdateModule
 def compose(overrides: Sequence[str]) -> DictConfig:
     """Compose the config of one run that leaves nothing behind."""
     folder = f"run.folder={tempfile.gettempdir()}"
-    return compose_jobs(CONF, [*overrides, "logger=none", folder], multirun=False)[0]
+    return compose_run([*overrides, "logger=none", folder])
 
 
 def make_agent(overrides: Sequence[str] = ()) -> ModelBasedDDPG:
@@ -55,7 +55,7 @@ def make_pretraining(overrides: Sequence[str] = ()) -> RendererModule:
 
 def new_pretraining(cfg: DictConfig) -> RendererModule:
     """The module of ``task=pretrain``, before a trainer has it."""
-    module: RendererModule = build(_plain(cfg.task.call.module), cfg)
+    module: RendererModule = build(_plain(cfg.task.module), cfg)
     return module
 
 

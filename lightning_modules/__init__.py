@@ -15,6 +15,7 @@ from lightning_modules.distributed import RankStrategy
 from lightning_modules.renderers.base import RendererModule
 from lightning_modules.renderers.gan import GanRendererModule
 from lightning_modules.renderers.vae import VaeRendererModule
+from lightning_modules.trainer import Trainer
 
 __all__ = [
     "DDPG",
@@ -30,6 +31,7 @@ __all__ = [
     "RankStrategy",
     "RendererModule",
     "ShortHorizon",
+    "Trainer",
     "UpdateModule",
     "VaeRendererModule",
 ]

@@ -205,7 +205,6 @@ updates: 10
 batch_size: 4
 strokes: 7
 kind: succeed
-reads_only: false
 call:
   _target_: fake_task.${task.kind}
   folder: ${run.folder}

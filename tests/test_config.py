@@ -117,21 +117,14 @@ def test_experiment_overrides_groups_and_values_and_the_command_line_both(
 def test_canvas_size_alone_changes_every_size(compose_config: Compose, renderer: str) -> None:
     nodes = []
     for size in (64, 96):
-        cfg = compose_config("task=train", f"renderer={renderer}", f"canvas.size={size}")
+        more = [] if renderer == "analytic" else ["renderer.allow_untrained=true"]
+        cfg = compose_config("task=train", f"renderer={renderer}", f"canvas.size={size}", *more)
         nodes.append((cfg.data.canvas_size, cfg.renderer.canvas_size))
-        built = instantiate(
-            {key: value for key, value in cfg.renderer.items() if not _is_config_only(key)},
-            stroke=instantiate(cfg.stroke),
-            canvas_size=cfg.renderer.canvas_size,
-        )
+        built = instantiate(cfg.renderer)
         assert built.canvas_size == size
         shape = built.stroke.sample(1)
         assert built(shape).shape == (1, 1, size, size)
     assert nodes == [(64, 64), (96, 96)]
-
-
-def _is_config_only(key: str) -> bool:
-    return key in ("weights", "allow_untrained", "stroke", "canvas_size", "learning")
 
 
 @pytest.mark.parametrize("logger", ["tensorboard", "csv", "none"])

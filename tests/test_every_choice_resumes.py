@@ -18,6 +18,7 @@ from impasto.launch.advice import in_keys
 from impasto.launch.build import build_call
 from impasto.launch.compose import choices
 from impasto.launch.validation.knobs import check
+from impasto.launch.validation.refused import COMBINATIONS
 from impasto.tasks.fit import find_callback, fit
 from lightning_modules import UpdateModule
 from lightning_modules.callbacks import Checkpoints
@@ -71,15 +72,7 @@ class Case:
     def refused(self) -> bool:
         """Whether the project says that these don't go together."""
         made = {f"{group}={choice}" for group, choice in vars(self).items()}
-        return any(made & refuses(group, choice) for group, choice in vars(self).items())
-
-
-def refuses(group: str, choice: str) -> set[str]:
-    """What a choice's file says that it doesn't go with, or one that it inherits from."""
-    config = OmegaConf.load(CONF / group / f"{choice}.yaml")
-    above = [name for name in config.get("defaults", []) if name != "_self_"]
-    inherited = [refuses(group, name) for name in above if isinstance(name, str)]
-    return set(config.get("refuses") or {}).union(*inherited)
+        return any(made.issuperset(pair) for pair in COMBINATIONS)
 
 
 def product() -> list[Case]:

@@ -43,8 +43,8 @@ SMALL = {
     "gallery": (),
 }
 OWN = {
-    "vae": ("renderer.learning.vae_updates=3",),
-    "gan": ("renderer.learning.pixel_updates=2", "renderer.learning.critic_alone=2"),
+    "vae": ("task.module.vae_updates=3",),
+    "gan": ("task.module.pixel_updates=2", "task.module.critic_alone=2"),
 }
 
 

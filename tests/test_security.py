@@ -142,6 +142,7 @@ HOSTILE = [
     "impasto.io.images.atomic_write",
     "impasto.tasks.train.train",  # a task, but not the task itself
     "impasto.launch.build.build",
+    "impasto.launch.menus.build",
     "hydra.utils.instantiate",
     "functools.partial",
     "impasto.strokes.Circle.__init__.__globals__",

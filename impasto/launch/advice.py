@@ -15,6 +15,7 @@ ARGUMENTS = {
     "agent's weights": "agent.weights",
     "renderer's weights": "renderer.weights",
     # of a run
+    "accelerator": "trainer.accelerator",
     "batch_size": "batch_size",
     "canvas_size": "canvas.size",
     "bundle": "bundle",
@@ -87,15 +88,16 @@ SECTIONS = {
     "reward_optimizer": "agent.reward_optimizer",
     "ContinuedStart": "agent.start",
     "Descent": "descent",
-    "GanRendererModule": "renderer.learning",
+    "GanRendererModule": "task.module",
     "RendererModule": "task",
-    "VaeRendererModule": "renderer.learning",
+    "VaeRendererModule": "task.module",
     "Views": "views",
 }
 # Advice that is another one here: the library's, as a pattern, to that of the command line.
 ADVICE = {
     r"choose another folder(?=; what was saved)": "choose another folder by hydra.run.dir=FOLDER",
     r"a run can go on from its last checkpoint": "a run is gone on with by resume=auto",
+    r"those of a pretraining run": "those of a task=pretrain run",
     r"a folder that training exported": "a folder that task=train exported",
     r"a folder that pretraining exported": "a folder that task=pretrain exported",
     r"the folder of a trained classifier": "a folder of task=train_classifier",
@@ -114,7 +116,9 @@ ADVICE = {
         "add +agent.start._target_=impasto.rl.initial_states.ContinuedStart"
     ),
 }
-_TARGET = re.compile(r"^_target_: (?!pytorch_lightning)[\w.]*?\.([A-Z]\w*)", re.MULTILINE)
+_TARGET = re.compile(
+    r"^(?:data:\n  )?_target_: (?!pytorch_lightning)[\w.]*?\.([A-Z]\w*)", re.MULTILINE
+)
 _MENTION = re.compile(r"(the (?:agent|renderer)'s )?`([^`=]+)(=[^`]*)?`")
 
 

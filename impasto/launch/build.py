@@ -12,18 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from impasto.errors import UserError, first_line
-from impasto.launch.menus import is_spec, make_choices
-from impasto.launch.validation.knobs import RULES
 from impasto.launch.validation.targets import check_targets
-
-# Loads an exported renderer into use, and refuses one of another stroke kind or canvas size, or an
-# untrained one: (weights, stroke, canvas_size, allow_untrained) -> Renderer.
-RENDERER_LOADER = "impasto.renderers.load_renderer"
-
-# Under this key a node says what else counts in it, and more than its own: mostly by interpolation.
-_WITH = "_with_"
-# In a renderer's file: what task=pretrain makes of it, `_with_` which it builds its module.
-_LEARNING = "learning"
 
 
 def build_call(cfg: DictConfig) -> "partial[dict[str, object]]":
@@ -35,12 +24,8 @@ def build_call(cfg: DictConfig) -> "partial[dict[str, object]]":
     Raises:
         UserError: If an object refuses its arguments, or weights are missing.
     """
-    node = _call_node(cfg)
-    specs = {str(key): child for key, child in node.items() if is_spec(child)}
-    choices = make_choices(specs, cfg, build)
-    rest = {key: child for key, child in node.items() if key not in choices}
-    call = build({**rest, "_partial_": True}, cfg)
-    return partial(call.func, *call.args, **call.keywords, **choices)
+    call: partial[dict[str, object]] = build({**_call_node(cfg), "_partial_": True}, cfg)
+    return call
 
 
 def import_call(cfg: DictConfig) -> None:
@@ -73,9 +58,8 @@ def build(node: Any, cfg: DictConfig) -> Any:
     """
     check_targets(node, cfg)
     try:
-        prepared = _prepare(node, cfg)
         with _room_for_networks():
-            return instantiate(prepared, _convert_="all")
+            return instantiate(node, _convert_="all")
     except InstantiationException as error:
         raise _user_error(error) from error
 
@@ -87,100 +71,6 @@ def _room_for_networks() -> AbstractContextManager[None]:
     from impasto.runtime.network_memory import room_for_networks
 
     return room_for_networks()
-
-
-def pick_device(accelerator: str) -> str:
-    """The torch device that the trainer's accelerator names; `auto` is CUDA, then MPS, then CPU.
-
-    Raises:
-        UserError: There is no such device, or this machine has none.
-    """
-    import torch
-
-    names = {"gpu": "cuda", "auto": ""}
-    name = names.get(accelerator, accelerator)
-    if name:
-        try:
-            torch.empty(0, device=name)
-        except (RuntimeError, AssertionError, ImportError) as error:
-            what = f"trainer.accelerator is {accelerator!r}, which this machine does not have"
-            raise UserError(what, "choose trainer=auto or trainer=cpu") from error
-        return name
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _prepare(node: Any, cfg: DictConfig) -> Any:
-    """Remove from the nodes what is no argument of theirs, and insert the weights."""
-    if isinstance(node, list):
-        return [_prepare(child, cfg) for child in node]
-    if not isinstance(node, dict):
-        return node
-    overrides = node.get(_WITH) or {}
-    node = _merge({key: child for key, child in node.items() if key != _WITH}, overrides)
-    node = {key: _prepare(child, cfg) for key, child in node.items()}
-    target = node.get("_target_")
-    if target is None:
-        return node
-    for rule in RULES:
-        node.pop(rule, None)
-    if target == OmegaConf.select(cfg, "data._target_"):
-        node.pop("strokes", None)
-    if target == OmegaConf.select(cfg, "agent._target_"):
-        node.pop("weights", None)
-    if target == OmegaConf.select(cfg, "trainer._target_") and node.get("precision") == "auto":
-        return _defer_precision(node, cfg.run.device)
-    if "allow_untrained" in node:
-        return _prepare_renderer(node, bool(cfg.task.get("allow_untrained")))
-    return node
-
-
-def _defer_precision(trainer: dict[str, Any], device: str) -> dict[str, Any]:
-    """Defer a trainer of precision `auto` until the networks exist, where bfloat16 is fast."""
-    from impasto.runtime.precision import (  # torch: not for who looks at configs
-        FULL,
-        fastest_precision,
-    )
-
-    if fastest_precision(device) == FULL:
-        return {**trainer, "precision": FULL}
-    plugin = {"_target_": "lightning_modules.AutoPrecision", "device": device}
-    plugins = [*(trainer.get("plugins") or []), plugin]
-    return {**trainer, "precision": None, "plugins": plugins}
-
-
-def _merge(node: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
-    """Merge other values into a copy of the node, section by section."""
-    merged = dict(node)
-    for key, value in overrides.items():
-        own = node.get(key)
-        if isinstance(own, dict) and isinstance(value, dict):
-            merged[key] = _merge(own, value)
-        else:
-            merged[key] = value
-    return merged
-
-
-def _prepare_renderer(node: dict[str, Any], task_allows: bool) -> dict[str, Any]:
-    node.pop(_LEARNING, None)
-    weights = node.pop("weights", None)
-    allow = bool(node.pop("allow_untrained")) or task_allows
-    if weights:
-        return {
-            "_target_": RENDERER_LOADER,
-            "weights": weights,
-            "stroke": node["stroke"],
-            "canvas_size": node["canvas_size"],
-            "allow_untrained": allow,
-        }
-    if not allow:
-        todo = (
-            "give those of a task=pretrain run, or paint without any by renderer=analytic, "
-            "or insist by renderer.allow_untrained=true"
-        )
-        raise UserError("renderer.weights is not given, so the renderer is untrained", todo)
-    return node
 
 
 def _user_error(error: InstantiationException) -> Exception:

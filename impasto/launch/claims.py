@@ -6,22 +6,17 @@ written anything, what was made for it is taken away again, and nothing else.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import has_magic, iglob
 from itertools import count
 from pathlib import Path
-from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from impasto.errors import UserError
 from impasto.launch.arguments import verbatim_keys
 from impasto.launch.compose import CONF
-from impasto.launch.resume import CHECKPOINTS
+from impasto.launch.resume import CHECKPOINTS, run_folder
 from impasto.persistence.checkpoints import has_checkpoint
 from impasto.tasks.runs.run_folder import LEARNING, SUMMARY, shown
 from impasto.tasks.runs.run_state import is_complete, is_held, read_state, read_yaml
@@ -40,18 +35,6 @@ from impasto.tasks.runs.written_files import (
 # What a run of `LEARNING` writes again when it goes on.
 _REPLACED = ("agent", "renderer")
 _SUFFIXES = (".png", ".csv", ".json")
-
-
-class Refused(BaseException):
-    """Refusal of a folder. No `Exception`: Hydra turns those of callbacks into warnings.
-
-    Args:
-        error: Why, most often a `UserError`.
-    """
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(error)
-        self.error = error
 
 
 @dataclass(frozen=True)
@@ -74,33 +57,32 @@ class _Claim:
 _claim: _Claim | None = None
 
 
-class Claims(Callback):
-    """Hydra callback that claims a run's or a sweep's folder before Hydra makes it."""
+def claim_run(cfg: DictConfig) -> None:
+    """Claim a single run's folder; one that is named after the time is always a new one.
 
-    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Claim a single run's folder; one that is named after the time is always a new one."""
-        task = str(config.hydra.runtime.choices.task)
-        resume = None if config.resume is None else str(config.resume)
-        with _refusing():
-            _claim_folder(_new_by_time(config), task, resume, config)
+    Args:
+        cfg: The composed config with its `hydra` section, where the folder's name may change.
 
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Claim a sweep's folder; those of its jobs follow when it is known which they are."""
-        with _refusing():
-            _claim_folder(_resolved(config, "sweep"), SWEEP, None, config)
+    Raises:
+        UserError: The folder is not for this run; nothing was written.
+    """
+    task = str(cfg.hydra.runtime.choices.task)
+    resume = None if cfg.resume is None else str(cfg.resume)
+    _claim_folder(_new_by_time(cfg), task, resume, cfg)
 
 
-@contextmanager
-def _refusing() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        raise Refused(error) from error
+def claim_sweep(cfg: DictConfig) -> None:
+    """Claim a sweep's folder; those of its jobs follow when it is known which they are.
+
+    Raises:
+        UserError: See `claim_run`.
+    """
+    _claim_folder(run_folder(cfg, "sweep").absolute(), SWEEP, None, cfg)
 
 
 def _new_by_time(config: DictConfig) -> Path:
     """The run folder; two that are named after one second get two names."""
-    folder = _resolved(config, "run")
+    folder = run_folder(config).absolute()
     if "${now:" not in str(OmegaConf.to_container(config.hydra.run, resolve=False)):
         return folder
     names = (folder if n == 1 else folder.with_name(f"{folder.name}-{n}") for n in count(1))
@@ -256,15 +238,6 @@ def _check_inputs(folder: Path, config: DictConfig) -> None:
 def _names(value: object) -> list[str]:
     plain = OmegaConf.to_container(value) if OmegaConf.is_list(value) else []
     return [one for one in plain if isinstance(one, str)] if isinstance(plain, list) else []
-
-
-def _resolved(config: DictConfig, section: str) -> Path:
-    before: Any = HydraConfig.instance().cfg
-    HydraConfig.instance().set_config(config)  # the folder's name is made from it
-    try:
-        return Path(str(config.hydra[section].dir)).absolute()
-    finally:
-        HydraConfig.instance().cfg = before
 
 
 def _task_of(folder: Path) -> str | None:

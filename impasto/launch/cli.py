@@ -1,44 +1,37 @@
 """Command line: python run.py task=NAME [group=choice] [key=value] ...
 
-It composes the config, checks it, builds the objects, calls the task, and leaves summary.json.
+The way of every command: arguments, one composed config, its checks, its folder, its task, and a
+summary. What is wrong with it is said before anything is written.
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
-from typing import NoReturn
 
 import hydra
-from hydra._internal.utils import get_args_parser
-from hydra.core.hydra_config import HydraConfig
+from hydra._internal.callbacks import Callbacks
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobStatus, configure_log, run_job
+from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from impasto.errors import UserError
-from impasto.launch import claims
-from impasto.launch.arguments import is_multirun, quote, quote_paths, verbatim_keys
+from impasto.launch.arguments import is_multirun, quote_paths, verbatim_keys
+from impasto.launch.claims import claim_run, claim_sweep, withdraw
 from impasto.launch.command import as_arguments, asks_for_help, short_help
-from impasto.launch.compose import CONF, CONFIG_NAME, compose_jobs
+from impasto.launch.compose import CONF, CONFIG_NAME, composed, parse
 from impasto.launch.help import help_text
-from impasto.launch.job import Starter, job, nothing_left, report, requeued
+from impasto.launch.job import Starter, job, report, requeued
 from impasto.launch.outcome import JobFailed, outcome_before_job, terminable
-from impasto.launch.resume import find_checkpoint, find_resumable, refuse_if_locked
+from impasto.launch.resume import find_run
 from impasto.launch.run_task import outlive_terminal
 from impasto.launch.slurm import resumed
 from impasto.launch.sweeps.folder import find_sweep
-from impasto.launch.task_variants import resolve_variants
-from impasto.launch.validation.devices import (
-    assigned_rank,
-    check_arguments,
-    check_ranks,
-    is_rank_zero,
-)
-from impasto.launch.validation.knobs import check, select
+from impasto.launch.validation.devices import check_arguments, is_rank_zero
+from impasto.launch.validation.targets import check_hydra
+from impasto.launch.validation.validate import validate
 from impasto.tasks.runs.run_folder import command
 
-_FULL_ERROR = "HYDRA_FULL_ERROR"
 # Ray's own handler of SIGTERM aborts the process that is about to end a sweep in order.
 _RAYS_HANDLER_OFF = "RAY_DISABLE_FAILURE_SIGNAL_HANDLER"
 
@@ -56,30 +49,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(help_text(CONF))
         return
     outlive_terminal()
-    show_traceback = os.environ.get(_FULL_ERROR) == "1"
+    show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ.setdefault(_RAYS_HANDLER_OFF, "1")
     try:
         with terminable():
-            prepared = prepare(resumed(arguments))
-            if prepared is None:
-                return
-            if not is_rank_zero():
-                from impasto.launch.ddp_worker import run_started_worker
-
-                sys.exit(run_started_worker(prepared))
-            sys.argv[1:] = prepared
-            # Hydra then hands every exception on, so that there is one place that reports them.
-            os.environ[_FULL_ERROR] = "1"
-            decorate = hydra.main(str(CONF), CONFIG_NAME, version_base="1.3")
-            # Not a lambda: launchers hand the function to other processes by its name.
-            decorate(partial(job, show_traceback=show_traceback, starter=Starter()))()
+            start(resumed(arguments), show_traceback)
     except JobFailed as failure:
         sys.exit(failure.code)
-    except (Exception, KeyboardInterrupt, claims.Refused) as error:
-        reason = error.error if isinstance(error, claims.Refused) else error
-        outcome = outcome_before_job(reason, CONF, arguments)
+    except (Exception, KeyboardInterrupt) as error:
+        outcome = outcome_before_job(error, CONF, arguments)
         report(outcome, show_traceback)
-        claims.withdraw()
+        withdraw()
         interrupted = outcome.status == "interrupted" and not requeued(outcome)
         if interrupted and not is_multirun(arguments):  # a sweep has said how
             print(f"to go on: {command(arguments)}", file=sys.stderr)
@@ -96,86 +76,61 @@ def impasto() -> None:
     main()
 
 
-def prepare(arguments: Sequence[str]) -> list[str] | None:
-    """Make the arguments readable for Hydra, and find what is wrong with them before a run starts.
-
-    Returns:
-        The arguments; None if `resume=auto` found that there is nothing left to do.
+def start(arguments: Sequence[str], show_traceback: bool = False) -> None:
+    """Compose what the arguments ask for, check it, and run it.
 
     Raises:
-        UserError: If the config doesn't compose or has wrong values, or `resume` leads nowhere.
+        UserError: Something is wrong, and nothing was written.
+        SystemExit: The run didn't finish.
     """
-    quoted = quote_paths(arguments, verbatim_keys(CONF))
-    args = _parse(quoted)
-    elsewhere = args.config_dir or args.config_name or args.config_path or args.experimental_rerun
-    if args.hydra_help or args.shell_completion or elsewhere:
-        return quoted
+    words = quote_paths(arguments, verbatim_keys(CONF))
+    args = parse(words)
+    if args.hydra_help or args.shell_completion:
+        _hydras_own(words)
+        return
     check_arguments(arguments, args.multirun)
-    configs = compose_jobs(CONF, args.overrides, args.multirun)
-    if args.cfg or args.info:
-        return quoted
-    for cfg in configs:
-        resolved = resolve_variants(cfg, CONF)
-        check(resolved)
-        check_ranks(resolved)
-        if cfg.resume not in (None, "auto"):
-            find_checkpoint(str(cfg.resume), cfg)
-    if args.multirun:
-        return _with_sweep(quoted, args.overrides, configs[0])
-    folder = _folder(configs[0], "hydra.run.dir")
-    if is_rank_zero():
-        refuse_if_locked(folder)
-    if configs[0].resume != "auto":
-        return quoted
-    resumption = find_resumable(folder, configs[0], alone=not _is_one_of_several())
-    if resumption is None:
-        print("no run with this config to go on with: starting a new one")
-        return quoted
-    if nothing_left(resumption):
-        return None
-    there = (
-        f"hydra.run.dir={quote(str(resumption.folder))}",
-        f"resume={quote(str(resumption.checkpoint))}",
+    with composed(args) as (config_loader, cfg):
+        if not (args.cfg or args.info):
+            check_hydra(cfg)
+            configure_log(cfg.hydra.hydra_logging, cfg.hydra.verbose)
+            # Not a lambda: launchers hand the function to other processes by its name.
+            task = partial(job, show_traceback=show_traceback, starter=Starter())
+            context = HydraContext(config_loader, Callbacks(cfg))
+            (_run_sweep if args.multirun else _run_once)(cfg, context, task)
+            return
+    _hydras_own(words)
+
+
+def _run_once(cfg: DictConfig, context: HydraContext, task: TaskFunction) -> None:
+    """Run a single job in its folder; processes besides rank 0 learn with it."""
+    validate(cfg)
+    if not find_run(cfg):
+        return
+    if not is_rank_zero():
+        from impasto.launch.ddp_worker import run_started_worker
+
+        sys.exit(run_started_worker(cfg))
+    claim_run(cfg)
+    context.callbacks.on_run_start(config=cfg, config_name=CONFIG_NAME)
+    done = run_job(task, cfg, "hydra.run.dir", None, context)
+    context.callbacks.on_run_end(config=cfg, config_name=CONFIG_NAME, job_return=done)
+    if done.status == JobStatus.FAILED:  # not by `return_value`, which prints, too
+        raise done._return_value
+
+
+def _run_sweep(cfg: DictConfig, context: HydraContext, task: TaskFunction) -> None:
+    """Run the jobs of a sweep; the sweeper checks all of them before the first."""
+    find_sweep(cfg)
+    claim_sweep(cfg)
+    sweeper = Plugins.instance().instantiate_sweeper(
+        config=cfg, hydra_context=context, task_function=task
     )
-    return [*(w for w in quoted if not w.startswith(("resume=", "hydra.run.dir="))), *there]
+    context.callbacks.on_multirun_start(config=cfg, config_name=CONFIG_NAME)
+    sweeper.sweep(arguments=list(cfg.hydra.overrides.task))
+    context.callbacks.on_multirun_end(config=cfg, config_name=CONFIG_NAME)
 
 
-def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse Hydra's own flags; what it does not know is a mistake of one line, not a page."""
-    parser = get_args_parser()
-
-    def complain(message: str) -> NoReturn:
-        raise UserError(message, f"{command(['--hydra-help'])} shows the flags")
-
-    parser.error = complain  # type: ignore[method-assign]
-    return parser.parse_args(arguments)
-
-
-def _is_one_of_several() -> bool:
-    """Return True if other ranks, too, look for a run to go on with, and have to find the same.
-
-    A run beside is held as soon as the first of them goes on with it.
-    """
-    assigned = assigned_rank()
-    return assigned is not None and assigned.world > 1
-
-
-def _with_sweep(arguments: list[str], overrides: Sequence[str], cfg: DictConfig) -> list[str]:
-    """The arguments with the folder of the sweep that `resume=auto` goes on with, if any."""
-    if cfg.resume != "auto" or any(word.startswith("hydra.sweep.dir=") for word in overrides):
-        return arguments
-    sweep = find_sweep(_folder(cfg, "hydra.sweep.dir").parent, overrides)
-    if sweep is None:
-        print("no sweep with these overrides to go on with: starting a new one")
-        return arguments
-    print(f"going on with {sweep}")
-    return [*arguments, f"hydra.sweep.dir={quote(str(sweep))}"]
-
-
-def _folder(cfg: DictConfig, key: str) -> Path:
-    """A folder that Hydra has not made yet."""
-    HydraConfig.instance().set_config(cfg)  # the folder's name is made from it
-    try:
-        return Path(str(select(cfg, key)))
-    finally:
-        HydraConfig.instance().cfg = None
+def _hydras_own(words: Sequence[str]) -> None:
+    """Let Hydra show its help, a config or its parts: nothing is run."""
+    sys.argv[1:] = words
+    hydra.main(str(CONF), CONFIG_NAME, version_base="1.3")(partial(job, show_traceback=False))()

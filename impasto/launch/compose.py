@@ -1,12 +1,20 @@
 """Composing the config ahead of the run, and Hydra's complaints as one line each."""
 
+import argparse
 import difflib
 import math
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
-from hydra import compose, initialize_config_dir
+from hydra import compose, initialize_config_dir, version
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import (
@@ -15,6 +23,7 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -40,38 +49,92 @@ def groups(conf: Path) -> list[str]:
     return sorted(path.name for path in conf.iterdir() if path.is_dir() and path.name != "hydra")
 
 
-def compose_jobs(conf: Path, overrides: Sequence[str], multirun: bool) -> list[DictConfig]:
-    """Compose what the overrides ask for, with the `hydra` section.
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse Hydra's own flags; what it does not know is a mistake of one line, not a page."""
+    parser = get_args_parser()
 
-    Of a sweep, every value is composed once beside the first values of the others: that finds what
-    is wrong with any of them without composing the whole product.
+    def complain(message: str) -> NoReturn:
+        raise UserError(message, f"{' '.join(program())} --hydra-help shows the flags")
 
-    Args:
-        conf: The config folder, absolute.
-        overrides: Overrides in Hydra's notation.
-        multirun: Whether commas and ranges make a sweep.
+    parser.error = complain  # type: ignore[method-assign]
+    args = parser.parse_args(arguments)
+    if args.experimental_rerun:
+        what = "--experimental-rerun runs code of the file that it is given"
+        raise UserError(what, "give the overrides again, or go on by resume=FOLDER")
+    args.multirun = args.multirun or "hydra.mode=MULTIRUN" in args.overrides
+    return args
+
+
+def compose_run(overrides: Sequence[str]) -> DictConfig:
+    """Compose the config of a single run, with its `hydra` section.
 
     Raises:
-        UserError: If the overrides don't compose.
+        UserError: The overrides don't compose.
     """
+    with composed(parse(overrides)) as (_, cfg):
+        return cfg
+
+
+@contextmanager
+def composed(args: argparse.Namespace) -> Iterator[tuple[ConfigLoader, DictConfig]]:
+    """Compose the config of a run, or of a sweep before its jobs vary it.
+
+    Args:
+        args: Hydra's flags and the overrides, as Hydra's parser gives them.
+
+    Yields:
+        Hydra's loader, with which a sweep composes its jobs, and the config with its `hydra`
+        section.
+
+    Raises:
+        UserError: The overrides don't compose.
+    """
+    mode = RunMode.MULTIRUN if args.multirun else RunMode.RUN
+    overrides = [*args.overrides, *(["hydra.mode=MULTIRUN"] if args.multirun else [])]
+    version.setbase("1.3")
+    GlobalHydra.instance().clear()
     try:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
-        if not any(override.get_key_element() == "task" for override in parsed):
-            raise UserError("no task is given", f"add one of {_named(conf, 'task')}")
-        variants = _one_at_a_time(parsed) if multirun else [list(overrides)]
-        with initialize_config_dir(str(conf), version_base="1.3"):
-            return [
-                compose(CONFIG_NAME, overrides=variant, return_hydra_config=True)
-                for variant in variants
-            ]
+        with explained(args.overrides):
+            parsed = OverridesParser.create().parse_overrides(overrides)
+            if not any(override.get_key_element() == "task" for override in parsed):
+                raise UserError("no task is given", f"add one of {_named(CONF, 'task')}")
+            hydra = Hydra.create_main_hydra2("run", _search_path(args))
+            name = args.config_name or CONFIG_NAME
+            cfg = hydra.compose_config(name, overrides, run_mode=mode)
+        yield hydra.config_loader, cfg
+    finally:
+        GlobalHydra.instance().clear()
+
+
+def _search_path(args: argparse.Namespace) -> ConfigSearchPath:
+    """Folders of configs: the project's, or those of Hydra's flags."""
+    search = create_config_search_path(str(Path(args.config_path or CONF).absolute()))
+    if args.config_dir is not None:
+        folder = Path(args.config_dir).absolute()
+        if not folder.is_dir():
+            raise UserError(f"{folder} is no folder", "give --config-dir a folder of configs")
+        search.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))
+    return search
+
+
+@contextmanager
+def explained(overrides: Sequence[str]) -> Iterator[None]:
+    """Turn what Hydra complains about into an error of the user."""
+    try:
+        yield
     except UserError:
         raise
     except (HydraException, OmegaConfBaseException, ValueError) as error:
-        raise explain(error, conf, overrides) from error
+        GlobalHydra.instance().clear()  # to look for a key of another name it composes again
+        raise explain(error, CONF, overrides) from error
 
 
-def _one_at_a_time(parsed: Sequence[Override]) -> Iterator[list[str]]:
-    """Yield overrides with the first value of every sweep, then with each further value of each."""
+def one_at_a_time(overrides: Sequence[str]) -> Iterator[list[str]]:
+    """Yield a sweep's overrides with first values, then with each further value of each.
+
+    That finds what is wrong with any of them without composing the whole product.
+    """
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
     values = [_values(override) for override in parsed]
     first = [options[0] for options in values]
     yield first

@@ -7,7 +7,6 @@ import pickle
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, cast
 
@@ -16,14 +15,10 @@ from hydra.core.utils import setup_globals
 from omegaconf import DictConfig, open_dict, read_write
 
 from impasto.errors import UserError
-from impasto.launch.compose import CONF, compose_jobs
 from impasto.launch.ddp_processes import Task
 from impasto.launch.outcome import Outcome, outcome_of, terminable
-from impasto.launch.resume import find_checkpoint
+from impasto.launch.resume import run_folder
 from impasto.launch.run_task import call_on_this_rank
-from impasto.launch.task_variants import resolve_variants
-from impasto.launch.validation.devices import check_ranks
-from impasto.launch.validation.knobs import check
 
 
 def run_worker() -> None:
@@ -51,31 +46,23 @@ def run_worker() -> None:
     os._exit(outcome.code)
 
 
-def run_started_worker(arguments: Sequence[str]) -> int:
+def run_started_worker(cfg: DictConfig) -> int:
     """Be a process that torchrun or Slurm has started.
 
     Args:
-        arguments: Of run.py, prepared; the run folder, which is rank 0's, among them.
+        cfg: The composed config, checked, with its `hydra` section; its folder is rank 0's.
 
     Returns:
         The exit code.
     """
-    setup_globals()
-    whole = compose_jobs(CONF, arguments, multirun=False)[0]
-    HydraConfig.instance().set_config(whole)  # the folder's name may be made from it
-    folder = Path(whole.hydra.run.dir).absolute()
-    with read_write(whole.hydra.runtime), open_dict(whole.hydra.runtime):
-        whole.hydra.runtime.output_dir = str(folder)
-    HydraConfig.instance().set_config(whole)
+    folder = run_folder(cfg).absolute()
+    with read_write(cfg.hydra.runtime), open_dict(cfg.hydra.runtime):
+        cfg.hydra.runtime.output_dir = str(folder)
+    HydraConfig.instance().set_config(cfg)
     hydra = cast(DictConfig, HydraConfig.instance().cfg)
-    cfg = whole.copy()
+    cfg = cfg.copy()
     with read_write(cfg), open_dict(cfg):
         del cfg["hydra"]
-    checkpoint = None if cfg.resume is None else find_checkpoint(str(cfg.resume), cfg).path
-    cfg = resolve_variants(cfg, CONF)
-    check(cfg)
-    check_ranks(cfg)
-    cfg.run.checkpoint = checkpoint
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         outcome = _learn(cfg, hydra, folder)
     if outcome.error is not None and not outcome.message:  # of all else rank 0 tells

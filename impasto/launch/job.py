@@ -15,13 +15,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from impasto.errors import Unwritable, UserError
-from impasto.launch import claims
+from impasto.launch.claims import withdraw
 from impasto.launch.outcome import JobFailed, Outcome, outcome_of
-from impasto.launch.resume import Resumption, find_resumable
+from impasto.launch.resume import find_resumable, go_on, nothing_left
 from impasto.launch.run_task import outlive_terminal, run_task
 from impasto.launch.slurm import preemptible, requeue
 from impasto.launch.sweeps.processes import STOPPING
 from impasto.launch.sweeps.trial import add_pruning
+from impasto.launch.validation.validate import validate
 from impasto.tasks.runs.run_folder import command, read_summary
 
 _TIME_IS_UP = 128 + signal.SIGUSR1
@@ -71,13 +72,19 @@ def job(cfg: DictConfig, show_traceback: bool, starter: Starter | None = None) -
     if starter is not None and elsewhere:
         _begin_worker(starter, Path(hydra_cfg.sweep.dir))
     try:
+        if sweep:  # checked by the sweeper; here whole floats become integers
+            validate(cfg)
         # A job of a sweep always goes on in its folder: it may have been stopped, and queued again.
         # A single run has looked already, before its folder was made.
-        if cfg.resume == "auto" or (sweep and cfg.resume is None):
-            resumption = find_resumable(folder, cfg, alone=False) if sweep else None
-            if resumption is not None and nothing_left(resumption):
-                return read_summary(folder)
-            cfg.resume = None if resumption is None else str(resumption.checkpoint)
+        if sweep and cfg.resume in (None, "auto"):
+            resumption = find_resumable(folder, cfg, alone=False)
+            cfg.resume = None
+            if resumption is not None:
+                if nothing_left(resumption):
+                    return read_summary(folder)
+                go_on(cfg, resumption)
+        elif cfg.resume == "auto":  # there was nothing to go on from
+            cfg.resume = None
         add_pruning(cfg, HydraConfig.get())
         with preemptible():
             outcome = run_task(cfg, folder)
@@ -90,7 +97,7 @@ def job(cfg: DictConfig, show_traceback: bool, starter: Starter | None = None) -
     report(outcome, show_traceback, label)
     # A run that could not save what it had learned was no mistake: its summary stays.
     mistaken = isinstance(outcome.error, UserError) and not isinstance(outcome.error, Unwritable)
-    if outcome.status == "failed" and mistaken and claims.withdraw(folder):
+    if outcome.status == "failed" and mistaken and withdraw(folder):
         raise SystemExit(outcome.code)  # not even a line in the log
     logging.getLogger("impasto.file").error("%s\n%s", outcome.message, _details(outcome))
     # A worker leaves the queue to its starter, which first waits for the other jobs.
@@ -136,14 +143,3 @@ def report(outcome: Outcome, show_traceback: bool, label: str = "") -> None:
 
 def _details(outcome: Outcome) -> str:
     return "" if outcome.error is None else "".join(traceback.format_exception(outcome.error))
-
-
-def nothing_left(run: Resumption) -> bool:
-    """Say where a run goes on; return True if it is finished."""
-    if run.remark is not None:
-        print(run.remark, file=sys.stderr)
-    if run.complete:
-        print(f"{run.folder} is finished; nothing to do (updates=NUMBER would go on with it)")
-    else:
-        print(f"going on in {run.folder}")
-    return run.complete

@@ -1,5 +1,6 @@
 """Search for what `resume=` names, and the settings that a resumed run may change."""
 
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -7,10 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from omegaconf import DictConfig, OmegaConf
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from impasto.errors import UserError
+from impasto.launch.arguments import quote
+from impasto.launch.former_keys import current_key
+from impasto.launch.validation.devices import assigned_rank, is_rank_zero
 from impasto.persistence.checkpoints import Good, has_checkpoint, newest_good, whole, written
 from impasto.persistence.former_paths import current_path
 from impasto.persistence.locks import open_lock, try_lock
@@ -18,7 +23,8 @@ from impasto.persistence.manifest import Manifest, versions
 from impasto.tasks.runs.run_folder import WHEREABOUTS, followed, read_summary
 from impasto.tasks.runs.run_state import LOCK, is_complete, is_held
 
-# How long a run is, what watches it, and what a run that learns doesn't use: besides whereabouts.
+# How long a run is, what watches it, what a run that learns doesn't use, and the arguments of its
+# task, which refer to what is compared: besides whereabouts.
 _MAY_CHANGE = (
     *WHEREABOUTS,
     "updates",
@@ -28,6 +34,8 @@ _MAY_CHANGE = (
     "export",
     "size",
     "runs",
+    "task.call",
+    "renderer.allow_untrained",
 )
 _SHOWN = 8
 _ABSENT = object()
@@ -47,7 +55,7 @@ def changes(saved: Mapping[str, Any], cfg: DictConfig) -> dict[str, str]:
     now = cast(DictConfig, OmegaConf.create(OmegaConf.to_yaml(cfg)))
     allowed = (*_MAY_CHANGE, *(str(key) for key in OmegaConf.select(cfg, "may_change") or ()))
     here = dict(_leaves(cast(dict[str, Any], OmegaConf.to_container(now))))
-    before = dict(_leaves(saved))
+    before = _under_current_keys(dict(_leaves(saved)), here)
     differences: dict[str, str] = {}
     for key in sorted(before.keys() | here.keys()):
         if before.get(key, _ABSENT) == here.get(key, _ABSENT):
@@ -55,11 +63,18 @@ def changes(saved: Mapping[str, Any], cfg: DictConfig) -> dict[str, str]:
         if any(key == start or key.startswith(f"{start}.") for start in allowed):
             continue
         was, is_now = followed(saved, before.get(key, _ABSENT)), _resolved(now, here, key)
-        if isinstance(was, str) and key.endswith("_target_"):
-            was = current_path(was)
+        if key.endswith("_target_") and isinstance(was, str) and isinstance(is_now, str):
+            was, is_now = current_path(was), is_now.removesuffix(".load")  # by a class's own method
         if was != is_now:
             differences[key] = f"{_shown(was)} -> {_shown(is_now)}"
     return differences
+
+
+def _under_current_keys(saved: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, Any]:
+    """Move saved values to today's keys; what moved to where now is nothing is left out."""
+    # Backwards, as what a renderer's section said took the place of what the task's said.
+    moved = {current_key(key): value for key, value in sorted(saved.items(), reverse=True)}
+    return {key: value for key, value in moved.items() if key in saved or key in here}
 
 
 def refuse_changes(checkpoint: Path, manifest: Manifest, cfg: DictConfig) -> None:
@@ -137,12 +152,84 @@ class Resumption:
         checkpoint: The checkpoint that it goes on from.
         complete: Whether it has made all the updates that are asked for.
         remark: A line on a checkpoint that is broken, and was passed over; None if there is none.
+        versions: A line on other versions that saved the checkpoint; None if there is none.
     """
 
     folder: Path
     checkpoint: Path
     complete: bool
     remark: str | None = None
+    versions: str | None = None
+
+
+def find_run(cfg: DictConfig) -> bool:
+    """Find once what `resume` names, and put its checkpoint, and its folder, into the config.
+
+    Args:
+        cfg: The composed config of a single run, with its `hydra` section.
+
+    Returns:
+        False if the run that it names is finished, so that there is nothing to do.
+
+    Raises:
+        UserError: There is none, it is broken, or another process is at it.
+    """
+    if cfg.resume not in (None, "auto"):
+        good = find_checkpoint(str(cfg.resume), cfg)
+        _put_checkpoint(cfg, good.path, good.remark, other_versions(good.manifest))
+    folder = run_folder(cfg)
+    place = assigned_rank()
+    if is_rank_zero():
+        refuse_if_locked(folder)
+    if cfg.resume != "auto":
+        return True
+    # A run beside is held as soon as the first of several processes goes on with it.
+    found = find_resumable(folder, cfg, alone=place is None or place.world == 1)
+    if found is None:
+        print("no run with this config to go on with: starting a new one")
+        return True
+    if nothing_left(found):
+        return False
+    overrides = [word for word in cfg.hydra.overrides.task if not word.startswith("resume=")]
+    with read_write(cfg.hydra), open_dict(cfg.hydra):
+        cfg.hydra.run.dir = str(found.folder)
+        cfg.hydra.overrides.task = [*overrides, f"resume={quote(str(found.checkpoint))}"]
+    go_on(cfg, found)
+    return True
+
+
+def go_on(cfg: DictConfig, found: Resumption) -> None:
+    """Let a run go on from what was found."""
+    cfg.resume = str(found.checkpoint)
+    _put_checkpoint(cfg, found.checkpoint, found.versions)
+
+
+def _put_checkpoint(cfg: DictConfig, path: Path, *remarks: str | None) -> None:
+    for line in remarks:
+        if line is not None:
+            print(line, file=sys.stderr)
+    cfg.run.checkpoint = str(path)
+
+
+def run_folder(cfg: DictConfig, section: str = "run") -> Path:
+    """Return the folder of a run or a sweep that Hydra has not made yet, as it was given."""
+    before: Any = HydraConfig.instance().cfg
+    HydraConfig.instance().set_config(cfg)  # the folder's name is made from it
+    try:
+        return Path(str(cfg.hydra[section].dir))
+    finally:
+        HydraConfig.instance().cfg = before
+
+
+def nothing_left(run: Resumption) -> bool:
+    """Say where a run goes on; return True if it is finished."""
+    if run.remark is not None:
+        print(run.remark, file=sys.stderr)
+    if run.complete:
+        print(f"{run.folder} is finished; nothing to do (updates=NUMBER would go on with it)")
+    else:
+        print(f"going on in {run.folder}")
+    return run.complete
 
 
 def find_checkpoint(resume: str, cfg: DictConfig) -> Good:
@@ -206,7 +293,13 @@ def find_resumable(own: Path, cfg: DictConfig, alone: bool = True) -> Resumption
 
 
 def _resumption(folder: Path, checkpoint: Good, cfg: DictConfig) -> Resumption:
-    return Resumption(folder, checkpoint.path, is_complete(folder, cfg.updates), checkpoint.remark)
+    return Resumption(
+        folder,
+        checkpoint.path,
+        is_complete(folder, cfg.updates),
+        checkpoint.remark,
+        other_versions(checkpoint.manifest),
+    )
 
 
 @contextmanager

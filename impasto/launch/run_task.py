@@ -18,16 +18,14 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from impasto.errors import UserError
-from impasto.launch.build import build_call, import_call, pick_device
-from impasto.launch.compose import CONF, ROOT
+from impasto.launch.build import build_call, import_call
+from impasto.launch.compose import ROOT
 from impasto.launch.ddp_processes import other_ranks
 from impasto.launch.outcome import Outcome, outcome_of, terminable, undisturbed
-from impasto.launch.resume import CHECKPOINTS, find_checkpoint, locked, other_versions
+from impasto.launch.resume import CHECKPOINTS, locked
 from impasto.launch.summary import SUMMARY, git_commit, write_summary
 from impasto.launch.sweeps.processes import register_process
-from impasto.launch.task_variants import resolve_variants
-from impasto.launch.validation.devices import assigned_rank, check_ranks
-from impasto.launch.validation.knobs import check
+from impasto.launch.validation.devices import assigned_rank, rank_count
 from impasto.persistence.atomic import remove_leftovers
 from impasto.persistence.checkpoints import newest_good
 from impasto.runtime.memory import MemoryPeak, return_large_blocks
@@ -176,21 +174,17 @@ def _write_summary(
 
 
 def call_task(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> dict[str, object]:
-    """Check the config, build the objects from it, and call the task with them.
+    """Build the objects from the config, and call the task with them.
 
     Args:
-        cfg: The composed config.
+        cfg: The composed config, checked.
         folder: The run folder.
         facts: What becomes known on the way, for the summary; filled in.
 
     Returns:
         What the task returned.
     """
-    composed, cfg = cfg, resolve_variants(cfg, CONF)
-    check(cfg)
-    count = check_ranks(cfg)
-    cfg.run.checkpoint = None if cfg.resume is None else _checkpoint(composed)
-    with other_ranks(cfg, folder, 1 if assigned_rank() else count):
+    with other_ranks(cfg, folder, 1 if assigned_rank() else rank_count(cfg)):
         return call_on_this_rank(cfg, folder, facts)
 
 
@@ -198,28 +192,23 @@ def call_on_this_rank(cfg: DictConfig, folder: Path, facts: dict[str, object]) -
     """Do this process's part of `call_task`, from a checked config on."""
     facts["strokes"] = cfg.strokes
     cfg.run.folder = folder
-    if cfg.task.get("reads_only"):
-        return build_call(cfg)()
     with gc_paused():
-        cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
         import_call(cfg)  # first, as some libraries draw random numbers while they are loaded
-        from impasto.runtime.random_state import (
-            seed_random_state,  # torch: a wrong key need not wait
-        )
-
-        silence_libraries()
-        return_large_blocks()
-        seed_random_state(cfg.seed)
+        if "torch" in sys.modules:  # a task that only reads files needs neither it nor a device
+            _prepare_torch(cfg)
+            facts["device"] = cfg.run.device
         call = build_call(cfg)
-    trainer = call.keywords.get("trainer")
-    facts["device"] = cfg.run.device if trainer is None else str(trainer.strategy.root_device)
+    if (trainer := call.keywords.get("trainer")) is not None:
+        facts["device"] = str(trainer.strategy.root_device)
     return call()
 
 
-def _checkpoint(cfg: DictConfig) -> Path:
-    """Find the checkpoint that `resume` names, and print what is remarkable about it."""
-    checkpoint = find_checkpoint(str(cfg.resume), cfg)
-    for line in (checkpoint.remark, other_versions(checkpoint.manifest)):
-        if line is not None:
-            print(line, file=sys.stderr)
-    return checkpoint.path
+def _prepare_torch(cfg: DictConfig) -> None:
+    """Choose the device, and seed every generator."""
+    from impasto.runtime.devices import pick_device  # torch
+    from impasto.runtime.random_state import seed_random_state
+
+    cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
+    silence_libraries()
+    return_large_blocks()
+    seed_random_state(cfg.seed)

@@ -1,5 +1,7 @@
 """Paths of classes in version 0.1, which exported weights and checkpoints still name."""
 
+from collections.abc import Mapping
+
 # The longest that fits counts; what stands below it kept its name.
 _FORMER = {
     "datamodules.celeba": "datamodules.sets.celeba",
@@ -10,7 +12,6 @@ _FORMER = {
     "datamodules.mnist": "datamodules.sets.mnist",
     "datamodules.photos": "datamodules.sets.photos",
     "datamodules.svhn": "datamodules.sets.svhn",
-    "hydra_plugins.impasto._claims": "impasto.launch.claims",
     "lightning_modules.ddpg": "lightning_modules.agents.ddpg",
     "lightning_modules.gan_renderer": "lightning_modules.renderers.gan",
     "lightning_modules.lstm_adversarial": "lightning_modules.agents.lstm_adversarial",
@@ -46,9 +47,14 @@ def current_path(path: str) -> str:
     >>> current_path("torch.optim.Adam")
     'torch.optim.Adam'
     """
+    return replace_prefix(path, _FORMER)
+
+
+def replace_prefix(path: str, table: Mapping[str, str]) -> str:
+    """Return a dotted path with the longest beginning that a table has replaced."""
     parts = path.split(".")
     for length in range(len(parts), 0, -1):
         former = ".".join(parts[:length])
-        if former in _FORMER:
-            return ".".join([_FORMER[former], *parts[length:]])
+        if former in table:
+            return ".".join([table[former], *parts[length:]])
     return path

@@ -2,7 +2,7 @@
 
 from impasto.renderers.analytic import AnalyticRenderer
 from impasto.renderers.base import Renderer
-from impasto.renderers.exported import load_renderer, save_renderer
+from impasto.renderers.exported import LearnedRenderer, load_renderer, save_renderer
 from impasto.renderers.fields import FieldRenderer
 from impasto.renderers.gan import GanRenderer
 from impasto.renderers.neural import NeuralRenderer
@@ -13,6 +13,7 @@ __all__ = [
     "AnalyticRenderer",
     "FieldRenderer",
     "GanRenderer",
+    "LearnedRenderer",
     "NeuralRenderer",
     "Renderer",
     "VaeRenderer",

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from impasto.errors import UserError, as_typed
 from impasto.persistence.description import describe
@@ -16,6 +17,41 @@ from impasto.persistence.model_zoo import find_weights
 from impasto.renderers.base import Renderer
 from impasto.renderers.verdict import Verdict
 from impasto.strokes import Stroke
+
+
+class LearnedRenderer(Renderer):
+    """Renderer with weights that pretraining finds."""
+
+    @classmethod
+    def load(
+        cls,
+        stroke: Stroke,
+        canvas_size: int,
+        weights: str | Path | None = None,
+        allow_untrained: bool = False,
+        **architecture: Any,
+    ) -> Renderer:
+        """Load exported weights; without any, make a new renderer.
+
+        Args:
+            stroke: The stroke kind.
+            canvas_size: Pixels on a side.
+            weights: See `load_renderer`: of any learned renderer, as it was when it learned.
+            allow_untrained: Take one that was never trained, too.
+            architecture: Further arguments of a new one.
+
+        Raises:
+            UserError: See `load_renderer`; or there are no weights, and it has to be trained.
+        """
+        if weights:
+            return load_renderer(weights, stroke, canvas_size, allow_untrained)
+        if not allow_untrained:
+            raise UserError(
+                "the renderer's `weights` is not given, so the renderer is untrained",
+                "give those of a pretraining run, or paint without any by `AnalyticRenderer`, "
+                "or insist by `allow_untrained=true`",
+            )
+        return cls(stroke, canvas_size, **architecture)
 
 
 def save_renderer(folder: Path, renderer: Renderer, verdict: Verdict) -> None:

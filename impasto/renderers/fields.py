@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from impasto.renderers.base import Renderer, check_canvas_size
+from impasto.renderers.base import check_canvas_size
+from impasto.renderers.exported import LearnedRenderer
 from impasto.strokes import Stroke
 
 _FOLD = 2  # the network for pixels sees squares of so many pixels on a side at once
@@ -15,7 +16,7 @@ _ROUND = 1e-4  # added to a squared distance, whose root has no gradient at 0
 _BLANK = 3.0  # how much likelier than paint a blank pixel is before learning, as a logarithm
 
 
-class FieldRenderer(Renderer):
+class FieldRenderer(LearnedRenderer):
     """Fields over the canvas whose coefficients are learned from the shape, mixed pixel by pixel.
 
     The papers' network has to learn where pixels are, and what a place in a shape vector has to do

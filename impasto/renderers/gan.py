@@ -6,12 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from impasto.renderers.base import Renderer, check_canvas_size, dense_layers
+from impasto.renderers.base import check_canvas_size, dense_layers
+from impasto.renderers.exported import LearnedRenderer
 from impasto.renderers.upsampling import Upsampling
 from impasto.strokes import Stroke
 
 
-class GanRenderer(Renderer):
+class GanRenderer(LearnedRenderer):
     """Layers for the shape, then three doublings with a grain, trained against a critic.
 
     No noise goes in, as in the paper: one shape, one picture. What is random in a program's strokes

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from impasto.renderers.base import Renderer, check_canvas_size, dense_layers
+from impasto.renderers.base import check_canvas_size, dense_layers
+from impasto.renderers.exported import LearnedRenderer
 from impasto.strokes import Stroke
 
 _UPSAMPLING = 8  # three pixel shuffles, each x 2
@@ -16,7 +17,7 @@ _UPSAMPLING = 8  # three pixel shuffles, each x 2
 _KEPT_PIXELS = 2**22
 
 
-class NeuralRenderer(Renderer):
+class NeuralRenderer(LearnedRenderer):
     """Fully connected layers, then three times two convolutions and a pixel shuffle.
 
     ICCV 2019, Figure 12. At 128 px with the defaults it is the authors' network: 10 -> 512 -> 1024

@@ -6,12 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from impasto.renderers.base import Renderer, check_canvas_size, dense_layers
+from impasto.renderers.base import check_canvas_size, dense_layers
+from impasto.renderers.exported import LearnedRenderer
 from impasto.renderers.upsampling import Upsampling
 from impasto.strokes import Stroke
 
 
-class VaeRenderer(Renderer):
+class VaeRenderer(LearnedRenderer):
     """Network from the shape to a point in the latent space of strokes, and its decoder.
 
     Both are trained apart, in two stages, as the world model that the paper follows (Ha and

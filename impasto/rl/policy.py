@@ -100,7 +100,7 @@ class PaintingPolicy(nn.Module):
     @classmethod
     def load(
         cls,
-        path: str | Path,
+        path: str | Path | None,
         stroke: Stroke | None = None,
         bundle: int | None = None,
         canvas_size: int | None = None,
@@ -117,6 +117,9 @@ class PaintingPolicy(nn.Module):
         Raises:
             UserError: There is none, it is damaged, it is something else, or not what is wanted.
         """
+        if path is None:
+            todo = "give the agent's `weights=photos` or FOLDER of a training run"
+            raise UserError("the agent's `weights` is not given", todo)
         folder = find_weights(path, "agent")
         config, tensors = read_export(folder)
         todo = "give the agent's `weights` a folder that training exported"

@@ -212,7 +212,7 @@ def check_palette(palette: Sequence[Sequence[float]] | int | None) -> Palette:
 
 
 def _color(color: object, number: int) -> Color:
-    levels = list(color) if isinstance(color, (list, tuple)) else []
+    levels = list(color) if isinstance(color, Sequence) and not isinstance(color, str) else []
     if len(levels) != 3 or not all(_is_number(level) and 0 <= level <= 1 for level in levels):
         raise UserError(
             f"`palette`: colour {number} is {color!r}, out of range",

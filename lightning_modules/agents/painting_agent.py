@@ -51,6 +51,7 @@ class PaintingAgent(SteppingModule, ABC):
         warmup_env_steps: Environment steps (of a whole batch of canvases) before the first update.
         exploration: How rollouts depart from the actor; not at all by default.
         start: Where rollouts begin; on blank canvases by default.
+        weights: Exported agent whose actor this one learns on from; a new actor by default.
         seed: Seed of replay sampling and of everything else that updates draw, each rank's apart.
     """
 
@@ -65,6 +66,7 @@ class PaintingAgent(SteppingModule, ABC):
         warmup_env_steps: int = 400,
         exploration: Exploration | None = None,
         start: ContinuedStart | None = None,
+        weights: str | Path | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(updates, seed)
@@ -76,6 +78,8 @@ class PaintingAgent(SteppingModule, ABC):
         make_actor = partial(actor, OBSERVATION_CHANNELS, environment.action_dim)
         check_network("actor", make_actor)
         self.actor = make_actor()
+        if weights is not None:
+            self._load_actor(weights)
         self.replay = replay
         self._check_sizes(batch_size)
         self.exploration = exploration or NoExploration()
@@ -90,6 +94,20 @@ class PaintingAgent(SteppingModule, ABC):
         self.refill_rollouts = 0
         self._saved_replay: tuple[Any, dict[str, str]] | None = None
         self._generator: torch.Generator | None = None
+
+    def _load_actor(self, weights: str | Path) -> None:
+        """Load the actor of an exported agent.
+
+        Raises:
+            UserError: It has other strokes, another canvas, or other layers.
+        """
+        stroke, size = self.renderer.stroke, self.renderer.canvas_size
+        policy = PaintingPolicy.load(weights, stroke, self.environment.bundle, size)
+        try:
+            self.actor.load_state_dict(policy.actor.state_dict())
+        except RuntimeError as error:
+            what = f"the actor of the agent's `weights={weights}` has other layers"
+            raise UserError(what, "give the settings of `actor` that it learned with") from error
 
     def _check_sizes(self, batch_size: int) -> None:
         """Refuse sizes that would only fail at the first episode added, or the first update."""

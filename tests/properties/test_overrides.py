@@ -12,10 +12,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import HealthCheck, assume, example, given, settings
 from omegaconf import OmegaConf
 
-from impasto.launch import cli
 from impasto.launch.arguments import quote, quote_paths, verbatim_keys
-from impasto.launch.compose import CONF
+from impasto.launch.compose import CONF, composed, parse
 from impasto.launch.outcome import USER_ERROR, outcome_before_job
+from impasto.launch.validation.targets import check_hydra
+from impasto.launch.validation.validate import validate
 
 KEYS = sorted(verbatim_keys(CONF))
 # What the shell can hand over: no NUL, no surrogates that are not escaped bytes.
@@ -111,7 +112,9 @@ def test_any_overrides_are_understood_or_refused(overrides: list[str], somewhere
     before = dict(os.environ)
     outcome = None
     try:
-        cli.prepare(arguments)
+        with composed(parse(arguments)) as (_, cfg):
+            check_hydra(cfg)
+            validate(cfg)
     except Exception as error:
         outcome = outcome_before_job(error, CONF, arguments)
     if outcome is not None:

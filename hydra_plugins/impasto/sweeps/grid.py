@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from impasto.errors import UserError
 from impasto.launch.arguments import quote
+from impasto.launch.compose import explained
 from impasto.launch.outcome import JobFailed
 from impasto.launch.sweeps.folder import (
     MULTIRUN,
@@ -25,6 +26,7 @@ from impasto.launch.sweeps.folder import (
     register_jobs,
 )
 from impasto.launch.sweeps.running import make_launcher, run_jobs
+from impasto.launch.validation.validate import validate
 from impasto.tasks.runs.run_folder import command
 from impasto.tasks.runs.run_state import is_held
 
@@ -59,26 +61,31 @@ class GridSweeper(BasicSweeper):
         _refuse_intervals(overrides)
         wanted = [one for batch in self.split_arguments(overrides, None) for one in batch]
         folder = Path(str(self.config.hydra.sweep.dir))
+        configs, names = self._compose(wanted)
         with held(folder):
-            jobs = self._assign(folder, wanted)
+            jobs = assign(folder, configs, wanted, names)
             OmegaConf.save(self.config, folder / MULTIRUN)
             register_jobs(folder, jobs)
             for line in describe(jobs):
                 print(line)
             self._run(folder, jobs)
 
-    def _assign(self, folder: Path, wanted: Sequence[Sequence[str]]) -> list[Job]:
-        """Pair every job with its folder."""
+    def _compose(
+        self, wanted: Sequence[Sequence[str]]
+    ) -> tuple[list[DictConfig], list[str | None]]:
+        """Compose and check every job; return the configs, and the folders that they must have."""
         assert self.config is not None
         assert self.hydra_context is not None
         raw = OmegaConf.to_container(self.config.hydra.sweep, resolve=False)
         assert isinstance(raw, dict)
-        configs, names = [], []
+        configs, names = [], list[str | None]()
         for number, overrides in enumerate(wanted):
-            load = self.hydra_context.config_loader.load_sweep_config
-            configs.append(load(self.config, list(overrides)))
+            with explained(overrides):
+                load = self.hydra_context.config_loader.load_sweep_config
+                configs.append(load(self.config, list(overrides)))
+            validate(configs[-1].copy())
             names.append(None if raw["subdir"] == NUMBERED else _subdir(configs[-1], number))
-        return assign(folder, configs, wanted, names)
+        return configs, names
 
     def _run(self, folder: Path, jobs: Sequence[Job]) -> None:
         """Launch what is left, and say how it went."""

@@ -16,9 +16,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from impasto.errors import UserError
 from impasto.launch.arguments import quote
+from impasto.launch.compose import explained, one_at_a_time
 from impasto.launch.outcome import JobFailed
 from impasto.launch.sweeps.folder import MULTIRUN, Job, held, register_jobs
 from impasto.launch.sweeps.running import make_launcher, run_jobs
+from impasto.launch.validation.validate import validate
 from impasto.tasks.runs.run_folder import command
 
 if TYPE_CHECKING:
@@ -98,6 +100,11 @@ class OptunaSweeper(Sweeper):
         given = [f"{key}={value}" for key, value in self.params.items()]
         fixed, searched = space.split(parser.parse_overrides([*given, *arguments]))
         folder = Path(str(self.config.hydra.sweep.dir))
+        for overrides in one_at_a_time([*given, *arguments]):  # both ends of every interval
+            with explained(overrides):
+                load = self.hydra_context.config_loader.load_sweep_config
+                cfg = load(self.config, overrides)
+            validate(cfg)
         if self.pruner is not None:
             study.make_pruner(self.pruner)
         with held(folder):

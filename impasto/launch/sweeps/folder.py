@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from impasto.errors import UserError
 from impasto.launch.arguments import quote
 from impasto.launch.outcome import JobFailed
-from impasto.launch.resume import locked
+from impasto.launch.resume import locked, run_folder
 from impasto.launch.sweeps.report import report_sweep
 from impasto.tasks.runs.run_folder import CONFIG, JOBS, WHEREABOUTS, identity, read_summary
 from impasto.tasks.runs.run_state import OVERRIDES, has_ended, is_held, read_yaml
@@ -69,7 +69,25 @@ class Job:
         return [*self.overrides, *where]
 
 
-def find_sweep(parent: Path, overrides: Sequence[str]) -> Path | None:
+def find_sweep(cfg: DictConfig) -> None:
+    """Find the sweep that `resume=auto` goes on with, and put its folder into the config.
+
+    Args:
+        cfg: The sweep's composed config, with its `hydra` section.
+    """
+    named = any(word.startswith("hydra.sweep.dir=") for word in cfg.hydra.overrides.hydra)
+    if cfg.resume != "auto" or named:
+        return
+    sweep = newest_sweep(run_folder(cfg, "sweep").parent, cfg.hydra.overrides.task)
+    if sweep is None:
+        print("no sweep with these overrides to go on with: starting a new one")
+        return
+    print(f"going on with {sweep}")
+    with read_write(cfg.hydra), open_dict(cfg.hydra):
+        cfg.hydra.sweep.dir = str(sweep)
+
+
+def newest_sweep(parent: Path, overrides: Sequence[str]) -> Path | None:
     """The newest sweep in a folder that was asked for by these overrides, whatever their order."""
     for path in sorted(parent.glob(f"*/{MULTIRUN}"), key=lambda path: -path.stat().st_mtime):
         given = read_yaml(path, {}).get("hydra", {}).get("overrides", {}).get("task", [])

@@ -72,14 +72,11 @@ def check_arguments(arguments: Sequence[str], multirun: bool) -> None:
         )
 
 
-def check_ranks(cfg: DictConfig) -> int:
+def check_ranks(cfg: DictConfig) -> None:
     """Check the trainer's processes, and put numbers for what is `auto`.
 
     Args:
         cfg: The composed config; `trainer.devices` and `trainer.accelerator` may be changed.
-
-    Returns:
-        How many processes on this machine; 1 for every trainer that is not for many.
 
     Raises:
         UserError: The number is none, there are not as many devices, the task doesn't train, or
@@ -90,7 +87,7 @@ def check_ranks(cfg: DictConfig) -> int:
     spread = select(cfg, "trainer.strategy._target_") == _STRATEGY
     if not spread:
         _check_single(cfg, devices, place)
-        return 1
+        return
     if "trainer" not in cfg.task.call:
         raise UserError(
             f"trainer=ddp is of no use: task={_choice(cfg, 'task')} doesn't train",
@@ -113,7 +110,12 @@ def check_ranks(cfg: DictConfig) -> int:
             f"trainer.devices={count} is {nodes * count}",
             "make them equal; trainer.devices is the number on one machine",
         )
-    return count
+
+
+def rank_count(cfg: DictConfig) -> int:
+    """Return the number of processes on this machine that a checked config asks for."""
+    spread = select(cfg, "trainer.strategy._target_") == _STRATEGY
+    return int(cfg.trainer.devices) if spread else 1
 
 
 def _check_single(cfg: DictConfig, devices: object, place: AssignedRank | None) -> None:

@@ -7,7 +7,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from impasto.errors import UserError, first_line
 from impasto.launch.validation.ranges import check_ranges
-from impasto.launch.validation.refused import check_refused
+from impasto.launch.validation.refused import check_combinations, check_refused
 from impasto.launch.validation.targets import check_hydra
 
 # Key to the smallest whole number it may be. Null is allowed where the task has no such number.
@@ -22,7 +22,6 @@ _WHOLE_NUMBERS = {
 }
 _NEEDED = ("task", "task.call", "run")
 _MAY_BE_NULL = ("strokes", "updates", "size")
-RULES = ("refuses", "needs")  # sections of a choice's file that are for this module alone
 _LARGEST_SEED = 2**32 - 1
 CANVAS_MULTIPLE = 16
 
@@ -59,25 +58,10 @@ def check(cfg: DictConfig) -> None:
     _check_background(select(cfg, "canvas.background"))
     check_ranges(cfg)
     check_refused(cfg)
-    _check_combinations(cfg)
+    check_combinations(cfg)
     for key in cfg.task.get("required", ()):
         if select(cfg, key) in (None, ""):
             raise UserError(f"{key} is not given", f"add {key}=... to the command")
-
-
-def _check_combinations(cfg: DictConfig) -> None:
-    """Refuse what a choice's file says under `refuses` and `needs`: ``group=choice`` to the reason.
-
-    Which choices were made stands in Hydra's own section, in configs that were composed with it.
-    """
-    made = OmegaConf.select(cfg, "hydra.runtime.choices")
-    for group, choice in (made or {}).items():
-        for rule in RULES if group in cfg else ():
-            for other, why in (OmegaConf.select(cfg, f"{group}.{rule}") or {}).items():
-                key, _, value = other.partition("=")
-                if (made.get(key) == value) == (rule == "refuses"):
-                    goes = "doesn't go with" if rule == "refuses" else "goes with nothing but"
-                    raise UserError(f"{group}={choice} {goes} {other}: {why.what}", why.todo)
 
 
 def select(cfg: DictConfig, key: str) -> object:

@@ -147,9 +147,10 @@ def _range(default: object, words: str) -> Range | None:
 
 def _leaves(node: Mapping[Any, Any], prefix: str, ours: bool) -> Iterator[tuple[str, Any, bool]]:
     """Every value of a file by its dotted key, and whether the project's own objects take it."""
-    ours = ours and not str(node.get("_target_", "")).startswith("pytorch_lightning.")
+    theirs = ("pytorch_lightning.", "lightning_modules.Trainer")
+    ours = ours and not str(node.get("_target_", "")).startswith(theirs)
     for name, value in node.items():
-        if str(name).startswith("_") or name in ("defaults", "refuses", "needs", "instead"):
+        if str(name).startswith("_") or name == "defaults":
             continue
         if isinstance(value, dict):
             yield from _leaves(value, f"{prefix}{name}.", ours)

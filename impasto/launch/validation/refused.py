@@ -93,6 +93,46 @@ _CALLBACKS = {
 }
 
 
+_NO_ROLLOUTS = Refusal("it makes no rollouts that could explore", "choose exploration=none")
+# Two choices that don't go together.
+COMBINATIONS = {
+    ("replay=prioritized", "agent=greedy"): Refusal(
+        "it has no critic, whose errors are the priorities",
+        "choose replay=uniform, or an agent with a critic",
+    ),
+    ("replay=prioritized", "agent=lstm_adversarial"): Refusal(
+        "it keeps no replay", "choose replay=uniform, which it leaves empty"
+    ),
+    ("exploration=action_noise", "agent=lstm_adversarial"): _NO_ROLLOUTS,
+    ("exploration=ornstein_uhlenbeck", "agent=lstm_adversarial"): _NO_ROLLOUTS,
+    ("exploration=parameter_noise", "agent=lstm_adversarial"): _NO_ROLLOUTS,
+}
+# A choice, and the only one of another group that it goes with.
+_ONLY = {
+    ("preconditioning=digits", "agent=lstm_adversarial"): Refusal(
+        "only this one learns strokes by hand",
+        "add agent=lstm_adversarial, or leave preconditioning out",
+    ),
+}
+
+
+def check_combinations(cfg: DictConfig) -> None:
+    """Check that the choices go together; of a config that was composed with a `hydra` section.
+
+    Raises:
+        UserError: Two don't.
+    """
+    choices = OmegaConf.select(cfg, "hydra.runtime.choices") or {}
+    made = {f"{group}={choice}" for group, choice in choices.items()}
+    for table, there, goes in (
+        (COMBINATIONS, True, "doesn't go with"),
+        (_ONLY, False, "goes with nothing but"),
+    ):
+        for (one, other), refusal in table.items():
+            if one in made and (other in made) == there:
+                raise UserError(f"{one} {goes} {other}: {refusal.why}", refusal.todo)
+
+
 def check_refused(cfg: DictConfig) -> None:
     """Check that a config has none of what is refused.
 

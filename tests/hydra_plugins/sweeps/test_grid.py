@@ -19,8 +19,7 @@ def sweep(run_main: RunMain, fake_tasks: FakeTasks) -> Sweep:
     """Start a sweep of the fake task in the folder `sweep`."""
 
     def start(*words: str) -> Finished:
-        fast = ("task.reads_only=true", "hydra.sweep.dir=sweep")
-        return run_main("-m", *fake_tasks.arguments, *fast, *words)
+        return run_main("-m", *fake_tasks.arguments, "hydra.sweep.dir=sweep", *words)
 
     return start
 
@@ -96,7 +95,7 @@ def test_an_interruption_ends_the_sweep_and_names_the_way_on(sweep: Sweep, tmp_p
 def test_resume_auto_goes_on_with_the_newest_sweep(
     run_main: RunMain, fake_tasks: FakeTasks, tmp_path: Path
 ) -> None:
-    words = ("-m", *fake_tasks.arguments, "task.reads_only=true", "resume=auto", "seed=0,1")
+    words = ("-m", *fake_tasks.arguments, "resume=auto", "seed=0,1")
     first = run_main(*words)
     assert first.code == 0
     assert "starting a new one" in first.out

@@ -46,8 +46,7 @@ SMALL = (
 
 
 def words(fake: FakeTasks, launcher: str, *more: str) -> tuple[str, ...]:
-    fast = ("task.reads_only=true", "hydra.sweep.dir=sweep")
-    return ("-m", *fake.arguments, *fast, *LAUNCHERS[launcher], *more)
+    return ("-m", *fake.arguments, "hydra.sweep.dir=sweep", *LAUNCHERS[launcher], *more)
 
 
 def statuses(sweep: Path, *numbers: int) -> list[str | None]:

@@ -13,7 +13,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState
 
 from impasto.errors import UserError
-from impasto.launch.compose import compose_jobs
+from impasto.launch.compose import compose_run, one_at_a_time
 from impasto.launch.sweeps.space import split
 from impasto.launch.sweeps.study import (
     importance,
@@ -23,7 +23,7 @@ from impasto.launch.sweeps.study import (
     storage_url,
     tell,
 )
-from tests.conftest import CONF, FakeTasks, Finished, RunMain
+from tests.conftest import FakeTasks, Finished, RunMain
 
 Search = Callable[..., Finished]
 SPACE = {"x": IntDistribution(0, 100), "y": FloatDistribution(1e-4, 1.0, log=True)}
@@ -35,7 +35,7 @@ def search(run_main: RunMain, fake_tasks: FakeTasks) -> Search:
     """Start a search in the folder `search`."""
 
     def start(*words: str) -> Finished:
-        fast = ("task.reads_only=true", "task.kind=score", "hydra.sweep.dir=search")
+        fast = ("task.kind=score", "hydra.sweep.dir=search")
         return run_main("-m", *fake_tasks.arguments, *fast, "hydra/sweeper=optuna", *words)
 
     return start
@@ -73,10 +73,11 @@ def test_what_is_no_space_is_said(words: list[str]) -> None:
 
 def test_intervals_are_composed_before_anything_runs() -> None:
     base = ["task=train", "experiment=quickstart"]
-    jobs = compose_jobs(CONF, [*base, "agent.tau=tag(log,interval(1e-4,0.1))"], True)
+    words = one_at_a_time([*base, "agent.tau=tag(log,interval(1e-4,0.1))"])
+    jobs = [compose_run(one) for one in words]
     assert [cfg.agent.tau for cfg in jobs][:2] == [1e-4, 0.1]
     assert 1e-4 < jobs[2].agent.tau < 0.1
-    jobs = compose_jobs(CONF, [*base, "bundle=int(interval(1,8))"], True)
+    jobs = [compose_run(one) for one in one_at_a_time([*base, "bundle=int(interval(1,8))"])]
     assert [cfg.bundle for cfg in jobs] == [1, 8, 3]
 
 
@@ -160,7 +161,7 @@ def test_a_search_goes_by_validation_survives_failures_and_goes_on(
     best = yaml.safe_load((folder / "best.yaml").read_text())
     assert best["val_l2"] == 4.0
     assert best["parameters"] == {"updates": trials(folder)[best["trial"]].params["updates"]}
-    assert best["command"].startswith("python run.py task=fake trainer=cpu task.reads_only=true")
+    assert best["command"].startswith("python run.py task=fake trainer=cpu")
     assert best["command"].endswith(f"updates={best['parameters']['updates']}")
     assert (folder / "search.png").read_bytes().startswith(b"\x89PNG")
     assert "report:" not in done.out

@@ -6,7 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from impasto.launch.arguments import quote_paths, verbatim_keys
-from impasto.launch.compose import compose_jobs
+from impasto.launch.compose import compose_run, one_at_a_time
 from tests.conftest import CONF
 
 KEYS = verbatim_keys(CONF)
@@ -59,7 +59,8 @@ def test_any_name_arrives_as_it_is(
     (tmp_path / name).touch()
     flags = ["-m"] if multirun else []
     arguments = quote_paths([*flags, "task=paint", f"image={name}"], KEYS)
-    [cfg] = compose_jobs(CONF, arguments[len(flags) :], multirun)
+    [words] = one_at_a_time(arguments[len(flags) :]) if multirun else [arguments]
+    cfg = compose_run(words)
     assert cfg.image == name
     assert type(cfg.image) is str
 
@@ -85,7 +86,7 @@ def test_so_it_does_under_every_key_that_says_as_typed(
         if there:
             (tmp_path / name).touch()
         arguments = quote_paths([*overrides, f"{key}={name}"], KEYS)
-        [cfg] = compose_jobs(CONF, arguments, False)
+        cfg = compose_run(arguments)
         assert OmegaConf.select(cfg, key) == name
 
 
@@ -109,7 +110,7 @@ def test_three_question_marks_are_a_name_too(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)  # to OmegaConf they say that a value is missing
-    [cfg] = compose_jobs(CONF, quote_paths(["task=paint", "image=???"], KEYS), False)
+    cfg = compose_run(quote_paths(["task=paint", "image=???"], KEYS))
     assert cfg.image == "./???"
 
 
@@ -126,12 +127,12 @@ def test_hydras_own_notation_still_works(monkeypatch: pytest.MonkeyPatch, tmp_pa
         "image=~/a.png": str(Path.home() / "a.png"),
         "image=*.png": "*.png",
     }.items():
-        [cfg] = compose_jobs(CONF, quote_paths(["task=paint", argument], KEYS), False)
+        cfg = compose_run(quote_paths(["task=paint", argument], KEYS))
         assert cfg[argument.partition("=")[0]] == expected
 
 
 def test_a_sweep_splits_names_at_commas(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     arguments = quote_paths(["-m", "task=paint", "image=a 1.png,b=2.png"], KEYS)
-    jobs = compose_jobs(CONF, arguments[1:], True)
+    jobs = [compose_run(words) for words in one_at_a_time(arguments[1:])]
     assert [cfg.image for cfg in jobs] == ["a 1.png", "b=2.png"]

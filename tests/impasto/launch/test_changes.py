@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from impasto.errors import UserError
@@ -100,6 +101,26 @@ def test_the_list_is_one_line_and_not_too_long(compose_config: Compose) -> None:
 
 def test_a_checkpoint_without_a_config_is_taken_as_it_is(compose_config: Compose) -> None:
     refuse_changes(Path("a.ckpt"), Manifest(5), compose_config(*QUICK))
+
+
+@pytest.mark.parametrize(
+    "task", ["pretrain renderer=gan", "train renderer=vae agent=lstm_adversarial"]
+)
+def test_what_a_checkpoint_of_before_says_under_other_keys_is_no_change(
+    task: str, compose_config: Compose
+) -> None:
+    overrides = f"task={task}".split()
+    path = Path(__file__).parent / "former" / f"{task.split()[0]}.yaml"
+    former = yaml.safe_load(path.read_text())
+    assert changes(former, compose_config(*overrides)) == {}
+    cfg = compose_config(*overrides, "data=leaves", "strokes=5")
+    assert "data._target_" in changes(former, cfg)
+    if "pretrain" in task:
+        cfg = compose_config(*overrides, "task.module.critic_updates=5", "task.optimizer.lr=1")
+        assert changes(former, cfg) == {
+            "task.module.critic_updates": "3 -> 5",
+            "task.optimizer.lr": "0.0001 -> 1",
+        }
 
 
 def test_other_versions_are_named() -> None:

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from impasto.errors import UserError
 from impasto.launch.arguments import quote_paths
 from impasto.launch.command import as_arguments, asks_for_help, short_help
-from impasto.launch.compose import choices, compose_jobs
+from impasto.launch.compose import choices, compose_run
 from impasto.tasks.runs.run_folder import command
 from tests.conftest import CONF
 from tests.impasto.launch.test_arguments import KEYS, NAMES
@@ -21,8 +21,7 @@ def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def composed(*words: str) -> DictConfig:
-    [cfg] = compose_jobs(CONF, quote_paths(as_arguments(words), KEYS), False)
-    return cfg
+    return compose_run(quote_paths(as_arguments(words), KEYS))
 
 
 def test_a_picture_is_painted_beside_where_one_works(tmp_path: Path) -> None:

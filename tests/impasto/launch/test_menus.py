@@ -25,14 +25,9 @@ batch_size: 96
 strokes: 7
 call:
   _target_: offering_task.take
-  painters:
-    _every_: painter
-    given: {stroke: stroke, strokes: strokes}
-    also: {agent.weights: AGENTS}
-  kinds:
-    _every_: stroke
-    given: {opaque: stroke.opaque}
-  files: {_every_: export}
+  painters: {_target_: impasto.launch.menus.Menu, group: painter, agents: AGENTS}
+  kinds: {_target_: impasto.launch.menus.Menu, group: stroke}
+  files: {_target_: impasto.launch.menus.Menu, group: export}
   device: ${run.device}
 """
 
@@ -94,7 +89,7 @@ def test_no_agent_no_painter_of_one(offered: Any) -> None:
 def test_a_single_agent_needs_no_brackets(offered: Any) -> None:
     names = ["agent (me)", "agent+optimize (me)", "optimize"]
     assert list(offered(agents="me")["painters"]) == names
-    assert list(offered(agents="null")["painters"]) == ["optimize"]
+    assert list(offered(agents="null")["painters"]) == ["agent", "agent+optimize", "optimize"]
 
 
 def test_one_painter_for_each_agent(offered: Any, tmp_path: Path) -> None:

@@ -101,10 +101,10 @@ def test_a_signal_before_a_run_begins_names_the_way_on(
     outcome = outcome_before_job(error, CONF, [])
     assert (outcome.status, outcome.code) == ("interrupted", code)
 
-    def interrupt(arguments: object) -> None:
+    def interrupt(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr("impasto.launch.cli.prepare", interrupt)
+    monkeypatch.setattr("impasto.launch.cli.start", interrupt)
     done = run_main("task=train", "resume=auto")
     assert done.code == code
     assert done.err == (

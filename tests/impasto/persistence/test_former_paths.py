@@ -32,7 +32,6 @@ def test_every_row_leads_to_a_module(former: str, today: str) -> None:
         ("tasks.train", "train"),
         ("lightning_modules.model_based_ddpg", "ModelBasedDDPG"),
         ("datamodules.mnist", "Mnist"),
-        ("hydra_plugins.impasto._claims", "Claims"),
     ],
 )
 def test_a_class_is_found_under_its_former_path(former: str, name: str) -> None:

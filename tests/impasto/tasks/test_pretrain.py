@@ -29,8 +29,8 @@ SMALL = (
 LEARNED = [name for name in choices(CONF, "renderer") if name != "analytic"]
 MODULES = {"gan": GanRendererModule, "vae": VaeRendererModule}
 OWN = {
-    "gan": ("renderer.learning.pixel_updates=1", "renderer.learning.critic_alone=1"),
-    "vae": ("renderer.learning.vae_updates=2",),
+    "gan": ("task.module.pixel_updates=1", "task.module.critic_alone=1"),
+    "vae": ("task.module.vae_updates=2",),
 }
 
 
@@ -79,9 +79,9 @@ def test_settings_of_a_renderers_learning_get_to_its_module(
     done = run_main(
         *SMALL,
         "renderer=gan",
-        "renderer.learning.critic_updates=2",
+        "task.module.critic_updates=2",
         "task.optimizer.lr=0.25",
-        "renderer.learning.critic.channels=6",
+        "task.module.critic.channels=6",
         *OWN["gan"],
         f"hydra.run.dir={tmp_path}",
     )

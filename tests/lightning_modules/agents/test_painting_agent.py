@@ -1,6 +1,7 @@
 """The loop: rollouts, exactly so many updates, divergence."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from impasto.canvas import to_float
 from impasto.errors import Diverged, UserError
+from impasto.networks import Actor
 from impasto.rendering import draw
 from impasto.rl.initial_states import ContinuedStart
 from impasto.rl.replay import ReplayBuffer, Transition
@@ -219,3 +221,17 @@ def test_rollouts_begin_where_the_start_says() -> None:
         assert (to_float(found) - wanted).abs().max() <= 0.5 / 255 + 1e-6
     assert not torch.equal(to_float(held["target"]), target)  # some look closer
     assert agent.actor.training is False
+
+
+def test_an_exported_actor_learns_on(tmp_path: Path) -> None:
+    first = make_agent()
+    assert not torch.equal(
+        next(make_agent(seed=1).actor.parameters()), next(first.actor.parameters())
+    )
+    first.policy.save(tmp_path)
+    second = make_agent(seed=1, weights=tmp_path)
+    for actor in (second.actor, second.target_actor):
+        for name, value in actor.state_dict().items():
+            assert torch.equal(value, first.actor.state_dict()[name])
+    with pytest.raises(UserError, match="has other layers — give the settings of `actor`"):
+        make_agent(actor=partial(Actor, blocks=[1, 1], width=8), weights=tmp_path)

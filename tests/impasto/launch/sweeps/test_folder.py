@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from impasto.errors import UserError
 from impasto.launch.resume import locked
-from impasto.launch.sweeps.folder import assign, find_sweep, held, register_jobs
+from impasto.launch.sweeps.folder import assign, held, newest_sweep, register_jobs
 from impasto.tasks.runs.run_state import RUNNING, is_held, read_state
 
 
@@ -137,10 +137,10 @@ def test_the_newest_sweep_with_these_overrides_is_found(tmp_path: Path) -> None:
         content = {"hydra": {"overrides": {"task": words}}}
         (folder / "multirun.yaml").write_text(yaml.safe_dump(content))
     asked = ["task=x", "resume=auto", "seed=0,1", "hydra/launcher=joblib"]
-    assert find_sweep(tmp_path, asked) == tmp_path / "b"
+    assert newest_sweep(tmp_path, asked) == tmp_path / "b"
     with held(tmp_path / "b"):
-        assert find_sweep(tmp_path, asked) == tmp_path / "a"
-    assert find_sweep(tmp_path, ["task=x", "seed=0,2"]) is None
+        assert newest_sweep(tmp_path, asked) == tmp_path / "a"
+    assert newest_sweep(tmp_path, ["task=x", "seed=0,2"]) is None
 
 
 def test_a_sweep_folder_is_held_by_one(tmp_path: Path) -> None:
