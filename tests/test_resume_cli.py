@@ -116,3 +116,15 @@ def test_other_settings_are_other_jobs_of_a_sweep(
         json.loads((tmp_path / "sweep" / n / "summary.json").read_text())["seed"] for n in "23"
     ]
     assert seeds == [0, 1]
+
+
+def test_the_jobs_of_a_sweep_go_on_from_what_is_named(
+    run_main: RunMain, fake_tasks: FakeTasks, checkpoints: Path, tmp_path: Path
+) -> None:
+    words = ("-m", *fake_tasks.arguments, "seed=0", "updates=30", "hydra.sweep.dir=sweep")
+    refused = run_main(*words, "resume=nowhere")
+    assert refused.code == 2
+    assert "resume: nowhere does not exist" in refused.err
+    assert not (tmp_path / "sweep").exists()
+    assert run_main(*words, "resume=runs/a").code == 0
+    assert came_from(tmp_path / "sweep" / "0") == "last.ckpt"

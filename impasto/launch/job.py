@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from impasto.errors import Unwritable, UserError
 from impasto.launch.claims import withdraw
 from impasto.launch.outcome import JobFailed, Outcome, outcome_of
-from impasto.launch.resume import find_resumable, go_on, nothing_left
+from impasto.launch.resume import find_resumable, go_on, go_on_as_named, nothing_left
 from impasto.launch.run_task import outlive_terminal, run_task
 from impasto.launch.slurm import preemptible, requeue
 from impasto.launch.sweeps.processes import STOPPING
@@ -83,6 +83,8 @@ def job(cfg: DictConfig, show_traceback: bool, starter: Starter | None = None) -
                 if nothing_left(resumption):
                     return read_summary(folder)
                 go_on(cfg, resumption)
+        elif sweep:
+            go_on_as_named(cfg)
         elif cfg.resume == "auto":  # there was nothing to go on from
             cfg.resume = None
         add_pruning(cfg, HydraConfig.get())

@@ -14,9 +14,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from impasto.errors import UserError
 from impasto.launch.arguments import quote
+from impasto.launch.former_keys import current_key
 from impasto.launch.validation.devices import assigned_rank, is_rank_zero
 from impasto.persistence.checkpoints import Good, has_checkpoint, newest_good, whole, written
-from impasto.persistence.former_paths import current_key, current_path
+from impasto.persistence.former_paths import current_path
 from impasto.persistence.locks import open_lock, try_lock
 from impasto.persistence.manifest import Manifest, versions
 from impasto.tasks.runs.run_folder import WHEREABOUTS, followed, read_summary
@@ -174,8 +175,7 @@ def find_run(cfg: DictConfig) -> bool:
         UserError: There is none, it is broken, or another process is at it.
     """
     if cfg.resume not in (None, "auto"):
-        good = find_checkpoint(str(cfg.resume), cfg)
-        _put_checkpoint(cfg, good.path, good.remark, other_versions(good.manifest))
+        go_on_as_named(cfg)
     folder = run_folder(cfg)
     place = assigned_rank()
     if is_rank_zero():
@@ -201,6 +201,16 @@ def go_on(cfg: DictConfig, found: Resumption) -> None:
     """Let a run go on from what was found."""
     cfg.resume = str(found.checkpoint)
     _put_checkpoint(cfg, found.checkpoint, found.versions)
+
+
+def go_on_as_named(cfg: DictConfig) -> None:
+    """Let a run go on from the checkpoint or the run folder that `resume` names.
+
+    Raises:
+        UserError: See `find_checkpoint`.
+    """
+    good = find_checkpoint(str(cfg.resume), cfg)
+    _put_checkpoint(cfg, good.path, good.remark, other_versions(good.manifest))
 
 
 def _put_checkpoint(cfg: DictConfig, path: Path, *remarks: str | None) -> None:

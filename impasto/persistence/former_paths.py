@@ -1,4 +1,4 @@
-"""Paths of classes and keys in version 0.1, which exported weights and checkpoints still name."""
+"""Paths of classes in version 0.1, which exported weights and checkpoints still name."""
 
 from collections.abc import Mapping
 
@@ -39,14 +39,6 @@ _FORMER = {
 }
 
 
-_FORMER_KEYS = {
-    "data.strokes": "painting.strokes",
-    "renderer.learning": "task.module",
-    "renderer.learning.optimizer": "task.optimizer",
-    "task.call.module": "task.module",
-}
-
-
 def current_path(path: str) -> str:
     """Return the path under which a class is found today.
 
@@ -55,19 +47,11 @@ def current_path(path: str) -> str:
     >>> current_path("torch.optim.Adam")
     'torch.optim.Adam'
     """
-    return _current(path, _FORMER)
+    return replace_prefix(path, _FORMER)
 
 
-def current_key(key: str) -> str:
-    """Return the key of the config under which a value is found today.
-
-    >>> current_key("renderer.learning.critic_updates")
-    'task.module.critic_updates'
-    """
-    return _current(key, _FORMER_KEYS)
-
-
-def _current(path: str, table: Mapping[str, str]) -> str:
+def replace_prefix(path: str, table: Mapping[str, str]) -> str:
+    """Return a dotted path with the longest beginning that a table has replaced."""
     parts = path.split(".")
     for length in range(len(parts), 0, -1):
         former = ".".join(parts[:length])

@@ -16,6 +16,7 @@ from impasto.errors import UserError
 from impasto.launch.arguments import quote
 from impasto.launch.compose import explained
 from impasto.launch.outcome import JobFailed
+from impasto.launch.resume import find_checkpoint
 from impasto.launch.sweeps.folder import (
     MULTIRUN,
     NUMBERED,
@@ -84,6 +85,8 @@ class GridSweeper(BasicSweeper):
                 load = self.hydra_context.config_loader.load_sweep_config
                 configs.append(load(self.config, list(overrides)))
             validate(configs[-1].copy())
+            if configs[-1].resume not in (None, "auto"):
+                find_checkpoint(str(configs[-1].resume), configs[-1])
             names.append(None if raw["subdir"] == NUMBERED else _subdir(configs[-1], number))
         return configs, names
 
