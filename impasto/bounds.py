@@ -13,7 +13,7 @@ from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Len
+from annotated_types import Ge, Gt, Le, Len, MultipleOf
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from impasto.errors import UserError
@@ -24,6 +24,8 @@ Positive = Annotated[float, Gt(0)]
 NotNegative = Annotated[float, Ge(0)]
 Fraction = Annotated[float, Ge(0), Le(1)]
 Rgb = Annotated[Sequence[Fraction], Len(3, 3), Field(description="red, green and blue")]
+# Pixels on a side: what the learned renderers' upsampling and folding divide.
+CanvasSize = Annotated[int, Ge(16), MultipleOf(16)]
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
 Width = Annotated[int, Ge(1), Le(2**16)]  # of a layer
 Depth = Annotated[int, Ge(1), Le(64)]  # of a network, in layers

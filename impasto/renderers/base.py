@@ -10,18 +10,6 @@ from torch import Tensor, nn
 from impasto.runtime.precision import full_precision
 from impasto.strokes import Stroke
 
-_MULTIPLE = 16  # what the learned renderers' upsampling and folding divide
-
-
-def check_canvas_size(canvas_size: int) -> None:
-    """Check that a learned renderer can have this canvas.
-
-    Raises:
-        ValueError: It is no multiple of 16.
-    """
-    if canvas_size <= 0 or canvas_size % _MULTIPLE:
-        raise ValueError(f"canvas_size is {canvas_size}, not a multiple of {_MULTIPLE}")
-
 
 def dense_layers(widths: Sequence[int]) -> list[nn.Module]:
     """Build fully connected layers of these widths, the input's first, each followed by a ReLU.

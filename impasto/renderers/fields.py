@@ -6,8 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from impasto.bounds import Count, Width, validated
-from impasto.renderers.base import check_canvas_size
+from impasto.bounds import CanvasSize, Count, Width, validated
 from impasto.renderers.exported import LearnedRenderer
 from impasto.strokes import Stroke
 
@@ -45,29 +44,25 @@ class FieldRenderer(LearnedRenderer):
         channels: Maps of the layers for pixels.
 
     Raises:
-        ValueError: `canvas_size` is no multiple of 16, or another number is not at least 1.
+        UserError: A size is out of its bounds.
     """
 
     def __init__(
         self,
         stroke: Stroke,
-        canvas_size: int,
+        canvas_size: CanvasSize,
         fields: Count = 32,
         opacities: Count = 8,
         hidden: Width = 256,
         channels: Width = 64,
     ) -> None:
         super().__init__(stroke, canvas_size)
-        check_canvas_size(canvas_size)
         self._config = {
             "fields": fields,
             "opacities": opacities,
             "hidden": hidden,
             "channels": channels,
         }
-        for name, value in self._config.items():
-            if value <= 0:
-                raise ValueError(f"{name} is {value}, not at least 1")
         self.register_buffer("terms", _terms(canvas_size), persistent=False)  # (3, n * n)
         self.shape_layers = nn.Sequential(
             nn.Linear(stroke.shape_dim, hidden),

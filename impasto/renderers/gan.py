@@ -1,14 +1,13 @@
 """GAN renderer: the GAN painter of Neural Painters (Nakano, 2019, section 2.3)."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-from annotated_types import Ge
 from torch import Tensor, nn
 
-from impasto.bounds import Width, validated
-from impasto.renderers.base import check_canvas_size, dense_layers
+from impasto.bounds import CanvasSize, Width, validated
+from impasto.renderers.base import dense_layers
 from impasto.renderers.exported import LearnedRenderer
 from impasto.renderers.upsampling import Upsampling
 from impasto.strokes import Stroke
@@ -28,18 +27,17 @@ class GanRenderer(LearnedRenderer):
         channels: Maps after two of the three doublings.
 
     Raises:
-        ValueError: `canvas_size` is no multiple of 16.
+        UserError: A size is out of its bounds.
     """
 
     def __init__(
         self,
         stroke: Stroke,
-        canvas_size: int,
+        canvas_size: CanvasSize,
         hidden: Sequence[Width] = (256, 512),
-        channels: Annotated[int, Ge(4)] = 32,
+        channels: Width = 32,
     ) -> None:
         super().__init__(stroke, canvas_size)
-        check_canvas_size(canvas_size)
         self._config = {"hidden": list(hidden), "channels": channels}
         widths = [stroke.shape_dim, *hidden]
         self.dense = nn.Sequential(*dense_layers(widths))

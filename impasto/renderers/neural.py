@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, MultipleOf
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from impasto.bounds import Width, validated
-from impasto.renderers.base import check_canvas_size, dense_layers
+from impasto.bounds import CanvasSize, Width, validated
+from impasto.renderers.base import dense_layers
 from impasto.renderers.exported import LearnedRenderer
 from impasto.strokes import Stroke
 
@@ -35,20 +35,17 @@ class NeuralRenderer(LearnedRenderer):
         channels: Maps that the convolutions start from, a multiple of 4.
 
     Raises:
-        ValueError: `canvas_size` is no multiple of 16, or `channels` none of 4.
+        UserError: A size is out of its bounds.
     """
 
     def __init__(
         self,
         stroke: Stroke,
-        canvas_size: int,
+        canvas_size: CanvasSize,
         hidden: Sequence[Width] = (512, 1024, 2048),
-        channels: Annotated[int, Ge(4)] = 16,
+        channels: Annotated[int, Ge(4), MultipleOf(4)] = 16,
     ) -> None:
         super().__init__(stroke, canvas_size)
-        check_canvas_size(canvas_size)
-        if channels <= 0 or channels % 4:
-            raise ValueError(f"channels is {channels}, not a multiple of 4")
         self._config = {"hidden": list(hidden), "channels": channels}
         side = canvas_size // _UPSAMPLING
         widths = [stroke.shape_dim, *hidden, channels * side * side]

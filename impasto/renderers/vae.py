@@ -1,14 +1,13 @@
 """VAE renderer: the VAE painter of Neural Painters (Nakano, 2019, section 2.2)."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-from annotated_types import Ge
 from torch import Tensor, nn
 
-from impasto.bounds import Count, Width, validated
-from impasto.renderers.base import check_canvas_size, dense_layers
+from impasto.bounds import CanvasSize, Count, Width, validated
+from impasto.renderers.base import dense_layers
 from impasto.renderers.exported import LearnedRenderer
 from impasto.renderers.upsampling import Upsampling
 from impasto.strokes import Stroke
@@ -30,19 +29,18 @@ class VaeRenderer(LearnedRenderer):
         channels: Maps after two of the decoder's three doublings.
 
     Raises:
-        ValueError: `canvas_size` is no multiple of 16.
+        UserError: A size is out of its bounds.
     """
 
     def __init__(
         self,
         stroke: Stroke,
-        canvas_size: int,
+        canvas_size: CanvasSize,
         latent: Count = 64,
         hidden: Sequence[Width] = (512, 512),
-        channels: Annotated[int, Ge(4)] = 32,
+        channels: Width = 32,
     ) -> None:
         super().__init__(stroke, canvas_size)
-        check_canvas_size(canvas_size)
         self.latent = latent
         self._config = {"latent": latent, "hidden": list(hidden), "channels": channels}
         widths = [stroke.shape_dim, *hidden]

@@ -1,13 +1,11 @@
 """Checks of the values that a user can get wrong, before anything is built."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
-from annotated_types import Ge, MultipleOf
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from impasto.bounds import Count, Rgb, Seed, bounded
+from impasto.bounds import CanvasSize, Count, Rgb, Seed, bounded
 from impasto.errors import UserError, first_line
 from impasto.launch.validation.numbers import check_numbers, check_section
 from impasto.launch.validation.refused import check_combinations, check_refused
@@ -21,7 +19,7 @@ _NEEDED["canvas"] = "give canvas.size=... or canvas.background=..."
 class Canvas:
     """The section `canvas`."""
 
-    size: Annotated[int, Ge(16), MultipleOf(16)]
+    size: CanvasSize
     background: Rgb
 
 

@@ -106,7 +106,7 @@ def find_target(key: str, target: object, is_task: bool) -> Any:
         raise UserError(f"{key} is {target!r}", "give a class, such as impasto.networks.Actor")
     trusted = _trusted()
     if target == _MENUS:
-        return
+        return _found(key, target)
     ours = _is_in(target, _OWN) and not _is_in(target, (_SHELL,))
     if not ours and not _is_in(target, (*_LIBRARIES, *trusted)) and target not in _SHORT:
         raise _refusal(key, target)
