@@ -40,7 +40,7 @@ def make_agent(overrides: Sequence[str] = ()) -> ModelBasedDDPG:
         overrides: Of the command line, after the recipe's own.
     """
     cfg = compose([*RECIPE, *overrides])
-    module: ModelBasedDDPG = build(_plain(cfg.agent), cfg)
+    module: ModelBasedDDPG = build(_plain(cfg.agent), "agent")
     attach(module, cfg)
     return module
 
@@ -55,7 +55,7 @@ def make_pretraining(overrides: Sequence[str] = ()) -> RendererModule:
 
 def new_pretraining(cfg: DictConfig) -> RendererModule:
     """The module of ``task=pretrain``, before a trainer has it."""
-    module: RendererModule = build(_plain(cfg.task.module), cfg)
+    module: RendererModule = build(_plain(cfg.task.module), "task.module")
     return module
 
 
@@ -73,7 +73,7 @@ def make_trainer(cfg: DictConfig, **changes: Any) -> pl.Trainer:
     """The trainer of a config, without callbacks and loggers."""
     node = _plain(cfg.trainer) | {"logger": False, "callbacks": [], **changes}
     with _quiet():
-        trainer: pl.Trainer = build(node, cfg)
+        trainer: pl.Trainer = build(node, "trainer")
     return trainer
 
 

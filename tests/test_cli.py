@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from impasto.launch.validation.knobs import check
+from impasto.launch.validation.validate import validate
 from tests.conftest import Compose, FakeTasks, RunCli, RunMain, command_line, environment
 
 
@@ -30,13 +30,13 @@ def wait_until(done: Callable[[], bool], lives: Callable[[], bool]) -> None:
 
 def test_whole_floats_are_numbers(compose_config: Compose) -> None:
     cfg = compose_config("task=train", "updates=1e4")
-    check(cfg)
+    validate(cfg)
     assert cfg.updates == 10_000
     assert isinstance(cfg.updates, int)
 
 
 def test_a_bundle_may_be_larger_than_the_strokes(compose_config: Compose) -> None:
-    check(compose_config("task=train", "strokes=3", "bundle=8"))
+    validate(compose_config("task=train", "strokes=3", "bundle=8"))
 
 
 def test_full_error_shows_the_traceback(run_cli: RunCli) -> None:

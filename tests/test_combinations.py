@@ -10,7 +10,7 @@ from torchvision.models import get_model
 
 from impasto.errors import UserError
 from impasto.launch.compose import choices
-from impasto.launch.validation.knobs import check
+from impasto.launch.validation.validate import validate
 from tests.conftest import CONF, Compose, RunMain
 
 GROUPS = ("agent", "reward", "replay", "exploration")
@@ -79,9 +79,9 @@ def test_every_pair_composes_or_is_refused(compose_config: Compose, one: str, ot
             todo = REFUSED[first, second]
             wanted = rf"{other}={second} doesn't go with {one}={first}.*choose {todo}"
             with pytest.raises(UserError, match=wanted):
-                check(cfg)
+                validate(cfg)
         else:
-            check(cfg)
+            validate(cfg)
             assert cfg.hydra.runtime.choices[one] == first
             assert cfg.hydra.runtime.choices[other] == second
 

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from impasto.launch.compose import choices, groups
 from impasto.launch.help import describe, help_text
-from impasto.launch.validation.knobs import check
+from impasto.launch.validation.validate import validate
 from tests.conftest import CONF, Compose
 
 EXPERIMENTS = choices(CONF, "experiment")
@@ -90,7 +90,7 @@ def test_every_experiment_passes_the_checks(compose_config: Compose, experiment:
     for task in tasks:
         overrides = (f"task={task}", f"experiment={experiment}")
         cfg = compose_config(*overrides, "image=a.png", "agent.weights=folder")
-        check(cfg)
+        validate(cfg)
         assert cfg.hydra.runtime.choices.experiment == experiment
         assert (cfg.updates or 1) >= 1
 

@@ -17,8 +17,8 @@ from impasto.errors import Interrupted
 from impasto.launch.advice import in_keys
 from impasto.launch.build import build_call
 from impasto.launch.compose import choices
-from impasto.launch.validation.knobs import check
 from impasto.launch.validation.refused import COMBINATIONS
+from impasto.launch.validation.validate import validate
 from impasto.tasks.fit import find_callback, fit
 from lightning_modules import UpdateModule
 from lightning_modules.callbacks import Checkpoints
@@ -174,7 +174,7 @@ def config_of(case: Case, compose: Compose, cache: Path, *more: str) -> DictConf
     chosen = [f"{group}={choice}" for group, choice in vars(case).items()]
     cfg = compose(*SMALL, *chosen, f"data.cache={cache}", *more)
     shrink(cfg.reward, cache)
-    check(cfg)
+    validate(cfg)
     return cfg
 
 

@@ -114,7 +114,7 @@ def test_all_of_the_config_is_allowed(compose_config: Compose) -> None:
         if target.startswith(("hydra_plugins.", "impasto.launch.")):
             continue
         if target.startswith("impasto.tasks.") and target.rpartition(".")[2][0].islower():
-            check_targets({"_target_": target}, EMPTY)
+            check_targets({"_target_": target}, "task.call")
         else:
             check_targets(
                 {"_target_": "impasto.tasks.train.train", "agent": {"_target_": target}}, EMPTY
@@ -160,7 +160,7 @@ def test_a_config_calls_nothing_else(target: str, tmp_path: Path) -> None:
         "agent": {"_target_": target, "_args_": [str(victim)]},
     }
     with pytest.raises(UserError, match=r"agent\._target_ names .*, which is not"):
-        build(node, EMPTY)
+        build(node, "task.call")
     assert victim.is_dir()
 
 
@@ -168,9 +168,11 @@ def test_what_is_escaped_is_not_looked_up_later(trap: Path) -> None:
     late = f"${{oc.create:{{_target_: os.mkdir, path: {trap}}}}}"
     node = {"_target_": "torch.optim.SGD", "_partial_": True, "params": [late]}
     with pytest.raises(UserError, match=r"task\.call\.agent\.params\.0 holds"):
-        build({"_target_": "impasto.tasks.train.train", "_partial_": True, "agent": node}, EMPTY)
+        build(
+            {"_target_": "impasto.tasks.train.train", "_partial_": True, "agent": node}, "task.call"
+        )
     with pytest.raises(UserError, match="holds"):
-        build(node, EMPTY)
+        build(node, "task.call")
     assert not trap.exists()
 
 
@@ -180,7 +182,7 @@ def test_what_is_escaped_is_not_looked_up_later(trap: Path) -> None:
 )
 def test_a_task_is_a_public_function_of_tasks(target: str) -> None:
     with pytest.raises(UserError, match=r"_target_ names"):
-        check_targets({"_target_": target}, EMPTY)
+        check_targets({"_target_": target}, "task.call")
 
 
 def test_a_hostile_experiment_runs_nothing(tmp_path: Path, trap: Path, run_main: RunMain) -> None:
@@ -238,14 +240,14 @@ def test_ones_own_package_is_trusted_by_the_environment_alone(
     node = {"_target_": "impasto.tasks.train.train", "agent": {"_target_": "my_strokes.Missing"}}
     monkeypatch.delenv(TRUST, raising=False)
     with pytest.raises(UserError, match=f"set {TRUST}=PACKAGE in the environment"):
-        check_targets(node, EMPTY)
+        check_targets(node, "task.call")
     monkeypatch.setenv(TRUST, "other, my_strokes")
     (tmp_path / "my_strokes.py").write_text("class Ring:\n    pass\n")
-    check_targets({**node, "agent": {"_target_": "my_strokes.Ring"}}, EMPTY)
+    check_targets({**node, "agent": {"_target_": "my_strokes.Ring"}}, "task.call")
     with pytest.raises(UserError, match="which is not there"):
-        check_targets(node, EMPTY)
+        check_targets(node, "task.call")
     with pytest.raises(UserError, match="names my_strokes_too"):
-        check_targets({**node, "agent": {"_target_": "my_strokes_too.Ring"}}, EMPTY)
+        check_targets({**node, "agent": {"_target_": "my_strokes_too.Ring"}}, "task.call")
 
 
 # ---- exported weights

@@ -14,6 +14,8 @@ from omegaconf.errors import OmegaConfBaseException
 from impasto.errors import UserError, first_line
 from impasto.launch.validation.targets import check_targets
 
+_CALL = "task.call"
+
 
 def build_call(cfg: DictConfig) -> "partial[dict[str, object]]":
     """Build everything that the task's function needs.
@@ -24,7 +26,7 @@ def build_call(cfg: DictConfig) -> "partial[dict[str, object]]":
     Raises:
         UserError: If an object refuses its arguments, or weights are missing.
     """
-    call: partial[dict[str, object]] = build({**_call_node(cfg), "_partial_": True}, cfg)
+    call: partial[dict[str, object]] = build({**_call_node(cfg), "_partial_": True}, _CALL)
     return call
 
 
@@ -34,7 +36,7 @@ def import_call(cfg: DictConfig) -> None:
     Raises:
         UserError: Something isn't there, or is not of what a config may name.
     """
-    check_targets(_call_node(cfg), cfg)
+    check_targets(_call_node(cfg), _CALL)
 
 
 def _call_node(cfg: DictConfig) -> dict[Any, Any]:
@@ -46,17 +48,17 @@ def _call_node(cfg: DictConfig) -> dict[Any, Any]:
     return node
 
 
-def build(node: Any, cfg: DictConfig) -> Any:
+def build(node: Any, key: str) -> Any:
     """Build what a node describes.
 
     Args:
         node: Of plain containers, resolved.
-        cfg: The config that it is from.
+        key: Where it stands in the config.
 
     Raises:
         UserError: See `build_call`.
     """
-    check_targets(node, cfg)
+    check_targets(node, key)
     try:
         with _room_for_networks():
             return instantiate(node, _convert_="all")

@@ -10,9 +10,10 @@ import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 
 from impasto.errors import Unwritable, UserError
 from impasto.launch.claims import withdraw
@@ -21,7 +22,6 @@ from impasto.launch.resume import find_resumable, go_on, go_on_as_named, nothing
 from impasto.launch.run_task import outlive_terminal, run_task
 from impasto.launch.slurm import preemptible, requeue
 from impasto.launch.sweeps.processes import STOPPING
-from impasto.launch.sweeps.trial import add_pruning
 from impasto.launch.validation.validate import validate
 from impasto.tasks.runs.run_folder import command, read_summary
 
@@ -87,7 +87,7 @@ def job(cfg: DictConfig, show_traceback: bool, starter: Starter | None = None) -
             go_on_as_named(cfg)
         elif cfg.resume == "auto":  # there was nothing to go on from
             cfg.resume = None
-        add_pruning(cfg, HydraConfig.get())
+        _add_pruning(cfg, hydra_cfg)
         with preemptible():
             outcome = run_task(cfg, folder)
     except UserError as error:  # its checkpoints are broken, or of other settings: so it stays
@@ -111,6 +111,25 @@ def job(cfg: DictConfig, show_traceback: bool, starter: Starter | None = None) -
     if sweep and (elsewhere or outcome.status != "interrupted"):
         raise JobFailed(outcome.code, Path(hydra_cfg.sweep.dir))
     raise SystemExit(outcome.code)
+
+
+def _add_pruning(cfg: DictConfig, hydra_cfg: HydraConf) -> None:
+    """Let the search end a run that promises nothing, if the run is a trial and learns."""
+    pruner = hydra_cfg.sweeper.get("pruner")
+    if cfg.run.trial is None or pruner is None or "trainer" not in cfg.task.call:
+        return
+    from impasto.launch.sweeps.study import STUDY, storage_url
+
+    storage = storage_url(Path(hydra_cfg.sweep.dir), hydra_cfg.sweeper.storage)
+    with open_dict(cfg):
+        cfg.callbacks.pruning = {
+            "_target_": "lightning_modules.callbacks.Pruning",
+            "study": STUDY,
+            "storage": storage,
+            "trial": cfg.run.trial,
+            "monitor": hydra_cfg.sweeper.monitor,
+            "pruner": {key: one for key, one in pruner.items() if one is not None},
+        }
 
 
 def _begin_worker(starter: Starter, sweep: Path) -> None:

@@ -70,7 +70,7 @@ class _Builder:
         keys = {f"{self.section}.{name}" if name in own else name: name for name in arguments}
         cfg = _changed(self.cfg, {key: arguments[name] for key, name in keys.items()})
         node = OmegaConf.to_container(OmegaConf.select(cfg, self.section), resolve=True)
-        return build(node, cfg)
+        return build(node, self.section)
 
     def variants(self, name: str, agents: Sequence[str] | None) -> Iterator[tuple[str, "_Builder"]]:
         """Yield this choice by its label, or one for each agent that it can paint by."""

@@ -48,16 +48,6 @@ class WorkerDied(RuntimeError):
     """The process of a job ended without a result."""
 
 
-__all__ = [
-    "JobFailed",
-    "Outcome",
-    "Terminated",
-    "outcome_before_job",
-    "outcome_of",
-    "terminable",
-    "undisturbed",
-]
-
 USER_ERROR = 2
 _BUG = 1
 _FIRST_SIGNAL = 128

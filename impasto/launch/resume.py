@@ -1,141 +1,25 @@
-"""Search for what `resume=` names, and the settings that a resumed run may change."""
+"""Search for what `resume=` names."""
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, TextIO
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig, open_dict, read_write
 
 from impasto.errors import UserError
 from impasto.launch.arguments import quote
-from impasto.launch.former_keys import current_key
+from impasto.launch.changes import changes, refuse_changes
 from impasto.launch.validation.devices import assigned_rank, is_rank_zero
 from impasto.persistence.checkpoints import Good, has_checkpoint, newest_good, whole, written
-from impasto.persistence.former_paths import current_path
 from impasto.persistence.locks import open_lock, try_lock
 from impasto.persistence.manifest import Manifest, versions
-from impasto.tasks.runs.run_folder import WHEREABOUTS, followed, read_summary
+from impasto.tasks.runs.run_folder import read_summary
 from impasto.tasks.runs.run_state import LOCK, is_complete, is_held
-
-# How long a run is, what watches it, what a run that learns doesn't use, and the arguments of its
-# task, which refer to what is compared: besides whereabouts.
-_MAY_CHANGE = (
-    *WHEREABOUTS,
-    "updates",
-    "task.updates",
-    "callbacks",
-    "painter",
-    "export",
-    "size",
-    "runs",
-    "task.call",
-    "renderer.allow_untrained",
-)
-_SHOWN = 8
-_ABSENT = object()
-
-
-def changes(saved: Mapping[str, Any], cfg: DictConfig) -> dict[str, str]:
-    """Settings that differ and may not: dotted keys to ``saved -> now``.
-
-    Two that are written differently are alike if they lead to the same. Of what was saved, plain
-    references are followed and nothing is resolved: a file can be made so that this never ends.
-
-    Args:
-        saved: A composed config as plain containers, interpolations unresolved.
-        cfg: This run's.
-    """
-    # Through text, so that a config from memory and one from a file compare equal.
-    now = cast(DictConfig, OmegaConf.create(OmegaConf.to_yaml(cfg)))
-    allowed = (*_MAY_CHANGE, *(str(key) for key in OmegaConf.select(cfg, "may_change") or ()))
-    here = dict(_leaves(cast(dict[str, Any], OmegaConf.to_container(now))))
-    before = _under_current_keys(dict(_leaves(saved)), here)
-    differences: dict[str, str] = {}
-    for key in sorted(before.keys() | here.keys()):
-        if before.get(key, _ABSENT) == here.get(key, _ABSENT):
-            continue
-        if any(key == start or key.startswith(f"{start}.") for start in allowed):
-            continue
-        was, is_now = followed(saved, before.get(key, _ABSENT)), _resolved(now, here, key)
-        if key.endswith("_target_") and isinstance(was, str) and isinstance(is_now, str):
-            was, is_now = current_path(was), is_now.removesuffix(".load")  # by a class's own method
-        if was != is_now:
-            differences[key] = f"{_shown(was)} -> {_shown(is_now)}"
-    return differences
-
-
-def _under_current_keys(saved: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, Any]:
-    """Move saved values to today's keys; what moved to where now is nothing is left out."""
-    # Backwards, as what a renderer's section said took the place of what the task's said.
-    moved = {current_key(key): value for key, value in sorted(saved.items(), reverse=True)}
-    return {key: value for key, value in moved.items() if key in saved or key in here}
-
-
-def refuse_changes(checkpoint: Path, manifest: Manifest, cfg: DictConfig) -> None:
-    """Refuse to go on with other settings than the checkpoint was saved with.
-
-    Raises:
-        UserError: Some differ that may not; they are listed.
-    """
-    if manifest.config is None:  # saved by a program of someone's own, without a config
-        return
-    differences = changes(manifest.config, cfg)
-    if not differences:
-        return
-    lines = [f"{key}: {change}" for key, change in differences.items()]
-    more = f" and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
-    keys = ",".join(list(differences)[:_SHOWN])
-    raise UserError(
-        f"{checkpoint} was saved with other settings: {', '.join(lines[:_SHOWN])}{more}",
-        f"give them as they were, or start a new run, or insist by may_change=[{keys}]",
-    )
-
-
-def other_versions(manifest: Manifest) -> str | None:
-    """A line on versions that differ from those that saved a checkpoint; None if none does."""
-    now = versions()
-    differences = [
-        f"{name} {version}, this is {now[name]}"
-        for name, version in (manifest.versions or {}).items()
-        if name in now and now[name] != version
-    ]
-    if not differences:
-        return None
-    return f"note: saved by {'; '.join(differences)}: going on may not be bit for bit the same"
-
-
-def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values; a list, and an empty section, is a value."""
-    for key, value in node.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def _resolved(cfg: DictConfig, leaves: Mapping[str, Any], key: str) -> Any:
-    """A value of this run; as it is written where it depends on the moment."""
-    if key not in leaves:
-        return _ABSENT
-    try:
-        value = OmegaConf.select(cfg, key, throw_on_missing=True)
-    except OmegaConfBaseException:
-        return leaves[key]
-    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
-
-
-def _shown(value: object) -> str:
-    """A value as a line has it."""
-    if value is _ABSENT:
-        return "not there"
-    return "null" if value is None else " ".join(str(value).split())
-
 
 CHECKPOINTS = "checkpoints"
 # Seconds between looks at a lock: a table of runs holds it for a moment, to see whether one runs.
@@ -299,6 +183,19 @@ def find_resumable(own: Path, cfg: DictConfig, alone: bool = True) -> Resumption
         except UserError:  # both are broken: the next one
             continue
     return None
+
+
+def other_versions(manifest: Manifest) -> str | None:
+    """A line on versions that differ from those that saved a checkpoint; None if none does."""
+    now = versions()
+    differences = [
+        f"{name} {version}, this is {now[name]}"
+        for name, version in (manifest.versions or {}).items()
+        if name in now and now[name] != version
+    ]
+    if not differences:
+        return None
+    return f"note: saved by {'; '.join(differences)}: going on may not be bit for bit the same"
 
 
 def _resumption(folder: Path, checkpoint: Good, cfg: DictConfig) -> Resumption:

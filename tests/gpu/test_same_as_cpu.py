@@ -57,7 +57,7 @@ def test_strokes_and_their_gradients(
     cfg = compose_config("task=render", f"stroke={name}")
     if "image" in cfg.stroke:
         cfg.stroke.image = str(brush)
-    stroke: Stroke = build(OmegaConf.to_container(cfg.stroke, resolve=True), cfg)
+    stroke: Stroke = build(OmegaConf.to_container(cfg.stroke, resolve=True), "stroke")
     free = torch.rand(COUNT, stroke.shape_dim, generator=torch.Generator().manual_seed(2))
     weight = torch.rand(COUNT, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(3))
     alphas, gradients, boxes = [], [], []
@@ -161,7 +161,7 @@ def test_rewards_their_gradients_and_losses(
     draws = torch.Generator().manual_seed(1)
     canvas, following, target = (torch.rand(4, 3, SIZE, SIZE, generator=draws) for _ in range(3))
     torch.manual_seed(0)
-    reward: Reward = build(OmegaConf.to_container(cfg.reward, resolve=True), cfg)
+    reward: Reward = build(OmegaConf.to_container(cfg.reward, resolve=True), "reward")
     left: list[dict[str, Any]] = []
     for where in (CPU, device):
         copy = twin(reward, where)

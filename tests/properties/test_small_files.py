@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from omegaconf import OmegaConf
 
 from impasto.errors import UserError
-from impasto.launch.resume import changes, other_versions
+from impasto.launch.changes import changes
+from impasto.launch.resume import other_versions
 from impasto.networks.classifiers import load_classifier, save_classifier
 from impasto.networks.lstm_actor import LstmActor
 from impasto.networks.small_classifier import SmallClassifier

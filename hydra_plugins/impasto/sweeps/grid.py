@@ -13,10 +13,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from impasto.errors import UserError
-from impasto.launch.arguments import quote
-from impasto.launch.compose import explained
 from impasto.launch.outcome import JobFailed
-from impasto.launch.resume import find_checkpoint
 from impasto.launch.sweeps.folder import (
     MULTIRUN,
     NUMBERED,
@@ -26,9 +23,7 @@ from impasto.launch.sweeps.folder import (
     held,
     register_jobs,
 )
-from impasto.launch.sweeps.running import make_launcher, run_jobs
-from impasto.launch.validation.validate import validate
-from impasto.tasks.runs.run_folder import command
+from impasto.launch.sweeps.running import again, compose_job, make_launcher, run_jobs
 from impasto.tasks.runs.run_state import is_held
 
 
@@ -81,17 +76,13 @@ class GridSweeper(BasicSweeper):
         assert isinstance(raw, dict)
         configs, names = [], list[str | None]()
         for number, overrides in enumerate(wanted):
-            with explained(overrides):
-                load = self.hydra_context.config_loader.load_sweep_config
-                configs.append(load(self.config, list(overrides)))
-            validate(configs[-1].copy())
-            if configs[-1].resume not in (None, "auto"):
-                find_checkpoint(str(configs[-1].resume), configs[-1])
+            configs.append(compose_job(self.hydra_context, self.config, list(overrides)))
             names.append(None if raw["subdir"] == NUMBERED else _subdir(configs[-1], number))
         return configs, names
 
     def _run(self, folder: Path, jobs: Sequence[Job]) -> None:
         """Launch what is left, and say how it went."""
+        assert self.config is not None
         assert self.launcher is not None
         left = [job for job in jobs if not job.ended and not is_held(job.folder)]
         code = 0
@@ -100,28 +91,16 @@ class GridSweeper(BasicSweeper):
                 batch = left[start : start + (self.max_batch_size or len(left))]
                 code = run_jobs(self.launcher, batch, folder) or code
         except (KeyboardInterrupt, SystemExit):
-            print(f"to go on with the sweep: {self.again(folder)}", file=sys.stderr)
+            print(f"to go on with the sweep: {again(self.config, folder)}", file=sys.stderr)
             raise
         if missing := [job for job in jobs if not job.succeeded and not is_held(job.folder)]:
             ends = ", ".join(f"{job.name} {job.status}" for job in missing)
             print(
                 f"error: {len(missing)} of {len(jobs)} jobs did not finish ({ends}) — see run.log "
-                f"in their folders; {self.again(folder)} goes on with them",
+                f"in their folders; {again(self.config, folder)} goes on with them",
                 file=sys.stderr,
             )
             raise JobFailed(code or 2, folder)
-
-    def again(self, folder: Path) -> str:
-        """The command that goes on with the sweep."""
-        assert self.config is not None
-        overrides = self.config.hydra.overrides
-        typed = [word for word in overrides.hydra if not _is_made(word)]
-        return command(["-m", *overrides.task, *typed, f"hydra.sweep.dir={quote(str(folder))}"])
-
-
-def _is_made(word: str) -> bool:
-    """Return True for an override that Hydra adds by itself, or that is about to be given."""
-    return word.startswith(("hydra.mode=", "hydra.sweep.dir="))
 
 
 def _subdir(cfg: DictConfig, number: int) -> str:

@@ -14,13 +14,12 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from impasto.bounds import Count, fits, misfit
 from impasto.errors import UserError
-from impasto.launch.arguments import quote
-from impasto.launch.compose import explained, one_at_a_time
+from impasto.launch.compose import one_at_a_time
 from impasto.launch.outcome import JobFailed
 from impasto.launch.sweeps.folder import MULTIRUN, Job, held, register_jobs
-from impasto.launch.sweeps.running import make_launcher, run_jobs
-from impasto.launch.validation.validate import validate
+from impasto.launch.sweeps.running import again, compose_job, make_launcher, run_jobs
 from impasto.tasks.runs.run_folder import command
 
 if TYPE_CHECKING:
@@ -101,10 +100,7 @@ class OptunaSweeper(Sweeper):
         fixed, searched = space.split(parser.parse_overrides([*given, *arguments]))
         folder = Path(str(self.config.hydra.sweep.dir))
         for overrides in one_at_a_time([*given, *arguments]):  # both ends of every interval
-            with explained(overrides):
-                load = self.hydra_context.config_loader.load_sweep_config
-                cfg = load(self.config, overrides)
-            validate(cfg)
+            compose_job(self.hydra_context, self.config, overrides)
         if self.pruner is not None:
             study.make_pruner(self.pruner)
         with held(folder):
@@ -114,7 +110,7 @@ class OptunaSweeper(Sweeper):
             try:
                 self._search(search_study, fixed, searched, folder)
             except (KeyboardInterrupt, SystemExit):
-                print(f"to go on with the search: {self._again(folder)}", file=sys.stderr)
+                print(f"to go on with the search: {again(self.config, folder)}", file=sys.stderr)
                 raise
             self._conclude(search_study, fixed, folder)
 
@@ -183,14 +179,6 @@ class OptunaSweeper(Sweeper):
             },
         )
 
-    def _again(self, folder: Path) -> str:
-        assert self.config is not None
-        given = self.config.hydra.overrides
-        hydra = [
-            one for one in given.hydra if not one.startswith(("hydra.mode", "hydra.sweep.dir"))
-        ]
-        return command(["-m", *given.task, *hydra, f"hydra.sweep.dir={quote(str(folder))}"])
-
 
 def _failed() -> Any:
     from optuna.trial import TrialState
@@ -199,6 +187,5 @@ def _failed() -> Any:
 
 
 def _check_count(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        todo = f"give a whole number of at least 1, such as hydra.sweeper.{name}=4"
-        raise UserError(f"hydra.sweeper.{name} is {value}", todo)
+    if not fits(value, Count):
+        raise misfit(f"hydra.sweeper.{name}", value, Count)

@@ -6,6 +6,7 @@ never given to a job of another config.
 """
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,12 +17,20 @@ import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from impasto.errors import UserError
+from impasto.launch.advice import in_keys
 from impasto.launch.arguments import quote
 from impasto.launch.outcome import JobFailed
 from impasto.launch.resume import locked, run_folder
-from impasto.launch.sweeps.report import report_sweep
-from impasto.tasks.runs.run_folder import CONFIG, JOBS, WHEREABOUTS, identity, read_summary
+from impasto.tasks.runs.run_folder import (
+    CONFIG,
+    JOBS,
+    WHEREABOUTS,
+    command,
+    identity,
+    read_summary,
+)
 from impasto.tasks.runs.run_state import OVERRIDES, has_ended, is_held, read_yaml
+from impasto.tasks.runs.search_report import BEST
 from impasto.tasks.runs.status import read_jobs
 from impasto.tasks.runs.written_files import SWEEP, begin_list, end_list
 
@@ -120,6 +129,30 @@ def held(sweep: Path) -> Iterator[None]:
             if not interrupted:
                 report_sweep(sweep)
             end_list(sweep, SWEEP, others)
+
+
+def report_sweep(folder: Path) -> None:
+    """Compare a sweep's runs, where there is something to compare.
+
+    Whatever goes wrong is a line on standard error: the sweep itself is as good as it was.
+    """
+    if (folder / BEST).exists():  # a search goes by validation, and has said what it found
+        return
+    try:
+        from impasto.tasks.runs.compare import (
+            compare_sweep,
+        )  # takes a second
+
+        compare_sweep(folder)
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"
+        what = in_keys(error.what) if isinstance(error, UserError) else text
+        again = command(["task=compare", f"runs={folder}"])
+        print(
+            f"warning: the sweep's report was not written: {' '.join(what.split())} — {again} "
+            "writes it",
+            file=sys.stderr,
+        )
 
 
 def assign(

@@ -23,11 +23,15 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from impasto.errors import UserError, stop_signals
+from impasto.launch.arguments import quote
 from impasto.launch.claims import check_folder
-from impasto.launch.compose import CONF, ROOT
+from impasto.launch.compose import CONF, ROOT, explained
 from impasto.launch.outcome import JobFailed, Terminated, WorkerDied
+from impasto.launch.resume import find_checkpoint
 from impasto.launch.sweeps.folder import Job
 from impasto.launch.sweeps.processes import PROCESS, STOPPING, end_jobs
+from impasto.launch.validation.validate import validate
+from impasto.tasks.runs.run_folder import command
 
 _TOGETHER = 2  # launches before those that are left go one by one
 
@@ -72,6 +76,33 @@ def make_launcher(
         task_function=task_function,
         config=config,
     )
+
+
+def compose_job(context: HydraContext, config: DictConfig, overrides: list[str]) -> DictConfig:
+    """Compose one job of a sweep, and check it.
+
+    Args:
+        context: Hydra's.
+        config: The sweep's own config.
+        overrides: The job's, in Hydra's notation.
+
+    Raises:
+        UserError: The overrides don't compose, the config is wrong, or what `resume` names is.
+    """
+    with explained(overrides):
+        cfg = context.config_loader.load_sweep_config(config, overrides)
+    validate(cfg.copy())  # in which whole floats become integers; the job does that where it runs
+    if cfg.resume not in (None, "auto"):
+        find_checkpoint(str(cfg.resume), cfg)
+    return cfg
+
+
+def again(config: DictConfig, folder: Path) -> str:
+    """Return the command that goes on with a sweep."""
+    given = config.hydra.overrides
+    made = ("hydra.mode=", "hydra.sweep.dir=")  # by Hydra itself, and what is about to be given
+    typed = [word for word in given.hydra if not word.startswith(made)]
+    return command(["-m", *given.task, *typed, f"hydra.sweep.dir={quote(str(folder))}"])
 
 
 def run_jobs(launcher: Launcher, jobs: Sequence[Job], sweep: Path) -> int:

@@ -2,17 +2,19 @@
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from impasto.bounds import Count, fits, misfit
 from impasto.errors import UserError
-from impasto.launch.validation.knobs import select
+from impasto.launch.validation.numbers import select
 
 _STRATEGY = "lightning_modules.RankStrategy"
 _ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
 _AUTO = ("auto", -1)
+_SHELLS = ("bash", "interactive")  # by which Lightning, too, knows a session at a prompt
 
 
 class AssignedRank(NamedTuple):
@@ -46,9 +48,6 @@ def is_rank_zero() -> bool:
     """Return True if this process writes, reports and measures: it is rank 0, or no rank at all."""
     place = assigned_rank()
     return place is None or place.rank == 0
-
-
-_SHELLS = ("bash", "interactive")  # by which Lightning, too, knows a session at a prompt
 
 
 def check_arguments(arguments: Sequence[str], multirun: bool) -> None:
@@ -95,7 +94,7 @@ def check_ranks(cfg: DictConfig) -> None:
         )
     _pick_accelerator(cfg)
     count = _device_count(cfg, devices)
-    nodes = _whole("trainer.num_nodes", select(cfg, "trainer.num_nodes"))
+    nodes = _counted("trainer.num_nodes", select(cfg, "trainer.num_nodes"))
     OmegaConf.update(cfg, "trainer.devices", count)
     if place is None and nodes > 1:
         raise UserError(
@@ -119,16 +118,17 @@ def rank_count(cfg: DictConfig) -> int:
 
 
 def _check_single(cfg: DictConfig, devices: object, place: AssignedRank | None) -> None:
-    trainer = _choice(cfg, "trainer")
     if devices not in (None, 1, "1"):
         several = isinstance(devices, int) and devices > 1
         raise UserError(
-            f"trainer.devices={devices} with trainer={trainer}, which is one process",
+            f"trainer.devices={devices} with trainer={_choice(cfg, 'trainer')}, which is one "
+            "process",
             f"give trainer=ddp trainer.devices={devices}" if several else "leave it out",
         )
     if place is not None and place.world > 1:
         raise UserError(
-            f"{place.starter} started {place.world} processes, and trainer={trainer} is one",
+            f"{place.starter} started {place.world} processes, and trainer="
+            f"{_choice(cfg, 'trainer')} is one",
             "give trainer=ddp, or start run.py by itself",
         )
 
@@ -155,7 +155,7 @@ def _device_count(cfg: DictConfig, devices: object) -> int:
             "give trainer.accelerator=cpu, or install a torch that finds it (nvidia-smi shows it)"
         )
         raise UserError("trainer.accelerator=gpu, and torch finds no GPU", todo)
-    count = _whole("trainer.devices", devices)
+    count = _counted("trainer.devices", devices)
     if gpu and count > _gpus():
         raise UserError(
             f"trainer.devices={count}, and this machine has {_gpus()} GPU(s)",
@@ -164,10 +164,10 @@ def _device_count(cfg: DictConfig, devices: object) -> int:
     return count
 
 
-def _whole(key: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UserError(f"{key} is {value}", f"give a whole number of at least 1, such as {key}=2")
-    return value
+def _counted(key: str, value: object) -> int:
+    if not fits(value, Count):
+        raise misfit(key, value, Count)
+    return cast(int, value)
 
 
 def _gpus() -> int:

@@ -103,3 +103,16 @@ def _whole(value: Any) -> Any:
     if isinstance(value, list):
         return [_whole(one) for one in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def select(cfg: DictConfig, key: str) -> object:
+    """The value under a dotted key, with interpolations resolved; None where there is none.
+
+    Raises:
+        UserError: If the way there leads through something that is no section.
+    """
+    try:
+        return OmegaConf.select(cfg, key)
+    except OmegaConfBaseException as error:
+        what = f"{key} can't be resolved: {first_line(error)}"
+        raise UserError(what, "correct the overrides that lead there") from error

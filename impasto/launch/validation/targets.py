@@ -39,19 +39,23 @@ _HYDRAS = ("hydra._internal", "hydra.core", "hydra_plugins")
 _LOGGERS = ("logging", "colorlog")
 
 
-def check_targets(node: Any, cfg: DictConfig) -> None:
-    """Check what a call's node names, all the way down.
+def check_targets(node: Any, key: str) -> None:
+    """Check what a node names, all the way down.
 
     Args:
-        node: Of plain containers, resolved; its own `_target_` is the task.
-        cfg: The config that it is from, whose sections give the keys in errors.
+        node: Of plain containers, resolved; its own `_target_` may be a task.
+        key: Where it stands in the config.
 
     Raises:
         UserError: A target is not there, or not of what a config may name.
     """
-    _refuse_late(node, "task.call")
-    for path, target in _targets(node, ()):
-        find_target(".".join((*_place(path, cfg), "_target_")), target, is_task=not path)
+    for name, value in _leaves(node, key):
+        if name.endswith("._target_"):
+            find_target(name, value, is_task=name == f"{key}._target_")
+        elif isinstance(value, str) and "${" in value:
+            # It was escaped: Hydra would look it up once more, and call what it finds there.
+            todo = "leave it out, or rename the file"
+            raise UserError(f"{name} holds ${{ in its text ({value})", todo)
 
 
 def check_hydra(cfg: DictConfig) -> None:
@@ -179,33 +183,13 @@ def _is_in(name: str, packages: Sequence[str]) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
-def _refuse_late(node: Any, key: str) -> None:
-    """Refuse what was escaped: Hydra would look it up once more, and call what it finds there."""
+def _leaves(node: Any, key: str) -> Iterator[tuple[str, Any]]:
+    """Yield every value below a node of plain containers, and its dotted key."""
     if isinstance(node, dict | list):
         for name, child in node.items() if isinstance(node, dict) else enumerate(node):
-            _refuse_late(child, f"{key}.{name}")
-    elif isinstance(node, str) and "${" in node:
-        raise UserError(f"{key} holds ${{ in its text ({node})", "leave it out, or rename the file")
-
-
-def _targets(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield every `_target_` below a node, and its place."""
-    if isinstance(node, dict):
-        if "_target_" in node:
-            yield path, node["_target_"]
-        for name, child in node.items():
-            yield from _targets(child, (*path, str(name)))
-    elif isinstance(node, list):
-        for number, child in enumerate(node):
-            yield from _targets(child, (*path, str(number)))
-
-
-def _place(path: tuple[str, ...], cfg: DictConfig) -> tuple[str, ...]:
-    """Shorten the path of an argument's argument to start at its last section of the top level."""
-    for start in reversed(range(len(path))):
-        if path[start] in cfg and isinstance(cfg._get_node(path[start]), DictConfig):
-            return path[start:]
-    return path
+            yield from _leaves(child, f"{key}.{name}")
+    else:
+        yield key, node
 
 
 def _strings(node: DictConfig | ListConfig, key: str) -> Iterator[tuple[str, str, str]]:

@@ -8,7 +8,8 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from impasto.errors import UserError
-from impasto.launch.resume import changes, other_versions, refuse_changes
+from impasto.launch.changes import changes, refuse_changes
+from impasto.launch.resume import other_versions
 from impasto.persistence.manifest import Manifest, versions
 from tests.conftest import Compose
 

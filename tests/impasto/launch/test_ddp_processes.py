@@ -215,7 +215,7 @@ def test_nothing_outlives_rank_0(tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         (("trainer=ddp", "trainer.devices=0"), "trainer.devices is 0 — "),
-        (("trainer=ddp", "trainer.devices=two"), "trainer.devices is two — "),
+        (("trainer=ddp", "trainer.devices=two"), "trainer.devices is 'two' — "),
         (("trainer=ddp", "trainer.devices=[0,1]"), "trainer.devices is [0, 1] — "),
         (("trainer=ddp",), "doesn't know how many processes to use on a CPU — "),
         (("trainer=ddp", "trainer.devices=2", "trainer.num_nodes=0"), "trainer.num_nodes is 0 — "),

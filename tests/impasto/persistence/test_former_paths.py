@@ -7,7 +7,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from impasto.errors import UserError
-from impasto.launch.resume import changes
+from impasto.launch.changes import changes
 from impasto.persistence.description import build, describe
 from impasto.persistence.former_paths import _FORMER, current_path
 from impasto.persistence.model_zoo import FOLDER

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from impasto.launch.outcome import JobFailed
-from impasto.launch.sweeps.report import report_sweep
+from impasto.launch.sweeps.folder import report_sweep
 from impasto.tasks.runs import compare
 from tests.conftest import FakeTasks, RunMain
 from tests.impasto.tasks.runs.comparison.folders import write_run

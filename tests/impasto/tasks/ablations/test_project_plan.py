@@ -6,7 +6,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from impasto.launch.compose import choices
-from impasto.launch.validation.knobs import check
+from impasto.launch.validation.validate import validate
 from impasto.tasks.ablations.plan import read_plan
 from tests.conftest import CONF, Compose
 
@@ -26,7 +26,7 @@ def test_every_run_of_the_project_composes(compose_config: Compose, tmp_path: Pa
         for job in read.jobs():
             if job.folder.name == "seed0":
                 cfg = compose_config(*job.overrides)
-                check(cfg)
+                validate(cfg)
                 assert cfg.strokes > cfg.bundle
 
 
