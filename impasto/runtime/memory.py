@@ -204,6 +204,7 @@ class MemoryPeak:
     def __init__(self, seconds: float = 0.2) -> None:
         self._seconds = seconds
         self._peak = 0.0
+        self._lock = threading.Lock()  # a slow look must not take back what a later one has seen
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="memory-peak", daemon=True)
 
@@ -233,7 +234,8 @@ class MemoryPeak:
             self._look()
 
     def _look(self) -> None:
-        self._peak = max(self._peak, _anonymous_bytes())
+        with self._lock:
+            self._peak = max(self._peak, _anonymous_bytes())
 
 
 def _anonymous_bytes() -> float:
