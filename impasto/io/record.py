@@ -14,6 +14,7 @@ from impasto.io.files import read_json
 from impasto.io.images import LARGEST, atomic_write
 from impasto.strokes import COLOR_DIM, Stroke
 from impasto.strokes.base import loaded_kinds
+from impasto.strokes.conversion import from_record, to_record
 
 VERSION = 1
 
@@ -75,7 +76,7 @@ def write_record(path: str | Path, record: StrokeRecord) -> None:
         "height": record.height,
         "background": None if record.background is None else list(record.background),
         "strokes": [
-            {"shape": stroke.to_record(shape), "color": color.tolist()}
+            {"shape": to_record(stroke, shape), "color": color.tolist()}
             for shape, color in zip(shapes, colors, strict=True)
         ],
     }
@@ -181,7 +182,7 @@ def _stroke(stroke: Stroke, entry: object, name: str) -> Tensor:
     for parameter, value in entry["shape"].items():
         _check_number(parameter, value, name)
     try:
-        shape = stroke.from_record(entry["shape"])
+        shape = from_record(stroke, entry["shape"])
     except UserError as error:
         raise UserError(f"{name}: {error.what}", error.todo) from error
     return torch.cat([shape, torch.tensor(_color(entry.get("color"), f"{name}: its color"))])

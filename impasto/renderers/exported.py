@@ -17,6 +17,7 @@ from impasto.persistence.model_zoo import find_weights
 from impasto.renderers.base import Renderer
 from impasto.renderers.verdict import Verdict
 from impasto.strokes import Stroke
+from impasto.strokes.limits import looser_limit
 
 
 class LearnedRenderer(Renderer):
@@ -122,7 +123,7 @@ def _check_limits(drawn: Stroke, wanted: Stroke, folder: Path) -> None:
     here, there = wanted.geometry(), drawn.geometry()
     limits = {f"stroke.{key}" for key in wanted.limits() | drawn.limits()}
     keys = [key for key in there | here if key not in limits and here.get(key) != there.get(key)]
-    if looser := wanted.looser_than(drawn):
+    if looser := looser_limit(wanted, drawn):
         keys.append(f"stroke.{looser}")
     for key in keys:
         name, learned = key.removeprefix("stroke."), as_typed(there.get(key))

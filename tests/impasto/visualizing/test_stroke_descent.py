@@ -6,6 +6,7 @@ import torch
 from impasto.errors import UserError
 from impasto.renderers import AnalyticRenderer
 from impasto.strokes import Bezier, Circle
+from impasto.strokes.limits import limit_shape
 from impasto.visualizing import Descent, Grid, GridCanvas
 from tests.impasto.strokes.kinds import KINDS
 
@@ -48,7 +49,7 @@ def test_the_first_strokes_are_seen_and_in_range(stroke: Bezier) -> None:
     assert start.shape == (40, stroke.dim)
     assert ((start >= 0) & (start <= 1)).all()
     shape, color = start[:, : stroke.shape_dim], start[:, stroke.shape_dim :]
-    alpha = stroke.rasterize(stroke.limit_shape(shape), 64, 64)
+    alpha = stroke.rasterize(limit_shape(stroke, shape), 64, 64)
     seen = alpha.amax((1, 2, 3))  # triangles may be thin
     assert seen.min() > 0.01
     assert (seen > 0.5).float().mean() > 0.75
