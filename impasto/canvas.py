@@ -57,6 +57,11 @@ def to_array(image: Tensor) -> NDArray[np.uint8]:
     return np.ascontiguousarray(to_uint8(image).permute(1, 2, 0).cpu().numpy())
 
 
+def to_hex(color: Tensor) -> str:
+    """Format RGB (3,) in [0, 1] as #rrggbb."""
+    return "#" + bytes(to_uint8(color).tolist()).hex()
+
+
 def to_float(image: Tensor) -> Tensor:
     """Convert 0..255 uint8 to [0, 1] float32."""
     return image.float() / 255

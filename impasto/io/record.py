@@ -15,6 +15,7 @@ from impasto.io.images import LARGEST, atomic_write
 from impasto.strokes import COLOR_DIM, Stroke
 from impasto.strokes.base import loaded_kinds
 from impasto.strokes.conversion import from_record, to_record
+from impasto.strokes.limits import is_level
 
 VERSION = 1
 
@@ -206,14 +207,6 @@ def number_range(parameter: str) -> tuple[float, float]:
 
 def _color(value: object, name: str) -> list[float]:
     """Parse a colour: three levels in [0, 1]."""
-    if (
-        not isinstance(value, list)
-        or len(value) != COLOR_DIM
-        or not all(_is_number(level) and 0 <= level <= 1 for level in value)
-    ):
+    if not isinstance(value, list) or len(value) != COLOR_DIM or not all(map(is_level, value)):
         raise UserError(f"{name} is {brief(value)}", "give three numbers from 0 to 1")
     return [float(level) for level in value]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

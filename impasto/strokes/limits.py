@@ -192,7 +192,7 @@ def check_palette(palette: Sequence[Sequence[float]] | int | None) -> Palette:
 
 def _color(color: object, number: int) -> Color:
     levels = list(color) if isinstance(color, Sequence) and not isinstance(color, str) else []
-    if len(levels) != 3 or not all(_is_number(level) and 0 <= level <= 1 for level in levels):
+    if len(levels) != 3 or not all(map(is_level, levels)):
         raise UserError(
             f"`palette`: colour {number} is {color!r}, out of range",
             f"give red, green and blue from 0 to 1, such as {_EXAMPLE}",
@@ -201,5 +201,6 @@ def _color(color: object, number: int) -> Color:
     return red, green, blue
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def is_level(value: object) -> bool:
+    """Return True for a number in [0, 1]."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1

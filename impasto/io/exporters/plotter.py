@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from torch import Tensor
 
 from impasto.bounds import NotNegative, Positive, validated
-from impasto.canvas import to_uint8
+from impasto.canvas import to_hex
 from impasto.errors import UserError
 from impasto.io.exporters.base import STEM, Exporter
 from impasto.io.images import atomic_write
@@ -134,7 +134,7 @@ class Gcode(Exporter):
         colors: list[str] = []  # in the order of their first strokes
         present = None
         for number, (one, shape) in enumerate(zip(strokes, shapes, strict=True)):
-            color = "#" + bytes(to_uint8(one[dim:]).tolist()).hex()
+            color = to_hex(one[dim:])
             paths = list(self._fill(shape))
             if paths and color != present:
                 colors += [color] if color not in colors else []
