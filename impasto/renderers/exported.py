@@ -21,7 +21,21 @@ from impasto.strokes.limits import looser_limit
 
 
 class LearnedRenderer(Renderer):
-    """Renderer with weights that pretraining finds."""
+    """Renderer with weights that pretraining finds.
+
+    Args:
+        stroke: The stroke kind.
+        canvas_size: Pixels on a side, n.
+        architecture: The other constructor arguments, for `config`.
+    """
+
+    def __init__(self, stroke: Stroke, canvas_size: int, **architecture: Any) -> None:
+        super().__init__(stroke, canvas_size)
+        self._architecture = architecture
+
+    def config(self) -> dict[str, Any]:
+        """Return the constructor arguments."""
+        return {**super().config(), **self._architecture}
 
     @classmethod
     def load(
