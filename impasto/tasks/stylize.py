@@ -25,6 +25,7 @@ from impasto.tasks.paint import folder_names
 from impasto.tasks.runs.run_folder import shown
 from impasto.tasks.stroke_descent import TRANSFER, DescentTask, save_transfer
 from impasto.visualizing import ContentGoal, Descent, Grid, GridCanvas, Views
+from impasto.visualizing.tiled_canvas import Overlap
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def stylize(
     folder: str | Path,
     strokes: Count,
     canvases: Count = 3,
-    overlap: float = 0.25,
+    overlap: Overlap = 0.25,
     background: Rgb = (0.0, 0.0, 0.0),
     size: Size | None = None,
     descent: Descent | None = None,

@@ -10,10 +10,13 @@ Letters in comments: C canvases, N strokes, R rows (see `impasto.compositing`), 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 import torch
+from annotated_types import Gt, Le
 from torch import Tensor
 
+from impasto.bounds import validated
 from impasto.canvas import blank_canvas
 from impasto.compositing import Tiling, composite_rows, from_tiles, lay_out, to_tiles
 from impasto.errors import UserError
@@ -22,6 +25,7 @@ from impasto.strokes import COLOR_DIM, Stroke
 from impasto.strokes.conversion import from_region
 
 _TILES = 8  # on a canvas's side: what its place on the picture is a multiple of
+Overlap = Annotated[float, Gt(0), Le(1 - 1 / _TILES)]  # share of a canvas's side
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class Grid:
     lefts: tuple[int, ...] = (0,)
 
     @classmethod
-    def over(cls, height: int, width: int, side: int, canvases: int, overlap: float) -> "Grid":
+    @validated
+    def over(cls, height: int, width: int, side: int, canvases: int, overlap: Overlap) -> "Grid":
         """Make a grid over a picture: of its aspect ratio, to an eighth of a canvas.
 
         Args:
@@ -51,13 +56,8 @@ class Grid:
                 eighths.
 
         Raises:
-            UserError: They would not overlap, or lie on each other.
+            UserError: `overlap` is out of its bounds.
         """
-        if not 0 < overlap <= 1 - 1 / _TILES:
-            what = f"`overlap={overlap:g}`: " + (
-                "the grid's canvases don't overlap" if overlap <= 0 else "they would never end"
-            )
-            raise UserError(what, "give a share of a canvas's side, such as `overlap=0.25`")
         tile = side // _TILES
         step = _TILES - max(1, round(overlap * _TILES))  # tiles
         shorter = _TILES + (canvases - 1) * step

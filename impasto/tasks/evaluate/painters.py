@@ -5,10 +5,11 @@ import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from annotated_types import Ge
 from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
@@ -28,6 +29,7 @@ MEAN = "mean"  # instead of a picture's name
 _TABLE = "painters.csv"
 _SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of `strokes`, where no counts are given
 _LEAST_SIZE = 16  # pixels on the longer side; the shorter one has at least half as many
+MeasuredSize = Annotated[Size, Ge(_LEAST_SIZE)]
 _SHOWN_SIZE = 128  # pixels of a picture on a sheet
 _SHOWN = 64  # pictures on a sheet
 _SHEET_COLUMNS = 8
@@ -40,7 +42,7 @@ def evaluate_painters(
     folder: str | Path,
     strokes: Count = 400,
     counts: Sequence[Count] | Count | None = None,
-    size: Size | None = None,
+    size: MeasuredSize | None = None,
     lpips: str | None = None,
     device: torch.device | str = "cpu",
 ) -> dict[str, float]:
@@ -67,12 +69,10 @@ def evaluate_painters(
         (dB), `ssim`; of several painters with their names at the end.
 
     Raises:
-        UserError: No picture can be read, or a number makes no sense.
+        UserError: No picture can be read, or a number is out of its bounds.
     """
     folder = Path(folder)
     numbers = stroke_counts(counts, strokes)
-    if size is not None and size < _LEAST_SIZE:
-        raise UserError(f"size={size} is too small to be measured", f"give {_LEAST_SIZE} or more")
     by_count = {
         name: [painter.with_strokes(number) for number in numbers]
         for name, painter in painters.items()

@@ -5,14 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.base import ImageDataModule
+from impasto.bounds import Count, validated
 from impasto.errors import UserError
 from impasto.painters import Painter
 from impasto.rl.policy import PaintingPolicy
 from impasto.tasks.evaluate.agent import evaluate as evaluate_agent
-from impasto.tasks.evaluate.painters import evaluate_painters
+from impasto.tasks.evaluate.painters import MeasuredSize, evaluate_painters
 from impasto.tasks.serve.menus import Choice
 
 
+@validated
 def evaluate(
     policy: Callable[[], PaintingPolicy],
     datamodule: ImageDataModule,
@@ -21,6 +23,8 @@ def evaluate(
     images: str | Sequence[str] | None = None,
     names: str | Sequence[str] | None = None,
     painter: str = "optimize",
+    counts: Sequence[Count] | Count | None = None,
+    size: MeasuredSize | None = None,
     device: str = "cpu",
     **measuring: Any,
 ) -> dict[str, Any]:
@@ -34,11 +38,16 @@ def evaluate(
         images: The pictures.
         names: Of the painters that are measured side by side.
         painter: The one without `names`.
+        counts: See `evaluate_painters`.
+        size: See there.
         device: Where to paint.
         measuring: Further arguments of `evaluate_painters`.
 
     Returns:
         Metrics for the summary.
+
+    Raises:
+        UserError: A painter isn't there, or a number is out of its bounds.
     """
     if images in (None, ""):
         return evaluate_agent(policy(), datamodule, folder, device)
@@ -50,4 +59,5 @@ def evaluate(
             known = ", ".join(f"painter={one}" for one in painters)
             raise UserError(f"painter has no choice {name!r}", f"choose from {known}")
     built = {name: painters[name].build() for name in chosen}
-    return evaluate_painters(built, images, folder, device=device, **measuring)
+    measuring |= {"counts": counts, "size": size, "device": device}
+    return evaluate_painters(built, images, folder, **measuring)

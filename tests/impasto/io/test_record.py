@@ -99,7 +99,7 @@ def test_options_are_written_and_wrong_ones_named(tmp_path: Path) -> None:
     content = json.loads(path.read_text())
     assert content["options"] == {"grid": 5}
     for options, said in [
-        ({"grid": 0}, "`grid=0`"),
+        ({"grid": 0}, "`grid` is 0 — give a whole number, from 1 to 1024"),
         ({"cells": 5}, "options that do not fit"),
         (7, "the options are 7"),
     ]:

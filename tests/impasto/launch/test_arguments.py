@@ -75,7 +75,7 @@ WAYS = (
 
 
 @pytest.mark.parametrize(("overrides", "key"), WAYS, ids=[key for _, key in WAYS])
-def test_so_it_does_under_every_key_that_says_as_typed(
+def test_so_it_does_under_every_key_that_is_taken_as_typed(
     overrides: list[str], key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -12,7 +12,7 @@ from impasto.launch.command import as_arguments, asks_for_help, short_help
 from impasto.launch.compose import choices, compose_run
 from impasto.tasks.runs.run_folder import command
 from tests.conftest import CONF
-from tests.impasto.launch.test_arguments import KEYS, NAMES
+from tests.impasto.launch.test_arguments import NAMES
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def composed(*words: str) -> DictConfig:
-    return compose_run(quote_paths(as_arguments(words), KEYS))
+    return compose_run(quote_paths(as_arguments(words)))
 
 
 def test_a_picture_is_painted_beside_where_one_works(tmp_path: Path) -> None:

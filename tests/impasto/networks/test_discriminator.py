@@ -59,9 +59,10 @@ def test_a_discriminator_is_an_embedding_of_one_number() -> None:
 def test_wrong_arguments() -> None:
     with pytest.raises(UserError, match="norm is 'batch' — give weight or spectral"):
         Discriminator(norm="batch")
-    for wrong in (0, 3):
-        with pytest.raises(UserError, match=rf"attention is \[{wrong}\] — .* from 1 to 2"):
-            Discriminator([4, 8], attention=[wrong])
+    with pytest.raises(UserError, match=r"attention is \[3\] — .* from 1 to 2"):
+        Discriminator([4, 8], attention=[3])
+    with pytest.raises(UserError, match=r"`attention` is \[0\] — .* whole numbers, at least 1"):
+        Discriminator([4, 8], attention=[0])
 
 
 # ---- spectral normalization

@@ -175,23 +175,23 @@ def test_strokes_are_proposed_where_the_error_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "said"),
+    ("key", "value", "bound"),
     [
-        ("strokes", 0, "strokes=0"),
-        ("steps", -1, "`steps=-1`"),
-        ("work_size", 4, "`work_size=4`"),
-        ("work_size", 513, "`work_size=513`"),
-        ("tries", 0, "`tries=0`"),
-        ("fit_every", 0, "`fit_every=0`"),
-        ("learning_rate", 0.0, "`learning_rate=0.0`"),
-        ("focus", -1.0, "`focus=-1.0`"),
-        ("moves", -1, "`moves=-1`"),
-        ("moved", 1.0, "`moved=1.0`"),
+        ("strokes", 0, "a whole number, at least 1"),
+        ("steps", -1, "a whole number, at least 1"),
+        ("work_size", 4, "a whole number, from 16 to 512, or null"),
+        ("work_size", 513, "a whole number, from 16 to 512, or null"),
+        ("tries", 0, "a whole number, at least 1"),
+        ("fit_every", 0, "a whole number, at least 1"),
+        ("learning_rate", 0.0, "a number, above 0"),
+        ("focus", -1.0, "a number, at least 0"),
+        ("moves", -1, "a whole number, at least 0"),
+        ("moved", 1.0, "a number, at least 0, below 1"),
     ],
 )
-def test_numbers_that_make_no_sense_are_refused(key: str, value: float, said: str) -> None:
+def test_numbers_that_make_no_sense_are_refused(key: str, value: float, bound: str) -> None:
     arguments: dict[str, float] = {"strokes": 5, key: value}
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=f"^`{key}` is {value} — give {bound}$"):
         OptimizePainter(Bezier(), **arguments)  # type: ignore[arg-type]
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from impasto.errors import UserError
 from impasto.persistence.description import build, describe
 from impasto.renderers import (
     FieldRenderer,
@@ -46,7 +47,7 @@ def test_any_kind_and_size(stroke: Stroke, size: int) -> None:
 
 @pytest.mark.parametrize("name", ["fields", "opacities", "hidden", "channels"])
 def test_a_network_of_nothing_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} is 0"):
+    with pytest.raises(UserError, match=f"^`{name}` is 0 — give a whole number, (at least|from) 1"):
         FieldRenderer(Circle(), 16, **{name: 0})
 
 

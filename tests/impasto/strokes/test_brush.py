@@ -201,7 +201,7 @@ def test_bad_brushes_are_refused(tmp_path: Path) -> None:
         assert "`image" in str(error.value)
     with pytest.raises(UserError, match=r"empty brush, .* or `invert=false`"):
         Brush(saved("white.png", np.full((4, 4), 255, np.uint8)), invert=True)
-    with pytest.raises(UserError, match=r"`invert='no'`"):
+    with pytest.raises(UserError, match=r"^`invert` is 'no' — give true or false$"):
         Brush(wide, invert="no")  # type: ignore[arg-type]
     assert Brush(saved("largest.png", np.full((1, LARGEST), 255, np.uint8))).slimness < 0.001
 

@@ -259,7 +259,7 @@ def test_what_cannot_be_painted_in_a_folder_is_named(
 
 @pytest.mark.parametrize("size", [0, -3, 100_000])
 def test_a_size_that_makes_no_sense_is_refused(tmp_path: Path, size: int) -> None:
-    with pytest.raises(UserError, match=f"size={size}"):
+    with pytest.raises(UserError, match=f"^`size` is {size} — .*, from 1 to 20000, or null$"):
         paint(CirclePainter(), save(tmp_path / "a.png"), tmp_path / "run", size=size)
 
 

@@ -62,7 +62,7 @@ def test_a_background_that_makes_no_sense(record: Path, tmp_path: Path, backgrou
 
 @pytest.mark.parametrize("size", [0, 100_000])
 def test_a_size_that_makes_no_sense(record: Path, tmp_path: Path, size: int) -> None:
-    with pytest.raises(UserError, match=f"size={size}"):
+    with pytest.raises(UserError, match=f"^`size` is {size} — .*, from 1 to 20000, or null$"):
         render(record, tmp_path / "run", size=size)
 
 

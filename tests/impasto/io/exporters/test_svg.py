@@ -114,5 +114,5 @@ def test_a_kind_without_geometry_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("decimals", [-1, 10, 2.5])
 def test_decimals_that_make_no_sense_are_refused(decimals: int) -> None:
-    with pytest.raises(UserError, match=r"`Svg\.decimals="):
+    with pytest.raises(UserError, match=f"^`decimals` is {decimals} — .*, from 0 to 9$"):
         Svg(decimals)

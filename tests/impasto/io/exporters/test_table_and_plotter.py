@@ -167,17 +167,17 @@ def test_what_a_plotter_cannot_draw_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="brush has no outline"):
         Gcode().write(tmp_path, some_painting(brush))
     assert list(tmp_path.iterdir()) == []
-    wrong: list[dict[str, Any]] = [
-        {"tool": 0.0},
-        {"width": -1.0},
-        {"width": float("inf")},
-        {"lift": 0.0},
-        {"change": "swap"},
-        {"pen": "laser"},
-        {"servo_wait": -1.0},
-        {"header": "G21"},
-        {"footer": ["M2\nM0"]},
-    ]
-    for settings in wrong:
-        with pytest.raises(UserError, match=rf"`Gcode\.{next(iter(settings))}"):
+    wrong: dict[str, dict[str, Any]] = {
+        "`tool` is 0.0 — give a number, above 0": {"tool": 0.0},
+        "`width` is -1.0 — give a number, above 0": {"width": -1.0},
+        "`width` is inf — give a number, above 0": {"width": float("inf")},
+        "`servo_wait` is -1.0 — give a number, at least 0": {"servo_wait": -1.0},
+        "`Gcode.lift=0.0` is not above `Gcode.depth=0.0`": {"lift": 0.0},
+        "`Gcode.change=swap`": {"change": "swap"},
+        "`Gcode.pen=laser`": {"pen": "laser"},
+        "`Gcode.header=G21`": {"header": "G21"},
+        "`Gcode.footer=": {"footer": ["M2\nM0"]},
+    }
+    for said, settings in wrong.items():
+        with pytest.raises(UserError, match=f"^{re.escape(said)}"):
             Gcode(**settings)

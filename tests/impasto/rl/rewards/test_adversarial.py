@@ -226,14 +226,14 @@ def test_a_reward_is_all_in_its_state(kind: type[AdversarialReward]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "wrong"),
+    ("kind", "key", "value", "bound"),
     [
-        (SnganReward, {"tau": 1.5}),
-        (WganGpReward, {"gradient_penalty_weight": -1.0}),
-        (DraganReward, {"noise": -1.0}),
-        (FisherGanReward, {"rho": float("nan")}),
+        (SnganReward, "tau", 1.5, "from 0 to 1"),
+        (WganGpReward, "gradient_penalty_weight", -1.0, "at least 0"),
+        (DraganReward, "noise", -1.0, "at least 0"),
+        (FisherGanReward, "rho", float("nan"), "above 0"),
     ],
 )
-def test_wrong_numbers(kind: type[AdversarialReward], wrong: dict[str, float]) -> None:
-    with pytest.raises(UserError, match=f"{next(iter(wrong))} is .* — give a number"):
-        kind(nn.Identity(), **wrong)
+def test_wrong_numbers(kind: type[AdversarialReward], key: str, value: float, bound: str) -> None:
+    with pytest.raises(UserError, match=f"^`{key}` is {value} — give a number, {bound}$"):
+        kind(nn.Identity(), **{key: value})

@@ -36,11 +36,12 @@ def test_with_pictures_no_agent_is_loaded(measured: Any) -> None:
     def fail() -> None:
         raise AssertionError
 
-    own = {"optimize": "a optimize", "device": "cpu", "counts": [3]}
+    own = {"optimize": "a optimize", "device": "cpu", "counts": [3], "size": None}
     assert measured(fail, images="a.png", counts=[3]) == own
-    assert measured(images="a.png", painter="agent") == {"agent": "a agent", "device": "cpu"}
+    agents = {"agent": "a agent", "device": "cpu", "counts": None, "size": None}
+    assert measured(images="a.png", painter="agent") == agents
     assert list(measured(images="a.png", names=["optimize", "agent"]))[:2] == ["optimize", "agent"]
-    assert measured(images="a.png", names="agent") == {"agent": "a agent", "device": "cpu"}
+    assert measured(images="a.png", names="agent") == agents
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_what_is_no_folder_of_runs_is_said(tmp_path: Path, watch: object) -> Non
         status(str(tmp_path / "none"), tmp_path)
     with pytest.raises(UserError, match=r"sweep: .* holds no run — give the folder"):
         status(str(tmp_path), tmp_path)
-    with pytest.raises(UserError, match="watch is"):
+    with pytest.raises(UserError, match=r"^`watch` is .* — give a number, above 0, or null$"):
         status(str(tmp_path), tmp_path, watch=watch)  # type: ignore[arg-type]
 
 

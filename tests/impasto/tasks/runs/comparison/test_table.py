@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from impasto.errors import UserError
+from impasto.tasks.runs.compare import compare
 from impasto.tasks.runs.comparison.runs import Run, read_run
 from impasto.tasks.runs.comparison.statistics import Verdict
 from impasto.tasks.runs.comparison.table import Comparison, compare_runs
@@ -93,8 +94,6 @@ def test_the_baseline_is_one_that_has_finished(tmp_path: Path) -> None:
             r"none is finished .*0: diverged, .*1: no",
         ),
         ([{"l2": None}], {}, r"0 has no test L2"),
-        ([{}], {"level": 0}, "level is 0"),
-        ([{}], {"level": "low"}, "level is low"),
         ([{}, {"bundle": 1}], {"baseline": "bundle=3"}, "no finished variant.*'bundle=5'"),
         (
             [{}, {"strokes": 9}, {"bundle": 1}],
@@ -108,6 +107,11 @@ def test_mistakes_are_named(
 ) -> None:
     with pytest.raises(UserError, match=message):
         compare_runs(made(tmp_path, *runs), **arguments)
+
+
+def test_a_level_is_above_zero(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^`level` is 0 — give a number, above 0, or null$"):
+        compare(str(tmp_path), tmp_path, level=0)
 
 
 def test_a_single_seed_has_no_verdict(tmp_path: Path) -> None:
