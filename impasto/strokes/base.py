@@ -12,7 +12,7 @@ from torch import Tensor
 
 from impasto.bounds import Positive, validated
 from impasto.errors import UserError
-from impasto.strokes.geometry import Mark, Trace
+from impasto.strokes.geometry import Mark
 from impasto.strokes.levels import even_levels
 from impasto.strokes.limits import (
     bounded_shape,
@@ -162,8 +162,7 @@ class Stroke(ABC):
     ) -> Tensor:
         """Draw random shapes of full paint, of about one size, around given places: before `limit`.
 
-        A parameter whose name starts with x or y is a coordinate here, but for one that is relative
-        to others, which is any number.
+        What starts with x or y is a coordinate here, but for what is relative, which is anywhere.
 
         Args:
             center: (N, 2), x and y as fractions of width and height.
@@ -192,10 +191,8 @@ class Stroke(ABC):
         shape = shape.clamp(0, 1)
         between = [self.parameters.index(name) for name in self.relative]
         if between:
-            uniform = torch.rand(
-                len(center), len(between), generator=generator, device=center.device
-            )
-            shape[:, between] = uniform
+            many = len(center), len(between)
+            shape[:, between] = torch.rand(many, generator=generator, device=center.device)
         return shape
 
     def limit(self, strokes: Tensor) -> Tensor:
@@ -273,30 +270,6 @@ class Stroke(ABC):
         raise UserError(
             f"a {self.name} stroke has no geometry that other programs can draw",
             f"give {type(self).__name__} a method `mark`, or leave out this export",
-        )
-
-    def trace(self, shape: Tensor) -> Trace:
-        """Convert shapes (N, S) to movements along a curve.
-
-        Raises:
-            UserError: Strokes of the kind go nowhere.
-        """
-        raise UserError(
-            f"a {self.name} stroke goes nowhere",
-            "choose a kind whose strokes go along a curve, such as `Bezier`",
-        )
-
-    def from_trace(self, trace: Trace) -> Tensor:
-        """Convert movements along a curve to the nearest shapes (N, S) of this kind.
-
-        Not clamped: what is out of [0, 1] there, no action stands for.
-
-        Raises:
-            UserError: The kind doesn't say how.
-        """
-        raise UserError(
-            f"no {self.name} stroke can be made of one of another kind",
-            "choose `MyPaint`, or one that the strokes are of",
         )
 
     def _checked(self, shape: Tensor) -> Tensor:

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from impasto.errors import UserError
 from impasto.strokes.base import Stroke
+from impasto.strokes.geometry import Trace
 from impasto.strokes.levels import to_levels
 from impasto.strokes.raster.frame import unit
 
@@ -63,6 +65,53 @@ def from_record(stroke: Stroke, record: Mapping[str, float]) -> Tensor:
             end = float(shape[last])
         shape[column] = away / (end - start) if away else 0.0
     return shape
+
+
+@runtime_checkable
+class AlongCurve(Protocol):
+    """Kind whose strokes go along a curve."""
+
+    def trace(self, shape: Tensor) -> Trace:
+        """Convert shapes (N, S) to movements along a curve."""
+
+
+@runtime_checkable
+class FollowsCurve(Protocol):
+    """Kind whose strokes can be made to go along a curve."""
+
+    def from_trace(self, trace: Trace) -> Tensor:
+        """Convert movements along a curve to the nearest shapes (N, S) of this kind.
+
+        Not clamped: what is out of [0, 1] there, no action stands for.
+        """
+
+
+def trace(stroke: Stroke, shape: Tensor) -> Trace:
+    """Convert shapes (N, S) to movements along a curve.
+
+    Raises:
+        UserError: Strokes of the kind go nowhere.
+    """
+    if not isinstance(stroke, AlongCurve):
+        raise UserError(
+            f"a {stroke.name} stroke goes nowhere",
+            "choose a kind whose strokes go along a curve, such as `Bezier`",
+        )
+    return stroke.trace(shape)
+
+
+def retrace(stroke: Stroke, movement: Trace) -> Tensor:
+    """Convert movements along a curve to the nearest shapes (N, S) of a kind, not clamped.
+
+    Raises:
+        UserError: The kind doesn't say how.
+    """
+    if not isinstance(stroke, FollowsCurve):
+        raise UserError(
+            f"no {stroke.name} stroke can be made of one of another kind",
+            "choose `MyPaint`, or one that the strokes are of",
+        )
+    return stroke.from_trace(movement)
 
 
 def from_region(

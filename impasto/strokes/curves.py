@@ -205,7 +205,7 @@ class Bezier(PenStroke):
         return (1 - t).square() * p0 + 2 * t * (1 - t) * p1 + t.square() * p2
 
     def trace(self, shape: Tensor) -> Trace:
-        """See `Stroke.trace`."""
+        """See `AlongCurve.trace`."""
         p0, inner, p2 = shape[:, 0:2], shape[:, 2:4], shape[:, 4:6]
         return self._pen(shape, torch.stack([p0, p0 + (p2 - p0) * inner, p2], dim=1))
 
@@ -223,5 +223,5 @@ class Line(PenStroke):
         return start + (end - start) * t.unsqueeze(-1)
 
     def trace(self, shape: Tensor) -> Trace:
-        """See `Stroke.trace`."""
+        """See `AlongCurve.trace`."""
         return self._pen(shape, straight(shape[:, 0:4].unflatten(1, (2, 2))))

@@ -124,12 +124,12 @@ class MyPaint(DiscreteStroke):
         return shape
 
     def trace(self, shape: Tensor) -> Trace:
-        """See `Stroke.trace`."""
+        """See `AlongCurve.trace`."""
         size = shape[:, 2:3].expand(-1, 2)  # twice the brush's own radius
         return Trace(shape[:, 3:9].unflatten(1, (3, 2)), size, shape[:, 0:2] / _USUAL)
 
     def from_trace(self, trace: Trace) -> Tensor:
-        """See `Stroke.from_trace`; the brush's own radius is the mean of those at the two ends."""
+        """See `FollowsCurve.from_trace`; its own radius is the mean of those at the ends."""
         size = trace.radius.mean(1, keepdim=True)
         down = size.new_zeros(len(size), self.shape_dim - 9)  # never lifted
         numbers = [_USUAL * trace.pressure, size, trace.points.flatten(1), down]
