@@ -25,7 +25,7 @@ from impasto.tasks.paint import folder_names
 from impasto.tasks.runs.run_folder import shown
 from impasto.tasks.stroke_descent import TRANSFER, DescentTask, save_transfer
 from impasto.visualizing import ContentGoal, Descent, Grid, GridCanvas, Views
-from impasto.visualizing.tiled_canvas import Overlap
+from impasto.visualizing.grid_canvas import Overlap
 
 log = logging.getLogger(__name__)
 
