@@ -41,8 +41,8 @@ class AgentPainter(Painter):
         compiled: Whether they are compiled: see there.
 
     Raises:
-        UserError: The number makes no sense, no agent paints in this precision, or there is nothing
-            to compile with.
+        UserError: The number is out of its bounds, no agent paints in this precision, or there is
+            nothing to compile with.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ class Pixel(Stroke):
         limits: As for any kind.
 
     Raises:
-        UserError: The grid makes no sense.
+        UserError: The grid is out of its bounds.
     """
 
     name = "pixel"

@@ -76,8 +76,8 @@ def stylize(
         learned renderer also `l2_transfer`, of its picture and the painting.
 
     Raises:
-        UserError: There is no such picture, or several; canvases don't overlap; the renderer has no
-            gradient; a number makes no sense.
+        UserError: There is no such picture, or several; the renderer has no gradient;
+            a number is out of its bounds.
     """
     descent, views = descent or Descent(), views or Views(1, 0, 0, 0)
     exports = list((export or {}).values())

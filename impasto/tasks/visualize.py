@@ -75,7 +75,7 @@ def visualize(
 
     Raises:
         UserError: A classifier can't be had, or lacks the class; the renderer has no gradient; a
-            number makes no sense.
+            number is out of its bounds.
     """
     descent, views = descent or Descent(), views or Views()
     exports = list((export or {}).values())

@@ -49,7 +49,7 @@ class Lesson:
     batch_size: Count = 64
     learning_rate: Positive = 4e-3
     attack: NotNegative = 1.2
-    zoom: float = 0.7
+    zoom: Positive = 0.7
     views: Views = _VIEWS
 
     def teach(

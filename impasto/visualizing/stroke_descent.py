@@ -31,7 +31,7 @@ class Descent:
         grayscale: Whether every stroke is grey.
 
     Raises:
-        UserError: A number makes no sense.
+        UserError: A number is out of its bounds.
     """
 
     steps: Count = 300

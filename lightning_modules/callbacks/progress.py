@@ -6,9 +6,11 @@ from typing import Any
 import pytorch_lightning as pl
 from tqdm import tqdm
 
+from impasto.bounds import Count, validated
 from lightning_modules.base import Metrics, UpdateModule
 
 
+@validated
 class Progress(pl.Callback):
     """Progress bar over the run's updates, with the newest validation metrics beside the rate.
 
@@ -16,7 +18,7 @@ class Progress(pl.Callback):
         every: Updates between two refreshes of the metrics.
     """
 
-    def __init__(self, every: int = 20) -> None:
+    def __init__(self, every: Count = 20) -> None:
         self.every = every
         self._bar: Any = None
         self._measured: dict[str, str] = {}

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from impasto.bounds import Positive, validated
+from impasto.bounds import NotNegative, Positive, validated
 from impasto.rl.rewards.base import Reward
 from impasto.rl.rewards.l2 import l2_distance
 
@@ -20,7 +20,7 @@ class PsnrReward(Reward):
         floor: Added to L, so that a perfect painting is worth a finite amount.
     """
 
-    def __init__(self, scale: Positive = 1.0, floor: float = 1e-4) -> None:
+    def __init__(self, scale: Positive = 1.0, floor: NotNegative = 1e-4) -> None:
         super().__init__()
         self.scale = scale
         self.floor = floor

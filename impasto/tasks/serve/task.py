@@ -67,8 +67,8 @@ def serve(
         device: Where to paint.
 
     Raises:
-        UserError: Gradio is not installed, the port is taken, a number makes no sense, or what is
-            suggested cannot be had.
+        UserError: Gradio is not installed, the port is taken, a number is out of its bounds, or
+            what is suggested cannot be had.
     """
     asked_size(1, 1, size)  # an error now, not in front of a visitor
     names = host_names(hosts)

@@ -177,7 +177,7 @@ def test_a_ring_of_another_capacity_is_refused(tmp_path: Path) -> None:
 def test_bad_use_is_refused() -> None:
     with pytest.raises(ValueError, match="empty"):
         ReplayBuffer(3).sample(1)
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(UserError, match=r"^`episodes` is 0 — give a whole number, at least 1$"):
         ReplayBuffer(0)
 
 
