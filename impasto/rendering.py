@@ -224,12 +224,12 @@ def rasterize_boxes(
     """
     bottom = height if bottom is None else bottom
     boxes = stroke.outlines(shapes.detach(), height, width).bounds().tolist()
-    for shape, (left, start, right, end) in zip(shapes.split(1), boxes, strict=True):
+    for number, (left, start, right, end) in enumerate(boxes):
         start, end = max(start, top), min(end, bottom)
         if start >= end:
-            yield slice(top, top), slice(left, right), shape.new_zeros(1, 0, right - left)
+            yield slice(top, top), slice(left, right), shapes.new_zeros(1, 0, right - left)
             continue
         corner = torch.tensor([[left, start]], device=shapes.device)
         windows = Windows(end - start, right - left, None, corner)
-        alpha = stroke.outlines(shape, height, width).draw(windows)
+        alpha = stroke.outlines(shapes[number : number + 1], height, width).draw(windows)
         yield slice(start, end), slice(left, right), alpha

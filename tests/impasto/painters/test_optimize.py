@@ -114,7 +114,7 @@ def test_progress_is_told_after_every_step() -> None:
     last = told[-1]
     assert last.psnr == pytest.approx(psnr(stroke, strokes, picture()), abs=0.5)
     assert last.psnr > told[0].psnr
-    assert psnr(stroke, last.strokes(), picture()) == pytest.approx(last.psnr, abs=0.5)
+    assert psnr(stroke, last.strokes, picture()) == pytest.approx(last.psnr, abs=0.5)
 
 
 @pytest.mark.parametrize("stroke", [Bezier(), Bezier(opaque=True, max_width=0.3, max_length=0.5)])
