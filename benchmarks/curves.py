@@ -97,7 +97,7 @@ def _growth(entry: Entry, image: NDArray[np.uint8]) -> list[tuple[float, float]]
         nonlocal spent
         now = time.perf_counter()
         if entry.is_point(sketch.step):
-            states.append((now - started - spent, sketch.strokes().cpu().clone()))
+            states.append((now - started - spent, sketch.strokes.cpu().clone()))
         spent += time.perf_counter() - now
 
     painter = entry.patient

@@ -204,7 +204,7 @@ def _paint(
     except KeyboardInterrupt as error:
         if not last:
             raise
-        raise Unfinished(finished(last[0].strokes().cpu()), error) from error
+        raise Unfinished(finished(last[0].strokes.cpu()), error) from error
     return finished(strokes.detach().cpu())
 
 

@@ -1,6 +1,6 @@
-"""Canvases: blank ones, compositing, and conversion to bytes.
+"""Canvases: blank ones, and conversion to bytes.
 
-Shapes: B batch, K strokes of a bundle, H rows, W columns. RGB floats in [0, 1].
+Shapes: B batch, H rows, W columns. RGB floats in [0, 1].
 """
 
 import math
@@ -42,51 +42,6 @@ def blank_canvas(
     return color.view(1, 3, 1, 1).expand(count, 3, height, width).contiguous()
 
 
-def composite(canvas: Tensor, alpha: Tensor, color: Tensor) -> Tensor:
-    """Composite one stroke over each canvas: C (1 - alpha) + alpha * colour (SARA, Algorithm 1).
-
-    Args:
-        canvas: (B, 3, H, W).
-        alpha: (B, 1, H, W); 1 is paint, 0 leaves the canvas.
-        color: (B, 3).
-
-    Returns:
-        (B, 3, H, W).
-    """
-    return canvas + alpha * (color[:, :, None, None] - canvas)
-
-
-def paint(canvas: Tensor, alpha: Tensor, color: Tensor) -> Tensor:
-    """Composite a bundle of strokes over each canvas, the first one lowest.
-
-    Args:
-        canvas: (B, 3, H, W).
-        alpha: (B, K, 1, H, W).
-        color: (B, K, 3).
-
-    Returns:
-        (B, 3, H, W).
-    """
-    for k in range(alpha.shape[1]):
-        canvas = composite(canvas, alpha[:, k], color[:, k])
-    return canvas
-
-
-def split_patches(picture: Tensor, count: int) -> Tensor:
-    """Cut pictures into squares (or rectangles, of other pictures) without overlap.
-
-    Args:
-        picture: (B, C, H, W).
-        count: Patches on a side, a divisor of H and W.
-
-    Returns:
-        (B * count^2, C, H / count, W / count): all of the first picture, row by row, then the next.
-    """
-    batch, channels, height, width = picture.shape
-    cut = picture.reshape(batch, channels, count, height // count, count, width // count)
-    return cut.permute(0, 2, 4, 1, 3, 5).flatten(0, 2)
-
-
 def to_uint8(image: Tensor) -> Tensor:
     """Convert [0, 1] to 0..255, rounded: truncation would darken every canvas by a level per step.
 
@@ -100,6 +55,11 @@ def to_uint8(image: Tensor) -> Tensor:
 def to_array(image: Tensor) -> NDArray[np.uint8]:
     """Convert (C, H, W) in [0, 1], on any device, to a picture (H, W, C) uint8."""
     return np.ascontiguousarray(to_uint8(image).permute(1, 2, 0).cpu().numpy())
+
+
+def to_hex(color: Tensor) -> str:
+    """Format RGB (3,) in [0, 1] as #rrggbb."""
+    return "#" + bytes(to_uint8(color).tolist()).hex()
 
 
 def to_float(image: Tensor) -> Tensor:

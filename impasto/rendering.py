@@ -1,14 +1,21 @@
-"""Exact drawing of finished strokes at any size, for every picture and every reported metric."""
+"""Exact drawing of finished strokes at any size, for every picture and every reported metric.
 
-from collections.abc import Callable, Iterator, Sequence
+A batch of small canvases is drawn whole, many strokes at a time (`draw`, `draw_each`). Of one
+painting, which may be large, only the box of each stroke is drawn, in place (`states`), and its
+picture band by band.
+"""
+
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from impasto.canvas import blank_canvas, composite, to_array
-from impasto.strokes import Stroke
+from impasto.canvas import blank_canvas, to_array
+from impasto.compositing import composite, composite_rows, whole_canvases
+from impasto.strokes import COLOR_DIM, Stroke
+from impasto.strokes.raster.frame import Windows
 
 # At most so many pixels of alpha are kept, or those of one stroke of each painting.
 _PIXELS = 2**20  # 4 MB
@@ -38,9 +45,10 @@ def draw_each(
     """
     canvas = blank_canvas(strokes.shape[0], height, width, background, strokes.device)
     yield canvas
-    for alpha, color in _rasterized(stroke, strokes, height, width, stroke.rasterize):
-        canvas = composite(canvas, alpha, color)
-        yield canvas
+    for alpha, color in _rasterized(stroke, strokes, height, width):
+        for one, paint in zip(alpha, color, strict=True):
+            canvas = composite(canvas, one, paint)
+            yield canvas
 
 
 @torch.no_grad()
@@ -50,36 +58,26 @@ def draw(
     height: int,
     width: int,
     background: Sequence[float] = (0.0, 0.0, 0.0),
-    redrawn: bool = False,
 ) -> Tensor:
-    """Draw the finished paintings of strokes (B, N, D): (B, 3, H, W).
-
-    With `redrawn` a kind that draws with random numbers takes others: see `Stroke.redrawn`.
-    """
+    """Draw the finished paintings of strokes (B, N, D): (B, 3, H, W)."""
     canvas = blank_canvas(strokes.shape[0], height, width, background, strokes.device)
     canvas = canvas.to(torch.promote_types(canvas.dtype, strokes.dtype))
-    change = torch.empty_like(canvas)
-    rasterize = stroke.redrawn if redrawn else stroke.rasterize
-    for alpha, color in _rasterized(stroke, strokes, height, width, rasterize):
-        torch.sub(color[:, :, None, None], canvas, out=change)
-        canvas.addcmul_(alpha, change)
+    for alpha, color in _rasterized(stroke, strokes, height, width):
+        tiling = whole_canvases(alpha.shape[0], alpha.shape[1], alpha.device)
+        canvas = composite_rows(canvas, alpha.flatten(0, 1), color.flatten(0, 1), tiling)
     return canvas
 
 
 def _rasterized(
-    stroke: Stroke,
-    strokes: Tensor,
-    height: int,
-    width: int,
-    rasterize: Callable[[Tensor, int, int], Tensor],
+    stroke: Stroke, strokes: Tensor, height: int, width: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield stroke by stroke, for all paintings, alpha (B, 1, H, W) and colour (B, 3)."""
+    """Yield alpha (n, B, 1, H, W) and colour (n, B, 3) of the next n strokes of all paintings."""
     pixels = _PIXELS if strokes.device.type == "cpu" else _DEVICE_PIXELS
     together = max(1, pixels // max(1, strokes.shape[0] * height * width))
     for piece in strokes.split(together, dim=1):
-        shape, color = piece.transpose(0, 1).split([stroke.shape_dim, 3], dim=2)  # (n, B, ...)
-        alpha = rasterize(shape.flatten(0, 1), height, width)
-        yield from zip(alpha.unflatten(0, shape.shape[:2]), color, strict=True)
+        shape, color = piece.transpose(0, 1).split([stroke.shape_dim, COLOR_DIM], dim=2)
+        alpha = stroke.rasterize(shape.flatten(0, 1), height, width)
+        yield alpha.unflatten(0, shape.shape[:2]), color
 
 
 # A picture is drawn in bands of rows of about this many pixels: what is kept besides its bytes.
@@ -104,11 +102,9 @@ def draw_picture(
     """
     picture = np.empty((height, width, 3 if background else 4), dtype=np.uint8)
     rows = max(1, _BAND_PIXELS // width)
-    boxes = stroke.bounds(strokes[:, : stroke.shape_dim], height, width).tolist()
     for top in range(0, height, rows):
         band = blank(min(rows, height - top), width, background, strokes)
-        for one, box in zip(strokes, boxes, strict=True):
-            composite_stroke(stroke, one, box, band, top, height)
+        *_, band = states(stroke, strokes, band, height, top)
         picture[top : top + rows] = to_array(band if background else _unmultiplied(band))
     return picture
 
@@ -135,14 +131,11 @@ def draw_frames(
     Yields:
         (H, W, 3) uint8: the blank canvas, states at equal distances, the finished painting.
     """
-    boxes = stroke.bounds(strokes[:, : stroke.shape_dim], height, width).tolist()
     shown = set(np.linspace(0, len(strokes), min(frames, len(strokes) + 1)).round().astype(int))
     canvas = blank(height, width, background, strokes)
-    for count in range(len(strokes) + 1):
-        if count > 0:
-            composite_stroke(stroke, strokes[count - 1], boxes[count - 1], canvas, 0, height)
+    for count, state in enumerate(states(stroke, strokes, canvas, height)):
         if count in shown:
-            yield to_array(canvas)
+            yield to_array(state)
 
 
 @torch.no_grad()
@@ -167,10 +160,8 @@ def draw_canvas(
     Returns:
         (3, H, W) in [0, 1].
     """
-    canvas = blank(height, width, background, strokes)
-    boxes = stroke.bounds(strokes[:, : stroke.shape_dim], height, width).tolist()
-    for one, box in zip(strokes, boxes, strict=True):
-        composite_stroke(stroke, one, box, canvas, 0, height)
+    blank_one = blank(height, width, background, strokes)
+    *_, canvas = states(stroke, strokes, blank_one, height)
     return canvas
 
 
@@ -187,29 +178,58 @@ def _unmultiplied(band: Tensor) -> Tensor:
     return torch.cat([(color / alpha.clamp_min(1e-6)).clamp(0, 1), alpha])
 
 
-def composite_stroke(
-    stroke: Stroke, one: Tensor, box: Sequence[int], band: Tensor, top: int, height: int
-) -> None:
-    """Composite one stroke over a part of a picture, in place, inside its box.
+@torch.no_grad()
+def states(
+    stroke: Stroke, strokes: Tensor, canvas: Tensor, height: int, top: int = 0
+) -> Iterator[Tensor]:
+    """Paint one stroke after another over a picture, or over a band of its rows, in place.
 
     Args:
         stroke: The stroke kind.
-        one: (D,) in [0, 1].
-        box: Its `bounds` in the whole picture.
-        band: Rows of the picture, (3, rows, W), or (4, rows, W) as `blank` gives them.
-        top: The first of these rows.
+        strokes: (N, D) in [0, 1], in painting order.
+        canvas: Rows of the picture, (3, rows, W), or (4, rows, W) as `blank` gives them.
         height: Rows H of the whole picture.
+        top: The first of these rows.
+
+    Yields:
+        N + 1 times the same canvas: as it is given, then with one more stroke.
     """
-    left, start, right, end = box
-    start, end = max(start, top), min(end, top + band.shape[1])
-    if start >= end:
-        return
-    shape, color = one[None, : stroke.shape_dim], one[stroke.shape_dim :]
-    corner = torch.tensor([[left, start]], device=one.device)
-    alpha = stroke.rasterize_windows(
-        shape, height, band.shape[2], corner, end - start, right - left
-    )
-    window = band[:, start - top : end - top, left:right]
-    if len(band) > len(color):
-        color = torch.cat([color, color.new_ones(1)])  # paint is opaque
-    window += alpha[0] * (color.view(-1, 1, 1) - window)
+    yield canvas
+    shapes, colors = strokes.split([stroke.shape_dim, COLOR_DIM], dim=1)
+    if len(canvas) > COLOR_DIM:  # paint is opaque
+        colors = torch.cat([colors, colors.new_ones(len(colors), 1)], dim=1)
+    patches = rasterize_boxes(stroke, shapes, height, canvas.shape[2], top, top + canvas.shape[1])
+    for (rows, columns, alpha), color in zip(patches, colors, strict=True):
+        window = canvas[:, rows.start - top : rows.stop - top, columns]
+        window += alpha * (color[:, None, None] - window)
+        yield canvas
+
+
+def rasterize_boxes(
+    stroke: Stroke, shapes: Tensor, height: int, width: int, top: int = 0, bottom: int | None = None
+) -> Iterator[tuple[slice, slice, Tensor]]:
+    """Draw each shape inside its box.
+
+    Args:
+        stroke: The stroke kind.
+        shapes: (N, S) in [0, 1].
+        height: Rows H of the picture.
+        width: Columns W.
+        top: The first of the rows that are drawn.
+        bottom: One past the last of them; all by default.
+
+    Yields:
+        Rows and columns of the picture, and alpha (1, rows, columns) of a shape there; outside it
+        is 0. No rows where it lies above or below those that are drawn.
+    """
+    bottom = height if bottom is None else bottom
+    boxes = stroke.outlines(shapes.detach(), height, width).bounds().tolist()
+    for number, (left, start, right, end) in enumerate(boxes):
+        start, end = max(start, top), min(end, bottom)
+        if start >= end:
+            yield slice(top, top), slice(left, right), shapes.new_zeros(1, 0, right - left)
+            continue
+        corner = torch.tensor([[left, start]], device=shapes.device)
+        windows = Windows(end - start, right - left, None, corner)
+        alpha = stroke.outlines(shapes[number : number + 1], height, width).draw(windows)
+        yield slice(start, end), slice(left, right), alpha

@@ -4,6 +4,7 @@ A picture in memory is a ``(H, W, 3)`` uint8 array, RGB. Whatever is wrong with 
 ``UserError`` with the file's name.
 """
 
+import base64
 import contextlib
 import glob
 import logging
@@ -11,6 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +31,7 @@ from impasto.persistence.atomic import named_errors, temporary_name
 
 log = logging.getLogger(__name__)
 
+PNG_DATA_URI = "data:image/png;base64,"  # how one begins
 STANDARD_INPUT = "-"  # where a picture's name may stand
 _MOST_BYTES = 2**27  # of a picture on standard input, which says no size before
 _NAMED = 5  # files that are left out, by name; the others are counted
@@ -232,6 +235,13 @@ def write_png(path: str | Path, image: NDArray[np.uint8]) -> None:
     """
     with atomic_write(path) as temporary:
         Image.fromarray(image).save(temporary, format="PNG")
+
+
+def png_data_uri(image: NDArray[np.uint8]) -> str:
+    """Encode a picture (H, W), (H, W, 3) or (H, W, 4), uint8, as the data URI of a small PNG."""
+    buffer = BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG", optimize=True)
+    return PNG_DATA_URI + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 LARGEST = 100_000  # pixels on the longer side of a painting

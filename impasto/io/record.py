@@ -14,6 +14,8 @@ from impasto.io.files import read_json
 from impasto.io.images import LARGEST, atomic_write
 from impasto.strokes import COLOR_DIM, Stroke
 from impasto.strokes.base import loaded_kinds
+from impasto.strokes.conversion import from_record, to_record
+from impasto.strokes.limits import is_level
 
 VERSION = 1
 
@@ -75,7 +77,7 @@ def write_record(path: str | Path, record: StrokeRecord) -> None:
         "height": record.height,
         "background": None if record.background is None else list(record.background),
         "strokes": [
-            {"shape": stroke.to_record(shape), "color": color.tolist()}
+            {"shape": to_record(stroke, shape), "color": color.tolist()}
             for shape, color in zip(shapes, colors, strict=True)
         ],
     }
@@ -181,7 +183,7 @@ def _stroke(stroke: Stroke, entry: object, name: str) -> Tensor:
     for parameter, value in entry["shape"].items():
         _check_number(parameter, value, name)
     try:
-        shape = stroke.from_record(entry["shape"])
+        shape = from_record(stroke, entry["shape"])
     except UserError as error:
         raise UserError(f"{name}: {error.what}", error.todo) from error
     return torch.cat([shape, torch.tensor(_color(entry.get("color"), f"{name}: its color"))])
@@ -205,14 +207,6 @@ def number_range(parameter: str) -> tuple[float, float]:
 
 def _color(value: object, name: str) -> list[float]:
     """Parse a colour: three levels in [0, 1]."""
-    if (
-        not isinstance(value, list)
-        or len(value) != COLOR_DIM
-        or not all(_is_number(level) and 0 <= level <= 1 for level in value)
-    ):
+    if not isinstance(value, list) or len(value) != COLOR_DIM or not all(map(is_level, value)):
         raise UserError(f"{name} is {brief(value)}", "give three numbers from 0 to 1")
     return [float(level) for level in value]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

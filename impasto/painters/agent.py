@@ -17,6 +17,7 @@ from impasto.rl.inference import fast_form
 from impasto.rl.policy import PaintingPolicy, check_agreement
 from impasto.runtime.precision import AUTO, check_compiling, check_precision
 from impasto.strokes import COLOR_DIM, Stroke
+from impasto.strokes.conversion import from_region
 
 _BATCH = 16  # regions that the agent paints at once
 _LARGEST = 512  # pixels on the longer side of the canvas
@@ -59,8 +60,6 @@ class AgentPainter(Painter):
         self.strokes = policy.environment.strokes if strokes is None else strokes
         self.background: Sequence[float] = policy.environment.background
         self.steps = self.strokes
-        # The policy's strokes are within the limits; these would be applied to them again.
-        self._unconstrained = type(self.stroke)(**self.stroke.options())
 
     @classmethod
     def load(
@@ -124,7 +123,7 @@ class AgentPainter(Painter):
         if start is not None:
             raise ValueError("an agent paints anew: it does not go on from strokes")
         policy = self._policy_on(target.device)
-        tiled = TiledCanvas(self._unconstrained, target, self.background, weight)
+        tiled = TiledCanvas(self.stroke, target, self.background, weight)
         strokes = target.new_empty(0, self.stroke.dim)
         regions = cover(*target.shape[1:])
         side = regions[0].side
@@ -133,7 +132,7 @@ class AgentPainter(Painter):
             strokes = torch.cat([strokes, self._chosen(tiled, strokes, new, side)])
             error = (tiled.canvas(strokes) - target).square().mean(0)  # (H, W)
             if progress is not None:
-                progress(Sketch(len(strokes), decibels(error.mean()), self._unconstrained, strokes))
+                progress(Sketch(len(strokes), decibels(error.mean()), self.stroke, strokes))
             side = max(self.policy.canvas_size, side // 2)
             passes = (self.strokes - len(strokes)) // self.policy.environment.strokes
             if weight is not None:
@@ -164,8 +163,8 @@ class AgentPainter(Painter):
                 corner = torch.tensor([region.left / width, region.top / height], device=device)
                 sides = torch.tensor([region.side / width, region.side / height], device=device)
                 shape, color = own.split([self.stroke.shape_dim, COLOR_DIM], dim=1)
-                shape = self.stroke.from_region(
-                    shape, corner, sides, region.side / min(height, width)
+                shape = from_region(
+                    self.stroke, shape, corner, sides, region.side / min(height, width)
                 )
                 proposed.append(torch.cat([shape, color], dim=1))
         return torch.cat(proposed)

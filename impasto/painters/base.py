@@ -18,18 +18,14 @@ class Sketch:
         step: How many of the painter's steps are done.
         psnr: Peak signal to noise ratio so far, dB.
         stroke: The stroke kind.
-        unconstrained: Its strokes so far in painting order, (n, D), before `Stroke.limit`; n is at
-            most the painter's `strokes`.
+        strokes: Those so far in painting order, (n, D), within their limits; n is at most the
+            painter's `strokes`.
     """
 
     step: int
     psnr: float
     stroke: Stroke
-    unconstrained: Tensor
-
-    def strokes(self) -> Tensor:
-        """Return the strokes (n, D) within the limits of their kind."""
-        return self.stroke.limit(self.unconstrained.detach())
+    strokes: Tensor
 
 
 Progress = Callable[[Sketch], None]

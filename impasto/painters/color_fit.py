@@ -1,6 +1,6 @@
 """Best colours of strokes, and the worth of each, in closed form.
 
-Letters in comments: N strokes, K tiles, L layers, R rows, T pixels on a tile's side.
+Letters in comments: N strokes, C tiles, L layers, R rows, T pixels on a tile's side.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from impasto.painters.tiles import Tiling, visible
+from impasto.compositing import Tiling, visible
 
 _ITERATIONS = 40
 _PRECISION = 1e-8  # of the energy that is left to that at the start
@@ -33,23 +33,23 @@ def fit_colors(
     Args:
         alpha: (R, 1, T, T).
         color: (N, 3), the present colours.
-        ground: (K, 3, T, T), the canvas below all strokes, in the tiling's order.
-        target: (K, 3, T, T), likewise.
+        ground: (C, 3, T, T), the canvas below all strokes, in the tiling's order.
+        target: (C, 3, T, T), likewise.
         tiling: The layers.
         ridge: Weight of the present colours, in pixels.
-        weight: (K, 1, T, T), how much each pixel's error counts, in the tiling's order; 1 each by
+        weight: (C, 1, T, T), how much each pixel's error counts, in the tiling's order; 1 each by
             default.
 
     Returns:
         (N, 3) in [0, 1].
     """
     visibility, rest = visible(alpha, tiling)
-    required = target - rest * ground  # (K, 3, T, T)
+    required = target - rest * ground  # (C, 3, T, T)
     if weight is not None:  # squared errors are weighted if both sides are by its root
         root = weight.sqrt()
         visibility, required = visibility * root[tiling.place], required * root
     painting = _Painting(visibility.flatten(1), tiling, len(color))
-    required = required.flatten(2)  # (K, 3, T T)
+    required = required.flatten(2)  # (C, 3, T T)
     missing = painting.moments(required - painting.of(color))  # (N, 3)
     change = _solve(
         lambda d: painting.moments(painting.of(d)) + ridge * d, missing, painting.squares() + ridge
@@ -72,7 +72,7 @@ class _Painting:
     count: int
 
     def of(self, color: Tensor) -> Tensor:
-        """Paint colours (N, 3) on the tiles: (K, 3, T T)."""
+        """Paint colours (N, 3) on the tiles: (C, 3, T T)."""
         painted = self.rows.new_zeros(len(self.tiling.order), 3, self.rows.shape[1])
         each = color[self.tiling.stroke][:, :, None]
         for rows in self.tiling.slices:
@@ -80,7 +80,7 @@ class _Painting:
         return painted
 
     def moments(self, tiles: Tensor) -> Tensor:
-        """Apply the transposed map, (K, 3, T T) to (N, 3)."""
+        """Apply the transposed map, (C, 3, T T) to (N, 3)."""
         moments = self.rows.new_zeros(self.count, 3)
         for rows in self.tiling.slices:
             below = tiles[: rows.stop - rows.start]

@@ -4,8 +4,8 @@ A painting starts coarse: a few large strokes, then ever more and smaller ones w
 left (`greedy`), while all strokes there are keep moving. Later the least useful strokes are taken
 away and put where they help more. Colours are also solved for in closed form (`fitting`).
 
-What moves are unconstrained strokes; what is drawn, in the end and on the way, are these within the
-limits of their kind (`Stroke.limit`).
+What moves are free strokes; what is drawn, in the end and on the way, are these within the limits
+of their kind (`Stroke.limit`).
 """
 
 import math
@@ -27,6 +27,8 @@ from impasto.painters.proposals import Proposer
 from impasto.painters.schedule import cooling, plan
 from impasto.painters.tiled_canvas import TILE, TiledCanvas
 from impasto.strokes import COLOR_DIM, Stroke
+from impasto.strokes.conversion import into_range
+from impasto.strokes.limits import release, with_palette
 
 _LARGEST = 512  # pixels on the longer side
 _LEAST = 128
@@ -115,10 +117,10 @@ class OptimizePainter(Painter):
         """See `Painter.paint`."""
         stroke = self.stroke
         if isinstance(stroke.palette, int):
-            stroke = stroke.with_palette(find_palette(to_array(target), stroke.palette))
-        strokes = target.new_empty(0, stroke.dim)
+            stroke = with_palette(stroke, find_palette(to_array(target), stroke.palette))
+        strokes = target.new_empty(0, stroke.dim)  # free ones
         if start is not None:
-            strokes = stroke.into_range(stroke.release(start.to(target)))
+            strokes = into_range(stroke, release(stroke, start.to(target)))
         aspect = max(target.shape[1:]) / min(target.shape[1:])
         events = plan(len(strokes), self.strokes, self.steps, self.moves, self.moved, aspect)
         adam = _Adam(strokes)
@@ -127,20 +129,21 @@ class OptimizePainter(Painter):
             if step in views:
                 tiled, proposer, rate = views[step]
             if event := events.get(step):
-                keep = tiled.most_useful(strokes, event.remove)
-                canvas = tiled.canvas(strokes[keep])
+                painted = stroke.limit(strokes)
+                keep = tiled.most_useful(painted, event.remove)
+                canvas = tiled.canvas(painted[keep])
                 new = proposer.propose(canvas, event.add, event.scale)
                 strokes = torch.cat([strokes[keep], new])
                 adam.replace(keep, len(new))
-            drawing = tiled.draw(strokes.requires_grad_())
+            drawing = tiled.draw(stroke.limit(strokes.requires_grad_()))
             (gradient,) = torch.autograd.grad(drawing.error, strokes)
             change = adam.step(gradient) * rate * cooling(step, self.steps)
-            strokes = stroke.into_range(strokes.detach() - change)
+            strokes = into_range(stroke, strokes.detach() - change)
             if step % self.fit_every == 0:
                 strokes = tiled.fit(strokes, drawing, ridge=1e-5)
             if progress is not None:
-                progress(Sketch(step + 1, drawing.psnr, stroke, strokes))
-        return tiled.finish(strokes)
+                progress(Sketch(step + 1, drawing.psnr, stroke, stroke.limit(strokes)))
+        return _finished(tiled, strokes)
 
     def _views(
         self, stroke: Stroke, target: Tensor, weight: Tensor | None
@@ -158,9 +161,9 @@ class OptimizePainter(Painter):
             images = {0: coarse, int(self.coarse * self.steps): whole}
         views = {}
         for step, image in images.items():
-            of = Proposer(stroke, image[:3], TILE, self.tries, self.focus, generator, image[3])
             tiled = TiledCanvas(stroke, image[:3], self.background, image[3])
-            views[step] = (tiled, of, self._rates(image))
+            proposer = Proposer(tiled, self.tries, self.focus, generator)
+            views[step] = (tiled, proposer, self._rates(image))
         return views
 
     def _rates(self, target: Tensor) -> Tensor:
@@ -170,6 +173,18 @@ class OptimizePainter(Painter):
         paces = {"x": pace / width, "y": pace / height}
         factor = [paces.get(name[0], 2.0) for name in self.stroke.parameters]
         return target.new_tensor(factor + [2.0] * COLOR_DIM) * self.learning_rate
+
+
+@torch.no_grad()
+def _finished(tiled: TiledCanvas, strokes: Tensor) -> Tensor:
+    """Return free strokes (N, D) within their limits, in the best colours where that helps."""
+    limited = tiled.stroke.limit(strokes)
+    drawing = tiled.draw(limited)
+    fitted = strokes
+    for _ in range(3):  # colours cut to [0, 1] leave something for the others to make good
+        fitted = tiled.fit(fitted, drawing, ridge=1e-6)
+    fitted = tiled.stroke.limit(fitted)
+    return fitted if tiled.draw(fitted).error < drawing.error else limited
 
 
 class _Adam:

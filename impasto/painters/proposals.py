@@ -3,7 +3,7 @@
 No gradient is used. Places are drawn by the error that is left there; at each place many random
 strokes are tried, in their best colours, and the one that lowers the error most is kept.
 
-Letters in comments: N strokes, C candidates, K tiles, R rows, T pixels on a tile's side.
+Letters in comments: N strokes, C candidates, R rows, T pixels on a tile's side.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.painters.tiles import (
-    composite_rows,
-    from_tiles,
-    rasterize_rows,
-    tile_strokes,
-    to_tiles,
-)
-from impasto.strokes import Stroke
+from impasto.compositing import rasterize_tiles, to_tiles
+from impasto.painters.tiled_canvas import TILE, TiledCanvas
+from impasto.strokes.limits import limit_color, limit_shape
 
 # Strokes are tried and painted in batches of this share of what is asked for, so that the later
 # ones see the earlier ones' paint.
@@ -33,22 +28,16 @@ class Proposer:
     """Proposes strokes for one target.
 
     Attributes:
-        stroke: The stroke kind.
-        target: (3, H, W) in [0, 1].
-        tile: Pixels on a tile's side; divides H and W.
+        tiled: The target, the weight of each pixel's error, and the stroke kind.
         tries: Candidates per stroke.
         focus: Exponent of the error: 0 places strokes anywhere, larger ones only where it is worst.
         generator: Source of randomness, on the CPU (so that every device starts alike).
-        weight: (H, W), how much each pixel's error counts.
     """
 
-    stroke: Stroke
-    target: Tensor
-    tile: int
+    tiled: TiledCanvas
     tries: int
     focus: float
     generator: torch.Generator
-    weight: Tensor
 
     @torch.no_grad()
     def propose(self, canvas: Tensor, count: int, scale: float) -> Tensor:
@@ -60,14 +49,14 @@ class Proposer:
             scale: Their radius, roughly, as a fraction of the shorter side.
 
         Returns:
-            (count, D) in [0, 1], in painting order; before `Stroke.limit`.
+            (count, D) in [0, 1], in painting order; free ones, before `Stroke.limit`.
         """
-        strokes = canvas.new_empty(0, self.stroke.dim)
+        strokes = canvas.new_empty(0, self.tiled.stroke.dim)
         batch = max(4, -(-count // _BATCHES))
         while len(strokes) < count:
             center = self._worst_places(canvas, min(batch, count - len(strokes)), scale)
             chosen = self._best_of_tries(canvas, center, scale)
-            canvas = self._composite(canvas, chosen)
+            canvas = self.tiled.canvas(self.tiled.stroke.limit(chosen), over=canvas)
             strokes = torch.cat([strokes, chosen])
         return strokes
 
@@ -78,7 +67,7 @@ class Proposer:
         """
         height, width = canvas.shape[1:]
         cell = -(-min(height, width) // _CELLS)  # pixels on its side
-        error = ((canvas - self.target).square().sum(0) * self.weight).cpu()[None, None]
+        error = ((canvas - self.tiled.target).square().sum(0) * self.tiled.weight).cpu()[None, None]
         error = functional.avg_pool2d(error, cell, ceil_mode=True, count_include_pad=False)
         rows, columns = error.shape[2:]
         reach = scale * min(height, width) / cell  # cells
@@ -103,9 +92,10 @@ class Proposer:
         every = center.repeat_interleave(self.tries, dim=0)
         height, width = canvas.shape[1:]
         sides = width / min(height, width), height / min(height, width)
-        shape = self.stroke.place(every, scale, self.generator, sides).to(canvas.device)  # (C, S)
+        stroke = self.tiled.stroke
+        shape = stroke.place(every, scale, self.generator, sides).to(canvas.device)  # (C, S)
         pieces = shape.split(_CANDIDATES)  # in bounded memory
-        colored = [self._best_colors(canvas, self.stroke.limit_shape(piece)) for piece in pieces]
+        colored = [self._best_colors(canvas, limit_shape(stroke, piece)) for piece in pieces]
         color, gain = (torch.cat(part) for part in zip(*colored, strict=True))
         best = gain.view(-1, self.tries).argmax(1)
         best += torch.arange(len(center), device=best.device) * self.tries
@@ -114,20 +104,19 @@ class Proposer:
     def _best_colors(self, canvas: Tensor, shape: Tensor) -> tuple[Tensor, Tensor]:
         """Return each candidate's best colour (C, 3), and its gain in squared error (C,)."""
         height, width = canvas.shape[1:]
-        outlines = self.stroke.outlines(shape, height, width)
-        tiling = tile_strokes(outlines, self.tile)
-        alpha = rasterize_rows(outlines, tiling, self.tile)
+        outlines = self.tiled.stroke.outlines(shape, height, width)
+        tiling, alpha = rasterize_tiles(outlines, TILE)
         tiles = tiling.order[tiling.place]
-        missing = to_tiles(self.target - canvas, self.tile)[tiles]  # (R, 3, T, T)
+        missing = to_tiles(self.tiled.target - canvas, TILE)[tiles]  # (R, 3, T, T)
         # What alpha * colour should be.
-        required = missing + to_tiles(canvas, self.tile)[tiles] * alpha
+        required = missing + to_tiles(canvas, TILE)[tiles] * alpha
         # Squared errors are weighted if all of this is by its root.
-        root = to_tiles(self.weight.sqrt()[None], self.tile)[tiles]
+        root = to_tiles(self.tiled.weight.sqrt()[None], TILE)[tiles]
         alpha, missing, required = alpha * root, missing * root, required * root
         square = self._sum(alpha.square().sum((2, 3)), tiling.stroke, len(shape))  # (C, 1)
         product = self._sum((alpha * required).sum((2, 3)), tiling.stroke, len(shape))  # (C, 3)
         color = (product / square.clamp_min(1e-6)).clamp(0, 1)
-        color = self.stroke.limit_color(color)
+        color = limit_color(self.tiled.stroke, color)
         before = missing.square().sum((2, 3)) - required.square().sum((2, 3))
         gain = self._sum(before, tiling.stroke, len(shape))
         gain += 2 * color * product - color.square() * square
@@ -137,15 +126,3 @@ class Proposer:
     def _sum(values: Tensor, owner: Tensor, count: int) -> Tensor:
         """Sum rows (R, n) by their owner: (count, n)."""
         return values.new_zeros(count, values.shape[1]).index_add_(0, owner, values)
-
-    def _composite(self, canvas: Tensor, strokes: Tensor) -> Tensor:
-        """Paint strokes (N, D) over a canvas (3, H, W)."""
-        height, width = canvas.shape[1:]
-        strokes = self.stroke.limit(strokes)
-        shape, color = strokes[:, : self.stroke.shape_dim], strokes[:, self.stroke.shape_dim :]
-        outlines = self.stroke.outlines(shape, height, width)
-        tiling = tile_strokes(outlines, self.tile)
-        alpha = rasterize_rows(outlines, tiling, self.tile)
-        tiles = to_tiles(canvas, self.tile)
-        tiles[tiling.order] = composite_rows(tiles[tiling.order], alpha, color, tiling)
-        return from_tiles(tiles, height, width)

@@ -1,6 +1,6 @@
 """Tiled canvas beside its target, on which painters draw and judge strokes.
 
-Letters in comments: N strokes, K tiles, R rows, T pixels on a tile's side.
+Letters in comments: N strokes, C tiles, R rows, T pixels on a tile's side.
 """
 
 from collections.abc import Sequence
@@ -11,15 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.canvas import blank_canvas, decibels
+from impasto.compositing import Tiling, composite_rows, from_tiles, rasterize_tiles, to_tiles
 from impasto.painters.color_fit import fit_colors, stroke_worth
-from impasto.painters.tiles import (
-    Tiling,
-    composite_rows,
-    from_tiles,
-    rasterize_rows,
-    tile_strokes,
-    to_tiles,
-)
 from impasto.strokes import Stroke
 
 TILE = 8  # pixels; divides every canvas size, and wastes little on small strokes
@@ -32,10 +25,10 @@ class Drawing:
     tiling: Tiling
     alpha: Tensor  # (R, 1, T, T), without a gradient
     color: Tensor  # (N, 3), within the palette
-    ground: Tensor  # (K, 3, T, T)
-    target: Tensor  # (K, 3, T, T)
-    weight: Tensor  # (K, 1, T, T), of every pixel; 1 on the mean
-    canvas: Tensor  # (K, 3, T, T)
+    ground: Tensor  # (C, 3, T, T)
+    target: Tensor  # (C, 3, T, T)
+    weight: Tensor  # (C, 1, T, T), of every pixel; 1 on the mean
+    canvas: Tensor  # (C, 3, T, T)
 
     @property
     def error(self) -> Tensor:
@@ -67,27 +60,30 @@ class TiledCanvas:
     ) -> None:
         self.stroke = stroke
         self.height, self.width = target.shape[1:]
+        self.target = target
+        self.weight = torch.ones_like(target[0]) if weight is None else weight
         blank = blank_canvas(1, self.height, self.width, background, target.device)[0]
-        self.ground = to_tiles(blank, TILE)
-        self.target = to_tiles(target, TILE)
-        weight = torch.ones_like(target[0]) if weight is None else weight
-        self.weight = to_tiles(weight[None], TILE)
+        self._tiles = [to_tiles(part, TILE) for part in (blank, target, self.weight[None])]
 
-    def draw(self, strokes: Tensor) -> Drawing:
-        """Draw unconstrained strokes (N, D), limited first, differentiably."""
-        shape, color = self._split(self.stroke.limit(strokes))
+    def draw(self, strokes: Tensor, over: Tensor | None = None) -> Drawing:
+        """Draw strokes (N, D) differentiably.
+
+        Args:
+            strokes: Of the kind, in painting order.
+            over: (3, H, W), what they are painted over; the blank canvas by default.
+        """
+        shape, color = self._split(strokes)
         outlines = self.stroke.outlines(shape, self.height, self.width)
-        tiling = tile_strokes(outlines, TILE)
-        alpha = rasterize_rows(outlines, tiling, TILE)
-        all_tiles = (self.ground, self.target, self.weight)
+        tiling, alpha = rasterize_tiles(outlines, TILE)
+        all_tiles = self._tiles if over is None else [to_tiles(over, TILE), *self._tiles[1:]]
         ground, target, weight = (tiles[tiling.order] for tiles in all_tiles)
         canvas = composite_rows(ground, alpha, color, tiling)
         return Drawing(tiling, alpha.detach(), color.detach(), ground, target, weight, canvas)
 
     @torch.no_grad()
-    def canvas(self, strokes: Tensor) -> Tensor:
-        """Draw strokes (N, D) as one canvas (3, H, W)."""
-        drawing = self.draw(strokes)
+    def canvas(self, strokes: Tensor, over: Tensor | None = None) -> Tensor:
+        """Draw strokes (N, D) as one canvas (3, H, W), over another as in `draw`."""
+        drawing = self.draw(strokes, over)
         tiles = torch.empty_like(drawing.canvas)
         tiles[drawing.tiling.order] = drawing.canvas
         return from_tiles(tiles, self.height, self.width)
@@ -107,22 +103,18 @@ class TiledCanvas:
         return stroke_worth(*parts, drawing.weight)
 
     def fit(self, strokes: Tensor, drawing: Drawing, ridge: float) -> Tensor:
-        """Return the strokes with fitted colours; `ridge` is a share of the canvas's pixels."""
+        """Return strokes (N, D) with the colours that fit what was drawn of their shapes.
+
+        Args:
+            strokes: With the colours that the new ones stay near to.
+            drawing: Of the same strokes within their limits.
+            ridge: How near, as a share of the canvas's pixels.
+        """
         shape, color = self._split(strokes)
         alpha, ground, target = drawing.alpha, drawing.ground, drawing.target
         pixels = ridge * self.height * self.width
         color = fit_colors(alpha, color, ground, target, drawing.tiling, pixels, drawing.weight)
         return torch.cat([shape, color], dim=1)
-
-    @torch.no_grad()
-    def finish(self, strokes: Tensor) -> Tensor:
-        """Fit the colours to the final shapes, where that helps; the result is within limits."""
-        drawing = self.draw(strokes)
-        fitted = strokes
-        for _ in range(3):  # colours cut to [0, 1] leave something for the others to make good
-            fitted = self.fit(fitted, drawing, ridge=1e-6)
-        better = self.draw(fitted).error < drawing.error
-        return self.stroke.limit(fitted if better else strokes)
 
     def _split(self, strokes: Tensor) -> tuple[Tensor, Tensor]:
         return strokes[:, : self.stroke.shape_dim], strokes[:, self.stroke.shape_dim :]

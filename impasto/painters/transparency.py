@@ -14,6 +14,7 @@ from torch import Tensor
 
 from impasto.errors import UserError
 from impasto.io.decoding import OPAQUE
+from impasto.rendering import rasterize_boxes
 from impasto.strokes import Stroke
 
 Color = tuple[float, float, float]
@@ -63,14 +64,9 @@ def on_opaque(stroke: Stroke, strokes: Tensor, mask: Tensor) -> Tensor:
     Returns:
         (n, D), in the same order.
     """
-    height, width = mask.shape
     shapes = strokes[:, : stroke.shape_dim]
     mostly_opaque = []
-    for number, box in enumerate(stroke.bounds(shapes, height, width).tolist()):
-        left, top, right, bottom = box
-        corner = torch.tensor([[left, top]], device=strokes.device)
-        shape = shapes[number : number + 1]
-        alpha = stroke.rasterize_windows(shape, height, width, corner, bottom - top, right - left)
-        on_mask = (alpha[0, 0] * mask[top:bottom, left:right]).sum()
+    for rows, columns, alpha in rasterize_boxes(stroke, shapes, *mask.shape):
+        on_mask = (alpha[0] * mask[rows, columns]).sum()
         mostly_opaque.append(bool(on_mask >= _OUTSIDE * alpha.sum()))
     return strokes[torch.tensor(mostly_opaque, dtype=torch.bool, device=strokes.device)]

@@ -34,7 +34,7 @@ _FORMER = {
     "painting.rewards": "impasto.rl.rewards",
     "painting.starts": "impasto.rl.initial_states",
     "painting.visualizing.content": "impasto.visualizing.content_loss",
-    "painting.visualizing.grid": "impasto.visualizing.tiled_canvas",
+    "painting.visualizing.grid": "impasto.visualizing.grid_canvas",
     "tasks": "impasto.tasks",
 }
 

@@ -17,10 +17,25 @@ from impasto.persistence.model_zoo import find_weights
 from impasto.renderers.base import Renderer
 from impasto.renderers.verdict import Verdict
 from impasto.strokes import Stroke
+from impasto.strokes.limits import looser_limit
 
 
 class LearnedRenderer(Renderer):
-    """Renderer with weights that pretraining finds."""
+    """Renderer with weights that pretraining finds.
+
+    Args:
+        stroke: The stroke kind.
+        canvas_size: Pixels on a side, n.
+        architecture: The other constructor arguments, for `config`.
+    """
+
+    def __init__(self, stroke: Stroke, canvas_size: int, **architecture: Any) -> None:
+        super().__init__(stroke, canvas_size)
+        self._architecture = architecture
+
+    def config(self) -> dict[str, Any]:
+        """Return the constructor arguments."""
+        return {**super().config(), **self._architecture}
 
     @classmethod
     def load(
@@ -122,7 +137,7 @@ def _check_limits(drawn: Stroke, wanted: Stroke, folder: Path) -> None:
     here, there = wanted.geometry(), drawn.geometry()
     limits = {f"stroke.{key}" for key in wanted.limits() | drawn.limits()}
     keys = [key for key in there | here if key not in limits and here.get(key) != there.get(key)]
-    if looser := wanted.looser_than(drawn):
+    if looser := looser_limit(wanted, drawn):
         keys.append(f"stroke.{looser}")
     for key in keys:
         name, learned = key.removeprefix("stroke."), as_typed(there.get(key))

@@ -1,7 +1,6 @@
 """Learned renderer that needs fewer updates than the papers'."""
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -56,13 +55,8 @@ class FieldRenderer(LearnedRenderer):
         hidden: Width = 256,
         channels: Width = 64,
     ) -> None:
-        super().__init__(stroke, canvas_size)
-        self._config = {
-            "fields": fields,
-            "opacities": opacities,
-            "hidden": hidden,
-            "channels": channels,
-        }
+        sizes = {"fields": fields, "opacities": opacities, "hidden": hidden, "channels": channels}
+        super().__init__(stroke, canvas_size, **sizes)
         self.register_buffer("terms", _terms(canvas_size), persistent=False)  # (3, n * n)
         self.shape_layers = nn.Sequential(
             nn.Linear(stroke.shape_dim, hidden),
@@ -89,10 +83,6 @@ class FieldRenderer(LearnedRenderer):
             last.weight *= 0.5
             last.bias.zero_()
             last.bias[:subpixels] = _BLANK + math.log(opacities)
-
-    def config(self) -> dict[str, Any]:
-        """Return the constructor arguments."""
-        return {**super().config(), **self._config}
 
     def forward(self, shape: Tensor) -> Tensor:
         """Draw shapes (N, S) in [0, 1] as alpha (N, 1, n, n) in [0, 1]."""

@@ -1,7 +1,6 @@
 """GAN renderer: the GAN painter of Neural Painters (Nakano, 2019, section 2.3)."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,15 +36,10 @@ class GanRenderer(LearnedRenderer):
         hidden: Sequence[Width] = (256, 512),
         channels: Width = 32,
     ) -> None:
-        super().__init__(stroke, canvas_size)
-        self._config = {"hidden": list(hidden), "channels": channels}
+        super().__init__(stroke, canvas_size, hidden=list(hidden), channels=channels)
         widths = [stroke.shape_dim, *hidden]
         self.dense = nn.Sequential(*dense_layers(widths))
         self.draw = Upsampling(widths[-1], canvas_size, channels, grain=True)
-
-    def config(self) -> dict[str, Any]:
-        """Return the constructor arguments."""
-        return {**super().config(), **self._config}
 
     def forward(self, shape: Tensor) -> Tensor:
         """Draw shapes (N, S) in [0, 1] as alpha (N, 1, n, n) in [0, 1]."""

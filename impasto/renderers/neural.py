@@ -1,7 +1,7 @@
 """Neural renderer of the papers."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from annotated_types import Ge, MultipleOf
@@ -45,8 +45,7 @@ class NeuralRenderer(LearnedRenderer):
         hidden: Sequence[Width] = (512, 1024, 2048),
         channels: Annotated[int, Ge(4), MultipleOf(4)] = 16,
     ) -> None:
-        super().__init__(stroke, canvas_size)
-        self._config = {"hidden": list(hidden), "channels": channels}
+        super().__init__(stroke, canvas_size, hidden=list(hidden), channels=channels)
         side = canvas_size // _UPSAMPLING
         widths = [stroke.shape_dim, *hidden, channels * side * side]
         self.dense = nn.Sequential(*dense_layers(widths), nn.Unflatten(1, (channels, side, side)))
@@ -59,10 +58,6 @@ class NeuralRenderer(LearnedRenderer):
         assert isinstance(last, nn.Conv2d)
         assert last.bias is not None
         nn.init.constant_(last.bias, -3.0)
-
-    def config(self) -> dict[str, Any]:
-        """Return the constructor arguments."""
-        return {**super().config(), **self._config}
 
     def forward(self, shape: Tensor) -> Tensor:
         """Draw shapes (N, S) in [0, 1] as alpha (N, 1, n, n) in [0, 1]."""

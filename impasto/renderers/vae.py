@@ -1,7 +1,6 @@
 """VAE renderer: the VAE painter of Neural Painters (Nakano, 2019, section 2.2)."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -40,16 +39,11 @@ class VaeRenderer(LearnedRenderer):
         hidden: Sequence[Width] = (512, 512),
         channels: Width = 32,
     ) -> None:
-        super().__init__(stroke, canvas_size)
+        super().__init__(stroke, canvas_size, latent=latent, hidden=list(hidden), channels=channels)
         self.latent = latent
-        self._config = {"latent": latent, "hidden": list(hidden), "channels": channels}
         widths = [stroke.shape_dim, *hidden]
         self.to_latent = nn.Sequential(*dense_layers(widths), nn.Linear(widths[-1], latent))
         self.draw = Upsampling(latent, canvas_size, channels, grain=False)
-
-    def config(self) -> dict[str, Any]:
-        """Return the constructor arguments."""
-        return {**super().config(), **self._config}
 
     def locate(self, shape: Tensor) -> Tensor:
         """Return the latent points (N, Z) at which strokes of shapes (N, S) are expected."""

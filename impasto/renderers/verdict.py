@@ -125,7 +125,7 @@ def judge(renderer: Renderer, count: int = 2048, seed: int = 0) -> Verdict:
         for spectrum, alpha in zip(spectra, (drawn, exact), strict=True):
             spectrum.add(alpha)
         mean += exact.sum(0, dtype=torch.float64) / count
-        again = stroke.redrawn(shape, size, size) if stroke.random else exact
+        again = stroke.reseeded().rasterize(shape, size, size) if stroke.random else exact
         parts = [exact, drawn - exact, again - exact]
         similar = ssim_of(drawn, exact, data_range=1.0, reduction="none")
         assert isinstance(similar, Tensor)

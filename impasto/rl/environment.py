@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from impasto.bounds import Count, Rgb, validated
-from impasto.canvas import blank_canvas, paint
+from impasto.canvas import blank_canvas
+from impasto.compositing import paint
 from impasto.errors import UserError
 from impasto.renderers import Renderer
+from impasto.strokes import COLOR_DIM
 
 OBSERVATION_CHANNELS = 9
 CANVAS = slice(0, 3)
@@ -104,6 +106,11 @@ class PaintingEnvironment:
         canvas = blank_canvas(count, height, width, self.background, target.device)
         return State(canvas, target, torch.zeros(count, dtype=torch.long, device=target.device))
 
+    def strokes_of(self, actions: Tensor) -> Tensor:
+        """Return the strokes (B, n K, D), within their limits, of n actions (B, n K * D) each."""
+        stroke = self.renderer.stroke
+        return stroke.limit(actions.unflatten(1, (-1, stroke.dim)))
+
     def step(self, state: State, action: Tensor) -> State:
         """Paint one bundle.
 
@@ -114,9 +121,8 @@ class PaintingEnvironment:
         Returns:
             The next state; differentiable in the action and in the canvas.
         """
-        stroke = self.renderer.stroke
-        strokes = stroke.limit(action.view(-1, self.bundle, stroke.dim))  # (B, K, D)
-        shape, color = strokes.split([stroke.shape_dim, 3], dim=2)
+        strokes = self.strokes_of(action)
+        shape, color = strokes.split([self.renderer.stroke.shape_dim, COLOR_DIM], dim=2)
         alpha = self.renderer.stroke_alpha(shape.flatten(0, 1)).unflatten(0, strokes.shape[:2])
         if self.strokes % self.bundle:
             alpha = alpha * self._painted(state.step)[:, :, None, None, None]

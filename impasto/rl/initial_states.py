@@ -12,6 +12,7 @@ from impasto.rendering import draw
 from impasto.rl.environment import State
 from impasto.rl.policy import PaintingPolicy
 from impasto.strokes import COLOR_DIM, Stroke
+from impasto.strokes.conversion import from_region
 
 
 @validated
@@ -93,6 +94,6 @@ def closer(stroke: Stroke, strokes: Tensor, corner: Tensor, side: Tensor) -> Ten
     count = strokes.shape[1]
     shape, color = strokes.flatten(0, 1).split([stroke.shape_dim, COLOR_DIM], dim=1)
     each = [part.repeat_interleave(count, dim=0) for part in (-corner / side[:, None], 1 / side)]
-    shape = stroke.from_region(shape, each[0], each[1][:, None], each[1])
+    shape = from_region(stroke, shape, each[0], each[1][:, None], each[1])
     closer_strokes: Tensor = torch.cat([shape, color], dim=1).unflatten(0, strokes.shape[:2])
     return closer_strokes

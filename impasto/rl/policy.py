@@ -71,8 +71,7 @@ class PaintingPolicy(nn.Module):
             state = environment.step(state, action)
             actions.append(action)
         self.actor.train(training)
-        unconstrained = torch.cat(actions, dim=1).unflatten(1, (-1, self.stroke.dim))
-        strokes = self.stroke.limit(unconstrained)
+        strokes = environment.strokes_of(torch.cat(actions, dim=1))
         return strokes[:, : environment.strokes], state.canvas
 
     def save(

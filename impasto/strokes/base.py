@@ -1,17 +1,28 @@
 """Interface of a stroke kind."""
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from inspect import isabstract
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
+from impasto.bounds import Positive, validated
 from impasto.errors import UserError
 from impasto.strokes.geometry import Mark
-from impasto.strokes.limits import Limited
-from impasto.strokes.parameterization import Recorded
+from impasto.strokes.levels import even_levels
+from impasto.strokes.limits import (
+    bounded_shape,
+    check_limits,
+    check_palette,
+    largest,
+    limit_color,
+    limit_shape,
+    limits_of,
+)
 from impasto.strokes.raster.frame import Frame, Windows, unit
 from impasto.strokes.raster.outlines import Outlines, PlainOutlines
 
@@ -20,7 +31,8 @@ __all__ = ["COLOR_DIM", "Frame", "Stroke", "loaded_kinds"]
 COLOR_DIM = 3
 
 
-class Stroke(Limited, Recorded, ABC):
+@validated
+class Stroke(ABC):
     """One kind of stroke: what its parameters are called, and the exact drawing of its shape.
 
     A *shape* is a vector (S,) in [0, 1], one number per name in `parameters`; a *stroke* is a shape
@@ -28,21 +40,67 @@ class Stroke(Limited, Recorded, ABC):
     and lengths map to fractions of its shorter side, angles to radians clockwise from +x (`unit`):
     a stroke is the same at every size.
 
-    A new kind subclasses this, sets `name` and `parameters`, and draws. Arguments are the limits.
+    A new kind subclasses this, sets `name` and `parameters`, and draws; what its numbers are turned
+    into follows from their names (`impasto.strokes.conversion`, `impasto.strokes.limits`).
+
+    Args:
+        opaque: Whether every opacity is 1.
+        max_width: The widest that a stroke may be, as a fraction of the canvas's shorter side.
+        max_length: The longest, likewise, of the square canvas on which strokes are found: for a
+            pen its path, for anything else the longest side or diameter.
+        palette: The only colours, RGB in [0, 1]; or a number of colours to be found in the picture
+            that is painted.
 
     Attributes:
         name: What the kind is called in records.
         parameters: The names of a shape's numbers, in order.
+        optional: Those that only some strokes of the kind have, behind all others.
+        relative: Parameters called x or y that are no places of their own, and the two parameters
+            between which 0 and 1 of each lie.
+        levels: For each parameter how many values it can have, evenly from 0 to 1; 0 is any value.
+            Empty is any value for all of them.
+        rounded: Whether limits round to these levels.
+        turn: By which angle, in radians, a shape can be turned to look the same again: what an
+            angle of 1 in the vector stands for.
+        across: Parameters (their names start so) that are a stroke's full width, or half of it.
+        along: Those that are its full length, or half of it.
+        slimness: Width of a stroke whose parameters in `across` are 1.
         pace: How fast an optimizer should move coordinates, beside what is usual.
         differentiable: Whether what is drawn has a gradient; else a renderer can learn the kind.
-        random: Whether it draws with random numbers: see `redrawn`.
+        random: Whether it draws with random numbers: see `reseeded`.
         fingerprints: Keys of `geometry` whose values stand for what is in a file.
+
+    Raises:
+        UserError: A limit makes no sense, or the kind has nothing to be limited by it.
     """
 
+    name: ClassVar[str]
+    parameters: tuple[str, ...]
+    optional: ClassVar[tuple[str, ...]] = ()
+    relative: ClassVar[Mapping[str, tuple[str, str]]] = MappingProxyType({})
+    levels: tuple[int, ...] = ()
+    rounded: bool = True
+    turn: ClassVar[float] = 2 * math.pi
+    across: ClassVar[tuple[str, ...]] = ("radius",)
+    along: ClassVar[tuple[str, ...]] = ()
+    slimness: float = 1.0
     pace: ClassVar[float] = 1.0
     differentiable: ClassVar[bool] = True
     random: ClassVar[bool] = False
     fingerprints: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self,
+        opaque: bool = False,
+        max_width: Positive | None = None,
+        max_length: Positive | None = None,
+        palette: Sequence[Sequence[float]] | int | None = None,
+    ) -> None:
+        self.opaque = opaque
+        self.max_width = None if max_width is None else float(max_width)
+        self.max_length = None if max_length is None else float(max_length)
+        self.palette = check_palette(palette)
+        check_limits(self, shortens=type(self).shorten is not Stroke.shorten)
 
     @property
     def shape_dim(self) -> int:
@@ -61,6 +119,10 @@ class Stroke(Limited, Recorded, ABC):
         """
         return {}
 
+    def limits(self) -> dict[str, Any]:
+        """Return the limits that are set, as constructor arguments."""
+        return limits_of(self)
+
     def config(self) -> dict[str, Any]:
         """Return all constructor arguments that are not at their defaults."""
         return {**self.options(), **self.limits()}
@@ -77,6 +139,8 @@ class Stroke(Limited, Recorded, ABC):
     ) -> Tensor:
         """Draw random shapes, uniform in [0, 1] as in SARA section 4.2, within the limits.
 
+        Of a parameter with levels each is as likely as any other.
+
         Args:
             count: How many, N.
             generator: Source of randomness, on `device`; the global one by default.
@@ -86,7 +150,8 @@ class Stroke(Limited, Recorded, ABC):
             (N, S) float32 in [0, 1].
         """
         shape = torch.rand(count, self.shape_dim, generator=generator, device=device)
-        return self.limit_shape(shape)
+        bounded = bounded_shape(self, shape)
+        return even_levels(bounded, self.levels) if self.levels else bounded
 
     def place(
         self,
@@ -97,8 +162,7 @@ class Stroke(Limited, Recorded, ABC):
     ) -> Tensor:
         """Draw random shapes of full paint, of about one size, around given places: before `limit`.
 
-        A parameter whose name starts with x or y is a coordinate here; a kind in whose vector one
-        is something else overrides this.
+        What starts with x or y is a coordinate here, but for what is relative, which is anywhere.
 
         Args:
             center: (N, 2), x and y as fractions of width and height.
@@ -121,10 +185,38 @@ class Stroke(Limited, Recorded, ABC):
                 full = 1 if name.startswith("radius") else 2
                 least, reach = unit(name)
                 size = (full * scale * (0.4 + 0.8 * random) - least) / reach
-                shape[:, column] = size / self._scale[column]
+                shape[:, column] = size / largest(self, name)
             elif name.startswith("opacity"):
                 shape[:, column] = 1
-        return shape.clamp(0, 1)
+        shape = shape.clamp(0, 1)
+        between = [self.parameters.index(name) for name in self.relative]
+        if between:
+            many = len(center), len(between)
+            shape[:, between] = torch.rand(many, generator=generator, device=center.device)
+        return shape
+
+    def limit(self, strokes: Tensor) -> Tensor:
+        """Map free strokes to allowed ones: once, where a stroke is decided on.
+
+        Args:
+            strokes: (..., D) in [0, 1], shapes and colours.
+
+        Returns:
+            (..., D) in [0, 1], differentiable; a palette and levels pass the gradient straight
+            through. Without limits the same tensor.
+        """
+        parts = strokes.split([self.shape_dim, COLOR_DIM], dim=-1)
+        limited = limit_shape(self, parts[0]), limit_color(self, parts[1])
+        if all(one is other for one, other in zip(limited, parts, strict=True)):
+            return strokes
+        return torch.cat(limited, dim=-1)
+
+    def shorten(self, shape: Tensor, longest: float) -> Tensor:
+        """Shrink shapes (N, S) that are longer than a fraction of a square canvas's side.
+
+        A kind whose length is not one of its parameters (`along`) overrides this.
+        """
+        return shape
 
     def rasterize(self, shape: Tensor, height: int, width: int) -> Tensor:
         """Draw shapes exactly: antialiased at this size, differentiable in every parameter.
@@ -142,50 +234,9 @@ class Stroke(Limited, Recorded, ABC):
         """
         return self.outlines(shape, height, width).draw(Windows(height, width)).unsqueeze(1)
 
-    def rasterize_windows(
-        self,
-        shape: Tensor,
-        height: int,
-        width: int,
-        corner: Tensor,
-        rows: int,
-        columns: int,
-        owner: Tensor | None = None,
-    ) -> Tensor:
-        """Draw the same as `rasterize`, but only windows of the canvas.
-
-        Args:
-            shape: (N, S) in [0, 1].
-            height: Rows H of the canvas.
-            width: Columns W of the canvas.
-            corner: (R, 2), x and y of the windows' upper left corners, whole pixels.
-            rows: Rows of every window.
-            columns: Columns of every window.
-            owner: (R,) int64, which shape a window shows; by default each has one, R = N.
-
-        Returns:
-            Alpha (R, 1, rows, columns).
-        """
-        windows = Windows(rows, columns, owner, corner)
-        return self.outlines(shape, height, width).draw(windows).unsqueeze(1)
-
-    def redrawn(self, shape: Tensor, height: int, width: int) -> Tensor:
-        """Draw as `rasterize` does, with other random numbers if the kind draws with some."""
-        return self.rasterize(shape, height, width)
-
-    def bounds(self, shape: Tensor, height: int, width: int) -> Tensor:
-        """Return boxes outside of which nothing is painted: `Outlines.bounds`.
-
-        Args:
-            shape: (N, S) in [0, 1].
-            height: Rows H.
-            width: Columns W.
-
-        Returns:
-            (N, 4) int64: left, top, and one past right and bottom, in pixels, inside the canvas and
-            at least one pixel wide and high.
-        """
-        return self.outlines(shape.detach(), height, width).bounds()
+    def reseeded(self) -> Self:
+        """Return the same kind, with other random numbers if it draws with some."""
+        return self
 
     def outlines(self, shape: Tensor, height: int, width: int) -> Outlines:
         """Return the outlines of shapes (N, S) on a canvas, to bound them and then draw them.
@@ -239,18 +290,6 @@ class Stroke(Limited, Recorded, ABC):
         """
         high = shape.new_tensor([frame.width, frame.height]).expand(len(shape), 2)
         return torch.zeros_like(high), high
-
-    def into_range(self, strokes: Tensor) -> Tensor:
-        """Bring strokes (N, D) or shapes (N, S) into [0, 1]: angles wrap, all else is clamped."""
-        wrapped = strokes.clamp(0, 1)
-        for column, name in enumerate(self.parameters):
-            if name.startswith("angle"):
-                wrapped[:, column] = strokes[:, column] % 1
-        return wrapped
-
-    def columns(self, names: Sequence[str]) -> list[int]:
-        """Return the columns of parameters in the vector."""
-        return [self.parameters.index(name) for name in names]
 
 
 def loaded_kinds() -> Iterator[type[Stroke]]:

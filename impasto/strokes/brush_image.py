@@ -5,7 +5,6 @@ square that holds it, a power of two.
 """
 
 import base64
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,9 @@ from torch.nn import functional
 from impasto.errors import UserError
 from impasto.io.decoding import decode_image, picture_size
 from impasto.io.files import PICTURE, read_bytes
+from impasto.io.images import PNG_DATA_URI, png_data_uri
 
 LARGEST = 2048  # pixels on a side
-_EMBEDDED = "data:image/png;base64,"
 
 
 def read_brush(image: str | Path | None, invert: bool) -> NDArray[np.uint8]:
@@ -61,14 +60,12 @@ def read_brush(image: str | Path | None, invert: bool) -> NDArray[np.uint8]:
 
 def is_embedded(image: object) -> bool:
     """Return True for what `embedded` returns, or made so; not for a file's name."""
-    return isinstance(image, str) and image.startswith(_EMBEDDED)
+    return isinstance(image, str) and image.startswith(PNG_DATA_URI)
 
 
 def embedded(paint: NDArray[np.uint8]) -> str:
     """Encode the paint (h, w) of a brush as text that `read_brush` takes for its image."""
-    buffer = BytesIO()
-    Image.fromarray(paint).save(buffer, format="PNG", optimize=True)
-    return _EMBEDDED + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return png_data_uri(paint)
 
 
 def _bytes_of(image: str) -> tuple[bytes, str]:
@@ -76,7 +73,7 @@ def _bytes_of(image: str) -> tuple[bytes, str]:
     try:
         if is_embedded(image):
             name = "`image` (the embedded brush)"
-            return base64.b64decode(image.removeprefix(_EMBEDDED), validate=True), name
+            return base64.b64decode(image.removeprefix(PNG_DATA_URI), validate=True), name
         return read_bytes(Path(image).expanduser(), PICTURE), f"`image={image}`"
     except ValueError as error:  # not base64; or a name that no file can have
         raise UserError("`image` can't be read", "give the name of a picture") from error

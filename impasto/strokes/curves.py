@@ -2,8 +2,8 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from impasto.strokes.base import Frame, Stroke
+from impasto.strokes.conversion import columns
 from impasto.strokes.geometry import Path, Trace, straight
 from impasto.strokes.raster.coverage import THINNEST
 from impasto.strokes.raster.frame import Windows
@@ -41,7 +42,7 @@ class PenStroke(Stroke):
 
     def _numbers(self, shape: Tensor, *names: str) -> list[Tensor]:
         """Return columns (N,) of shapes; an index of several would be copied from the host."""
-        return [shape[:, column] for column in self.columns(names)]
+        return [shape[:, column] for column in columns(self, names)]
 
     def _polyline(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor, Tensor]:
         """Cut each curve into as many segments as its bend and its opacity need.
@@ -82,7 +83,7 @@ class PenStroke(Stroke):
     def mark(self, shape: Tensor, height: int, width: int) -> Path:
         """See `Stroke.mark`; in no more segments than its bend and its opacity need to be seen."""
         row, frame = shape.double()[None], Frame(height, width, height, width)
-        start, end = shape[self.columns(["opacity0", "opacity1"])].tolist()
+        start, end = shape[columns(self, ["opacity0", "opacity1"])].tolist()
         bend = float(_bend(frame.pixels(self.curve(row, row.new_tensor([0.0, 0.5, 1.0]))))[0])
         chords = math.ceil(math.sqrt(bend / (8 * _MARK_LEAVES)))
         needed = max(2, chords, math.ceil(abs(end - start) * _MARK_SHADES))
@@ -93,8 +94,8 @@ class PenStroke(Stroke):
 
     def _pen(self, shape: Tensor, points: Tensor) -> Trace:
         """Return the movement of a pen along points (N, 3, 2)."""
-        starts = (self.columns([f"{what}0", f"{what}1"]) for what in ("radius", "opacity"))
-        return Trace(points, *(shape[:, columns] for columns in starts))
+        starts = (columns(self, [f"{what}0", f"{what}1"]) for what in ("radius", "opacity"))
+        return Trace(points, *(shape[:, pair] for pair in starts))
 
     def shorten(self, shape: Tensor, longest: float) -> Tensor:
         """Shrink curves (N, S) longer than so many canvas sides towards their first point."""
@@ -103,10 +104,10 @@ class PenStroke(Stroke):
         step = points[:, 1:] - points[:, :-1]
         length = (step.square().sum(-1) + 1e-12).sqrt().sum(1, keepdim=True)  # (N, 1)
         share = (longest / length).clamp_max(1)
-        columns = self.columns(self.end)
+        x, y = columns(self, self.end)
         start = shape[:, 0:2]
-        end = start + (shape[:, columns] - start) * share
-        return torch.cat([shape[:, : columns[0]], end, shape[:, columns[1] + 1 :]], dim=1)
+        end = start + (shape[:, x : y + 1] - start) * share
+        return torch.cat([shape[:, :x], end, shape[:, y + 1 :]], dim=1)
 
     @abstractmethod
     def curve(self, shape: Tensor, t: Tensor) -> Tensor:
@@ -154,7 +155,6 @@ _FEWEST = 8  # segments of a curve
 _SHADES = 16  # steps in which opacity goes from 0 to 1, on a short curve
 _MARK_LEAVES = 0.1  # pixels by which a chord of a mark may leave its curve
 _MARK_SHADES = 32  # steps in which opacity goes from 0 to 1 in a mark
-_NARROWEST = 1e-6  # canvas sides that P0 and P2 of a record are apart, if P1 is farther off
 _MEASURED = 32  # pieces of a curve whose chords are its length, to a thousandth
 
 
@@ -195,7 +195,7 @@ class Bezier(PenStroke):
         "opacity1",
     )
     end = ("x2", "y2")
-    relative = ("x1", "y1")
+    relative = MappingProxyType({"x1": ("x0", "x2"), "y1": ("y0", "y2")})
 
     def curve(self, shape: Tensor, t: Tensor) -> Tensor:
         """Return points (N, M, 2) of the curve."""
@@ -205,41 +205,9 @@ class Bezier(PenStroke):
         return (1 - t).square() * p0 + 2 * t * (1 - t) * p1 + t.square() * p2
 
     def trace(self, shape: Tensor) -> Trace:
-        """See `Stroke.trace`."""
+        """See `AlongCurve.trace`."""
         p0, inner, p2 = shape[:, 0:2], shape[:, 2:4], shape[:, 4:6]
         return self._pen(shape, torch.stack([p0, p0 + (p2 - p0) * inner, p2], dim=1))
-
-    def place(
-        self,
-        center: Tensor,
-        scale: float,
-        generator: torch.Generator | None = None,
-        sides: tuple[float, float] = (1.0, 1.0),
-    ) -> Tensor:
-        """Draw random shapes around given places, with their relative control points anywhere."""
-        shape = super().place(center, scale, generator, sides)
-        shape[:, 2:4] = torch.rand(len(center), 2, generator=generator, device=center.device)
-        return shape
-
-    def to_record(self, shape: Tensor) -> dict[str, float]:
-        """Convert a shape (S,) to a record, with an absolute control point."""
-        record = super().to_record(shape)
-        for axis in "xy":
-            start, end = record[f"{axis}0"], record[f"{axis}2"]
-            record[f"{axis}1"] = start + (end - start) * record[f"{axis}1"]
-        return record
-
-    def from_record(self, record: Mapping[str, float]) -> Tensor:
-        """Convert a record to a vector (S,); a control point outside P0's and P2's box is kept."""
-        shape = super().from_record(record)
-        for first, axis in enumerate("xy"):
-            start, end = float(shape[first]), float(shape[first + 4])  # as they will be drawn
-            away = float(record[f"{axis}1"]) - start
-            if abs(end - start) < min(_NARROWEST, abs(away)):  # too narrow to be relative to
-                shape[first + 4] = start + _NARROWEST
-                end = float(shape[first + 4])
-            shape[first + 2] = away / (end - start) if away else 0.0
-        return shape
 
 
 class Line(PenStroke):
@@ -255,5 +223,5 @@ class Line(PenStroke):
         return start + (end - start) * t.unsqueeze(-1)
 
     def trace(self, shape: Tensor) -> Trace:
-        """See `Stroke.trace`."""
+        """See `AlongCurve.trace`."""
         return self._pen(shape, straight(shape[:, 0:4].unflatten(1, (2, 2))))

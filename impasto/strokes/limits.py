@@ -7,14 +7,19 @@ a parameter stays useful; what is too long shrinks; a colour becomes the nearest
 
 import copy
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from impasto.bounds import Positive, validated
 from impasto.errors import UserError
+from impasto.strokes.levels import to_levels
 from impasto.strokes.raster.frame import LENGTH_LEAST, LENGTH_RANGE
+
+if TYPE_CHECKING:
+    from impasto.strokes.base import Stroke
+
+    Kind = TypeVar("Kind", bound=Stroke)
 
 Color = tuple[float, float, float]
 Palette = tuple[Color, ...] | int | None
@@ -23,162 +28,137 @@ _MOST_COLORS = 256
 _EXAMPLE = "`palette=[[0,0,0],[1,1,1]]`"
 
 
-@validated
-class Limited:
-    """Limits of a stroke kind.
+def limits_of(stroke: "Stroke") -> dict[str, Any]:
+    """Return the limits of a kind that are set, as constructor arguments."""
+    palette = stroke.palette
+    colors = [list(one) for one in palette] if isinstance(palette, tuple) else palette
+    every = {
+        "opaque": stroke.opaque or None,
+        "max_width": stroke.max_width,
+        "max_length": stroke.max_length,
+        "palette": colors,
+    }
+    return {key: value for key, value in every.items() if value is not None}
+
+
+def looser_limit(stroke: "Stroke", other: "Stroke") -> str | None:
+    """Return the first limit on shapes that `other` has and these strokes need not keep."""
+    if other.opaque and not stroke.opaque:
+        return "opaque"
+    for key in ("max_width", "max_length"):
+        here, there = getattr(stroke, key), getattr(other, key)
+        if there is not None and (here is None or here > there):
+            return key
+    return None
+
+
+def with_palette(stroke: "Kind", palette: Sequence[Color]) -> "Kind":
+    """Return the same kind and limits with other colours."""
+    other = copy.copy(stroke)
+    other.palette = check_palette(palette)
+    return other
+
+
+def limit_shape(stroke: "Stroke", shape: Tensor) -> Tensor:
+    """Map shapes (..., S) in [0, 1] to allowed ones, which are rounded to the kind's levels.
+
+    Without limits and levels it is the same tensor.
+    """
+    limited = bounded_shape(stroke, shape)
+    return to_levels(limited, stroke.levels) if stroke.rounded else limited
+
+
+def bounded_shape(stroke: "Stroke", shape: Tensor) -> Tensor:
+    """Map shapes as `limit_shape` does, without rounding."""
+    if not stroke.opaque and stroke.max_width is None and stroke.max_length is None:
+        return shape
+    scale, offset = _scales(stroke)
+    limited = shape * shape.new_tensor(scale) + shape.new_tensor(offset)
+    if stroke.max_length is None:
+        return limited
+    return stroke.shorten(limited.reshape(-1, shape.shape[-1]), stroke.max_length).view_as(shape)
+
+
+def limit_color(stroke: "Stroke", color: Tensor) -> Tensor:
+    """Map colours (..., 3) in [0, 1] to the palette's; without one the same tensor."""
+    if stroke.palette is None:
+        return color
+    if isinstance(stroke.palette, int):
+        raise ValueError("a number of colours is no palette yet: with_palette() takes one")
+    palette_color = nearest(color.detach(), color.new_tensor(stroke.palette))
+    return palette_color + (color - color.detach())
+
+
+def release(stroke: "Stroke", strokes: Tensor) -> Tensor:
+    """Return the free strokes that `Stroke.limit` maps to these (..., D)."""
+    shape, color = strokes.split([stroke.shape_dim, 3], dim=-1)
+    scale, offset = (shape.new_tensor(numbers) for numbers in _scales(stroke))
+    # Full paint is what every opacity stands for where paint is opaque.
+    free = torch.where(scale > 0, (shape - offset) / scale.clamp_min(1e-6), 1.0)
+    return torch.cat([free, color], dim=-1)
+
+
+def check_limits(stroke: "Stroke", shortens: bool) -> None:
+    """Check that a kind has what its limits are about, and that they leave something of it.
 
     Args:
-        opaque: Whether every opacity is 1.
-        max_width: The widest that a stroke may be, as a fraction of the canvas's shorter side.
-        max_length: The longest, likewise, of the square canvas on which strokes are found: for a
-            pen its path, for anything else the longest side or diameter.
-        palette: The only colours, RGB in [0, 1]; or a number of colours to be found in the picture
-            that is painted.
-
-    Attributes:
-        across: Parameters (their names start so) that are a stroke's full width, or half of it.
-        along: Those that are its full length, or half of it.
-        slimness: Width of a stroke whose parameters in `across` are 1.
+        stroke: The kind.
+        shortens: Whether it has a `shorten` of its own.
 
     Raises:
-        UserError: A limit makes no sense, or the kind has nothing to be limited by it.
+        UserError: It has not, or they do not.
     """
+    names = stroke.parameters
+    if stroke.max_width is not None and not _named(names, stroke.across):
+        raise _has_no(stroke, "max_width", "width")
+    lengthy = shortens or _named(names, stroke.along)
+    if stroke.max_length is not None and not lengthy:
+        raise _has_no(stroke, "max_length", "length")
+    _scales(stroke)
 
-    name: ClassVar[str]
-    parameters: tuple[str, ...]
-    across: ClassVar[tuple[str, ...]] = ("radius",)
-    along: ClassVar[tuple[str, ...]] = ()
-    slimness: float = 1.0
 
-    def __init__(
-        self,
-        opaque: bool = False,
-        max_width: Positive | None = None,
-        max_length: Positive | None = None,
-        palette: Sequence[Sequence[float]] | int | None = None,
-    ) -> None:
-        self.opaque = opaque
-        self.max_width = None if max_width is None else float(max_width)
-        self.max_length = None if max_length is None else float(max_length)
-        self.palette = check_palette(palette)
-        if max_width is not None and not self._named(self.across):
-            raise self._has_no("max_width", "width")
-        shortens = type(self).shorten is not Limited.shorten
-        if max_length is not None and not (shortens or self._named(self.along)):
-            raise self._has_no("max_length", "length")
-        # Of each parameter what is multiplied with it, and then added.
-        self._scale = [self._share(name) for name in self.parameters]
-        self._offset = [0.0] * len(self.parameters)
-        for column, name in enumerate(self.parameters):
-            if opaque and name.startswith("opacity"):
-                self._scale[column], self._offset[column] = 0.0, 1.0
+def _scales(stroke: "Stroke") -> tuple[list[float], list[float]]:
+    """Return what is multiplied with each parameter, and then added to it."""
+    painted = [stroke.opaque and name.startswith("opacity") for name in stroke.parameters]
+    scale = [
+        0.0 if full else largest(stroke, name)
+        for name, full in zip(stroke.parameters, painted, strict=True)
+    ]
+    return scale, [float(full) for full in painted]
 
-    def limits(self) -> dict[str, Any]:
-        """Return the limits that are set, as constructor arguments."""
-        palette = self.palette
-        if palette is not None and not isinstance(palette, int):
-            colors: Any = [list(color) for color in palette]
-        else:
-            colors = palette
-        every = {
-            "opaque": self.opaque or None,
-            "max_width": self.max_width,
-            "max_length": self.max_length,
-            "palette": colors,
-        }
-        return {key: value for key, value in every.items() if value is not None}
 
-    def looser_than(self, other: "Limited") -> str | None:
-        """Return the first limit on shapes that `other` has and these strokes need not keep."""
-        if other.opaque and not self.opaque:
-            return "opaque"
-        for key in ("max_width", "max_length"):
-            here, there = getattr(self, key), getattr(other, key)
-            if there is not None and (here is None or here > there):
-                return key
-        return None
+def largest(stroke: "Stroke", name: str) -> float:
+    """Return the largest number in [0, 1] that the limits allow for a parameter.
 
-    def with_palette(self, palette: Sequence[Color]) -> Self:
-        """Return the same kind and limits with other colours."""
-        other = copy.copy(self)
-        other.palette = check_palette(palette)
-        return other
+    Raises:
+        UserError: None is so small.
+    """
+    share = 1.0
+    for key, names, full in [
+        ("max_width", stroke.across, stroke.slimness),
+        ("max_length", stroke.along, 1.0),
+    ]:
+        limit = getattr(stroke, key)
+        if limit is None or not name.startswith(names):
+            continue
+        if limit / full <= LENGTH_LEAST:
+            raise UserError(
+                f"`{key}={limit}` is less than the smallest {stroke.name} stroke",
+                f"give more than {LENGTH_LEAST * full:.4f}, in canvas sides",
+            )
+        share = min(share, (limit / full - LENGTH_LEAST) / LENGTH_RANGE)
+    return share
 
-    def limit(self, strokes: Tensor) -> Tensor:
-        """Map unconstrained strokes to allowed ones: once, where a stroke is decided on.
 
-        Args:
-            strokes: (..., D) in [0, 1], shapes and colours.
+def _named(names: Sequence[str], starts: tuple[str, ...]) -> bool:
+    return any(name.startswith(starts) for name in names)
 
-        Returns:
-            (..., D) in [0, 1], differentiable; a palette passes the gradient straight through.
-            Without limits the same tensor.
-        """
-        parts = strokes.split([len(self.parameters), 3], dim=-1)
-        limited = self.limit_shape(parts[0]), self.limit_color(parts[1])
-        if all(one is other for one, other in zip(limited, parts, strict=True)):
-            return strokes
-        return torch.cat(limited, dim=-1)
 
-    def release(self, strokes: Tensor) -> Tensor:
-        """Return the unconstrained strokes that `limit` maps to these (..., D)."""
-        shape, color = strokes.split([len(self.parameters), 3], dim=-1)
-        scale, offset = shape.new_tensor(self._scale), shape.new_tensor(self._offset)
-        # Full paint is what every opacity stands for where paint is opaque.
-        unlimited = torch.where(scale > 0, (shape - offset) / scale.clamp_min(1e-6), 1.0)
-        return torch.cat([unlimited, color], dim=-1)
-
-    def limit_shape(self, shape: Tensor) -> Tensor:
-        """Map shapes (..., S) in [0, 1] to allowed ones; without limits the same tensor."""
-        if not self.opaque and self.max_width is None and self.max_length is None:
-            return shape
-        limited = shape * shape.new_tensor(self._scale) + shape.new_tensor(self._offset)
-        if self.max_length is None:
-            return limited
-        return self.shorten(limited.reshape(-1, shape.shape[-1]), self.max_length).view_as(shape)
-
-    def limit_color(self, color: Tensor) -> Tensor:
-        """Map colours (..., 3) in [0, 1] to the palette's; without one the same tensor."""
-        if self.palette is None:
-            return color
-        if isinstance(self.palette, int):
-            raise ValueError("a number of colours is no palette yet: with_palette() takes one")
-        palette_color = nearest(color.detach(), color.new_tensor(self.palette))
-        return palette_color + (color - color.detach())
-
-    def shorten(self, shape: Tensor, longest: float) -> Tensor:
-        """Shrink shapes (N, S) that are longer than a fraction of a square canvas's side.
-
-        A kind whose length is not one of its parameters (`along`) overrides this.
-        """
-        return shape
-
-    def _share(self, name: str) -> float:
-        """Return the largest number in [0, 1] that the limits allow for a parameter."""
-        share = 1.0
-        for key, names, full in [
-            ("max_width", self.across, self.slimness),
-            ("max_length", self.along, 1.0),
-        ]:
-            limit = getattr(self, key)
-            if limit is None or not name.startswith(names):
-                continue
-            if limit / full <= LENGTH_LEAST:
-                raise UserError(
-                    f"`{key}={limit}` is less than the smallest {self.name} stroke",
-                    f"give more than {LENGTH_LEAST * full:.4f}, in canvas sides",
-                )
-            share = min(share, (limit / full - LENGTH_LEAST) / LENGTH_RANGE)
-        return share
-
-    def _named(self, starts: tuple[str, ...]) -> bool:
-        return any(name.startswith(starts) for name in self.parameters)
-
-    def _has_no(self, key: str, what: str) -> UserError:
-        return UserError(
-            f"`{key}`: a {self.name} stroke has no {what} to be limited",
-            f"leave it out, or choose another kind, such as `Bezier` with `{key}`",
-        )
+def _has_no(stroke: "Stroke", key: str, what: str) -> UserError:
+    return UserError(
+        f"`{key}`: a {stroke.name} stroke has no {what} to be limited",
+        f"leave it out, or choose another kind, such as `Bezier` with `{key}`",
+    )
 
 
 def nearest(color: Tensor, palette: Tensor) -> Tensor:
@@ -212,7 +192,7 @@ def check_palette(palette: Sequence[Sequence[float]] | int | None) -> Palette:
 
 def _color(color: object, number: int) -> Color:
     levels = list(color) if isinstance(color, Sequence) and not isinstance(color, str) else []
-    if len(levels) != 3 or not all(_is_number(level) and 0 <= level <= 1 for level in levels):
+    if len(levels) != 3 or not all(map(is_level, levels)):
         raise UserError(
             f"`palette`: colour {number} is {color!r}, out of range",
             f"give red, green and blue from 0 to 1, such as {_EXAMPLE}",
@@ -221,5 +201,6 @@ def _color(color: object, number: int) -> Color:
     return red, green, blue
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def is_level(value: object) -> bool:
+    """Return True for a number in [0, 1]."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1

@@ -1,9 +1,10 @@
 """Strokes of MyPaint, a real paint program: by any of its brushes, with their texture."""
 
+import copy
 import hashlib
 import json
 import zlib
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import numpy as np
 import torch
@@ -15,8 +16,10 @@ from impasto.mypaint import MyPaintBrush, MyPaintCanvas, check_settings, find_br
 from impasto.mypaint.library import FULL, library
 from impasto.mypaint.program import SEEDS
 from impasto.strokes.base import Frame
+from impasto.strokes.conversion import columns
 from impasto.strokes.discrete import LIFTED, DiscreteStroke
 from impasto.strokes.geometry import Stamp, Trace
+from impasto.strokes.levels import to_levels
 
 _SETTINGS = "the settings of stroke.brush"
 _REACH = (-1.0, 2.0)  # canvases: of a point farther away, a brush would not come back for hours
@@ -70,6 +73,7 @@ class MyPaint(DiscreteStroke):
         **discrete: Any,
     ) -> None:
         super().__init__(**discrete)
+        self._first_seed = 0
         if settings is None:
             self.brush, self._settings = find_brush(brush)
             library()  # who asks for a brush is told at once, and not when something is drawn
@@ -100,9 +104,11 @@ class MyPaint(DiscreteStroke):
         named = {f"stroke.{key}": value for key, value in numbers.items()}
         return {"stroke": self.name, **named, _SETTINGS: fingerprint}
 
-    def redrawn(self, shape: Tensor, height: int, width: int) -> Tensor:
-        """See `Stroke.redrawn`."""
-        return self._painted(shape.detach(), height, width, SEEDS // 2)[:, None]
+    def reseeded(self) -> Self:
+        """See `Stroke.reseeded`."""
+        other = copy.copy(self)
+        other._first_seed = (self._first_seed + SEEDS // 2) % SEEDS
+        return other
 
     def place(
         self,
@@ -113,21 +119,21 @@ class MyPaint(DiscreteStroke):
     ) -> Tensor:
         """See `Stroke.place`; pressed so hard that it can be seen."""
         shape = super().place(center, scale, generator, sides)
-        columns = self.columns(("pressure0", "pressure1"))
-        shape[:, columns] = 0.5 + 0.5 * shape[:, columns]
+        pressure = columns(self, ("pressure0", "pressure1"))
+        shape[:, pressure] = 0.5 + 0.5 * shape[:, pressure]
         return shape
 
     def trace(self, shape: Tensor) -> Trace:
-        """See `Stroke.trace`."""
+        """See `AlongCurve.trace`."""
         size = shape[:, 2:3].expand(-1, 2)  # twice the brush's own radius
         return Trace(shape[:, 3:9].unflatten(1, (3, 2)), size, shape[:, 0:2] / _USUAL)
 
     def from_trace(self, trace: Trace) -> Tensor:
-        """See `Stroke.from_trace`; the brush's own radius is the mean of those at the two ends."""
+        """See `FollowsCurve.from_trace`; its own radius is the mean of those at the ends."""
         size = trace.radius.mean(1, keepdim=True)
         down = size.new_zeros(len(size), self.shape_dim - 9)  # never lifted
         numbers = [_USUAL * trace.pressure, size, trace.points.flatten(1), down]
-        return self.nearest(torch.cat(numbers, dim=1))
+        return to_levels(torch.cat(numbers, dim=1), self.levels)
 
     def mark(self, shape: Tensor, height: int, width: int) -> Stamp:
         """See `Stroke.mark`: a picture of the paint, as texture is no geometry."""
@@ -155,28 +161,25 @@ class MyPaint(DiscreteStroke):
         every = torch.arange(len(shape), device=shape.device)[:, None, None]
         return padded[every, y[:, :, None], x[:, None, :]]
 
-    def _painted(self, shape: Tensor, height: int, width: int, later: int = 0) -> Tensor:
+    def _painted(self, shape: Tensor, height: int, width: int) -> Tensor:
         """Paint shapes (N, S) without a gradient: alpha (N, H, W) in [0, 1], on their device."""
-        alpha = self._paint(shape.cpu(), height, width, later)
+        alpha = self._paint(shape.cpu(), height, width)
         return torch.from_numpy(alpha.astype(np.float32) / FULL).to(shape)
 
-    def _paint(self, shape: Tensor, height: int, width: int, later: int = 0) -> NDArray[np.uint16]:
-        """Paint each shape (N, S) by itself: its alpha (N, H, W), 2^15 is 1.
-
-        Its random numbers are those that follow from it, or so many seeds later.
-        """
-        shapes = self.nearest(shape).numpy()
+    def _paint(self, shape: Tensor, height: int, width: int) -> NDArray[np.uint16]:
+        """Paint each shape (N, S) by itself: its alpha (N, H, W), 2^15 is 1."""
+        shapes = to_levels(shape, self.levels).numpy()
         alpha = np.zeros((len(shapes), height, width), np.uint16)
         down = (shapes[:, 9:] < LIFTED).all(1)
         places = shapes[:, 3:9].reshape(-1, 3, 2).astype(np.float64).clip(*_REACH)
         points = places * [width, height]
         frame = Frame(height, width, height, width)
         radii = frame.length(torch.from_numpy(shapes[:, 2].astype(np.float64))).numpy() / 2
-        seeds = [(zlib.crc32(row.tobytes()) + later) % SEEDS for row in shapes.astype(np.float32)]
+        seeds = [zlib.crc32(row.tobytes()) + self._first_seed for row in shapes.astype(np.float32)]
         with MyPaintCanvas(height, width) as canvas, MyPaintBrush(self._settings) as brush:
             for row in np.flatnonzero(down):
                 force = shapes[row, :2].clip(0, 1).tolist()
-                box = brush.stroke(canvas, points[row], force, radii[row], seed=seeds[row])
+                box = brush.stroke(canvas, points[row], force, radii[row], seed=seeds[row] % SEEDS)
                 canvas.take_alpha(box, alpha[row])
         return alpha
 

@@ -10,6 +10,7 @@ from impasto.io.exporters import Exporter, Png
 from impasto.io.images import Size, asked_size
 from impasto.io.record import read_record
 from impasto.runtime.memory import check_drawing
+from impasto.strokes.limits import is_level
 
 
 @validated
@@ -58,14 +59,10 @@ def _background(value: Sequence[float] | str) -> tuple[float, float, float] | No
     if value == "transparent":
         return None
     levels = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
-    if len(levels) != 3 or not all(_is_level(level) for level in levels):
+    if len(levels) != 3 or not all(map(is_level, levels)):
         raise UserError(
             f"background={value} makes no sense",
             "give background=transparent or three numbers from 0 to 1, such as [1,1,1]",
         )
     red, green, blue = levels
     return red, green, blue
-
-
-def _is_level(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1

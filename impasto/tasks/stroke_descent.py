@@ -44,7 +44,7 @@ class DescentTask:
     Attributes:
         canvas: What is painted on.
         descent: How strokes are moved.
-        record: Makes the record of unconstrained strokes (N, D).
+        record: Makes the record of strokes (N, D) within their limits.
         folder: Where.
         exports: What else is written.
         selection: Which strokes are taken; those after the last step by default.

@@ -20,11 +20,12 @@ from impasto.renderers import Renderer
 from impasto.rendering import draw_canvas
 from impasto.runtime.memory import check_drawing
 from impasto.strokes import Stroke
+from impasto.strokes.limits import with_palette
 from impasto.tasks.paint import folder_names
 from impasto.tasks.runs.run_folder import shown
 from impasto.tasks.stroke_descent import TRANSFER, DescentTask, save_transfer
 from impasto.visualizing import ContentGoal, Descent, Grid, GridCanvas, Views
-from impasto.visualizing.tiled_canvas import Overlap
+from impasto.visualizing.grid_canvas import Overlap
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def _with_colors(stroke: Stroke, target: Tensor) -> Stroke:
     """The stroke kind; with the colours of the picture (3, H, W), where it is to find some."""
     if not isinstance(stroke.palette, int):
         return stroke
-    return stroke.with_palette(find_palette(to_array(target), stroke.palette))
+    return with_palette(stroke, find_palette(to_array(target), stroke.palette))
 
 
 def _measured(

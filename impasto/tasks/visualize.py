@@ -125,7 +125,7 @@ def _drawings(canvas: GridCanvas, strokes: Tensor) -> list[Tensor]:
     exact = draw_canvas(stroke, strokes, size, size, canvas.background)
     if not stroke.random:
         return [exact]
-    return [exact, draw(stroke, strokes[None], size, size, canvas.background, redrawn=True)[0]]
+    return [exact, draw(stroke.reseeded(), strokes[None], size, size, canvas.background)[0]]
 
 
 @torch.no_grad()

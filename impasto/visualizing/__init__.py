@@ -4,8 +4,8 @@ from impasto.visualizing.activation_maximization import ClassGoal, find_class
 from impasto.visualizing.augmentations import Views
 from impasto.visualizing.classifier_training import Lesson
 from impasto.visualizing.content_loss import ContentGoal
+from impasto.visualizing.grid_canvas import Grid, GridCanvas
 from impasto.visualizing.stroke_descent import Descent
-from impasto.visualizing.tiled_canvas import Grid, GridCanvas
 
 __all__ = [
     "ClassGoal",

@@ -11,10 +11,11 @@ from torch import Tensor
 from impasto.bounds import Count, Positive, validated
 from impasto.painters.schedule import cooling
 from impasto.strokes import COLOR_DIM, Stroke
-from impasto.visualizing.tiled_canvas import GridCanvas
+from impasto.strokes.conversion import into_range
+from impasto.visualizing.grid_canvas import GridCanvas
 
 Told = Callable[[float, Tensor], None]
-"""Called with the loss and the unconstrained strokes after every step."""
+"""Called with the loss and the strokes, within their limits, after every step."""
 
 
 @validated
@@ -74,7 +75,7 @@ class Descent:
             (scaled.grad,) = torch.autograd.grad(value, scaled)
             adam.step()
             with torch.no_grad():
-                scaled.copy_(stroke.into_range(scaled * rates) / rates)
+                scaled.copy_(into_range(stroke, scaled * rates) / rates)
             if told is not None:
                 told(value.item(), self.finished(stroke, scaled.detach() * rates))
         return self.finished(stroke, scaled.detach() * rates)

@@ -15,7 +15,7 @@ from impasto.rl.environment import State
 from impasto.rl.exploration import NoExploration
 from impasto.rl.replay import Transition
 from impasto.strokes import COLOR_DIM
-from impasto.strokes.discrete import gumbel_levels
+from impasto.strokes.levels import gumbel_levels
 from lightning_modules.agents.actor_critic import ActorCritic
 from lightning_modules.base import Metrics
 
@@ -182,14 +182,14 @@ class LstmAdversarial(ActorCritic):
         Returns:
             The finished paintings, and their strokes (B, N, D) within their limits.
         """
-        environment, stroke = self.environment, self.renderer.stroke
+        environment = self.environment
         actions = []
         for number in range(environment.max_steps):
             action = self._decided(self.act(self.actor, state))
             actions.append(action)
             if finish or number + 1 < environment.max_steps:
                 state = environment.step(state, action)
-        strokes = stroke.limit(torch.cat(actions, dim=1).unflatten(1, (-1, stroke.dim)))
+        strokes = environment.strokes_of(torch.cat(actions, dim=1))
         return state, strokes[:, : environment.strokes]
 
     def _decided(self, action: Tensor) -> Tensor:

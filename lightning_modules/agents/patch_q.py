@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from impasto.bounds import Count, validated
-from impasto.canvas import split_patches
+from impasto.compositing import to_tiles
 from impasto.errors import UserError
 from impasto.rl.environment import State
 from impasto.rl.replay import Transition
@@ -43,28 +43,29 @@ class PatchQ(DDPG):
                 "give a divisor of the canvas, such as `patches=4`",
             )
         self.patches = patches
+        self._side = size // patches  # pixels
 
     @property
     def autocast_networks(self) -> list[tuple[nn.Module, int]]:
         """Actor, which sees whole canvases, and critic, which sees patches."""
         (actor, size), (critic, _) = super().autocast_networks
-        return [(actor, size), (critic, size // self.patches)]
+        return [(actor, size), (critic, self._side)]
 
     def rewards(self, state: State, following: State) -> Tensor:
         """Return the reward of every patch, (B, P)."""
         pictures = (state.canvas, following.canvas, state.target)
-        patches = (split_patches(picture, self.patches) for picture in pictures)
+        patches = (to_tiles(picture, self._side) for picture in pictures)
         reward: Tensor = self.reward(*patches)  # (B * P,)
         return reward.view(len(state.canvas), -1)
 
     def update_discriminator(self, transition: Transition) -> Metrics:
         """Train a learned reward on the patches that it judges, all at once."""
         state = transition.next_state
-        canvas, target = (split_patches(p, self.patches) for p in (state.canvas, state.target))
+        canvas, target = (to_tiles(p, self._side) for p in (state.canvas, state.target))
         return self.teach_reward(state._replace(canvas=canvas, target=target))
 
     def action_value(self, critic: nn.Module, state: State, action: Tensor) -> Tensor:
         """Return Q of every patch, (B, P)."""
-        observation = split_patches(self.environment.observe(state), self.patches)
+        observation = to_tiles(self.environment.observe(state), self._side)
         value: Tensor = critic(observation, action.repeat_interleave(self.patches**2, 0))
         return value.view(len(action), -1)

@@ -19,8 +19,10 @@ from impasto.rl.environment import PaintingEnvironment
 from impasto.rl.replay import ReplayBuffer
 from impasto.rl.rewards import LearnedReward, Reward
 from impasto.strokes import Bezier, Circle, Stroke
+from impasto.strokes.limits import limit_shape
 from tests.conftest import CONF, Compose
 from tests.gpu.conftest import twin
+from tests.impasto.strokes.kinds import bounds, rasterize_windows
 from tests.test_every_choice_resumes import cache, shrink
 
 __all__ = ["cache"]  # a fixture
@@ -63,15 +65,15 @@ def test_strokes_and_their_gradients(
     alphas, gradients, boxes = [], [], []
     for where in (CPU, device):
         shape = free.to(where, copy=True).requires_grad_()
-        limited = stroke.limit_shape(shape)
+        limited = limit_shape(stroke, shape)
         alpha = stroke.rasterize(limited, SIZE, SIZE)
         if alpha.requires_grad:  # squares on a grid stand still
             (alpha * weight.to(where)).sum().backward()
         alphas.append(alpha)
         gradients.append(torch.zeros_like(free) if shape.grad is None else shape.grad.cpu())
-        boxes.append(stroke.bounds(limited.detach(), SIZE, SIZE).cpu())
+        boxes.append(bounds(stroke, limited.detach(), SIZE, SIZE).cpu())
         corner = torch.tensor([[8, 8]] * COUNT, device=where)
-        window = stroke.rasterize_windows(limited.detach(), SIZE, SIZE, corner, 16, 16)
+        window = rasterize_windows(stroke, limited.detach(), SIZE, SIZE, corner, 16, 16)
         close(window, alpha[:, :, 8:24, 8:24].cpu(), 1e-4)
     assert alphas[1].device.type == device.type
     assert alphas[0].mean() > 0.001

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from impasto.canvas import blank_canvas, composite, paint, to_float, to_uint8
+from impasto.canvas import blank_canvas, to_float, to_uint8
+from impasto.compositing import composite, paint
 
 B, K, H, W = 3, 4, 5, 7
 

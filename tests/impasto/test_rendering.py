@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from impasto import rendering
-from impasto.canvas import composite
+from impasto.compositing import composite
 from impasto.renderers import AnalyticRenderer
 from impasto.rendering import draw, draw_each
 from impasto.rl.environment import PaintingEnvironment

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from impasto.io.images import LARGEST
 from impasto.io.record import StrokeRecord, number_range, read_record, write_record
 from impasto.strokes import COLOR_DIM, Stroke
+from impasto.strokes.conversion import from_record, to_record
 from tests.conftest import CONF
 from tests.impasto.strokes.kinds import KINDS
 
@@ -61,7 +62,7 @@ def test_strokes_survive_a_file(data: st.DataObject, tmp_path: Path) -> None:
     torch.testing.assert_close(found.strokes[:, own], record.strokes[:, own], rtol=0, atol=1e-6)
     # What is relative to a box without width is anywhere in it: the point is the same.
     for ours, theirs in zip(found.strokes, record.strokes, strict=True):
-        points = (kind.to_record(strokes[: kind.shape_dim]) for strokes in (ours, theirs))
+        points = (to_record(kind, strokes[: kind.shape_dim]) for strokes in (ours, theirs))
         first, second = (torch.tensor(list(point.values())) for point in points)
         torch.testing.assert_close(first, second, rtol=0, atol=1e-6)
     assert torch.equal(found.strokes[:, -3:], record.strokes[:, -3:])
@@ -70,11 +71,11 @@ def test_strokes_survive_a_file(data: st.DataObject, tmp_path: Path) -> None:
 @st.composite
 def filed(draw: st.DrawFn, kind: Stroke) -> StrokeRecord:
     """Strokes as any program may write them: every number that a record may hold."""
-    names = list(kind.to_record(torch.full((kind.shape_dim,), 0.5)))
+    names = list(to_record(kind, torch.full((kind.shape_dim,), 0.5)))
     ranges = [st.floats(*number_range(name), width=32) for name in names]
     shapes = draw(st.lists(st.tuples(*ranges), max_size=3))
     rows = [
-        torch.cat([kind.from_record(dict(zip(names, shape, strict=True))), torch.tensor(color)])
+        torch.cat([from_record(kind, dict(zip(names, shape, strict=True))), torch.tensor(color)])
         for shape, color in zip(
             shapes, draw(st.lists(colors, min_size=3, max_size=3)), strict=False
         )

@@ -1,19 +1,15 @@
 """A painting as one HTML file that paints itself."""
 
-import base64
 import json
 from importlib.resources import files
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
-from torch import Tensor
 
-from impasto.canvas import to_uint8
+from impasto.canvas import to_hex
 from impasto.errors import UserError
 from impasto.io.exporters.base import STEM, Exporter
-from impasto.io.images import atomic_write
+from impasto.io.images import atomic_write, png_data_uri
 from impasto.io.record import StrokeRecord
 from impasto.strokes import geometry
 from impasto.strokes.geometry import Points
@@ -55,19 +51,15 @@ def _content(painting: StrokeRecord) -> dict[str, object]:
         mark = stroke.mark(one[: stroke.shape_dim], painting.height, painting.width)
         if isinstance(mark, geometry.Stamp) and not stamps:  # a kind has one brush
             stamps.append(_white(mark))
-        strokes.append([_color(one[stroke.shape_dim :]), *_opacity(mark), *_numbers(mark)])
+        strokes.append([to_hex(one[stroke.shape_dim :]), *_opacity(mark), *_numbers(mark)])
     background = painting.background
     return {
         "width": painting.width,
         "height": painting.height,
-        "background": None if background is None else _color(one.new_tensor(background)),
+        "background": None if background is None else to_hex(one.new_tensor(background)),
         "stamps": stamps,
         "strokes": strokes,
     }
-
-
-def _color(color: Tensor) -> str:
-    return "#" + bytes(to_uint8(color).tolist()).hex()
 
 
 def _opacity(mark: geometry.Mark) -> tuple[float, float]:
@@ -96,6 +88,4 @@ def _white(stamp: geometry.Stamp) -> str:
     """Return a brush as a data URI: white paint whose alpha is the brush."""
     white = np.full((*stamp.paint.shape, 4), 255, dtype=np.uint8)
     white[..., 3] = stamp.paint
-    buffer = BytesIO()
-    Image.fromarray(white).save(buffer, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return png_data_uri(white)

@@ -13,13 +13,14 @@ from shapely.geometry.base import BaseGeometry
 from torch import Tensor
 
 from impasto.bounds import NotNegative, Positive, validated
-from impasto.canvas import to_uint8
+from impasto.canvas import to_hex
 from impasto.errors import UserError
 from impasto.io.exporters.base import STEM, Exporter
 from impasto.io.images import atomic_write
 from impasto.io.record import StrokeRecord
 from impasto.strokes import Stroke, geometry
 from impasto.strokes.geometry import Points
+from impasto.strokes.limits import limit_shape
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ class Gcode(Exporter):
             shapes = self._shapes(stroke, strokes, _ANY_SIZE, _ANY_SIZE)
             self._check_work(self._work(shapes), _MOST_LINES)
             return
-        faintest = stroke.limit_shape(torch.zeros(1, stroke.shape_dim))[0]
+        faintest = limit_shape(stroke, torch.zeros(1, stroke.shape_dim))[0]
         _check_mark(stroke.mark(faintest, _ANY_SIZE, _ANY_SIZE), "a stroke")
         if strokes is not None:
             some = stroke.sample(_SAMPLES, torch.Generator().manual_seed(0))
@@ -133,7 +134,7 @@ class Gcode(Exporter):
         colors: list[str] = []  # in the order of their first strokes
         present = None
         for number, (one, shape) in enumerate(zip(strokes, shapes, strict=True)):
-            color = "#" + bytes(to_uint8(one[dim:]).tolist()).hex()
+            color = to_hex(one[dim:])
             paths = list(self._fill(shape))
             if paths and color != present:
                 colors += [color] if color not in colors else []

@@ -1,22 +1,19 @@
 """A painting as SVG: every stroke in its true shape, width and opacity."""
 
-import base64
 import hashlib
 import json
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import torch
 from annotated_types import Ge, Le
-from PIL import Image
 
 from impasto.bounds import validated
-from impasto.canvas import to_uint8
+from impasto.canvas import to_hex
 from impasto.io.exporters.base import STEM, Exporter
-from impasto.io.images import atomic_write
+from impasto.io.images import atomic_write, png_data_uri
 from impasto.io.record import StrokeRecord
 from impasto.strokes import geometry
 from impasto.strokes.geometry import Points, hull_angles
@@ -54,12 +51,12 @@ class Svg(Exporter):
         size = f'width="{width}" height="{height}"'
         yield f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {width} {height}">'
         if painting.background is not None:
-            yield f'<rect {size} fill="{_hex(painting.background)}"/>'
+            yield f'<rect {size} fill="{to_hex(torch.tensor(painting.background))}"/>'
         own = self._prefix(painting)
         stamps: dict[int, str] = {}
         for number, one in enumerate(painting.strokes):
             mark = stroke.mark(one[: stroke.shape_dim], height, width)
-            color = _hex(one[stroke.shape_dim :].tolist())
+            color = to_hex(one[stroke.shape_dim :])
             if isinstance(mark, geometry.Path):
                 yield from self._path(mark, color, f"{own}m{number}")
             elif isinstance(mark, geometry.Disc):
@@ -97,7 +94,7 @@ class Svg(Exporter):
         box = f'x="{x}" y="{y}" width="{width}" height="{height}"'
         yield f'<mask id="{name}" maskUnits="userSpaceOnUse" {box}>'
         for hull, opacity in zip(hulls, path.opacity, strict=True):
-            yield f'<path d="{hull}" fill="{_hex([opacity] * 3)}"/>'
+            yield f'<path d="{hull}" fill="{to_hex(torch.tensor([opacity] * 3))}"/>'
         yield f'</mask><rect {box} fill="{color}" mask="url(#{name})"/>'
 
     def _hulls(self, path: geometry.Path) -> Iterator[str]:
@@ -138,7 +135,7 @@ class Svg(Exporter):
             height, width = stamp.paint.shape
             yield (
                 f'<defs><image id="{picture}" width="{width}" height="{height}" '
-                f'href="{_data_uri(stamp)}"/></defs>'
+                f'href="{png_data_uri(stamp.paint)}"/></defs>'
             )
         rows, columns = stamp.paint.shape
         across, down = stamp.size / [columns, rows]
@@ -164,17 +161,6 @@ def _unit(angle: float) -> Points:
     return np.array([np.cos(angle), np.sin(angle)])
 
 
-def _hex(color: tuple[float, ...] | list[float]) -> str:
-    """Format RGB in [0, 1] as #rrggbb."""
-    return "#" + "".join(f"{level:02x}" for level in to_uint8(torch.tensor(color)).tolist())
-
-
 def _fill(color: str, opacity: float) -> str:
     full = f'fill="{color}"'
     return full if opacity > 1 - _EQUAL / 2 else f'{full} fill-opacity="{opacity:.4g}"'
-
-
-def _data_uri(stamp: geometry.Stamp) -> str:
-    buffer = BytesIO()
-    Image.fromarray(stamp.paint).save(buffer, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

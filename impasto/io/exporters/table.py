@@ -6,6 +6,7 @@ from pathlib import Path
 from impasto.io.exporters.base import STEM, Exporter
 from impasto.io.images import atomic_write
 from impasto.io.record import StrokeRecord
+from impasto.strokes.conversion import to_record
 
 
 class Csv(Exporter):
@@ -19,7 +20,7 @@ class Csv(Exporter):
             table = csv.writer(file)
             table.writerow(["stroke", *stroke.parameters, "red", "green", "blue"])
             for number, one in enumerate(painting.strokes):
-                record = stroke.to_record(one[: stroke.shape_dim])
+                record = to_record(stroke, one[: stroke.shape_dim])
                 shape = (record[name] for name in stroke.parameters)
                 table.writerow([number, *shape, *one[stroke.shape_dim :].tolist()])
         return path

@@ -1,7 +1,7 @@
 """Paintings by hand of the pictures of a class: one stroke record for each class.
 
 ``digits`` comes with the project: ``0.json`` to ``9.json``, six Bézier strokes each on black.
-A painter of another kind whose strokes go along curves takes them along the same (`Stroke.trace`).
+A painter of another kind whose strokes go along curves takes them along the same (`retrace`).
 `follows` compares strokes with an example's, in order and direction.
 """
 
@@ -14,6 +14,7 @@ from torch import Tensor
 from impasto.errors import UserError
 from impasto.io.record import StrokeRecord, read_record
 from impasto.strokes import COLOR_DIM, Stroke
+from impasto.strokes.conversion import retrace, trace
 
 _HERE = Path(__file__).parent
 _SLACK = 1e-6  # by which rounding may take a number of a record out of [0, 1]
@@ -105,7 +106,7 @@ def _as(stroke: Stroke, record: StrokeRecord, path: Path) -> Tensor:
         return record.strokes
     shape, color = record.strokes.split([record.stroke.shape_dim, COLOR_DIM], dim=1)
     try:
-        return torch.cat([stroke.from_trace(record.stroke.trace(shape)), color], dim=1)
+        return torch.cat([retrace(stroke, trace(record.stroke, shape)), color], dim=1)
     except UserError as error:
         kind = record.stroke.name
         raise UserError(
@@ -137,7 +138,7 @@ def center_lines(stroke: Stroke, strokes: Tensor) -> Tensor:
         UserError: Strokes of the kind go nowhere.
     """
     t = torch.linspace(0, 1, _POINTS).to(strokes)
-    points = stroke.trace(strokes.flatten(0, 1)[:, : stroke.shape_dim]).at(t)
+    points = trace(stroke, strokes.flatten(0, 1)[:, : stroke.shape_dim]).at(t)
     lines: Tensor = points.unflatten(0, strokes.shape[:2])
     return lines
 

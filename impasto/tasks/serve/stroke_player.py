@@ -9,7 +9,7 @@ from torch import Tensor
 
 from impasto.canvas import to_array
 from impasto.io.record import StrokeRecord
-from impasto.rendering import blank, composite_stroke
+from impasto.rendering import blank, states
 
 _KEPT_BYTES = 96_000_000
 _LEAST = 8  # strokes between two canvases that are kept: fewer are drawn in no time
@@ -35,8 +35,6 @@ class States:
         canvas_bytes = 3 * 4 * height * width
         most = max(1, _KEPT_BYTES // canvas_bytes)
         self.every = max(_LEAST, -(-count // most))
-        shapes = self._strokes[:, : painting.stroke.shape_dim]
-        self._boxes = painting.stroke.bounds(shapes, height, width).tolist()
         self._canvases: list[Tensor] = [blank(height, width, painting.ground, self._strokes)]
         self._lock = threading.Lock()
 
@@ -55,15 +53,10 @@ class States:
         with self._lock:
             nearest = min(count // self.every, len(self._canvases) - 1)
             canvas = self._canvases[nearest].clone()
-            for number in range(nearest * self.every, count):
-                composite_stroke(
-                    painting.stroke,
-                    self._strokes[number],
-                    self._boxes[number],
-                    canvas,
-                    0,
-                    painting.height,
-                )
-                if number + 1 == len(self._canvases) * self.every:
-                    self._canvases.append(canvas.clone())
+            first = nearest * self.every
+            strokes = self._strokes[first:count]
+            drawn = states(painting.stroke, strokes, canvas, painting.height)
+            for number, state in enumerate(drawn, start=first):
+                if number == len(self._canvases) * self.every:
+                    self._canvases.append(state.clone())
         return to_array(canvas)

@@ -83,21 +83,19 @@ class Worker:
         sketch = self._sketch
         if sketch is None:
             return Progress(0.0, 0, 0.0)
-        return Progress(sketch.step / self._painter.steps, len(sketch.unconstrained), sketch.psnr)
+        return Progress(sketch.step / self._painter.steps, len(sketch.strokes), sketch.psnr)
 
     def look(self) -> NDArray[np.uint8] | None:
         """The painting as it is now, (h, w, 3) uint8; None before there is any."""
         sketch = self._sketch
         if sketch is None:
             return None
-        strokes = sketch.unconstrained.detach()
         if self._tiled is None or self._tiled.stroke is not sketch.stroke:
             height, width = self._painter.canvas(*self._image.shape[:2])
             tiles = [max(1, n // TILE) * TILE for n in fit_size(height, width, _SKETCH)]
-            # In place of a target, of which only the size counts.
-            blank = strokes.new_zeros(3, *tiles)
-            self._tiled = TiledCanvas(sketch.stroke, blank, self._painter.background)
-        return to_array(self._tiled.canvas(strokes))
+            target = sketch.strokes.new_zeros(3, *tiles)  # of which only the size counts
+            self._tiled = TiledCanvas(sketch.stroke, target, self._painter.background)
+        return to_array(self._tiled.canvas(sketch.strokes))
 
     def result(self) -> tuple[StrokeRecord, float] | None:
         """Return the painting at the picture's size and its PSNR, dB, once it is over.

@@ -17,6 +17,7 @@ from impasto.rendering import draw
 from impasto.rl.environment import PaintingEnvironment
 from impasto.rl.human_strokes import HumanStrokes
 from impasto.strokes import MyPaint
+from impasto.strokes.limits import limit_shape
 from impasto.visualizing import Grid, GridCanvas
 
 SIZE = 32
@@ -39,12 +40,12 @@ def test_its_vector_and_its_levels(kind: MyPaint) -> None:
     assert MyPaint(levels=4).levels == (4, 4, 4, 0, 0, 0, 0, 0, 0)
     sampled = kind.sample(500, torch.Generator().manual_seed(0))
     assert [len(column.unique()) for column in sampled.T[[0, 1, 2, 9]]] == [10, 10, 10, 2]
-    assert torch.equal(kind.limit_shape(sampled), sampled)
+    assert torch.equal(limit_shape(kind, sampled), sampled)
 
 
 def test_the_program_draws_the_nearest_levels(kind: MyPaint) -> None:
     free = strokes(kind)[:, :10]
-    rounded = kind.limit_shape(free)
+    rounded = limit_shape(kind, free)
     assert not torch.equal(rounded, free)
     assert torch.equal(kind.rasterize(free, SIZE, SIZE), kind.rasterize(rounded, SIZE, SIZE))
 

@@ -15,6 +15,7 @@ from impasto.rendering import draw
 from impasto.rl.environment import PaintingEnvironment
 from impasto.strokes import MyPaint
 from impasto.visualizing import Grid, GridCanvas
+from tests.impasto.strokes.kinds import rasterize_windows
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_windows_show_what_the_whole_does(kind: MyPaint) -> None:
     shape = shapes(kind)
     alpha = kind.rasterize(shape, 48, 80)
     corner, owner = torch.tensor([[16, 8], [0, 40], [70, 20]]), torch.tensor([2, 0, 1])
-    windows = kind.rasterize_windows(shape[owner], 48, 80, corner, 16, 16)
+    windows = rasterize_windows(kind, shape[owner], 48, 80, corner, 16, 16)
     for window, (x, y), row in zip(windows, corner.tolist(), owner.tolist(), strict=True):
         seen = alpha[row, :, y : y + 16, x : x + 16]
         torch.testing.assert_close(window[:, : seen.shape[1], : seen.shape[2]], seen)

@@ -7,6 +7,7 @@ from sklearn.svm import SVC
 from impasto.rendering import draw
 from impasto.rl.human_strokes import HumanStrokes, center_lines, follows
 from impasto.strokes import Bezier, MyPaint
+from impasto.strokes.conversion import to_record
 
 CLASSES = [str(digit) for digit in range(10)]
 
@@ -28,13 +29,13 @@ def test_an_example_in_the_numbers_of_a_brush() -> None:
     human, stroke, pen = HumanStrokes("digits"), MyPaint(), Bezier()
     there = human.records["3"].strokes
     examples = human.of(["3"], stroke)[0]
-    record = pen.to_record(there[1, :10])
+    record = to_record(pen, there[1, :10])
     points = [record[f"{axis}{number}"] for number in range(3) for axis in "xy"]
     expected = torch.tensor([0.5, 0.5, float(there[1, 6]), *points])
     torch.testing.assert_close(examples[1, :9], expected)
     torch.testing.assert_close(examples[:, 9:], there[:, 10:])  # white
     torch.testing.assert_close(stroke.from_trace(stroke.trace(examples[:, :9])), examples[:, :9])
-    assert stroke.to_record(examples[1, :9])["size"] == 2 * record["radius0"]
+    assert to_record(stroke, examples[1, :9])["size"] == 2 * record["radius0"]
 
 
 def test_its_strokes_are_judged_as_those_of_the_examples_own_kind() -> None:

@@ -45,7 +45,7 @@ def test_paints_what_the_policy_paints(policy: PaintingPolicy) -> None:
     l2 = (canvas[0] - target).square().mean()  # the analytic renderer saw the exact canvas
     [sketch] = told
     assert (sketch.step, sketch.psnr) == (STROKES, pytest.approx(float(-10 * l2.log10()), abs=1e-3))
-    assert torch.equal(sketch.strokes(), strokes)
+    assert torch.equal(sketch.strokes, strokes)
 
 
 def test_takes_everything_from_the_policy(policy: PaintingPolicy) -> None:

@@ -34,7 +34,7 @@ def test_refines_what_the_agent_proposes() -> None:
     assert told[-1].step == both.steps
     proposed = told[-21]
     assert told[-1].psnr > proposed.psnr + 0.3
-    moved = (strokes - proposed.strokes()).abs()
+    moved = (strokes - proposed.strokes).abs()
     assert moved.amax(0)[[0, 1, 2]].min() > 0.01  # places and sizes; paint stays opaque
     assert (strokes[:, 3] == 1).all()
     assert moved.amax(0)[4:].min() > 0.001  # colours
@@ -46,7 +46,7 @@ def test_goes_on_from_given_strokes_without_the_agent() -> None:
     start[:, 3] = 1
     both.paint(picture(), told.append, start)
     assert len(told) == 3
-    assert (told[0].strokes()[:, :3] - start[:, :3]).abs().max() < 0.1
+    assert (told[0].strokes[:, :3] - start[:, :3]).abs().max() < 0.1
 
 
 def test_the_same_painter_for_another_number_of_strokes() -> None:

@@ -9,6 +9,7 @@ from impasto.errors import UserError
 from impasto.painters import OptimizePainter, Sketch
 from impasto.painters.proposals import Proposer
 from impasto.painters.schedule import cooling, plan
+from impasto.painters.tiled_canvas import TiledCanvas
 from impasto.rendering import draw
 from impasto.strokes import Bezier, Circle, Rectangle, Stroke
 from tests.impasto.strokes.kinds import KINDS
@@ -113,7 +114,7 @@ def test_progress_is_told_after_every_step() -> None:
     last = told[-1]
     assert last.psnr == pytest.approx(psnr(stroke, strokes, picture()), abs=0.5)
     assert last.psnr > told[0].psnr
-    assert psnr(stroke, last.strokes(), picture()) == pytest.approx(last.psnr, abs=0.5)
+    assert psnr(stroke, last.strokes, picture()) == pytest.approx(last.psnr, abs=0.5)
 
 
 @pytest.mark.parametrize("stroke", [Bezier(), Bezier(opaque=True, max_width=0.3, max_length=0.5)])
@@ -162,15 +163,8 @@ def test_strokes_are_proposed_where_the_error_is() -> None:
     target = torch.zeros(3, SIZE, SIZE)
     target[:, 20:28, 4:12] = torch.tensor([0.9, 0.5, 0.1]).view(3, 1, 1)
     generator = torch.Generator().manual_seed(0)
-    proposer = Proposer(
-        Circle(),
-        target,
-        8,
-        tries=32,
-        focus=2.0,
-        generator=generator,
-        weight=torch.ones(target.shape[1:]),
-    )
+    tiled = TiledCanvas(Circle(), target, (0.0, 0.0, 0.0))
+    proposer = Proposer(tiled, tries=32, focus=2.0, generator=generator)
     strokes = proposer.propose(torch.zeros_like(target), count=1, scale=0.12)
     assert strokes.shape == (1, 7)
     assert abs(strokes[0, 0] * SIZE - 8) < 4

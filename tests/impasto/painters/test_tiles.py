@@ -3,16 +3,15 @@
 import pytest
 import torch
 
-from impasto.painters.color_fit import fit_colors, stroke_worth
-from impasto.painters.tiles import (
+from impasto.compositing import (
     Tiling,
     composite_rows,
     from_tiles,
-    rasterize_rows,
-    tile_strokes,
+    rasterize_tiles,
     to_tiles,
     visible,
 )
+from impasto.painters.color_fit import fit_colors, stroke_worth
 from impasto.rendering import draw_each
 from impasto.strokes import Bezier, Circle, Stroke
 from tests.impasto.strokes.kinds import KINDS
@@ -45,8 +44,7 @@ def tiled(stroke: Stroke, strokes: torch.Tensor) -> tuple[Tiling, torch.Tensor, 
     """The tiling, alpha, and the canvas (3, H, W) put together from tiles."""
     shape, color = strokes[:, : stroke.shape_dim], strokes[:, stroke.shape_dim :]
     outlines = stroke.outlines(shape, H, W)
-    tiling = tile_strokes(outlines, T)
-    alpha = rasterize_rows(outlines, tiling, T)
+    tiling, alpha = rasterize_tiles(outlines, T)
     canvas = composite_rows(ground(tiling), alpha, color, tiling)
     place = tiling.order.argsort()
     return tiling, alpha, from_tiles(canvas[place], H, W)

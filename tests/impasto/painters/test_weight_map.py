@@ -2,9 +2,9 @@
 
 import torch
 
+from impasto.compositing import composite_rows, to_tiles
 from impasto.painters import AgentPainter, OptimizePainter, Painter
 from impasto.painters.color_fit import fit_colors, stroke_worth
-from impasto.painters.tiles import composite_rows, to_tiles
 from impasto.renderers import AnalyticRenderer
 from impasto.rendering import draw_canvas
 from impasto.rl.environment import PaintingEnvironment

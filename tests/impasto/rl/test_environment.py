@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from impasto.canvas import composite
+from impasto.compositing import composite
 from impasto.renderers import AnalyticRenderer
 from impasto.rl.environment import OBSERVATION_CHANNELS, PaintingEnvironment, State
 from impasto.strokes import Circle, Line

@@ -7,6 +7,7 @@ from torch import Tensor
 from impasto.errors import UserError
 from impasto.rl.human_strokes import HumanStrokes, center_lines, follows
 from impasto.strokes import Bezier, Circle, Line
+from impasto.strokes.conversion import columns
 
 CLASSES = [str(digit) for digit in range(10)]
 DIGITS = HumanStrokes("digits").of(CLASSES, Bezier())
@@ -37,7 +38,7 @@ def test_a_trace_is_where_the_pen_goes(kind: Bezier | Line) -> None:
     shape, t = kind.sample(5, torch.Generator().manual_seed(0)), torch.linspace(0, 1, 7)
     trace = kind.trace(shape)
     torch.testing.assert_close(trace.at(t), kind.curve(shape, t))
-    ends = shape[:, kind.columns(["radius0", "radius1", "opacity0", "opacity1"])]
+    ends = shape[:, columns(kind, ["radius0", "radius1", "opacity0", "opacity1"])]
     torch.testing.assert_close(torch.cat([trace.radius, trace.pressure], dim=1), ends)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from impasto.strokes import Bezier, Line, Stroke
 from impasto.strokes.raster import pen, pen_kernel, pen_triton
 from impasto.strokes.raster.frame import Frame, Windows
-from tests.impasto.strokes.kinds import hard_shapes
+from tests.impasto.strokes.kinds import hard_shapes, rasterize_windows
 from tests.impasto.strokes.test_pen import drawn, windows
 
 H, W = 40, 56  # neither is a multiple of a tile
@@ -115,7 +115,7 @@ def test_the_same_windows_are_touched() -> None:
 def test_nothing_to_draw() -> None:
     empty = torch.empty(0, 10, requires_grad=True)
     corner, owner = torch.empty(0, 2), torch.empty(0, dtype=torch.int64)
-    alpha = Bezier().rasterize_windows(empty, H, W, corner, 8, 8, owner)
+    alpha = rasterize_windows(Bezier(), empty, H, W, corner, 8, 8, owner)
     assert alpha.shape == (0, 1, 8, 8)
     (gradient,) = torch.autograd.grad(alpha.sum(), empty)
     assert gradient.shape == (0, 10)

@@ -13,6 +13,8 @@ from torch import Tensor
 from impasto.strokes import Stroke
 from impasto.strokes.base import loaded_kinds
 from impasto.strokes.brush_image import embedded
+from impasto.strokes.conversion import columns
+from impasto.strokes.raster.frame import Windows
 
 
 def bristles(height: int = 24, width: int = 40) -> NDArray[np.uint8]:
@@ -44,11 +46,31 @@ def names(kind: Stroke, *starts: str) -> list[str]:
     return [name for name in kind.parameters if name.startswith(starts)]
 
 
+def rasterize_windows(
+    stroke: Stroke,
+    shape: Tensor,
+    height: int,
+    width: int,
+    corner: Tensor,
+    rows: int,
+    columns: int,
+    owner: Tensor | None = None,
+) -> Tensor:
+    """Alpha (R, 1, rows, columns) of windows of a canvas: window r shows the shape owner[r]."""
+    windows = Windows(rows, columns, owner, corner)
+    return stroke.outlines(shape, height, width).draw(windows).unsqueeze(1)
+
+
+def bounds(stroke: Stroke, shape: Tensor, height: int, width: int) -> Tensor:
+    """Boxes (N, 4) outside of which nothing is painted."""
+    return stroke.outlines(shape.detach(), height, width).bounds()
+
+
 def hard_shapes(stroke: Stroke, count: int = 6) -> Tensor:
     """Random strokes of a pen, of the first four each with a difficulty of its own."""
     shape = stroke.sample(count, torch.Generator().manual_seed(0))
     shape[0, 2:4] = shape[0, 0:2]  # the pen stands, or nearly so
-    radii, opacities = (stroke.columns([f"{n}0", f"{n}1"]) for n in ("radius", "opacity"))
+    radii, opacities = (columns(stroke, [f"{n}0", f"{n}1"]) for n in ("radius", "opacity"))
     shape[1, radii] *= -0.015  # thinner than a pixel
     shape[2, radii] = torch.tensor([1.0, 0.0])  # the first disc holds all the others
     shape[3, opacities] = 0.7  # of few segments

@@ -8,13 +8,14 @@ from torch import Tensor
 
 from impasto.errors import UserError
 from impasto.strokes import Pixel, Rectangle
+from impasto.strokes.conversion import from_record, into_range
 
 
 def rectangle(*values: float) -> Tensor:
     """x, y, width and height in fractions of the shorter side, angle in radians, opacity."""
     x, y, width, height, angle, opacity = values
     record = {"x": x, "y": y, "width": width, "height": height, "angle": angle, "opacity": opacity}
-    return Rectangle().from_record(record)[None].double()
+    return from_record(Rectangle(), record)[None].double()
 
 
 def test_an_upright_rectangle_is_exact_at_any_width() -> None:
@@ -50,9 +51,9 @@ def test_the_angle_is_clockwise_from_x() -> None:
 def test_angles_turn_on_and_all_else_is_cut_off() -> None:
     moved = torch.tensor([[-0.5, 1.5, 1.25, 0.5, 1.25, -0.1, 2.0, 0.5, 0.5]])
     expected = torch.tensor([[0.0, 1.0, 1.0, 0.5, 0.25, 0.0, 1.0, 0.5, 0.5]])
-    assert torch.equal(Rectangle().into_range(moved), expected)
+    assert torch.equal(into_range(Rectangle(), moved), expected)
     moved[0, 4] = -0.25
-    assert Rectangle().into_range(moved)[0, 4] == 0.75
+    assert into_range(Rectangle(), moved)[0, 4] == 0.75
 
 
 @pytest.mark.parametrize("canvas", [(32, 32), (48, 16)])

@@ -19,7 +19,9 @@ from impasto.rl.environment import PaintingEnvironment
 from impasto.rl.policy import PaintingPolicy
 from impasto.strokes import Brush
 from impasto.strokes.brush_image import LARGEST, embedded, read_brush
-from tests.impasto.strokes.kinds import bristles
+from impasto.strokes.conversion import from_record, to_record
+from impasto.strokes.limits import limit_shape
+from tests.impasto.strokes.kinds import bounds, bristles
 
 SIZE = 32
 
@@ -37,7 +39,7 @@ def stamp(
 ) -> Tensor:
     """Alpha (32, 32) of one brush; place and size in pixels."""
     record = {"x": x / SIZE, "y": y / SIZE, "size": size / SIZE, "angle": math.radians(degrees)}
-    shape = kind.from_record({**record, "opacity": opacity})[None].double()
+    shape = from_record(kind, {**record, "opacity": opacity})[None].double()
     return kind.rasterize(shape, SIZE, SIZE)[0, 0]
 
 
@@ -115,7 +117,7 @@ def test_nothing_is_painted_outside_the_bounds() -> None:
         kind = brush(paint)
         shape = kind.sample(200, torch.Generator().manual_seed(0))
         whole = kind.rasterize(shape, SIZE, SIZE)[:, 0]
-        for alpha, box in zip(whole, kind.bounds(shape, SIZE, SIZE).tolist(), strict=True):
+        for alpha, box in zip(whole, bounds(kind, shape, SIZE, SIZE).tolist(), strict=True):
             left, top, right, bottom = box
             alpha[top:bottom, left:right] = 0
             assert alpha.max() == 0
@@ -123,9 +125,9 @@ def test_nothing_is_painted_outside_the_bounds() -> None:
 
 def test_limits_go_by_the_picture() -> None:
     kind = brush(noise(10, 40), max_width=0.05)  # four times as long as wide
-    assert kind.to_record(kind.limit_shape(torch.ones(5)))["size"] == pytest.approx(0.2)
+    assert to_record(kind, limit_shape(kind, torch.ones(5)))["size"] == pytest.approx(0.2)
     kind = brush(noise(10, 40), max_width=0.05, max_length=0.1)
-    assert kind.to_record(kind.limit_shape(torch.ones(5)))["size"] == pytest.approx(0.1)
+    assert to_record(kind, limit_shape(kind, torch.ones(5)))["size"] == pytest.approx(0.1)
 
 
 def test_a_coarser_dtype_leaves_no_trace() -> None:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from impasto.strokes.discrete import even_levels, gumbel_levels, to_levels
+from impasto.strokes.levels import even_levels, gumbel_levels, to_levels
 
 LEVELS = (0, 3, 2)  # any value; 0, 1/2, 1; a flag
 

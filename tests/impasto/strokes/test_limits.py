@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -9,7 +10,8 @@ from torch import Tensor
 
 from impasto.errors import UserError
 from impasto.strokes import Bezier, Circle, Line, Rectangle, Stroke, Triangle
-from impasto.strokes.limits import nearest
+from impasto.strokes.conversion import columns, to_record
+from impasto.strokes.limits import limit_color, limit_shape, looser_limit, nearest, with_palette
 from tests.impasto.strokes.kinds import every_kind, names
 
 PALETTE = [[0.0, 0.0, 0.0], [1.0, 0.5, 0.0], [0.2, 0.3, 0.9]]
@@ -46,8 +48,8 @@ def test_without_limits_nothing_happens(kind: Stroke) -> None:
     free = strokes(kind)
     assert kind.limit(free) is free
     shape, color = free.split([kind.shape_dim, 3], dim=1)
-    assert kind.limit_shape(shape) is shape
-    assert kind.limit_color(color) is color
+    assert limit_shape(kind, shape) is shape
+    assert limit_color(kind, color) is color
     assert kind.limits() == {}
 
 
@@ -70,21 +72,21 @@ def test_samples_are_limited_and_places_are_not(kind: Stroke) -> None:
     """A place's size is that of the limited stroke, where the limits let it be so large."""
     free = type(kind)(**kind.options()).sample(50, torch.Generator().manual_seed(1))
     shape = kind.sample(50, torch.Generator().manual_seed(1))
-    assert torch.equal(shape, kind.limit_shape(free))
+    assert torch.equal(shape, limit_shape(kind, free))
     center = torch.full((50, 2), 0.5)
-    placed = kind.limit_shape(kind.place(center, 0.03, torch.Generator().manual_seed(2)))
+    placed = limit_shape(kind, kind.place(center, 0.03, torch.Generator().manual_seed(2)))
     plain = type(kind)(**kind.options()).place(center, 0.03, torch.Generator().manual_seed(2))
-    columns = kind.columns(names(kind, "radius", "width", "height", "size"))
-    torch.testing.assert_close(placed[:, columns], plain[:, columns], atol=1e-6, rtol=0)
+    sized = columns(kind, names(kind, "radius", "width", "height", "size"))
+    torch.testing.assert_close(placed[:, sized], plain[:, sized], atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("kind", list(every_kind(opaque=True)), ids=lambda kind: kind.name)
 def test_opaque_strokes_have_full_paint(kind: Stroke) -> None:
     shape = kind.limit(strokes(kind))[:, :-3]
-    columns = kind.columns(names(kind, "opacity"))
-    assert columns
-    assert (shape[:, columns] == 1).all()
-    others = [column for column in range(kind.shape_dim) if column not in columns]
+    opacities = columns(kind, names(kind, "opacity"))
+    assert opacities
+    assert (shape[:, opacities] == 1).all()
+    others = [column for column in range(kind.shape_dim) if column not in opacities]
     assert torch.equal(shape[:, others], strokes(kind)[:, others])
 
 
@@ -104,7 +106,7 @@ def recorded(*parameters: str, full: float = 1.0) -> Callable[[Tensor, Stroke], 
     """The largest of parameters as they stand in records."""
 
     def measure(shape: Tensor, kind: Stroke) -> Tensor:
-        records = [kind.to_record(one) for one in shape]
+        records = [to_record(kind, one) for one in shape]
         return torch.tensor([max(full * one[key] for key in parameters) for one in records])
 
     return measure
@@ -162,14 +164,14 @@ def test_what_is_too_long_keeps_its_place_and_direction() -> None:
     expected[0, 2:4] = torch.tensor([0.5, 0.5])
     torch.testing.assert_close(kept, expected)
     curve = Bezier().sample(20, torch.Generator().manual_seed(3)).double()
-    short = Bezier(max_length=0.1).limit_shape(curve)
+    short = limit_shape(Bezier(max_length=0.1), curve)
     t = torch.linspace(0, 1, 9).double()
     start = curve[:, None, 0:2]
     was, now = Bezier().curve(curve, t) - start, Bezier().curve(short, t) - start
     cosine = torch.nn.functional.cosine_similarity(was[:, 1:], now[:, 1:], dim=-1)
     torch.testing.assert_close(cosine, torch.ones_like(cosine))
     corners = torch.tensor([[0.0, 0.0, 0.6, 0.0, 0.0, 0.8, 0.5]]).double()
-    half = Triangle(max_length=0.5).limit_shape(corners)  # its longest side is 1
+    half = limit_shape(Triangle(max_length=0.5), corners)  # its longest side is 1
     expected = torch.tensor([[0.1, 0.4 / 3, 0.4, 0.4 / 3, 0.1, 0.4 + 0.4 / 3, 0.5]]).double()
     torch.testing.assert_close(half, expected)
 
@@ -178,7 +180,7 @@ def test_what_is_too_long_keeps_its_place_and_direction() -> None:
 def test_lengths_have_a_true_gradient(kind: type[Stroke]) -> None:
     short = kind(max_length=0.25, opaque=True)
     shape = strokes(short, 6)[:, :-3].requires_grad_()
-    assert torch.autograd.gradcheck(short.limit_shape, shape)
+    assert torch.autograd.gradcheck(partial(limit_shape, short), shape)
 
 
 def test_colors_are_the_palettes_and_the_gradient_goes_straight_through() -> None:
@@ -206,7 +208,7 @@ def test_a_number_of_colors_is_no_palette_yet() -> None:
     assert kind.limits() == {"palette": 4}
     with pytest.raises(ValueError, match="with_palette"):
         kind.limit(torch.rand(2, 7))
-    found = kind.with_palette([(0.0, 0.0, 0.0), (1.0, 1.0, 1.0)])
+    found = with_palette(kind, [(0.0, 0.0, 0.0), (1.0, 1.0, 1.0)])
     assert found.limits() == {"palette": [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]}
     assert kind.palette == 4
 
@@ -225,8 +227,8 @@ def test_config_builds_the_same(kind: Stroke) -> None:
 
 
 def test_looser_limits_are_found() -> None:
-    assert Bezier(opaque=True, max_width=0.1).looser_than(Bezier(max_width=0.2)) is None
-    assert Bezier().looser_than(Bezier(opaque=True)) == "opaque"
-    assert Bezier(max_width=0.3).looser_than(Bezier(max_width=0.2)) == "max_width"
-    assert Bezier().looser_than(Bezier(max_length=0.2)) == "max_length"
-    assert Bezier().looser_than(Bezier(palette=8)) is None  # a renderer draws no colour
+    assert looser_limit(Bezier(opaque=True, max_width=0.1), Bezier(max_width=0.2)) is None
+    assert looser_limit(Bezier(), Bezier(opaque=True)) == "opaque"
+    assert looser_limit(Bezier(max_width=0.3), Bezier(max_width=0.2)) == "max_width"
+    assert looser_limit(Bezier(), Bezier(max_length=0.2)) == "max_length"
+    assert looser_limit(Bezier(), Bezier(palette=8)) is None  # a renderer draws no colour

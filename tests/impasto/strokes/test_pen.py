@@ -6,8 +6,10 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from impasto.strokes import Bezier, Line, Stroke
+from impasto.strokes.conversion import columns
 from impasto.strokes.raster import pen, pen_kernel
 from impasto.strokes.raster.frame import Frame
+from tests.impasto.strokes.kinds import rasterize_windows
 
 H, W = 40, 56
 
@@ -15,7 +17,7 @@ H, W = 40, 56
 def drawn(stroke: Stroke, shape: Tensor, owner: Tensor, corner: Tensor) -> tuple[Tensor, Tensor]:
     """Alpha of windows, and a gradient of every number of the shapes."""
     leaf = shape.clone().requires_grad_()
-    alpha = stroke.rasterize_windows(leaf, H, W, corner, 24, 20, owner)
+    alpha = rasterize_windows(stroke, leaf, H, W, corner, 24, 20, owner)
     weight = torch.rand(alpha.shape, generator=torch.Generator().manual_seed(1), dtype=alpha.dtype)
     (gradient,) = torch.autograd.grad((alpha * weight).sum(), leaf)
     return alpha.detach(), gradient
@@ -31,7 +33,7 @@ def windows(count: int) -> tuple[Tensor, Tensor]:
 def test_both_draw_the_same(stroke: Stroke, monkeypatch: pytest.MonkeyPatch) -> None:
     shape = stroke.sample(40, torch.Generator().manual_seed(0)).double()
     shape[:5, 2:4] = shape[:5, 0:2]  # the pen stands, or nearly so
-    shape[5:10, stroke.columns(["radius0", "radius1"])] *= -0.015  # thinner than a pixel
+    shape[5:10, columns(stroke, ["radius0", "radius1"])] *= -0.015  # thinner than a pixel
     compiled = drawn(stroke, shape, *windows(40))
     monkeypatch.setattr(pen, "kernel_of", lambda device: None)
     torch.testing.assert_close(compiled, drawn(stroke, shape, *windows(40)), rtol=1e-9, atol=1e-9)
@@ -62,7 +64,7 @@ def test_a_number_that_is_none_is_seen(column: int) -> None:
 def test_nothing_to_draw() -> None:
     empty = torch.empty(0, 10, requires_grad=True)
     corner, owner = torch.empty(0, 2), torch.empty(0, dtype=torch.int64)
-    alpha = Bezier().rasterize_windows(empty, H, W, corner, 8, 8, owner)
+    alpha = rasterize_windows(Bezier(), empty, H, W, corner, 8, 8, owner)
     assert alpha.shape == (0, 1, 8, 8)
     (gradient,) = torch.autograd.grad(alpha.sum(), empty)
     assert gradient.shape == (0, 10)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from impasto.strokes import Bezier, Circle, Line, Rectangle, Stroke, Triangle
 from impasto.strokes.raster import pen
-from tests.impasto.strokes.kinds import hard_shapes
+from tests.impasto.strokes.kinds import hard_shapes, rasterize_windows
 
 pytestmark = [
     pytest.mark.gpu,
@@ -26,7 +26,7 @@ def drawn(stroke: Stroke, shape: Tensor, windows: bool) -> tuple[Tensor, Tensor]
         tiles = torch.cartesian_prod(*2 * [torch.arange(0, SIZE, 8)]).to(shape.device)
         owner = torch.arange(len(shape), device=shape.device).repeat_interleave(len(tiles))
         corner = tiles.repeat(len(shape), 1)
-        alpha = stroke.rasterize_windows(leaf, SIZE, SIZE, corner, 8, 8, owner)
+        alpha = rasterize_windows(stroke, leaf, SIZE, SIZE, corner, 8, 8, owner)
     else:
         alpha = stroke.rasterize(leaf, SIZE, SIZE)
     weight = torch.rand(alpha.shape, generator=torch.Generator().manual_seed(1)).to(shape.device)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from impasto.strokes import Bezier, Circle, Line, Pixel, Stroke, Triangle
+from impasto.strokes.conversion import columns
 from impasto.strokes.raster import frame
 from tests.impasto.strokes.kinds import names
 from tests.impasto.strokes.oracle import algorithm_1
@@ -30,7 +31,7 @@ def with_values(kind: Stroke, shape: Tensor, **values: float) -> Tensor:
 def angled(kind: Stroke, shape: Tensor, quarter: float) -> Tensor:
     """The angle theta becomes `quarter` quarter turns minus theta, where the kind has one."""
     shape = shape.clone()
-    for column in kind.columns(names(kind, "angle")):
+    for column in columns(kind, names(kind, "angle")):
         shape[:, column] = (quarter * math.pi / 2 / kind.turn - shape[:, column]) % 1
     return shape
 

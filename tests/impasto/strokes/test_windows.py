@@ -6,7 +6,7 @@ import torch
 from impasto.strokes import Stroke
 from impasto.strokes.raster import coverage, pen
 from impasto.strokes.raster.frame import Windows
-from tests.impasto.strokes.kinds import KINDS
+from tests.impasto.strokes.kinds import KINDS, bounds, rasterize_windows
 
 H, W = 48, 70
 
@@ -35,7 +35,7 @@ def test_16_bits_are_drawn_in_32(stroke: Stroke, dtype: torch.dtype) -> None:
 def test_window_is_a_crop(stroke: Stroke) -> None:
     shape = shapes(stroke)
     corner = torch.stack([torch.arange(20) * 2, torch.arange(20)], dim=1)
-    window = stroke.rasterize_windows(shape, H, W, corner, rows=24, columns=30)
+    window = rasterize_windows(stroke, shape, H, W, corner, rows=24, columns=30)
     whole = stroke.rasterize(shape, H, W)
     for n, (x, y) in enumerate(corner.tolist()):
         torch.testing.assert_close(window[n, 0], whole[n, 0, y : y + 24, x : x + 30])
@@ -46,7 +46,7 @@ def test_window_has_the_gradient_of_a_crop(stroke: Stroke) -> None:
     corner = torch.tensor([[11, 7]]).expand(6, 2)
     inside = stroke.rasterize(shape, H, W)[:, :, 7:31, 11:41].square().sum()
     of_crop = torch.autograd.grad(inside, shape)
-    window = stroke.rasterize_windows(shape, H, W, corner, 24, 30).square().sum()
+    window = rasterize_windows(stroke, shape, H, W, corner, 24, 30).square().sum()
     torch.testing.assert_close(torch.autograd.grad(window, shape), of_crop)
 
 
@@ -55,8 +55,8 @@ def test_a_shape_may_have_many_windows(stroke: Stroke) -> None:
     owner = torch.tensor([3, 0, 3, 3, 4, 1])
     corner = torch.tensor([[0, 0], [5, 9], [30, 20], [11, 7], [2, 2], [40, 24]])
     weight = torch.rand(6, 1, 24, 30, dtype=torch.float64)
-    each = stroke.rasterize_windows(shape[owner], H, W, corner, 24, 30)
-    shared = stroke.rasterize_windows(shape, H, W, corner, 24, 30, owner)
+    each = rasterize_windows(stroke, shape[owner], H, W, corner, 24, 30)
+    shared = rasterize_windows(stroke, shape, H, W, corner, 24, 30, owner)
     torch.testing.assert_close(shared, each)
     gradients = (torch.autograd.grad((alpha * weight).sum(), shape)[0] for alpha in (each, shared))
     torch.testing.assert_close(*gradients)
@@ -65,7 +65,7 @@ def test_a_shape_may_have_many_windows(stroke: Stroke) -> None:
 def test_nothing_is_painted_outside_the_bounds(stroke: Stroke) -> None:
     shape = shapes(stroke, 200)
     whole = stroke.rasterize(shape, H, W)[:, 0]
-    boxes = stroke.bounds(shape, H, W)
+    boxes = bounds(stroke, shape, H, W)
     assert boxes.shape == (200, 4)
     for alpha, (left, top, right, bottom) in zip(whole, boxes.tolist(), strict=True):
         assert 0 <= left < right <= W
@@ -81,7 +81,7 @@ def test_untouched_windows_have_no_paint(stroke: Stroke) -> None:
     tiles = torch.cartesian_prod(torch.arange(0, W - 8, 8), torch.arange(0, H, 8))
     owner = torch.arange(50).repeat_interleave(len(tiles))
     corner = tiles.repeat(50, 1)
-    alpha = stroke.rasterize_windows(shape, H, W, corner, 8, 8, owner)
+    alpha = rasterize_windows(stroke, shape, H, W, corner, 8, 8, owner)
     painted = alpha.amax((1, 2, 3)) > 0
     touched = stroke.outlines(shape, H, W).touched(Windows(8, 8, owner, corner))
     assert not (painted & ~touched).any()
@@ -91,7 +91,7 @@ def test_untouched_windows_have_no_paint(stroke: Stroke) -> None:
 
 def test_bounds_of_a_stroke_on_or_past_the_border_hold_a_pixel(stroke: Stroke) -> None:
     for value in (-0.5, 0.0, 1.0, 1.5):  # a record may hold points outside
-        left, top, right, bottom = stroke.bounds(torch.full((1, stroke.shape_dim), value), H, W)[0]
+        left, top, right, bottom = bounds(stroke, torch.full((1, stroke.shape_dim), value), H, W)[0]
         assert 0 <= left < right <= W
         assert 0 <= top < bottom <= H
 

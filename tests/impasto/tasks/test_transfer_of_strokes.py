@@ -151,15 +151,16 @@ def test_the_exact_renderer_has_nothing_to_choose_or_to_show(
 def test_strokes_with_random_numbers_are_judged_by_two_drawings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fainter(self: Bezier, shape: Tensor, height: int, width: int) -> Tensor:
-        return self.rasterize(shape, height, width) * 0.5
+    class Fainter(Bezier):
+        def rasterize(self, shape: Tensor, height: int, width: int) -> Tensor:
+            return super().rasterize(shape, height, width) * 0.5
 
     monkeypatch.setattr(Bezier, "random", True)
-    monkeypatch.setattr(Bezier, "redrawn", fainter)
+    monkeypatch.setattr(Bezier, "reseeded", lambda kind: Fainter())
     result = make(tmp_path, learned(Bezier()))
     found = read_record(tmp_path / "strokes.json").strokes
     real, again = (
-        read(draw(Bezier(), found[None], SIZE, SIZE, BLACK, other)[0]) for other in (False, True)
+        read(draw(kind, found[None], SIZE, SIZE, BLACK)[0]) for kind in (Bezier(), Fainter())
     )
     assert real != again
     aim = ClassGoal.of([load_classifier("digits")], "3", "logit", Views(), BLACK)
@@ -186,7 +187,7 @@ def test_what_is_reported_of_mypaint_is_its_own_drawing(
     record = read_record(tmp_path / "strokes.json")
     assert record.stroke.name == "mypaint"
     assert result["probability"] == pytest.approx(read(painted(record, 64)), rel=1e-4)
-    again = draw(record.stroke, record.strokes[None], 64, 64, BLACK, redrawn=True)[0]
+    again = draw(record.stroke.reseeded(), record.strokes[None], 64, 64, BLACK)[0]
     assert result["probability_redrawn"] == pytest.approx(read(again), rel=1e-4)
     (line,) = [one for one in caplog.messages if one.startswith("transfer: ")]
     for key in ("probability_renderer", "probability", "l2_transfer"):

@@ -6,6 +6,7 @@ import torch
 from impasto.errors import UserError
 from impasto.renderers import AnalyticRenderer
 from impasto.strokes import Bezier, Circle
+from impasto.strokes.limits import largest, limit_shape
 from impasto.visualizing import Descent, Grid, GridCanvas
 from tests.impasto.strokes.kinds import KINDS
 
@@ -48,7 +49,7 @@ def test_the_first_strokes_are_seen_and_in_range(stroke: Bezier) -> None:
     assert start.shape == (40, stroke.dim)
     assert ((start >= 0) & (start <= 1)).all()
     shape, color = start[:, : stroke.shape_dim], start[:, stroke.shape_dim :]
-    alpha = stroke.rasterize(stroke.limit_shape(shape), 64, 64)
+    alpha = stroke.rasterize(limit_shape(stroke, shape), 64, 64)
     seen = alpha.amax((1, 2, 3))  # triangles may be thin
     assert seen.min() > 0.01
     assert (seen > 0.5).float().mean() > 0.75
@@ -93,7 +94,7 @@ def test_limits_are_kept_on_the_way_and_once() -> None:
         if name.startswith("opacity"):
             assert found[:, column].tolist() == [1, 1]
         if name.startswith("radius"):
-            assert found[:, column].max() <= stroke._share(name) + 1e-6
+            assert found[:, column].max() <= largest(stroke, name) + 1e-6
     assert [value for value, _ in told] == [pytest.approx(float(one.mean())) for one in seen]
     torch.testing.assert_close(on.draw(told[1][1]), seen[2])
     assert torch.equal(told[2][1], found)

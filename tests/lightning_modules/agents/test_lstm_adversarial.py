@@ -19,7 +19,6 @@ from impasto.rl.initial_states import ContinuedStart
 from impasto.rl.replay import PrioritizedReplay
 from impasto.rl.rewards import L2Reward, Reward, WganGpReward
 from impasto.strokes import Bezier, Circle
-from impasto.strokes.discrete import to_levels
 from lightning_modules import LstmAdversarial
 from lightning_modules.base import Metrics
 from tests.lightning_modules.agents.test_agents import Opaque
@@ -234,7 +233,6 @@ def circles_with_a_flag() -> Circle:
     """Circles whose opacity is all or nothing."""
     kind = Circle()
     kind.levels = (0, 0, 0, 2)
-    kind.limit_shape = partial(to_levels, levels=kind.levels)  # type: ignore[method-assign]
     kind.watched = lambda strokes: {"painted": strokes[..., 3].mean()}  # type: ignore[method-assign]
     return kind
 

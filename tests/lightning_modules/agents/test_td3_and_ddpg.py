@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from impasto.canvas import split_patches
+from impasto.compositing import to_tiles
 from impasto.networks import TwinCritic
 from impasto.renderers import AnalyticRenderer
 from impasto.rl.environment import PaintingEnvironment
@@ -262,17 +262,17 @@ def test_a_discriminator_of_patches_learns_on_patches(
     for found, whole in zip(
         seen["learned"], (batch.next_state.canvas, batch.next_state.target), strict=True
     ):
-        assert torch.equal(found, split_patches(whole, patches))
+        assert torch.equal(found, to_tiles(whole, side))
 
 
 def test_patches_are_cut_row_by_row() -> None:
     picture = torch.arange(2 * 3 * 4 * 6).view(2, 3, 4, 6)
-    patches = split_patches(picture, 2)
-    assert patches.shape == (8, 3, 2, 3)
+    patches = to_tiles(picture, 2)
+    assert patches.shape == (12, 3, 2, 2)
     for n, (batch, top, left) in enumerate(
-        [(b, t, c) for b in (0, 1) for t in (0, 2) for c in (0, 3)]
+        [(b, t, c) for b in (0, 1) for t in (0, 2) for c in (0, 2, 4)]
     ):
-        assert torch.equal(patches[n], picture[batch, :, top : top + 2, left : left + 3])
+        assert torch.equal(patches[n], picture[batch, :, top : top + 2, left : left + 2])
 
 
 def test_one_patch_is_ddpg() -> None:

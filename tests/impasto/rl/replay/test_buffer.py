@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from impasto.canvas import composite, to_uint8
+from impasto.canvas import to_uint8
+from impasto.compositing import composite
 from impasto.errors import UserError
 from impasto.rl.replay import ReplayBuffer
 from tests.impasto.rl.replay.restoring import restore

@@ -1,9 +1,12 @@
 """Going back and forth in a painting."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
 
+from impasto import rendering
 from impasto.io.record import StrokeRecord
 from impasto.rendering import draw_picture
 from impasto.strokes import Bezier
@@ -38,10 +41,13 @@ def test_every_state_is_that_of_its_strokes_alone(painting: StrokeRecord) -> Non
 
 def test_few_strokes_are_drawn(painting: StrokeRecord, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn_strokes = []
-    real = stroke_player.composite_stroke
-    monkeypatch.setattr(
-        stroke_player, "composite_stroke", lambda *all_: (drawn_strokes.append(1), real(*all_))
-    )
+    real = rendering.rasterize_boxes
+
+    def counted(stroke: Bezier, shapes: torch.Tensor, *size: int) -> Iterator[tuple]:
+        drawn_strokes.extend(shapes)
+        return real(stroke, shapes, *size)
+
+    monkeypatch.setattr(rendering, "rasterize_boxes", counted)
     found = States(painting)
     assert found.every == 8
     found.after(20)

@@ -6,11 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from impasto.canvas import blank_canvas, composite
+from impasto.canvas import blank_canvas
+from impasto.compositing import composite
 from impasto.errors import UserError
 from impasto.renderers import AnalyticRenderer
 from impasto.rendering import draw_canvas
 from impasto.strokes import Bezier, Circle
+from impasto.strokes.conversion import to_record
 from impasto.visualizing import Grid, GridCanvas
 
 BACKGROUND = (0.1, 0.2, 0.3)
@@ -108,7 +110,7 @@ def test_a_stroke_near_a_seam_is_drawn_once_and_where_it_was_found() -> None:
         assert placed.shape == strokes.shape
         exact = draw_canvas(stroke, placed, 48, 48, BACKGROUND)
         torch.testing.assert_close(canvas.draw(strokes), exact, atol=1e-4, rtol=0)
-        center = stroke.to_record(placed[number, :-3])
+        center = to_record(stroke, placed[number, :-3])
         assert center["x"] == pytest.approx(0.5)
         assert center["y"] == pytest.approx(0.5)
         paint = (exact[0] - BACKGROUND[0]).sum() / (1 - BACKGROUND[0])  # pixels of it

@@ -1,10 +1,16 @@
-"""Strokes on tiles: the rasterizer and the compositing that gradient descent runs through.
+"""Compositing: paint laid over canvases, stroke after stroke.
 
-The canvas is cut into square tiles, and a stroke is drawn only on the tiles that its box touches:
-one *row* per pair. Tiles do not see each other, so all are composited at once, layer by layer. Rows
-are sorted by layer, and tiles by how many layers they have, so that a layer is a slice of both.
+`composite` lays one stroke over whole canvases, and `paint` a bundle: the papers' equation, with a
+gradient in all that goes in. `composite_rows` lays many strokes over a canvas in tiles; its sums
+are fused, so that they may differ from the equation's in the last bit.
 
-Letters in comments: N strokes, K tiles, R rows, T pixels on a tile's side.
+A stroke is drawn only on the tiles that it touches: one *row* per pair. Tiles do not see each
+other, so all are composited at once, layer by layer. Rows are sorted by layer, and tiles by how
+many layers they have, so that a layer is a slice of both. A tile may be as large as its canvas:
+`whole_canvases` tiles a batch so.
+
+Shapes: B canvases, H rows, W columns, K strokes of a bundle; N strokes, R rows, C tiles, T pixels
+on a tile's side. RGB floats in [0, 1].
 """
 
 from dataclasses import dataclass
@@ -20,6 +26,36 @@ from impasto.strokes.raster.frame import Windows
 from impasto.strokes.raster.outlines import Outlines
 
 
+def composite(canvas: Tensor, alpha: Tensor, color: Tensor) -> Tensor:
+    """Composite one stroke over each canvas: C (1 - alpha) + alpha * colour (SARA, Algorithm 1).
+
+    Args:
+        canvas: (B, 3, H, W).
+        alpha: (B, 1, H, W); 1 is paint, 0 leaves the canvas.
+        color: (B, 3).
+
+    Returns:
+        (B, 3, H, W).
+    """
+    return canvas + alpha * (color[:, :, None, None] - canvas)
+
+
+def paint(canvas: Tensor, alpha: Tensor, color: Tensor) -> Tensor:
+    """Composite a bundle of strokes over each canvas, the first one lowest.
+
+    Args:
+        canvas: (B, 3, H, W).
+        alpha: (B, K, 1, H, W).
+        color: (B, K, 3).
+
+    Returns:
+        (B, 3, H, W).
+    """
+    for k in range(alpha.shape[1]):
+        canvas = composite(canvas, alpha[:, k], color[:, k])
+    return canvas
+
+
 @dataclass(frozen=True)
 class Tiling:
     """Assignment of strokes to tiles and to layers in them.
@@ -28,7 +64,7 @@ class Tiling:
         stroke: (R,) int64, the stroke of each row; ascending within every tile.
         place: (R,) int64, the row's tile as a place in `order`.
         corner: (R, 2) int64, x and y of the row's tile in pixels.
-        order: (K,) int64, the tiles (row by row over the canvas) by falling number of layers.
+        order: (C,) int64, the tiles (row by row over the canvas) by falling number of layers.
         layers: How many tiles have a first layer, a second, and so on; falling.
     """
 
@@ -45,15 +81,15 @@ class Tiling:
         return [slice(start, end) for start, end in pairwise(ends)]
 
 
-def tile_strokes(outlines: Outlines, tile: int) -> Tiling:
-    """Find the tiles of every stroke.
+def rasterize_tiles(outlines: Outlines, tile: int) -> tuple[Tiling, Tensor]:
+    """Find the tiles of every stroke, and draw it on them.
 
     Args:
         outlines: The shapes, N, in painting order, on a canvas whose sides are multiples of `tile`.
         tile: Pixels on a tile's side.
 
     Returns:
-        The tiling.
+        The tiling, and alpha of every row, (R, 1, T, T), differentiable in the shapes.
     """
     across = outlines.width // tile
     count = across * (outlines.height // tile)
@@ -68,8 +104,24 @@ def tile_strokes(outlines: Outlines, tile: int) -> Tiling:
     y = first_y[index] + nth // columns[index]
     corner = torch.stack([x, y], dim=1) * tile
     touched = outlines.touched(Windows(tile, tile, index, corner))
-    index, x, y = index[touched], x[touched], y[touched]
-    return lay_out(index, x, y, across, count, tile)[0]
+    tiling, _ = lay_out(index[touched], x[touched], y[touched], across, count, tile)
+    return tiling, outlines.draw(Windows(tile, tile, tiling.stroke, tiling.corner)).unsqueeze(1)
+
+
+def whole_canvases(strokes: int, canvases: int, device: torch.device) -> Tiling:
+    """Return the tiling of strokes of a batch of canvases, each of which is one tile.
+
+    Args:
+        strokes: How many on every canvas, N.
+        canvases: How many, B.
+        device: Where the result lies.
+
+    Returns:
+        The tiling of N * B strokes: the first one of each canvas, then the second ones.
+    """
+    index, order = (torch.arange(n, device=device) for n in (strokes * canvases, canvases))
+    corner = torch.zeros(len(index), 2, dtype=torch.long, device=device)
+    return Tiling(index, order.repeat(strokes), corner, order, (canvases,) * strokes)
 
 
 def lay_out(
@@ -82,13 +134,13 @@ def lay_out(
         x: (R,) int64, its tile's column.
         y: (R,) int64, its tile's row.
         across: Tiles in a row of the canvas.
-        count: Tiles on the canvas, K.
+        count: Tiles on the canvas, C.
         tile: Pixels on a tile's side.
 
     Returns:
         The tiling, and which of the given rows each of its rows is, (R,).
     """
-    depth = torch.bincount(y * across + x, minlength=count)  # (K,) layers of a tile
+    depth = torch.bincount(y * across + x, minlength=count)  # (C,) layers of a tile
     order = depth.argsort(descending=True, stable=True)
     rank = order.argsort()
     place, by_tile = rank[y * across + x].sort(stable=True)  # strokes still ascend in each tile
@@ -102,35 +154,30 @@ def lay_out(
 
 
 def to_tiles(image: Tensor, tile: int) -> Tensor:
-    """Cut (C, H, W) into tiles (K, C, T, T), row by row over the image."""
-    channels = image.shape[0]
-    cut = image.unfold(1, tile, tile).unfold(2, tile, tile)  # (C, H / T, W / T, T, T)
-    return cut.permute(1, 2, 0, 3, 4).reshape(-1, channels, tile, tile)
+    """Cut images (D, H, W) or (B, D, H, W) into tiles (C, D, T, T) or (B * C, D, T, T), by rows."""
+    cut = image.unflatten(-2, (-1, tile)).unflatten(-1, (-1, tile))  # (..., D, H / T, T, W / T, T)
+    tiles: Tensor = cut.movedim((-4, -2), (-5, -4)).flatten(0, -4)
+    return tiles
 
 
 def from_tiles(tiles: Tensor, height: int, width: int) -> Tensor:
-    """Put tiles (K, C, T, T) together to (C, H, W)."""
+    """Put tiles (C, D, T, T) together to (D, H, W)."""
     channels, tile = tiles.shape[1:3]
     grid = tiles.view(height // tile, width // tile, channels, tile, tile)
     return grid.permute(2, 0, 3, 1, 4).reshape(channels, height, width)
-
-
-def rasterize_rows(outlines: Outlines, tiling: Tiling, tile: int) -> Tensor:
-    """Draw the alpha of every row, (R, 1, T, T), differentiable in the shapes."""
-    return outlines.draw(Windows(tile, tile, tiling.stroke, tiling.corner)).unsqueeze(1)
 
 
 def composite_rows(canvas: Tensor, alpha: Tensor, color: Tensor, tiling: Tiling) -> Tensor:
     """Composite all strokes over the tiles in order.
 
     Args:
-        canvas: (K, 3, T, T), the tiles below in the tiling's order; no gradient goes to it.
+        canvas: (C, 3, T, T), the tiles below in the tiling's order; no gradient goes to it.
         alpha: (R, 1, T, T).
         color: (N, 3), or (R, 3) if every row has its own.
         tiling: Their layers.
 
     Returns:
-        (K, 3, T, T), differentiable once, in `alpha` and `color`.
+        (C, 3, T, T), differentiable once, in `alpha` and `color`.
     """
     painted: Tensor = _Composite.apply(canvas, alpha, color.index_select(0, tiling.stroke), tiling)
     return painted
@@ -142,11 +189,13 @@ class _Composite(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, canvas: Tensor, alpha: Tensor, color: Tensor, tiling: Tiling) -> Tensor:
         canvas = canvas.clone()
-        change = canvas.new_empty(len(alpha), *canvas.shape[1:])  # (R, 3, T, T) colour - canvas
+        kept = len(alpha) if any(ctx.needs_input_grad) else len(canvas)
+        change = canvas.new_empty(kept, *canvas.shape[1:])  # (R or C, 3, T, T) colour - canvas
         for rows in tiling.slices:
             below = canvas[: rows.stop - rows.start]
-            torch.sub(color[rows, :, None, None], below, out=change[rows])
-            below.addcmul_(change[rows], alpha[rows])
+            over = change[rows] if kept == len(alpha) else change[: len(below)]
+            torch.sub(color[rows, :, None, None], below, out=over)
+            below.addcmul_(over, alpha[rows])
         ctx.save_for_backward(alpha, change)
         ctx.slices = tiling.slices
         return canvas
@@ -175,7 +224,7 @@ def visible(alpha: Tensor, tiling: Tiling) -> tuple[Tensor, Tensor]:
         tiling: Its layers.
 
     Returns:
-        Weights (R, 1, T, T), and what is seen of the ground, (K, 1, T, T): the finished canvas is
+        Weights (R, 1, T, T), and what is seen of the ground, (C, 1, T, T): the finished canvas is
         the sum of weight times colour over a tile's rows, plus the rest times the ground.
     """
     rest = alpha.new_ones(len(tiling.order), *alpha.shape[1:])

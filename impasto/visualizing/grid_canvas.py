@@ -4,7 +4,7 @@ A renderer draws squares of one size. So a picture of any size is covered by sev
 with its own strokes, in its own coordinates. They are painted in turns: every canvas's first one,
 then every canvas's second one. So where canvases overlap, neither covers what the other painted.
 
-Letters in comments: C canvases, N strokes, R rows (see `tiles`), n a canvas's side.
+Letters in comments: C canvases, N strokes, R rows (see `impasto.compositing`), n a canvas's side.
 """
 
 from collections.abc import Sequence
@@ -18,10 +18,11 @@ from torch import Tensor
 
 from impasto.bounds import validated
 from impasto.canvas import blank_canvas
+from impasto.compositing import Tiling, composite_rows, from_tiles, lay_out, to_tiles
 from impasto.errors import UserError
-from impasto.painters.tiles import Tiling, composite_rows, from_tiles, lay_out, to_tiles
 from impasto.renderers import Renderer
 from impasto.strokes import COLOR_DIM, Stroke
+from impasto.strokes.conversion import from_region
 
 _TILES = 8  # on a canvas's side: what its place on the picture is a multiple of
 Overlap = Annotated[float, Gt(0), Le(1 - 1 / _TILES)]  # share of a canvas's side
@@ -105,7 +106,7 @@ class Grid:
         start = self._corner_of(len(strokes)).to(strokes) / size
         shape, color = strokes.split([stroke.shape_dim, COLOR_DIM], dim=1)
         scale = self.side / min(self.height, self.width)
-        return torch.cat([stroke.from_region(shape, start, self.side / size, scale), color], dim=1)
+        return torch.cat([from_region(stroke, shape, start, self.side / size, scale), color], dim=1)
 
     def _corner_of(self, strokes: int) -> Tensor:
         """Return the upper left corner of each stroke's canvas, (N, 2) int64."""
@@ -180,8 +181,7 @@ class GridCanvas:
         stroke, tile = self.renderer.stroke, self.grid.tile
         shape, color = strokes.split([stroke.shape_dim, COLOR_DIM], dim=1)
         alpha = self.renderer.stroke_alpha(shape)  # (N, 1, n, n)
-        cut = alpha.unflatten(2, (_TILES, tile)).unflatten(4, (_TILES, tile))
-        rows = cut.permute(0, 2, 4, 1, 3, 5).flatten(0, 2)[self._rows]  # (R, 1, T, T)
+        rows = to_tiles(alpha, tile)[self._rows]  # (R, 1, T, T)
         tiles = composite_rows(self._ground, rows, color, self._tiling)[self._place]
         return from_tiles(tiles, self.grid.height, self.grid.width)
 
