@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from datamodules.cache.prepare import locked
 from impasto.bounds import Count, Seed, validated
 from impasto.canvas import to_float, to_uint8
 from impasto.errors import UserError
 from impasto.io.files import read_json
 from impasto.persistence.atomic import durable_write
+from impasto.persistence.locks import lock
 from impasto.strokes import Stroke
 
 _log = logging.getLogger(__name__)
@@ -93,7 +93,8 @@ class StrokePairs:
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with locked(self.folder / ".lock", f"another process draws {self._what}, waiting"):
+            waiting = f"another process draws {self._what}, waiting"
+            with lock(self.folder / ".lock", waiting=waiting):
                 self._draw()
         except OSError as error:
             raise UserError(

@@ -10,39 +10,16 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from datamodules.cache.image_cache import ImageCache, Items
 from datamodules.cache.writer import CacheWriter
 from impasto.errors import UserError
-from impasto.persistence.locks import open_lock, try_lock
+from impasto.persistence.atomic import remove_leftovers
+from impasto.persistence.locks import lock
 
 _log = logging.getLogger(__name__)
-
-_POLL_SECONDS = 0.1
-
-
-@contextlib.contextmanager
-def locked(path: Path, waiting: str) -> Iterator[None]:
-    """Wait for a lock, and hold it.
-
-    Args:
-        path: The lock's file.
-        waiting: What to say, once, while another process holds it.
-
-    Raises:
-        OSError: The file cannot be made.
-    """
-    with open_lock(path) as file:
-        said = False
-        while not try_lock(file):
-            if not said:
-                _log.info("%s", waiting)
-            said = True
-            time.sleep(_POLL_SECONDS)
-        yield
-
 
 # Part of every key: to be raised when decoding or resizing changes what is stored.
 _VERSION = 1
@@ -100,13 +77,14 @@ def _make(folder: Path, name: str, canvas_size: int, load: Callable[[], Items]) 
     folder.parent.mkdir(parents=True, exist_ok=True)
     what = f"{name} at {canvas_size} px"
     waiting = f"another process is preparing {what}, waiting"
-    with locked(folder.with_name(f".{folder.name}.lock"), waiting):
+    with lock(folder.with_name(f".{folder.name}.lock"), waiting=waiting):
         if _complete(folder):  # that process has made it
             return
         sweep(folder.parent)
         items = _loaded(name, load)  # first, as a set that is wrong leaves no folder
         part = folder.with_name(f".{folder.name}.part")
         part.mkdir(exist_ok=True)
+        remove_leftovers(part)
         writer = CacheWriter(part, what, canvas_size, items)
         _check_space(part, writer.bytes_to_write)
         try:
@@ -169,10 +147,10 @@ def sweep(prepared: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    lock = folder.with_suffix(".lock")
-    with open_lock(lock) as file:
-        if try_lock(file):
+    path = folder.with_suffix(".lock")
+    with lock(path, 0) as held:
+        if held:
             shutil.rmtree(folder)
             _log.info("%s: an unfinished preparation, untouched for a week, is removed", folder)
     if not folder.name.endswith(".part"):  # had no lock of its own
-        lock.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from datamodules.cache.decoding import Decoder, decode
 from datamodules.cache.image_cache import Items
 from impasto.errors import UserError
 from impasto.io.files import TABLE, read_json
+from impasto.persistence.atomic import atomic_replace
 
 _log = logging.getLogger(__name__)
 
@@ -141,12 +142,11 @@ class CacheWriter:
         self._done = written
 
     def _write_safely(self, name: str, content: object) -> None:
-        temporary = self._folder / f"{name}.new"
-        with temporary.open("w", encoding="utf-8") as file:
+        path = self._folder / name
+        with atomic_replace(path) as temporary, temporary.open("w", encoding="utf-8") as file:
             json.dump(content, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, self._folder / name)
 
     def _write_about(self) -> None:
         items = self._items

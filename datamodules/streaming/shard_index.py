@@ -18,7 +18,7 @@ from tqdm import tqdm
 from datamodules.streaming.hub_files import PARQUET, HubFiles
 from impasto.errors import UserError
 from impasto.io.files import open_file
-from impasto.io.images import atomic_write
+from impasto.persistence.atomic import atomic_write
 
 _log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from PIL import Image
 from impasto.bounds import validated
 from impasto.canvas import to_uint8
 from impasto.io.exporters.base import STEM, Exporter
-from impasto.io.images import atomic_write
 from impasto.io.record import StrokeRecord
+from impasto.persistence.atomic import atomic_write
 from impasto.strokes import geometry
 from impasto.strokes.geometry import Points, hull_angles
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.cache.image_cache import Items
-from datamodules.cache.prepare import locked, prepare, sweep
+from datamodules.cache.prepare import prepare, sweep
+from impasto.persistence.locks import lock
 
 
 def test_what_nobody_went_on_with_for_a_week_is_swept_and_the_rest_is_not(tmp_path: Path) -> None:
@@ -17,7 +18,7 @@ def test_what_nobody_went_on_with_for_a_week_is_swept_and_the_rest_is_not(tmp_pa
         then = time.time() - days * 86400
         for path in (folder / name / "images.npy", folder / name):
             os.utime(path, (then, then))
-    with locked(folder / ".c-8px-3.lock", "never"):
+    with lock(folder / ".c-8px-3.lock"):
         sweep(folder)
     left = {path.name for path in folder.iterdir() if path.is_dir()}
     assert left == {".b-8px-2.part", ".c-8px-3.part"}
