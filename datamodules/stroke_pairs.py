@@ -1,6 +1,5 @@
 """Cache of strokes that a program draws slowly: drawn once, by all cores, with their shapes."""
 
-import hashlib
 import json
 import logging
 import multiprocessing
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from datamodules.files import digest
 from impasto.bounds import Count, Seed, validated
 from impasto.canvas import to_float, to_uint8
 from impasto.errors import UserError
@@ -59,9 +59,8 @@ class StrokePairs:
     ) -> None:
         self.stroke, self.canvas_size, self.seed = stroke, canvas_size, seed
         self.count = count or 0
-        what = {"version": _VERSION, "seed": seed, "config": stroke.config()}
-        digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
-        name = f"{stroke.name}-{canvas_size}px-{digest}"
+        key = digest({"version": _VERSION, "seed": seed, "config": stroke.config()})
+        name = f"{stroke.name}-{canvas_size}px-{key}"
         self.folder = Path(cache).expanduser() / "strokes" / name
         self._arrays: tuple[NDArray[np.float32], NDArray[np.uint8]] | None = None
 

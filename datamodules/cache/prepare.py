@@ -5,16 +5,22 @@ Locks let one process at a time do so; what dead processes left is removed.
 
 import contextlib
 import hashlib
-import json
 import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from datamodules.cache.image_cache import ImageCache, Items
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.cache.image_cache import HeldOut, ImageCache
 from datamodules.cache.writer import CacheWriter
+from datamodules.files import digest
+from datamodules.items import Items
 from impasto.errors import UserError
 from impasto.persistence.atomic import remove_leftovers
 from impasto.persistence.locks import lock
@@ -51,9 +57,8 @@ def prepare(
     Raises:
         UserError: The folder cannot be written, the disk is too small or no image is readable.
     """
-    what = {"version": _VERSION, "from": fingerprint}
-    digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
-    folder = cache / "prepared" / f"{name}-{canvas_size}px-{digest}"
+    key = digest({"version": _VERSION, "from": fingerprint})
+    folder = cache / "prepared" / f"{name}-{canvas_size}px-{key}"
     if not _complete(folder):
         try:
             _make(folder, name, canvas_size, load)
@@ -66,6 +71,41 @@ def prepare(
     opened = ImageCache(folder)
     _warn_of_skipped(name, opened)
     return opened
+
+
+def prepare_held_out(
+    cache: Path,
+    name: str,
+    canvas_size: int,
+    fingerprint: Mapping[str, object],
+    items: Items,
+    rows: NDArray[np.int64],
+) -> HeldOut:
+    """Open what is prepared of some images of a set, or prepare it.
+
+    Args:
+        cache: As in `prepare`, like the next three.
+        name: The set's name.
+        canvas_size: Pixels on a side.
+        fingerprint: What goes into the whole set.
+        items: The whole set.
+        rows: ``(M,)`` which images, ascending.
+
+    Raises:
+        UserError: See `prepare`.
+    """
+
+    def fetch(numbers: Sequence[int]) -> Sequence[Any]:
+        return items.fetch([int(row) for row in rows[np.asarray(numbers)]])
+
+    def load() -> Items:
+        names = [items.names[int(row)] for row in rows]
+        return replace(items, names=names, fetch=fetch, parts=None, labels=None, shards=None)
+
+    which = hashlib.sha256(np.asarray(rows, "<i8").tobytes()).hexdigest()
+    about = {**fingerprint, "held out": which}
+    prepared = prepare(cache, f"{name}-held-out", canvas_size, about, load)
+    return HeldOut(prepared.folder, items, rows, canvas_size)
 
 
 def _complete(folder: Path) -> bool:
@@ -129,7 +169,6 @@ def _warn_of_skipped(name: str, cache: ImageCache) -> None:
 
 # A preparation that nobody went on with for so long is of a set that has changed or is gone.
 _STALE_SECONDS = 7 * 24 * 3600.0
-_OLD_NAMES = ".*.tmp"  # of versions that could not go on
 
 
 def sweep(prepared: Path) -> None:
@@ -138,7 +177,7 @@ def sweep(prepared: Path) -> None:
     Args:
         prepared: The folder of all prepared sets.
     """
-    for folder in [*prepared.glob(".*.part"), *prepared.glob(_OLD_NAMES)]:
+    for folder in prepared.glob(".*.part"):
         with contextlib.suppress(OSError):  # another process sweeps too
             newest = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
             # A clock that was put back makes an age negative, which is not old.
@@ -147,10 +186,7 @@ def sweep(prepared: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    path = folder.with_suffix(".lock")
-    with lock(path, 0) as held:
+    with lock(folder.with_suffix(".lock"), 0) as held:
         if held:
             shutil.rmtree(folder)
             _log.info("%s: an unfinished preparation, untouched for a week, is removed", folder)
-    if not folder.name.endswith(".part"):  # had no lock of its own
-        path.unlink(missing_ok=True)
