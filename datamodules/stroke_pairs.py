@@ -22,7 +22,7 @@ from impasto.bounds import Count, Seed, validated
 from impasto.canvas import to_float, to_uint8
 from impasto.errors import UserError
 from impasto.io.files import read_json
-from impasto.persistence.atomic import durable_write
+from impasto.persistence.atomic import durable_write, flush
 from impasto.persistence.locks import lock
 from impasto.strokes import Stroke
 
@@ -187,8 +187,7 @@ class StrokePairs:
 
     def _save_progress(self, done: int, *files: BinaryIO) -> None:
         for file in files:
-            file.flush()
-            os.fsync(file.fileno())
+            flush(file)
         with durable_write(self.folder / "progress.json") as draft:
             draft.file.write(json.dumps({"done": done}).encode())
 

@@ -221,7 +221,7 @@ class RankStrategy(DDPStrategy):
     def setup_distributed(self) -> None:
         """Open the process group once all ranks are there."""
         if STARTED_BY_US in os.environ and not dist.is_initialized():
-            _gather(int(os.environ[STARTED_BY_US]))
+            _await_ranks(int(os.environ[STARTED_BY_US]))
         super().setup_distributed()
 
     def configure_ddp(self) -> None:
@@ -281,7 +281,7 @@ class RankStrategy(DDPStrategy):
         ]
 
 
-def _gather(count: int) -> None:
+def _await_ranks(count: int) -> None:
     """Wait for all ranks of this job, as long as none of them is lost.
 
     Torch's own waiting hears of nothing for half an hour, neither of a rank that died on its way

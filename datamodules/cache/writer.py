@@ -18,7 +18,7 @@ from tqdm import tqdm
 from datamodules.items import Items
 from impasto.errors import UserError
 from impasto.io.files import TABLE, read_json
-from impasto.persistence.atomic import atomic_replace
+from impasto.persistence.atomic import atomic_replace, flush
 
 _log = logging.getLogger(__name__)
 
@@ -132,8 +132,7 @@ class CacheWriter:
         return (done, broken) if whole else (0, {})
 
     def _save_progress(self, file: BinaryIO, written: int) -> None:
-        file.flush()
-        os.fsync(file.fileno())
+        flush(file)
         self._write_safely("progress.json", {"done": written, "broken": self._broken})
         self._done = written
 
@@ -141,8 +140,7 @@ class CacheWriter:
         path = self._folder / name
         with atomic_replace(path) as temporary, temporary.open("w", encoding="utf-8") as file:
             json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
+            flush(file)
 
     def _write_about(self) -> None:
         items = self._items
@@ -151,8 +149,7 @@ class CacheWriter:
         arrays: dict[str, Any] = {"valid": valid, "parts": items.parts, "labels": items.labels}
         with (self._folder / "items.npz").open("wb") as file:
             np.savez(file, **{key: value for key, value in arrays.items() if value is not None})
-            file.flush()
-            os.fsync(file.fileno())
+            flush(file)
         about = {
             "classes": None if items.classes is None else list(items.classes),
             "skipped": [

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO
 
 from impasto.errors import Unwritable, UserError
 
@@ -194,8 +194,7 @@ def durable_write(path: Path, previous: Path | None = None) -> Iterator[Draft]:
             with temporary.open("x+b") as file:
                 draft = Draft(file, path)
                 yield draft
-                file.flush()
-                os.fsync(file.fileno())
+                flush(file)
             if previous is not None and path.exists():
                 os.replace(path, previous)
             os.replace(temporary, draft.path)
@@ -205,6 +204,12 @@ def durable_write(path: Path, previous: Path | None = None) -> Iterator[Draft]:
             f"{path} can't be written ({error.strerror or error})",
             "make room, or choose another folder; what was saved before is still there",
         ) from error
+
+
+def flush(file: IO[Any]) -> None:
+    """Flush what was written to an open file to the disk, where no loss of power takes it."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _flush_folder(folder: Path) -> None:
