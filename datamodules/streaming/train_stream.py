@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -83,7 +83,8 @@ class SplitImages(Dataset[Batch]):
             num_workers: Processes that read; 0 reads in this one.
             pin_memory: Whether batches are put where a GPU fetches them faster.
         """
-        chosen = {"batch_size" if isinstance(batches, int) else "batch_sampler": batches}
+        name = "batch_size" if isinstance(batches, int) else "batch_sampler"
+        chosen: dict[str, Any] = {name: batches}
         return DataLoader(
             self,
             num_workers=num_workers,
