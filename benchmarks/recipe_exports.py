@@ -7,7 +7,7 @@ from pathlib import Path
 
 from datamodules import CelebA, ImageDataModule, ImageNet
 from impasto.errors import UserError
-from impasto.io.images import atomic_write
+from impasto.persistence.atomic import atomic_write
 from impasto.tasks.publish.publish import publish
 
 VOLUME = 15_000_000

@@ -26,7 +26,7 @@ from benchmarks.recipe_runs import (
 )
 from benchmarks.recipe_stages import RENDERER, SCALES, Scale, Stage, stages_of
 from impasto.errors import UserError
-from impasto.io.images import atomic_write
+from impasto.persistence.atomic import atomic_write
 from impasto.persistence.checkpoints import LAST
 from impasto.tasks.runs.run_folder import read_summary
 

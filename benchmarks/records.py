@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.history import read_rows
-from impasto.io.images import atomic_write
+from impasto.persistence.atomic import atomic_write
 
 ORIGIN = ("date", "commit", "machine", "versions")
 _UNMEASURED = (":!benchmarks/*.csv", ":!docs", ":!*.md")

@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.floors import Ceilings, Work
 from benchmarks.registry import Result
 from impasto.errors import UserError
-from impasto.io.images import atomic_write
+from impasto.persistence.atomic import atomic_write
 
 HEADER = (
     "| what | figure | time | floor | of the floor | × last | aim |",

@@ -10,20 +10,21 @@ import pytorch_lightning as pl
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from datamodules.arguments import checked_root, checked_streaming
-from datamodules.cache.image_cache import ImageCache, Items
-from datamodules.cache.prepare import prepare
+from datamodules.cache.image_cache import HeldOut, ImageCache
+from datamodules.cache.prepare import prepare, prepare_held_out
+from datamodules.files import checked_root
+from datamodules.items import Items
 from datamodules.splits import SPLITS, split_rows
-from datamodules.streaming.eval_cache import HeldOut, prepare_held_out
-from datamodules.streaming.map_style import (
+from datamodules.streaming.batch_plans import BatchPlan, Plan, ShardPlan
+from datamodules.streaming.decoded_images import DecodedImages
+from datamodules.streaming.train_stream import (
     Batch,
-    BatchPlan,
     Cursor,
+    Source,
     SplitImages,
     TrainStream,
     apply_flips,
 )
-from datamodules.streaming.on_the_fly import LiveStream, plan_stream
 from impasto.bounds import Count, Whole, validated
 from impasto.errors import UserError
 from impasto.runtime.memory import LEARNING, WORKER, check_count
@@ -119,7 +120,12 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         self.flip = self.flips if flip is None else flip
         self.eval_batch_size = eval_batch_size
         self._limits = {"train": None, "val": val_limit, "test": test_limit}
-        self.streaming = checked_streaming(streaming, self.streams, self.name)
+        if streaming and not self.streams:
+            raise UserError(
+                f"`streaming=true`: {self.name} is small, and always prepared",
+                "leave `streaming` out",
+            )
+        self.streaming = streaming
         self.shuffle_buffer = shuffle_buffer
         self._cursor = Cursor()
         self._items: Items | None = None
@@ -210,18 +216,21 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         """Names of the broken images."""
         return self._open().skipped
 
-    def train_dataloader(self) -> TrainStream | LiveStream:
+    def train_dataloader(self) -> TrainStream:
         """Give the endless stream of training batches, from where it was left."""
         images = self.images("train")
-        workers, pin = self.num_workers, self._pin_memory
+        source: Source = images
+        sizes = None
         if self._items is not None:
-            rows, size, place = images.rows, self.canvas_size, self._place
-            plan = plan_stream(
-                self._items, rows, self.batch_size, self.seed, self.flip, self.shuffle_buffer, place
-            )
-            return LiveStream(self._items, rows, plan, self._cursor, size, workers, pin)
-        order = BatchPlan(len(images), self.batch_size, self.seed, self.flip, *self._place)
-        return TrainStream(images, order, self._cursor, workers, pin)
+            source = DecodedImages(self._items, images.rows, self.canvas_size)
+            sizes = source.shard_sizes
+        common = self.seed, self.flip, *self._place
+        plan: Plan
+        if sizes is None:
+            plan = BatchPlan(len(images), self.batch_size, *common)
+        else:  # each file is best read from its start
+            plan = ShardPlan(sizes, self.batch_size, self.shuffle_buffer, *common)
+        return TrainStream(source, plan, self._cursor, self.num_workers, self._pin_memory)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Give this rank's share of the validation split, in its order; all of it to a single one.
@@ -260,9 +269,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the number of training batches drawn, their size, and the set's."""
-        cursor = self._cursor
-        place = {"position": cursor.position, "together": cursor.together}
-        return {**place, "images": len(self._open())}
+        return {**vars(self._cursor), "images": len(self._open())}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on after the batches that were drawn.

@@ -1,14 +1,44 @@
-"""Image files of a data set: fingerprint and items."""
+"""Image files of a data set: their folder, fingerprint and items; keys of caches."""
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.cache.image_cache import Items
+from datamodules.items import Items
+from impasto.errors import UserError
 from impasto.io.images import read_image
+
+
+def checked_root(root: str, cache: Path) -> Path:
+    """Check that the root exists, is not empty and would not be written to."""
+    path = Path(root).expanduser()
+    if not root:  # which pathlib takes for the current folder
+        raise UserError("`root` is given, but empty", "give the folder that holds the data set")
+    if not path.is_dir():
+        what = "is not a folder" if path.exists() else "no such folder"
+        raise UserError(f"`root={root}`: {what}", "give the folder that holds the data set")
+    if not any(path.iterdir()):
+        raise UserError(f"`root={root}`: the folder is empty", "put the data set there")
+    if cache.resolve().is_relative_to(path.resolve()):
+        raise UserError(
+            f"`cache={cache}` lies in `root={root}`, which is only ever read",
+            "give another folder as `cache`",
+        )
+    return path
+
+
+def digest(content: Mapping[str, object]) -> str:
+    """Return the key of what is kept: sixteen hexadecimal digits, a function of the content.
+
+    Args:
+        content: All that it depends on, as JSON.
+    """
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def fingerprint_files(root: Path, paths: Sequence[Path]) -> dict[str, object]:
@@ -21,12 +51,12 @@ def fingerprint_files(root: Path, paths: Sequence[Path]) -> dict[str, object]:
     Returns:
         The count and a digest, as JSON.
     """
-    digest = hashlib.sha256()
+    summed = hashlib.sha256()
     for path in paths:
         about = path.stat() if path.exists() else path.lstat()  # of a link to nothing, its own
         line = f"{path.relative_to(root).as_posix()}\0{about.st_size}\0{about.st_mtime_ns}\n"
-        digest.update(line.encode("utf-8", "surrogateescape"))
-    return {"files": len(paths), "digest": digest.hexdigest()}
+        summed.update(line.encode("utf-8", "surrogateescape"))
+    return {"files": len(paths), "digest": summed.hexdigest()}
 
 
 def file_items(

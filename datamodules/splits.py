@@ -56,14 +56,8 @@ def assign_splits(
 
     A split that the set defines is kept. A missing test split is ``test_fraction`` of all images; a
     missing validation split is the smaller of 2,000 and 10 % of the training part. Both are drawn
-    by the seed alone, so they stay the same when an image turns out to be broken.
-
-    Args:
-        count: Images in the set.
-        parts: ``(count,)`` of TRAIN, VAL or TEST where the set defines them.
-        seed: Fixes what is drawn.
-        test_fraction: Share of the test split where the set has none.
-        run: At most so many consecutive images are drawn together.
+    by the seed alone, so they stay the same when an image turns out to be broken. Arguments as in
+    `split_rows`.
 
     Returns:
         ``(count,)`` of TRAIN, VAL or TEST.

@@ -1,6 +1,5 @@
 """Cache of strokes that a program draws slowly: drawn once, by all cores, with their shapes."""
 
-import hashlib
 import json
 import logging
 import multiprocessing
@@ -18,12 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from datamodules.cache.prepare import locked
+from datamodules.files import digest
 from impasto.bounds import Count, Seed, validated
 from impasto.canvas import to_float, to_uint8
 from impasto.errors import UserError
 from impasto.io.files import read_json
-from impasto.persistence.atomic import durable_write
+from impasto.persistence.atomic import durable_write, flush
+from impasto.persistence.locks import lock
 from impasto.strokes import Stroke
 
 _log = logging.getLogger(__name__)
@@ -59,9 +59,8 @@ class StrokePairs:
     ) -> None:
         self.stroke, self.canvas_size, self.seed = stroke, canvas_size, seed
         self.count = count or 0
-        what = {"version": _VERSION, "seed": seed, "config": stroke.config()}
-        digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
-        name = f"{stroke.name}-{canvas_size}px-{digest}"
+        key = digest({"version": _VERSION, "seed": seed, "config": stroke.config()})
+        name = f"{stroke.name}-{canvas_size}px-{key}"
         self.folder = Path(cache).expanduser() / "strokes" / name
         self._arrays: tuple[NDArray[np.float32], NDArray[np.uint8]] | None = None
 
@@ -93,7 +92,8 @@ class StrokePairs:
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with locked(self.folder / ".lock", f"another process draws {self._what}, waiting"):
+            waiting = f"another process draws {self._what}, waiting"
+            with lock(self.folder / ".lock", waiting=waiting):
                 self._draw()
         except OSError as error:
             raise UserError(
@@ -187,8 +187,7 @@ class StrokePairs:
 
     def _save_progress(self, done: int, *files: BinaryIO) -> None:
         for file in files:
-            file.flush()
-            os.fsync(file.fileno())
+            flush(file)
         with durable_write(self.folder / "progress.json") as draft:
             draft.file.write(json.dumps({"done": done}).encode())
 

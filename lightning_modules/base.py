@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from impasto.errors import Diverged, UserError
 from impasto.runtime.random_state import get_random_state, seed_random_state, set_random_state
-from lightning_modules.collectives import Agreement, gather, moving_buffers, seed_of_rank
+from lightning_modules.distributed import Agreement, gather, seed_of_rank
 from lightning_modules.optimizer_settings import Settings, apply_changes, fit_together, settings_of
 
 log = logging.getLogger(__name__)
@@ -221,7 +221,7 @@ class UpdateModule(pl.LightningModule):
 
     def on_train_start(self) -> None:
         """Load the state that waited for the device."""
-        self.agreement.moving = moving_buffers(self)
+        self.agreement.moving = _moving_buffers(self)
         if self._restored is None and self.global_rank:
             seed_random_state(seed_of_rank(self.seed, self.global_rank))
         if self._restored is not None:
@@ -261,6 +261,20 @@ class UpdateModule(pl.LightningModule):
                 saved,
                 world,
             )
+
+
+def _moving_buffers(module: nn.Module) -> list[Tensor]:
+    """Return the saved floating-point buffers of networks that learn and of target networks.
+
+    Args:
+        module: Whose ``renderer``, where it is frozen, has none of them.
+    """
+    renderer = module.get_submodule("renderer")
+    learns = any(parameter.requires_grad for parameter in renderer.parameters())
+    left_out = {id(tensor) for tensor in module.parameters()}
+    left_out |= set() if learns else {id(tensor) for tensor in renderer.buffers()}
+    tensors = module.state_dict(keep_vars=True).values()
+    return [t for t in tensors if id(t) not in left_out and t.is_floating_point()]
 
 
 def _check_shapes(saved: Mapping[str, Tensor], here: Mapping[str, Tensor]) -> None:

@@ -1,9 +1,6 @@
 """Writing checkpoints whole or not at all, and reading them safely."""
 
 import os
-import pickle
-import struct
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,21 +15,7 @@ from impasto.io.files import open_file
 from impasto.persistence.atomic import durable_write
 from impasto.persistence.checkpoints import beside
 from impasto.persistence.manifest import Broken, Manifest, seal, verify, versions
-from impasto.persistence.tensors import load
-
-# What torch raises on files that are something else, or cut off (found by trying many).
-_UNREADABLE = (
-    OSError,
-    RuntimeError,
-    EOFError,
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    pickle.UnpicklingError,
-    struct.error,
-    zipfile.BadZipFile,
-)
+from impasto.persistence.tensors import UNREADABLE, load
 
 
 @dataclass(frozen=True)
@@ -94,7 +77,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 checkpoint = load(file)
         except Broken as error:
             raise UserError(f"{path} {error}", beside(path)) from error
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise UserError(f"{path} is cut off or is no checkpoint", beside(path)) from error
         if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
             raise UserError(f"{path} is no checkpoint", beside(path))

@@ -1,10 +1,14 @@
-"""Lightning strategy in which many processes learn as one; normalization over their batches."""
+"""Distributed training: many processes, the ranks, learn as one.
+
+Every rank has canvases, targets and a replay of its own. Here is what they exchange, the
+normalization over their batches, and the Lightning strategy that averages their gradients.
+"""
 
 import logging
 import os
 import time
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import pytorch_lightning as pl
 import torch
@@ -19,7 +23,117 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined]
 from torch.distributed.nn.functional import all_reduce
 from torch.optim import Optimizer
 
-from lightning_modules.collectives import average, rank_count
+T = TypeVar("T")
+
+APART = 0x9E3779B97F4A7C15
+"""A large odd factor, which keeps the streams of neighbouring seeds and ranks apart."""
+
+
+def _is_open() -> bool:
+    return dist.is_available() and dist.is_initialized()
+
+
+def rank_count() -> int:
+    """Return the number of ranks at the moment; 1 where no process group is open."""
+    return dist.get_world_size() if _is_open() else 1
+
+
+def seed_of_rank(seed: int, rank: int) -> int:
+    """Return the seed of what a rank draws; rank 0 draws as a run of one rank does."""
+    return (seed + rank * APART) % 2**63
+
+
+@torch.no_grad()
+def average(tensors: Sequence[Tensor]) -> None:
+    """Replace every rank's tensors by their mean over all ranks.
+
+    Every rank calls this at the same point with tensors of the same shapes. All of one type travel
+    as one message, and each rank gets the same bits.
+
+    Args:
+        tensors: Floating-point, of any shapes; changed in place.
+    """
+    count = rank_count()
+    if count == 1:
+        return
+    for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):
+        alike = [tensor for tensor in tensors if tensor.dtype == dtype]
+        message = torch.cat([tensor.reshape(-1) for tensor in alike])
+        dist.all_reduce(message)
+        message /= count
+        parts = message.split([tensor.numel() for tensor in alike])
+        for tensor, part in zip(alike, parts, strict=True):
+            tensor.copy_(part.view_as(tensor))
+
+
+class Agreement:
+    """Exchange of the ranks at the end of an update, in one message, so that they stay in step.
+
+    Any rank's request to stop becomes that of all, at the same update: a rank that stopped alone
+    would leave the others waiting. Statistics of batches, and whatever else training moves beside
+    parameters, become their mean, so that every rank has the same network. Target networks are
+    averages already, of which the mean may just as well be taken afterwards.
+
+    Attributes:
+        moving: The buffers that training moves, floating-point.
+    """
+
+    def __init__(self) -> None:
+        self.moving: list[Tensor] = []
+        self._to_stop = False
+
+    def reach(
+        self, metrics: Mapping[str, Tensor], stop: bool, device: torch.device
+    ) -> dict[str, Tensor]:
+        """Exchange this rank's metrics for the means of all ranks'.
+
+        Args:
+            metrics: Scalars, by the same names on every rank.
+            stop: Whether this rank was asked to stop.
+            device: Where messages are made.
+
+        Returns:
+            The means of the metrics.
+        """
+        if rank_count() == 1:
+            return dict(metrics)
+        asked = torch.tensor(float(stop), device=device)
+        means = {name: value.detach().clone() for name, value in metrics.items()}
+        average([*means.values(), asked, *self.moving])
+        self._to_stop |= bool(asked > 0)
+        return means
+
+    def stops(self, asked: bool) -> bool:
+        """Return True if the run stops here: this rank alone was asked to, or all know of one."""
+        return asked if rank_count() == 1 else self._to_stop
+
+
+def goes_on_alone(trainer: pl.Trainer) -> bool:
+    """End the process group after the ranks' last common step; return True if this one goes on.
+
+    Rank 0 measures and exports; the others are done.
+    """
+    if rank_count() > 1:
+        trainer.strategy.barrier()
+    if _is_open():
+        dist.destroy_process_group()  # so that the next job of a sweep can open its own
+    return trainer.is_global_zero
+
+
+def gather(value: T) -> list[T]:
+    """Return one value per process, in the order of ranks; all of them have to call it.
+
+    Args:
+        value: Anything that can be pickled. It goes between processes of one run, never to a file.
+
+    Returns:
+        The same list everywhere; a list of one where there is one process.
+    """
+    if not _is_open():
+        return [value]
+    gathered: list[T] = [value] * dist.get_world_size()
+    dist.all_gather_object(gathered, value)
+    return gathered
 
 
 class SyncedBatchNorm(nn.BatchNorm2d):
@@ -107,7 +221,7 @@ class RankStrategy(DDPStrategy):
     def setup_distributed(self) -> None:
         """Open the process group once all ranks are there."""
         if STARTED_BY_US in os.environ and not dist.is_initialized():
-            _gather(int(os.environ[STARTED_BY_US]))
+            _await_ranks(int(os.environ[STARTED_BY_US]))
         super().setup_distributed()
 
     def configure_ddp(self) -> None:
@@ -167,7 +281,7 @@ class RankStrategy(DDPStrategy):
         ]
 
 
-def _gather(count: int) -> None:
+def _await_ranks(count: int) -> None:
     """Wait for all ranks of this job, as long as none of them is lost.
 
     Torch's own waiting hears of nothing for half an hour, neither of a rank that died on its way

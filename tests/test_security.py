@@ -139,7 +139,7 @@ HOSTILE = [
     "lightning_modules.DDPG.load_from_checkpoint",  # Lightning's, which unpickles
     "pytorch_lightning.LightningModule.load_from_checkpoint",
     "impasto.persistence.exports.write_export",  # functions of the project that write or delete
-    "impasto.io.images.atomic_write",
+    "impasto.persistence.atomic.atomic_write",
     "impasto.tasks.train.train",  # a task, but not the task itself
     "impasto.launch.build.build",
     "impasto.launch.menus.build",

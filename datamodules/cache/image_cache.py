@@ -1,49 +1,15 @@
 """Images decoded and resized once, kept in a memory-mapped file."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from datamodules.items import Items
+from impasto.errors import UserError
 from impasto.io.files import TABLE, check_file, open_file, read_json
-
-
-def _themselves(numbers: Sequence[int]) -> Sequence[Any]:
-    return numbers
-
-
-@dataclass(frozen=True)
-class Items:
-    """The images of a set before they are decoded.
-
-    Attributes:
-        names: What to call each image in a warning.
-        read: Gives an image, ``(H, W, 3)`` uint8 RGB of any size; raises ``UserError`` where it is
-            broken. It gets what ``fetch`` gave, in any process.
-        parts: ``(N,)`` int8 of TRAIN, VAL or TEST where the set defines its splits.
-        labels: ``(N,)`` int64 where the set has labels; -1 where one is missing.
-        classes: Names of the labels.
-        fetch: Gives what ``read`` needs of some images, by their numbers, in their order; called
-            in one process alone. Left out, ``read`` gets the numbers.
-        run: How many consecutive images to keep together where splits are drawn; more than 1
-            where images are read one after the other.
-        shards: ``(S,)`` int64, the number of the first image of each file of many, where images
-            have to be read one after the other; None where any one can be.
-    """
-
-    names: Sequence[str]
-    read: Callable[[Any], NDArray[np.uint8]]
-    parts: NDArray[np.int8] | None = None
-    labels: NDArray[np.int64] | None = None
-    classes: Sequence[str] | None = None
-    fetch: Callable[[Sequence[int]], Sequence[Any]] = _themselves
-    run: int = 1
-    shards: NDArray[np.int64] | None = None
 
 
 class ImageCache:
@@ -97,3 +63,49 @@ class ImageCache:
             check_file(self.folder / "images.npy")
             self._images = np.load(self.folder / "images.npy", mmap_mode="r")
         return torch.from_numpy(np.asarray(self._images[rows]))
+
+
+class HeldOut(ImageCache):
+    """Validation and test images, under the numbers that they have in the whole set.
+
+    Args:
+        folder: Where they are.
+        items: The whole set.
+        rows: ``(M,)`` their numbers in it, ascending.
+        canvas_size: Pixels on a side.
+    """
+
+    def __init__(
+        self, folder: Path, items: Items, rows: NDArray[np.int64], canvas_size: int
+    ) -> None:
+        super().__init__(folder)
+        self._items: Items | None = items
+        self._size = canvas_size
+        valid = np.ones(len(items.names), bool)  # of the others it shows when they are read
+        valid[rows] = self.valid
+        self.valid = valid
+        self.parts, self.labels = items.parts, items.labels
+        self.classes = None if items.classes is None else list(items.classes)
+        self._rows = rows
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out of a pickle what decodes the rest, which may be open files."""
+        return {**super().__getstate__(), "_items": None}
+
+    def read(self, rows: NDArray[np.int64]) -> Tensor:
+        """Copy images out of the file; those that are not in it are decoded, slowly.
+
+        Raises:
+            UserError: One of these is broken.
+        """
+        places = np.minimum(np.searchsorted(self._rows, rows), len(self._rows) - 1)
+        prepared = self._rows[places] == rows
+        images = np.zeros((len(rows), 3, self._size, self._size), np.uint8)
+        images[prepared] = super().read(places[prepared]).numpy()
+        if not prepared.all():
+            assert self._items is not None
+            decoded = next(self._items.decode([rows[~prepared].tolist()], self._size))
+            for reason in decoded.broken.values():
+                raise UserError(f"`root`: {reason}", "mend it, or leave `streaming` out")
+            images[~prepared] = decoded.images
+        return torch.from_numpy(images)

@@ -5,44 +5,27 @@ Locks let one process at a time do so; what dead processes left is removed.
 
 import contextlib
 import hashlib
-import json
 import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from datamodules.cache.image_cache import ImageCache, Items
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.cache.image_cache import HeldOut, ImageCache
 from datamodules.cache.writer import CacheWriter
+from datamodules.files import digest
+from datamodules.items import Items
 from impasto.errors import UserError
-from impasto.persistence.locks import open_lock, try_lock
+from impasto.persistence.atomic import remove_leftovers
+from impasto.persistence.locks import lock
 
 _log = logging.getLogger(__name__)
-
-_POLL_SECONDS = 0.1
-
-
-@contextlib.contextmanager
-def locked(path: Path, waiting: str) -> Iterator[None]:
-    """Wait for a lock, and hold it.
-
-    Args:
-        path: The lock's file.
-        waiting: What to say, once, while another process holds it.
-
-    Raises:
-        OSError: The file cannot be made.
-    """
-    with open_lock(path) as file:
-        said = False
-        while not try_lock(file):
-            if not said:
-                _log.info("%s", waiting)
-            said = True
-            time.sleep(_POLL_SECONDS)
-        yield
-
 
 # Part of every key: to be raised when decoding or resizing changes what is stored.
 _VERSION = 1
@@ -74,9 +57,8 @@ def prepare(
     Raises:
         UserError: The folder cannot be written, the disk is too small or no image is readable.
     """
-    what = {"version": _VERSION, "from": fingerprint}
-    digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
-    folder = cache / "prepared" / f"{name}-{canvas_size}px-{digest}"
+    key = digest({"version": _VERSION, "from": fingerprint})
+    folder = cache / "prepared" / f"{name}-{canvas_size}px-{key}"
     if not _complete(folder):
         try:
             _make(folder, name, canvas_size, load)
@@ -91,6 +73,41 @@ def prepare(
     return opened
 
 
+def prepare_held_out(
+    cache: Path,
+    name: str,
+    canvas_size: int,
+    fingerprint: Mapping[str, object],
+    items: Items,
+    rows: NDArray[np.int64],
+) -> HeldOut:
+    """Open what is prepared of some images of a set, or prepare it.
+
+    Args:
+        cache: As in `prepare`, like the next three.
+        name: The set's name.
+        canvas_size: Pixels on a side.
+        fingerprint: What goes into the whole set.
+        items: The whole set.
+        rows: ``(M,)`` which images, ascending.
+
+    Raises:
+        UserError: See `prepare`.
+    """
+
+    def fetch(numbers: Sequence[int]) -> Sequence[Any]:
+        return items.fetch([int(row) for row in rows[np.asarray(numbers)]])
+
+    def load() -> Items:
+        names = [items.names[int(row)] for row in rows]
+        return replace(items, names=names, fetch=fetch, parts=None, labels=None, shards=None)
+
+    which = hashlib.sha256(np.asarray(rows, "<i8").tobytes()).hexdigest()
+    about = {**fingerprint, "held out": which}
+    prepared = prepare(cache, f"{name}-held-out", canvas_size, about, load)
+    return HeldOut(prepared.folder, items, rows, canvas_size)
+
+
 def _complete(folder: Path) -> bool:
     return all((folder / file).is_file() for file in ("images.npy", "items.npz", "cache.json"))
 
@@ -100,13 +117,14 @@ def _make(folder: Path, name: str, canvas_size: int, load: Callable[[], Items]) 
     folder.parent.mkdir(parents=True, exist_ok=True)
     what = f"{name} at {canvas_size} px"
     waiting = f"another process is preparing {what}, waiting"
-    with locked(folder.with_name(f".{folder.name}.lock"), waiting):
+    with lock(folder.with_name(f".{folder.name}.lock"), waiting=waiting):
         if _complete(folder):  # that process has made it
             return
         sweep(folder.parent)
         items = _loaded(name, load)  # first, as a set that is wrong leaves no folder
         part = folder.with_name(f".{folder.name}.part")
         part.mkdir(exist_ok=True)
+        remove_leftovers(part)
         writer = CacheWriter(part, what, canvas_size, items)
         _check_space(part, writer.bytes_to_write)
         try:
@@ -151,7 +169,6 @@ def _warn_of_skipped(name: str, cache: ImageCache) -> None:
 
 # A preparation that nobody went on with for so long is of a set that has changed or is gone.
 _STALE_SECONDS = 7 * 24 * 3600.0
-_OLD_NAMES = ".*.tmp"  # of versions that could not go on
 
 
 def sweep(prepared: Path) -> None:
@@ -160,7 +177,7 @@ def sweep(prepared: Path) -> None:
     Args:
         prepared: The folder of all prepared sets.
     """
-    for folder in [*prepared.glob(".*.part"), *prepared.glob(_OLD_NAMES)]:
+    for folder in prepared.glob(".*.part"):
         with contextlib.suppress(OSError):  # another process sweeps too
             newest = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
             # A clock that was put back makes an age negative, which is not old.
@@ -169,10 +186,7 @@ def sweep(prepared: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    lock = folder.with_suffix(".lock")
-    with open_lock(lock) as file:
-        if try_lock(file):
+    with lock(folder.with_suffix(".lock"), 0) as held:
+        if held:
             shutil.rmtree(folder)
             _log.info("%s: an unfinished preparation, untouched for a week, is removed", folder)
-    if not folder.name.endswith(".part"):  # had no lock of its own
-        lock.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import pickle
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from datamodules.cache.decoding import Decoder, decode
-from datamodules.cache.image_cache import Items
+from datamodules.items import Items
 from impasto.errors import UserError
 from impasto.io.files import TABLE, read_json
+from impasto.persistence.atomic import atomic_replace, flush
 
 _log = logging.getLogger(__name__)
 
@@ -96,12 +96,13 @@ class CacheWriter:
     def _write_images(self, file: BinaryIO) -> None:
         chunk = max(1, _CHUNK_BYTES // self._image_bytes)
         written = self._done
-        decoder = Decoder(self._items.read, self._size)
-        workers, context = _processes(self._count - self._done, decoder)
+        numbers = range(self._done, self._count)
+        chunks = (numbers[start : start + chunk] for start in range(0, len(numbers), chunk))
+        workers, context = _processes(len(numbers), self._items.read)
         with tqdm(
             total=self._count, initial=self._done, desc=f"Preparing {self._what}", unit="image"
         ) as bar:
-            for decoded in decode(decoder, self._chunks(chunk), workers, context):
+            for decoded in self._items.decode(chunks, self._size, workers, context):
                 file.write(decoded.images.data)
                 for place, reason in decoded.broken.items():
                     self._broken[written + place] = reason
@@ -110,10 +111,6 @@ class CacheWriter:
                 if (written - self._done) * self._image_bytes >= _SAVE_BYTES:
                     self._save_progress(file, written)
         self._save_progress(file, written)
-
-    def _chunks(self, size: int) -> Iterator[Sequence[Any]]:
-        for start in range(self._done, self._count, size):
-            yield self._items.fetch(range(start, min(start + size, self._count)))
 
     def _file_header(self) -> bytes:
         buffer = BytesIO()
@@ -135,18 +132,15 @@ class CacheWriter:
         return (done, broken) if whole else (0, {})
 
     def _save_progress(self, file: BinaryIO, written: int) -> None:
-        file.flush()
-        os.fsync(file.fileno())
+        flush(file)
         self._write_safely("progress.json", {"done": written, "broken": self._broken})
         self._done = written
 
     def _write_safely(self, name: str, content: object) -> None:
-        temporary = self._folder / f"{name}.new"
-        with temporary.open("w", encoding="utf-8") as file:
+        path = self._folder / name
+        with atomic_replace(path) as temporary, temporary.open("w", encoding="utf-8") as file:
             json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, self._folder / name)
+            flush(file)
 
     def _write_about(self) -> None:
         items = self._items
@@ -155,8 +149,7 @@ class CacheWriter:
         arrays: dict[str, Any] = {"valid": valid, "parts": items.parts, "labels": items.labels}
         with (self._folder / "items.npz").open("wb") as file:
             np.savez(file, **{key: value for key, value in arrays.items() if value is not None})
-            file.flush()
-            os.fsync(file.fileno())
+            flush(file)
         about = {
             "classes": None if items.classes is None else list(items.classes),
             "skipped": [
@@ -168,7 +161,7 @@ class CacheWriter:
         self._write_safely("cache.json", about)
 
 
-def _processes(count: int, decoder: Decoder) -> tuple[int, str | None]:
+def _processes(count: int, read: Callable[[Any], Any]) -> tuple[int, str | None]:
     """Say how many processes decode so many pictures, and how to start them.
 
     Threads would not do: of pictures as small as a data set's, two decode no faster than one.
@@ -179,7 +172,7 @@ def _processes(count: int, decoder: Decoder) -> tuple[int, str | None]:
         # A forked process need not be handed what a set reads from, which may be an open file.
         return len(os.sched_getaffinity(0)), "fork"
     try:
-        pickle.dumps(decoder)
+        pickle.dumps(read)
     except (pickle.PicklingError, AttributeError, TypeError):
         return 0, None
     return os.cpu_count() or 1, None

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.base import Options
-from datamodules.cache.image_cache import Items
 from datamodules.files import file_items
+from datamodules.items import Items
 from datamodules.sets.picture_set import PictureSet
 from datamodules.sets.zipped import Zipped
 from datamodules.splits import TEST, TRAIN, VAL

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.base import ImageDataModule
-from datamodules.cache.image_cache import Items
+from datamodules.items import Items
 
 # Grey levels of the set: 0 (black) to 16 (white).
 _LEVELS = 16.0

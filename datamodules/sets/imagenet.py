@@ -8,8 +8,8 @@ from typing import ClassVar, Unpack
 import numpy as np
 
 from datamodules.base import Options
-from datamodules.cache.image_cache import Items
 from datamodules.files import file_items
+from datamodules.items import Items
 from datamodules.sets.picture_set import PictureSet
 from datamodules.splits import TEST, TRAIN
 from impasto.errors import UserError

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Unpack
 
 from datamodules.base import Options
-from datamodules.cache.image_cache import Items
 from datamodules.files import file_items
+from datamodules.items import Items
 from datamodules.sets.picture_set import PictureSet
 from impasto.errors import UserError
 from impasto.io.images import find_images

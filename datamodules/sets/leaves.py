@@ -11,7 +11,7 @@ from annotated_types import Ge
 from numpy.typing import NDArray
 
 from datamodules.base import ImageDataModule, Options
-from datamodules.cache.image_cache import Items
+from datamodules.items import Items
 from datamodules.sets.dead_leaves import Image, draw_scene
 from impasto.bounds import validated
 from impasto.io.images import read_image

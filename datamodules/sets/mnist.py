@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.base import ImageDataModule
-from datamodules.cache.image_cache import Items
 from datamodules.files import fingerprint_files
+from datamodules.items import Items
 from datamodules.splits import TEST, TRAIN
 from impasto.errors import UserError
 from impasto.io.download import downloading

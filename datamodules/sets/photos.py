@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.base import ImageDataModule, Options
-from datamodules.cache.image_cache import Items
+from datamodules.items import Items
 from datamodules.splits import TEST, TRAIN, VAL
 from impasto.bounds import Count, validated
 from impasto.io.images import read_image

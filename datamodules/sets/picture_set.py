@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import ClassVar, Unpack
 
 from datamodules.base import ImageDataModule, Options
-from datamodules.cache.image_cache import Items
 from datamodules.files import fingerprint_files
+from datamodules.items import Items
 from datamodules.sets.zipped import Zipped
 from datamodules.streaming.hub import PARTS, Hub
 from datamodules.streaming.hub_files import SUFFIXES, HubFiles

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.cache.image_cache import Items
 from datamodules.files import fingerprint_files
+from datamodules.items import Items
 from impasto.errors import UserError
 from impasto.io.decoding import decode_image
 

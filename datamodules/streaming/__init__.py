@@ -1,1 +1,1 @@
-"""Sets too large to decode before: shards, hub, images decoded as they are needed."""
+"""Training batches without end; sets too large to decode before: shards and the hub."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.cache.image_cache import Items
+from datamodules.items import Items
 from datamodules.splits import TEST, TRAIN, VAL
 from impasto.errors import UserError
 from impasto.io.decoding import decode_image

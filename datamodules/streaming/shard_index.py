@@ -1,8 +1,6 @@
 """Index of shards: the number of pictures in each file, and their labels."""
 
 import contextlib
-import hashlib
-import json
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from datamodules.files import digest
 from datamodules.streaming.hub_files import PARQUET, HubFiles
 from impasto.errors import UserError
 from impasto.io.files import open_file
-from impasto.io.images import atomic_write
+from impasto.persistence.atomic import atomic_write
 
 _log = logging.getLogger(__name__)
 
@@ -64,9 +63,8 @@ class ShardIndex:
         Raises:
             UserError: A file is damaged, there are no pictures, or ``cache`` cannot be written.
         """
-        what = {"version": _VERSION, "from": files.fingerprint()}
-        digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
-        path = cache / "counts" / f"{digest}.npz"
+        key = digest({"version": _VERSION, "from": files.fingerprint()})
+        path = cache / "counts" / f"{key}.npz"
         if not path.is_file():
             _count(files).save(path)
         with open_file(path) as file, np.load(file) as arrays:

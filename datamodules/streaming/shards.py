@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.cache.image_cache import Items
+from datamodules.items import Items
 from datamodules.streaming.hub import RUN
 from datamodules.streaming.hub_files import HubFiles
 from datamodules.streaming.shard_index import ShardIndex, shard_errors, trouble

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from impasto.canvas import to_uint8
-from impasto.io.images import atomic_write, write_png
+from impasto.io.images import write_png
+from impasto.persistence.atomic import atomic_write
 
 _GAP = 2
 _WHITE = 255

@@ -5,13 +5,12 @@ A picture in memory is a ``(H, W, 3)`` uint8 array, RGB. Whatever is wrong with 
 """
 
 import base64
-import contextlib
 import glob
 import logging
 import os
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +26,7 @@ from impasto.bounds import validated
 from impasto.errors import UserError
 from impasto.io.decoding import decode_image, decode_picture, picture_suffixes
 from impasto.io.files import PICTURE, read_bytes
-from impasto.persistence.atomic import named_errors, temporary_name
+from impasto.persistence.atomic import atomic_write
 
 log = logging.getLogger(__name__)
 
@@ -188,39 +187,6 @@ def _files_in(folder: Path, recursive: bool) -> list[Path]:
             files += [Path(where, name) for name in names if not name.startswith(".")]
         visited.add(real)
     return sorted(files)
-
-
-@contextlib.contextmanager
-def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Write a file so that it is either whole or not there.
-
-    Args:
-        path: Where the file shall be; its folder is made if need be.
-
-    Yields:
-        A temporary name with the same suffix in the same folder. It becomes ``path`` when the block
-        ends, and is removed when the block raises.
-
-    Raises:
-        UserError: The folder cannot be made or written.
-        OSError: The disk is full; the error names ``path``.
-    """
-    path = Path(path)
-    temporary = temporary_name(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch()
-    except OSError as error:
-        raise UserError(
-            f"{path.parent}: cannot be written ({error.strerror})", "choose another folder"
-        ) from error
-    try:
-        with named_errors(path):
-            yield temporary
-            os.replace(temporary, path)
-    finally:
-        with contextlib.suppress(OSError):  # on a disk that turned read-only nothing can be removed
-            temporary.unlink(missing_ok=True)
 
 
 def write_png(path: str | Path, image: NDArray[np.uint8]) -> None:

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from impasto.errors import UserError, brief
 from impasto.io.files import read_json
-from impasto.io.images import LARGEST, atomic_write
+from impasto.io.images import LARGEST
+from impasto.persistence.atomic import atomic_write
 from impasto.strokes import COLOR_DIM, Stroke
 from impasto.strokes.base import loaded_kinds
 from impasto.strokes.conversion import from_record, to_record

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from impasto.errors import UserError
 from impasto.io.files import check_file
-from impasto.io.images import atomic_write
+from impasto.persistence.atomic import atomic_write
 
 log = logging.getLogger(__name__)
 

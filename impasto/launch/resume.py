@@ -1,12 +1,11 @@
 """Search for what `resume=` names."""
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict, read_write
@@ -16,15 +15,14 @@ from impasto.launch.arguments import quote
 from impasto.launch.changes import changes, refuse_changes
 from impasto.launch.validation.devices import assigned_rank, is_rank_zero
 from impasto.persistence.checkpoints import Good, has_checkpoint, newest_good, whole, written
-from impasto.persistence.locks import open_lock, try_lock
+from impasto.persistence.locks import lock
 from impasto.persistence.manifest import Manifest, versions
 from impasto.tasks.runs.run_folder import read_summary
 from impasto.tasks.runs.run_state import LOCK, is_complete, is_held
 
 CHECKPOINTS = "checkpoints"
-# Seconds between looks at a lock: a table of runs holds it for a moment, to see whether one runs.
-_MOMENT = 0.05
-_LOOKS = 4
+# Seconds to wait for a lock: a table of runs holds it for a moment, to see whether one runs.
+_MOMENT = 0.15
 
 
 @dataclass(frozen=True)
@@ -217,16 +215,11 @@ def locked(folder: Path) -> Iterator[None]:
     """
     path = folder / LOCK
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open_lock(path) as file:
-        if not any(_takes(file, look) for look in range(_LOOKS)):
+    with lock(path, _MOMENT) as held:
+        if not held:
             todo = "wait for it, or choose another hydra.run.dir"
             raise UserError(f"another process is running in {folder}", todo)
         yield
-
-
-def _takes(file: TextIO, look: int) -> bool:
-    time.sleep(_MOMENT if look else 0)
-    return try_lock(file)
 
 
 def refuse_if_locked(folder: Path) -> None:

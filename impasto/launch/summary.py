@@ -5,10 +5,9 @@ import math
 import os
 import subprocess
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
-from impasto.persistence.atomic import named_errors, temporary_name
+from impasto.persistence.atomic import atomic_replace
 
 SUMMARY = "summary.json"
 
@@ -44,15 +43,8 @@ def write_summary(folder: Path, values: Mapping[str, object]) -> None:
     plain = {key: _plain(value) for key, value in values.items()}
     plain = {key: value for key, value in plain.items() if value is not None}
     text = json.dumps(plain, indent=2) + "\n"
-    # Not by `io.images.atomic_write`: that loads torch, which a signal may have interrupted.
-    temporary = temporary_name(folder / SUMMARY)
-    try:
-        with named_errors(folder / SUMMARY):
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(folder / SUMMARY)
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with atomic_replace(folder / SUMMARY) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _plain(value: object) -> object:

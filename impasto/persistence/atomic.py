@@ -1,4 +1,8 @@
-"""Durable files: whole and on the disk, or not there, whatever kills the process or the power."""
+"""Files that are whole or not there, whatever kills the process; durable ones, or the power.
+
+Whatever is written, is written under a temporary name in the same folder, and renamed at the end.
+Nothing here loads torch, which a signal may have interrupted.
+"""
 
 import errno
 import os
@@ -9,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO
 
-from impasto.errors import Unwritable
+from impasto.errors import Unwritable, UserError
 
 # By the project's name in it a file is known to be nobody else's.
 _TEMPORARY = re.compile(r"\.impasto-[0-9a-f]{12}\.tmp(\.\w+)?")
@@ -34,10 +38,25 @@ def remove_leftovers(folder: Path) -> None:
     with suppress(OSError):  # what can't be removed is in nobody's way
         for path in folder.iterdir():
             if is_leftover(path.name):
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    path.unlink(missing_ok=True)
+                _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """Yield an unused name beside a path, and remove what still has it at the end."""
+    temporary = temporary_name(path)
+    try:
+        yield temporary
+    finally:
+        with suppress(OSError):  # on a disk that turned read-only nothing can be removed either
+            _remove(temporary)
 
 
 @contextmanager
@@ -65,6 +84,67 @@ def _number_of(error: BaseException | None) -> int | None:
             return number
         error = error.__cause__ or error.__context__
     return None
+
+
+@contextmanager
+def atomic_replace(path: Path) -> Iterator[Path]:
+    """Write a file of the program's own so that it is either whole or not there.
+
+    Args:
+        path: Where the file shall be; its folder exists.
+
+    Yields:
+        A temporary name with the same suffix in the same folder. It becomes ``path`` when the block
+        ends, and is removed when the block raises.
+
+    Raises:
+        OSError: The folder cannot be written; if the disk is full, the error names ``path``.
+    """
+    with _temporary(path) as temporary, named_errors(path):
+        yield temporary
+        os.replace(temporary, path)
+
+
+@contextmanager
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """Write a file that the user asked for as `atomic_replace` does; its folder is made if need be.
+
+    Raises:
+        UserError: The folder cannot be made or written.
+        OSError: The disk is full; the error names ``path``.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _temporary(path) as trial:
+            trial.touch()
+    except OSError as error:
+        raise UserError(
+            f"{path.parent}: cannot be written ({error.strerror})", "choose another folder"
+        ) from error
+    with atomic_replace(path) as temporary:
+        yield temporary
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Write a folder so that it is either whole or not there; an older one is replaced.
+
+    Args:
+        path: What it shall be called; its parent exists.
+
+    Yields:
+        An empty folder, which is removed when the block raises.
+
+    Raises:
+        OSError: The disk is full; the error names ``path``.
+    """
+    with _temporary(path) as temporary, _temporary(path) as old, named_errors(path):
+        temporary.mkdir()
+        yield temporary
+        if path.exists():
+            path.rename(old)  # at once, as removing it is not
+        temporary.rename(path)
 
 
 _CANNOT_FLUSH_FOLDERS = (errno.EINVAL, errno.EBADF, errno.ENOTSUP)
@@ -108,26 +188,28 @@ def durable_write(path: Path, previous: Path | None = None) -> Iterator[Draft]:
     Raises:
         Unwritable: The folder can't be written, or the disk is full.
     """
-    temporary = temporary_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("x+b") as file:
-            draft = Draft(file, path)
-            yield draft
-            file.flush()
-            os.fsync(file.fileno())
-        if previous is not None and path.exists():
-            os.replace(path, previous)
-        os.replace(temporary, draft.path)
+        with _temporary(path) as temporary:
+            with temporary.open("x+b") as file:
+                draft = Draft(file, path)
+                yield draft
+                flush(file)
+            if previous is not None and path.exists():
+                os.replace(path, previous)
+            os.replace(temporary, draft.path)
         _flush_folder(path.parent)
     except OSError as error:
         raise Unwritable(
             f"{path} can't be written ({error.strerror or error})",
             "make room, or choose another folder; what was saved before is still there",
         ) from error
-    finally:
-        with suppress(OSError):  # on a disk that turned read-only nothing can be removed either
-            temporary.unlink(missing_ok=True)
+
+
+def flush(file: IO[Any]) -> None:
+    """Flush what was written to an open file to the disk, where no loss of power takes it."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _flush_folder(folder: Path) -> None:

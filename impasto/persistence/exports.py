@@ -7,7 +7,6 @@ beside them, as `sha256sum` writes it, what is read is verified by it.
 
 import json
 import os
-import shutil
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 
 from impasto.errors import UserError, brief
 from impasto.io.files import WEIGHTS, check_file, read_json, read_yaml
-from impasto.persistence.atomic import named_errors, temporary_name
+from impasto.persistence.atomic import atomic_folder
 from impasto.persistence.checksums import verify_checksums, write_checksums
 from impasto.persistence.description import build, no_larger_than
 
@@ -64,20 +63,11 @@ def write_export(
         OSError: The disk is full; the error names ``folder``.
     """
     tensors = {key: _rounded(key, value, dtype) for key, value in tensors.items()}
-    temporary, old = temporary_name(folder), temporary_name(folder)
-    try:
-        with named_errors(folder):
-            temporary.mkdir()
-            _write_folder(temporary, config, tensors, files)
-            for path in temporary.iterdir():
-                path.chmod(0o644)  # safetensors' files are for the owner alone
-            temporary.chmod(0o755)
-            if folder.exists():
-                folder.rename(old)  # at once, as removing it is not
-            temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+    with atomic_folder(folder) as temporary:
+        _write_folder(temporary, config, tensors, files)
+        for path in temporary.iterdir():
+            path.chmod(0o644)  # safetensors' files are for the owner alone
+        temporary.chmod(0o755)
 
 
 def _write_folder(

@@ -1,10 +1,17 @@
-"""Files that one process at a time may hold; the system takes them back however it ends."""
+"""Locks by files, which one process at a time may hold; the system frees them however it ends.
+
+The `filelock` library cannot look whether a lock is held without taking it, keeps it in forked
+processes in its older versions, and has nothing, or a lock that outlives a kill, where the file
+system has none.
+"""
 
 import errno
 import fcntl
 import functools
 import logging
+import math
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +19,7 @@ from typing import TextIO
 
 _log = logging.getLogger(__name__)
 
+_POLL_SECONDS = 0.05
 # What a file system without locks answers; NFS without its lock service gives ENOLCK.
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
@@ -19,41 +27,49 @@ _open: set[TextIO] = set()
 
 
 @contextmanager
-def open_lock(path: Path) -> Iterator[TextIO]:
-    """Open a lock's file, which is made if need be; what is held by it is free at the end.
+def lock(path: Path, seconds: float = math.inf, waiting: str | None = None) -> Iterator[bool]:
+    """Hold a lock while the context is open, once no other process does.
 
     The file stays: to remove it would make two locks of one. In every process that is forked
     meanwhile it is closed. A lock lasts as long as any process has its file open, and processes
     that read data outlive a killed run by seconds, in which it could not be gone on with.
 
+    Args:
+        path: The lock's file, which is made if need be; its folder exists.
+        seconds: How long to wait for it at most.
+        waiting: What to log, once, while another process holds it.
+
+    Yields:
+        Whether it is held: not if others held it all the time. Where the file system has no locks
+        it counts as held, with a warning.
+
     Raises:
         OSError: The file can't be made, or is a pipe.
     """
-    _watch_forks()
-    with open(path, "a", opener=_open_at_once) as file:
-        _open.add(file)
-        try:
-            yield file
-        finally:
-            _open.discard(file)
+    with _opened(path) as file:
+        end = time.monotonic() + seconds
+        held = _take(file, fcntl.LOCK_EX)
+        if not held and waiting is not None:
+            _log.info("%s", waiting)
+        while not held and time.monotonic() < end:
+            time.sleep(_POLL_SECONDS)
+            held = _take(file, fcntl.LOCK_EX)
+        yield held
 
 
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK, 0o666)  # never waits for a pipe's reader
+def is_locked(path: Path) -> bool:
+    """Return True if a process holds a lock; several may look at once.
 
-
-def try_lock(file: TextIO, shared: bool = False) -> bool:
-    """Take a lock if nobody holds it.
-
-    Args:
-        file: From `open_lock`.
-        shared: Only look whether somebody does: several may look at once.
-
-    Returns:
-        Whether it is held now; also where the file system has no locks, with a warning.
+    Raises:
+        OSError: The file can't be opened, or is a pipe.
     """
+    with _opened(path) as file:
+        return not _take(file, fcntl.LOCK_SH)
+
+
+def _take(file: TextIO, kind: int) -> bool:
     try:
-        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
@@ -65,6 +81,21 @@ def try_lock(file: TextIO, shared: bool = False) -> bool:
             error.strerror,
         )
     return True
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    _watch_forks()
+    with open(path, "a", opener=_open_at_once) as file:
+        _open.add(file)
+        try:
+            yield file
+        finally:
+            _open.discard(file)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK, 0o666)  # never waits for a pipe's reader
 
 
 @functools.cache

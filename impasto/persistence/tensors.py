@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import struct
 import warnings
 import zipfile
 from io import BufferedReader
@@ -12,8 +13,8 @@ import torch
 
 from impasto.io.files import WEIGHTS, Unsuitable, open_file
 
-# What torch raises on files that are damaged or none of its own has no common base class.
-_UNREADABLE = (
+# What torch raises on files that are damaged or none of its own (found by trying many).
+UNREADABLE = (
     OSError,
     RuntimeError,
     EOFError,
@@ -24,6 +25,7 @@ _UNREADABLE = (
     OverflowError,
     MemoryError,
     pickle.UnpicklingError,
+    struct.error,
     zipfile.BadZipFile,
 )
 _ZIP = b"PK\x03\x04"
@@ -44,7 +46,7 @@ def read_tensors(path: Path) -> Any:
             warnings.simplefilter("ignore")  # torch talks of protocols of pickles that it refuses
             with open_file(path, WEIGHTS) as file:
                 return load(file)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         why = (
             error.strerror if isinstance(error, Unsuitable) else "it is damaged, or something else"
         )

@@ -14,7 +14,7 @@ from impasto.errors import Diverged, Interrupted, UserError
 from lightning_modules.acceleration import quicken
 from lightning_modules.base import UpdateModule
 from lightning_modules.callbacks import Checkpoints, GracefulStop
-from lightning_modules.collectives import largest
+from lightning_modules.distributed import gather
 
 Kind = TypeVar("Kind", bound=pl.Callback)
 
@@ -64,7 +64,7 @@ def fit(
         raise Diverged(error.what, _advice(module, checkpoints.last)) from error
     # Whichever rank got the signal, all of them have stopped for it. Slurm's warning counts even if
     # all updates are made: measuring may take longer than is left.
-    number = largest(stop.signal_number or 0, trainer.strategy.root_device)
+    number = max(gather(stop.signal_number or 0))
     if number and (not module.finished or number == signal.SIGUSR1):
         name = signal.Signals(number).name
         print(f"stopped by {name} after {module.update_count} updates", file=sys.stderr)

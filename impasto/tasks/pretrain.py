@@ -11,7 +11,7 @@ from impasto.io.figures import save_curves, save_sheet
 from impasto.renderers import save_renderer
 from impasto.tasks.fit import find_callback, fit
 from lightning_modules.callbacks import MetricsCsv
-from lightning_modules.collectives import goes_on_alone
+from lightning_modules.distributed import goes_on_alone
 from lightning_modules.renderers.base import RendererModule
 
 _SAMPLES = 16

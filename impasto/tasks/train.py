@@ -11,7 +11,7 @@ from impasto.tasks.evaluate.agent import evaluate
 from impasto.tasks.fit import find_callback, fit
 from lightning_modules.agents.painting_agent import PaintingAgent
 from lightning_modules.callbacks import Checkpoints, MetricsCsv
-from lightning_modules.collectives import goes_on_alone
+from lightning_modules.distributed import goes_on_alone
 
 
 def train(

@@ -25,7 +25,7 @@ from impasto.rl.rewards import l2_distance
 from impasto.runtime.memory import check_count
 from impasto.runtime.network_memory import check_batch, check_network
 from lightning_modules.base import Metrics
-from lightning_modules.collectives import seed_of_rank
+from lightning_modules.distributed import seed_of_rank
 from lightning_modules.multi_optimizer import SteppingModule
 
 log = logging.getLogger(__name__)

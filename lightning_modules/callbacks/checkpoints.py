@@ -20,7 +20,7 @@ from impasto.persistence.manifest import (
 )
 from lightning_modules.base import UpdateModule
 from lightning_modules.checkpoint_io import SaveOptions
-from lightning_modules.collectives import gather
+from lightning_modules.distributed import gather
 
 _REPLAYS = "replay-*.safetensors"
 

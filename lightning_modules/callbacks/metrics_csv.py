@@ -9,7 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from impasto.bounds import Count, validated
-from impasto.io.images import atomic_write
+from impasto.persistence.atomic import atomic_write
 from lightning_modules.base import Metrics, UpdateModule
 
 _FIRST = ["update", "seconds", "val_l2"]

@@ -14,7 +14,7 @@ from impasto.runtime.memory import LEARNING, check_count
 from impasto.runtime.precision import full_precision
 from lightning_modules.acceleration import OptimizerFactory
 from lightning_modules.base import Metrics
-from lightning_modules.collectives import APART, rank_count
+from lightning_modules.distributed import APART, rank_count
 from lightning_modules.multi_optimizer import Learner, SchedulerFactory, SteppingModule
 
 

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from impasto.bounds import Positive, validated
 from impasto.io.exporters.base import STEM, Exporter
-from impasto.io.images import atomic_write, fit_size
+from impasto.io.images import fit_size
 from impasto.io.record import StrokeRecord
 from impasto.io.video import check_ffmpeg, write_video
+from impasto.persistence.atomic import atomic_write
 from impasto.rendering import draw_frames
 from impasto.runtime.memory import check_export
 from impasto.strokes import Stroke

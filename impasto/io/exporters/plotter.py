@@ -16,8 +16,8 @@ from impasto.bounds import NotNegative, Positive, validated
 from impasto.canvas import to_hex
 from impasto.errors import UserError
 from impasto.io.exporters.base import STEM, Exporter
-from impasto.io.images import atomic_write
 from impasto.io.record import StrokeRecord
+from impasto.persistence.atomic import atomic_write
 from impasto.strokes import Stroke, geometry
 from impasto.strokes.geometry import Points
 from impasto.strokes.limits import limit_shape

@@ -13,8 +13,9 @@ from annotated_types import Ge, Le
 from impasto.bounds import validated
 from impasto.canvas import to_hex
 from impasto.io.exporters.base import STEM, Exporter
-from impasto.io.images import atomic_write, png_data_uri
+from impasto.io.images import png_data_uri
 from impasto.io.record import StrokeRecord
+from impasto.persistence.atomic import atomic_write
 from impasto.strokes import geometry
 from impasto.strokes.geometry import Points, hull_angles
 

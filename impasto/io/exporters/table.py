@@ -4,8 +4,8 @@ import csv
 from pathlib import Path
 
 from impasto.io.exporters.base import STEM, Exporter
-from impasto.io.images import atomic_write
 from impasto.io.record import StrokeRecord
+from impasto.persistence.atomic import atomic_write
 from impasto.strokes.conversion import to_record
 
 

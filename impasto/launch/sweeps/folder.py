@@ -21,6 +21,7 @@ from impasto.launch.advice import in_keys
 from impasto.launch.arguments import quote
 from impasto.launch.outcome import JobFailed
 from impasto.launch.resume import locked, run_folder
+from impasto.persistence.atomic import atomic_replace
 from impasto.tasks.runs.run_folder import (
     CONFIG,
     JOBS,
@@ -206,9 +207,8 @@ def register_jobs(sweep: Path, jobs: Sequence[Job]) -> None:
     """Write down which jobs were asked for, beside those of earlier starts."""
     noted = {name: words for name, words in read_jobs(sweep).items() if (sweep / name).is_dir()}
     noted |= {job.name: list(job.overrides) for job in jobs}
-    temporary = sweep / f".{JOBS}"
-    temporary.write_text(json.dumps(noted, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(sweep / JOBS)
+    with atomic_replace(sweep / JOBS) as temporary:
+        temporary.write_text(json.dumps(noted, indent=1) + "\n", encoding="utf-8")
 
 
 def describe(jobs: Sequence[Job]) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from impasto.errors import UserError
-from impasto.io.images import atomic_write
+from impasto.persistence.atomic import atomic_write
 from impasto.tasks.ablations.plan import Job, Plan, Row
 from impasto.tasks.runs.comparison.report import write_report
 from impasto.tasks.runs.comparison.runs import Run, read_run

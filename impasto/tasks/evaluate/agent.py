@@ -17,7 +17,7 @@ from tqdm import tqdm
 from datamodules.base import ImageDataModule
 from impasto.canvas import to_float, to_uint8
 from impasto.io.figures import save_curves, save_sheet
-from impasto.io.images import atomic_write
+from impasto.persistence.atomic import atomic_write
 from impasto.rendering import draw_each
 from impasto.rl.policy import PaintingPolicy
 from impasto.rl.rewards import l2_distance

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from datamodules.base import ImageDataModule
-from datamodules.streaming.map_style import SplitImages
+from datamodules.streaming.train_stream import SplitImages
 
 _MOST = 5000  # a support vector machine's training grows with the square of this
 _AT_ONCE = 50  # pictures

@@ -17,10 +17,11 @@ from tqdm import tqdm
 from impasto.bounds import Count, validated
 from impasto.errors import UserError
 from impasto.io.figures import Panel, framed, save_panels, save_sheet
-from impasto.io.images import Size, asked_size, atomic_write, find_images, read_image
+from impasto.io.images import Size, asked_size, find_images, read_image
 from impasto.metrics import Trial, measure
 from impasto.networks.lpips import Lpips
 from impasto.painters import Painter, Progress
+from impasto.persistence.atomic import atomic_write
 
 log = logging.getLogger(__name__)
 

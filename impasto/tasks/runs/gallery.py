@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import UserError
-from impasto.io.images import atomic_write
+from impasto.persistence.atomic import atomic_write
 from impasto.tasks.runs.html import data_uri, page
 from impasto.tasks.runs.run_folder import SUMMARY, load_summary
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.io import files
-from impasto.persistence.locks import open_lock, try_lock
+from impasto.persistence.locks import is_locked
 from impasto.tasks.runs.run_folder import CONFIG, followed, read_summary
 
 LOCK = Path(".hydra") / "lock"
@@ -55,10 +55,7 @@ class RunState:
 def is_held(folder: Path) -> bool:
     """Return True if a process is at work in a run folder or a sweep's."""
     try:
-        if not (folder / LOCK).is_file():
-            return False
-        with open_lock(folder / LOCK) as file:
-            return not try_lock(file, shared=True)
+        return (folder / LOCK).is_file() and is_locked(folder / LOCK)
     except OSError:  # another user's, say
         return False
 

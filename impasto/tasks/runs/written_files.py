@@ -14,7 +14,7 @@ from pathlib import Path
 
 from impasto.errors import UserError
 from impasto.io.files import TABLE, read_json
-from impasto.persistence.atomic import is_leftover
+from impasto.persistence.atomic import atomic_replace, is_leftover
 from impasto.tasks.runs.run_folder import LEARNING, SUMMARY, shown
 
 WRITTEN = Path(".hydra") / "written.json"
@@ -88,9 +88,8 @@ def read_written(folder: Path) -> Written | None:
 def _write(folder: Path, written: Written) -> None:
     content = {"task": written.task, "open": written.is_open, "files": written.files}
     (folder / WRITTEN).parent.mkdir(parents=True, exist_ok=True)
-    new = (folder / WRITTEN).with_suffix(".new")
-    new.write_text(json.dumps(content, indent=0) + "\n", encoding="utf-8")
-    new.replace(folder / WRITTEN)
+    with atomic_replace(folder / WRITTEN) as temporary:
+        temporary.write_text(json.dumps(content, indent=0) + "\n", encoding="utf-8")
 
 
 def remove_runs(folder: Path) -> None:

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from datamodules import ImageDataModule, Images
-from datamodules.cache.image_cache import ImageCache, Items
+from datamodules.cache.image_cache import ImageCache
 from datamodules.cache.prepare import prepare
+from datamodules.items import Items
 from impasto.errors import UserError
 from impasto.io.images import read_image, resize_image
 
@@ -156,7 +157,8 @@ import sys
 from pathlib import Path
 import numpy as np
 from datamodules.cache.image_cache import ImageCache
-from datamodules.streaming.map_style import BatchPlan, Cursor, SplitImages, TrainStream
+from datamodules.streaming.batch_plans import BatchPlan
+from datamodules.streaming.train_stream import Cursor, SplitImages, TrainStream
 images = SplitImages(ImageCache(Path(sys.argv[1])), np.arange(200_000))
 stream = TrainStream(images, BatchPlan(200_000, 96, seed=0, flip=True), Cursor())
 for _, batch in zip(range(600), stream):

@@ -18,8 +18,9 @@ import pytest
 from tqdm import tqdm
 
 from datamodules.cache import writer
-from datamodules.cache.image_cache import ImageCache, Items
+from datamodules.cache.image_cache import ImageCache
 from datamodules.cache.prepare import prepare
+from datamodules.items import Items
 from impasto.errors import UserError
 
 COUNT, SIZE = 120, 8

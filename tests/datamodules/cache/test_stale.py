@@ -4,20 +4,21 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.cache.image_cache import Items
-from datamodules.cache.prepare import locked, prepare, sweep
+from datamodules.cache.prepare import prepare, sweep
+from datamodules.items import Items
+from impasto.persistence.locks import lock
 
 
 def test_what_nobody_went_on_with_for_a_week_is_swept_and_the_rest_is_not(tmp_path: Path) -> None:
     folder = tmp_path / "prepared"
-    ages = {".a-8px-1.part": 8, ".b-8px-2.part": 6, ".c-8px-3.part": 9, ".0123.tmp": 8}
+    ages = {".a-8px-1.part": 8, ".b-8px-2.part": 6, ".c-8px-3.part": 9}
     for name, days in ages.items():
         (folder / name).mkdir(parents=True)
         (folder / name / "images.npy").touch()
         then = time.time() - days * 86400
         for path in (folder / name / "images.npy", folder / name):
             os.utime(path, (then, then))
-    with locked(folder / ".c-8px-3.lock", "never"):
+    with lock(folder / ".c-8px-3.lock"):
         sweep(folder)
     left = {path.name for path in folder.iterdir() if path.is_dir()}
     assert left == {".b-8px-2.part", ".c-8px-3.part"}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from datamodules import Digits, ImageDataModule
-from datamodules.streaming.map_style import SplitImages
+from datamodules.streaming.train_stream import SplitImages
 
 Build = Callable[..., ImageDataModule]
 

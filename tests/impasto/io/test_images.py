@@ -9,13 +9,8 @@ from PIL import Image, ImageCms
 
 from impasto.errors import UserError
 from impasto.io.decoding import FORMATS, decode_image, picture_suffixes
-from impasto.io.images import (
-    atomic_write,
-    find_images,
-    read_image,
-    resize_image,
-    write_png,
-)
+from impasto.io.images import find_images, read_image, resize_image, write_png
+from impasto.persistence.atomic import atomic_write
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8)
 

@@ -8,8 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from impasto.io.images import atomic_write
-from impasto.persistence.atomic import named_errors, remove_leftovers, temporary_name
+from impasto.persistence.atomic import atomic_write, named_errors, remove_leftovers, temporary_name
 from impasto.persistence.exports import write_export
 
 

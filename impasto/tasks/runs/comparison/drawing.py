@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from impasto.io.images import atomic_write
+from impasto.persistence.atomic import atomic_write
 from impasto.tasks.runs.comparison.statistics import CurvePoint, learning_curve
 from impasto.tasks.runs.comparison.table import Comparison, Row
 

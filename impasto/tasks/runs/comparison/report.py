@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from impasto.io.images import atomic_write
+from impasto.persistence.atomic import atomic_write
 from impasto.tasks.runs.comparison.drawing import color, save_all_curves
 from impasto.tasks.runs.comparison.pictures import save_side_by_side
 from impasto.tasks.runs.comparison.statistics import SIGNIFICANT, Spread, Verdict

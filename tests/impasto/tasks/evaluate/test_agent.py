@@ -12,7 +12,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor, nn
 
 from datamodules.base import ImageDataModule
-from datamodules.cache.image_cache import Items
+from datamodules.items import Items
 from datamodules.splits import TEST, TRAIN, VAL
 from impasto.renderers import AnalyticRenderer
 from impasto.rl.environment import PaintingEnvironment

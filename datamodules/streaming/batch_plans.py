@@ -1,9 +1,10 @@
-"""Order of the images of shards, which are read one after the other."""
+"""Endless order of the training images, a function of the seed and a position."""
 
 import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -26,6 +27,119 @@ class Block:
     first: int
     reading: NDArray[np.int64]
     order: NDArray[np.int64]
+
+
+class Plan(Protocol):
+    """Interface of an order of training batches.
+
+    Attributes:
+        flip: Whether images are flipped.
+        batch_size: Images in a batch, B.
+        together: Images in a batch, over all ranks.
+    """
+
+    flip: bool
+    batch_size: int
+    together: int
+
+    def numbers(self, position: int) -> NDArray[np.int64]:
+        """Return the ``(B,)`` numbers within the split of the batch at a position."""
+
+    def flips(self, position: int, numbers: NDArray[np.int64]) -> Tensor:
+        """Return the ``(B,)`` bools of the batch at a position, True where an image is flipped.
+
+        Args:
+            position: Batches before it.
+            numbers: ``(B,)`` its images; where one is broken, what takes its place.
+        """
+
+    def blocks(self, position: int) -> Iterator[Block]:
+        """Yield the block of the batch at a position, and those after it, without end."""
+
+    def position_after(self, position: int, together: int) -> int:
+        """Return the position to go on from after batches of another size or number of ranks.
+
+        Args:
+            position: Batches drawn so far.
+            together: Images in each of them, over all ranks.
+        """
+
+
+class BatchPlan:
+    """Plan of the training batches: the images of the k-th, and which of them are flipped.
+
+    A pass is one permutation of the set, drawn from (seed, pass); an image's flip is drawn from
+    (seed, pass, number). An epoch is one pass, or as many as fill a batch where the set is smaller
+    than one, and drops the last batch if it is not full.
+
+    Args:
+        count: Images in the split.
+        batch_size: Images in a batch, B.
+        seed: Fixes the order and the flips.
+        flip: Whether images are flipped.
+        rank: Which of ``world`` processes this is; each takes its own share.
+        world: How many processes train together.
+    """
+
+    def __init__(
+        self, count: int, batch_size: int, seed: int, flip: bool, rank: int = 0, world: int = 1
+    ) -> None:
+        self.count = count
+        self.flip = flip
+        self.batch_size = batch_size
+        self._seed = seed
+        self._share = slice(rank * batch_size, (rank + 1) * batch_size)
+        self.together = batch_size * world
+        self._passes, self._batches = self._epoch_of(self.together)
+        # Two epochs: workers read ahead across the border.
+        self._epoch = functools.lru_cache(maxsize=2)(self._draw_epoch)
+
+    def numbers(self, position: int) -> NDArray[np.int64]:
+        """Give the ``(B,)`` numbers within the split of the batch at a position."""
+        return self._cut(0, position)
+
+    def flips(self, position: int, numbers: NDArray[np.int64]) -> Tensor:
+        """Give the flips of the batch at a position, by place: ``(B,)`` bool."""
+        return torch.from_numpy(self._cut(1, position).astype(bool))
+
+    def blocks(self, position: int) -> Iterator[Block]:
+        """Give blocks of one batch each: images of their own can be read in any order."""
+        for number in itertools.count(position):
+            yield Block(number, self.numbers(number), np.arange(self.batch_size))
+
+    def _epoch_of(self, together: int) -> tuple[int, int]:
+        """Passes and batches in an epoch, of so many images at a time over all ranks."""
+        passes = -(-together // self.count)
+        return passes, passes * self.count // together
+
+    def position_after(self, position: int, together: int) -> int:
+        """Return the position to go on from after batches of another size or number of ranks.
+
+        Passes are the same permutations whatever is cut out of them. So the batch that the next
+        image lies in comes next: fewer than one batch of images is seen again in that epoch, and
+        none is left out.
+        """
+        if together == self.together:
+            return position
+        passes, batches = self._epoch_of(together)
+        epoch, batch = divmod(position, batches)
+        images = epoch * passes * self.count + batch * together  # whole passes, and images of one
+        epoch, start = divmod(images, self._passes * self.count)
+        return epoch * self._batches + min(start // self.together, self._batches)
+
+    def _cut(self, which: int, position: int) -> NDArray[np.int64]:
+        epoch, batch = divmod(position, self._batches)
+        start = batch * self.together
+        return self._epoch(epoch)[which, start : start + self.together][self._share]
+
+    def _draw_epoch(self, epoch: int) -> NDArray[np.int64]:
+        """Draw the numbers and the flips of an epoch, ``(2, passes * count)``."""
+        drawn = []
+        for number in range(epoch * self._passes, (epoch + 1) * self._passes):
+            order = np.random.default_rng([self._seed, number, 0]).permutation(self.count)
+            flips = np.random.default_rng([self._seed, number, 1]).random(self.count) < 0.5
+            drawn.append(np.stack([order, flips[order].astype(np.int64)]))
+        return np.concatenate(drawn, axis=1)
 
 
 class ShardPlan:
@@ -93,10 +207,6 @@ class ShardPlan:
 
         Another number of ranks has other shares, so that no place is the same: it goes on as far
         into the pass as it was, and in that pass some images come twice and others not at all.
-
-        Args:
-            position: Batches drawn so far.
-            together: Images in each of them, over all ranks.
         """
         if together == self.together:
             return position

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from datamodules.streaming.shard_sampler import ShardPlan
+from datamodules.streaming.batch_plans import ShardPlan
 from impasto.errors import UserError
 
 SIZES = np.array([30, 7, 0, 41, 22])  # of five files, one of them empty
