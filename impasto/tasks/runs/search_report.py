@@ -6,6 +6,8 @@ from pathlib import Path
 
 import yaml
 
+from impasto.persistence.atomic import durable_write
+
 BEST = "best.yaml"
 PICTURE = "search.png"
 
@@ -27,9 +29,8 @@ def write_search(
         best: What was found; its ``command`` is the one to train with.
     """
     text = yaml.safe_dump(dict(best), sort_keys=False, allow_unicode=True, width=10**6)
-    temporary = folder / f".{BEST}"
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(folder / BEST)
+    with durable_write(folder / BEST) as draft:
+        draft.file.write(text.encode())
     _draw(folder / PICTURE, objective, history, importance)
     print(f"{len(history[0])} trials finished; the best is trial {best['trial']}:")
     print(text, end="")
@@ -60,6 +61,5 @@ def _draw(
         names = list(importance)[::-1]
         axes[1].barh(names, [importance[name] for name in names])
         axes[1].set_xlabel(f"share in how {objective} varies")
-    temporary = path.with_name(f".{path.name}")
-    figure.savefig(temporary, format="png")
-    temporary.replace(path)
+    with durable_write(path) as draft:
+        figure.savefig(draft.file, format="png")
