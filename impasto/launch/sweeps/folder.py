@@ -20,8 +20,15 @@ from impasto.launch.arguments import quote
 from impasto.launch.outcome import JobFailed
 from impasto.launch.resume import locked, run_folder
 from impasto.launch.sweeps.report import report_sweep
-from impasto.tasks.runs.run_folder import CONFIG, JOBS, WHEREABOUTS, identity, read_summary
-from impasto.tasks.runs.run_state import OVERRIDES, has_ended, is_held, read_yaml
+from impasto.tasks.runs.run_folder import (
+    CONFIG,
+    JOBS,
+    WHEREABOUTS,
+    identity,
+    read_summary,
+    read_yaml,
+)
+from impasto.tasks.runs.run_state import OVERRIDES, has_ended, is_held
 from impasto.tasks.runs.status import read_jobs
 from impasto.tasks.runs.written_files import SWEEP, begin_list, end_list
 

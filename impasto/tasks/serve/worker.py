@@ -1,6 +1,7 @@
 """A picture being painted, and what can be seen of it meanwhile."""
 
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,16 +51,15 @@ class Worker:
     ) -> None:
         self._image, self._painter, self._device = image, painter, device
         self._sketch: Sketch | None = None
-        self._result: tuple[StrokeRecord, float] | None = None
-        self._error: BaseException | None = None
         self._stop = threading.Event()
-        self._over = threading.Event()
         self._tiled: TiledCanvas | None = None
-        self._thread = threading.Thread(target=self._run, name="painter", daemon=True)
+        self._painting: Future[tuple[StrokeRecord, float] | None]
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        pool = ThreadPoolExecutor(1, "painter")
+        self._painting = pool.submit(self._run)
+        pool.shutdown(wait=False)
 
     def stop(self) -> None:
         """Ask the painter to stop after its present step; what is painted is kept."""
@@ -67,10 +67,7 @@ class Worker:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait for the end, at most so long; return True if it has come."""
-        over = self._over.wait(seconds)
-        if over:
-            self._thread.join()  # nothing but its last line is left to do
-        return over
+        return bool(wait([self._painting], seconds).done)
 
     @property
     def stopped(self) -> bool:
@@ -108,23 +105,16 @@ class Worker:
             UserError: Of the painter.
             BaseException: Whatever went wrong.
         """
-        if self._error is not None:
-            raise self._error
-        return self._result
+        return self._painting.result()
 
-    def _run(self) -> None:
+    def _run(self) -> tuple[StrokeRecord, float] | None:
         try:
             done = paint(
                 self._image, painter=self._painter, progress=self._report, device=self._device
             )
-            self._result = done.record, done.psnr
         except Unfinished as stop:
-            so_far = stop.painting
-            self._result = (so_far.record, so_far.psnr) if len(so_far.record.strokes) else None
-        except BaseException as error:  # handed on by `result`
-            self._error = error
-        finally:
-            self._over.set()
+            done = stop.painting
+        return (done.record, done.psnr) if len(done.record.strokes) else None
 
     def _report(self, sketch: Sketch) -> None:
         self._sketch = sketch

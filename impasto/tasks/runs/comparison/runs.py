@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from impasto.errors import UserError
-from impasto.io.files import read_rows, read_yaml
-from impasto.tasks.runs.run_folder import CONFIG, command, load_summary, unreadable
+from impasto.io.files import read_rows
+from impasto.tasks.runs.run_folder import CONFIG, command, load_summary, load_yaml, unreadable
 
 NO_SUMMARY = "no summary (killed, or still running)"
 
@@ -126,33 +126,20 @@ def read_run(folder: Path) -> Run:
     Raises:
         UserError: A file of it can't be read.
     """
-    hydra = _read_yaml(folder / CONFIG.parent / "hydra.yaml", {}).get("hydra", {})
+    hydra = load_yaml(folder / CONFIG.parent / "hydra.yaml", {}).get("hydra", {})
     choices = hydra.get("runtime", {}).get("choices", {})
     summary = load_summary(folder)
     return Run(
         folder=folder,
         task=str(summary.get("task", choices.get("task", "unknown"))),
         status=str(summary.get("status", NO_SUMMARY)),
-        config=_read_yaml(folder / CONFIG, {}),
+        config=load_yaml(folder / CONFIG, {}),
         choices=choices,
-        overrides=tuple(_read_yaml(folder / CONFIG.parent / "overrides.yaml", [])),
+        overrides=tuple(load_yaml(folder / CONFIG.parent / "overrides.yaml", [])),
         summary=summary,
         validations=read_table(folder / "metrics.csv", ("update", "seconds", "val_l2")),
         l2_by_stroke=read_table(folder / "curve.csv", ["l2_mean"])["l2_mean"],
     )
-
-
-def _read_yaml(path: Path, nothing: Any) -> Any:
-    """A YAML file's content; `nothing` where there is no file, whose kind it must be of."""
-    if not path.exists():
-        return nothing
-    try:
-        content = read_yaml(path)
-    except (OSError, ValueError) as error:
-        raise unreadable(path, error) from error
-    if not isinstance(content, type(nothing)):
-        raise unreadable(path, ValueError("something else was expected"))
-    return content
 
 
 def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
