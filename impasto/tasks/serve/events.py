@@ -115,24 +115,15 @@ class Events:
         """Get in the queue, as the button Paint does."""
         return self._changed(Message("In the queue."))
 
-    def paint(
-        self,
-        visitor: Visitor,
-        path: str | None,
-        painter: str,
-        stroke: str,
-        opaque: bool,
-        strokes: float,
-    ) -> Iterator[list[Any]]:
-        """Paint an order whose turn has come."""
-        order = Order(path, painter, stroke, opaque, strokes)
-        yield from self._shown(visitor, self._session.paint(visitor, order))
+    def paint(self, visitor: Visitor, *order: Any) -> Iterator[list[Any]]:
+        """Paint an order, an `Order`'s attributes, whose turn has come."""
+        yield from self._updates(visitor, self._session.paint(visitor, Order(*order)))
 
     def stop(self, visitor: Visitor) -> Iterator[list[Any]]:
         """Show what there is of the painting, once `paint` was cancelled by the button Stop."""
-        yield from self._shown(visitor, self._session.stop(visitor))
+        yield from self._updates(visitor, self._session.stop(visitor))
 
-    def _shown(self, visitor: Visitor, messages: Iterator[Message]) -> Iterator[list[Any]]:
+    def _updates(self, visitor: Visitor, messages: Iterator[Message]) -> Iterator[list[Any]]:
         for message in messages:
             yield self._changed(message, visitor)
         yield self._changed(replace(message, picture=None), visitor, last=True)

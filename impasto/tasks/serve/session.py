@@ -227,14 +227,14 @@ def _watch(worker: Worker, painter: Painter) -> Iterator[Message]:
     pause = _PAUSE
     while not worker.wait(pause):
         begun = time.monotonic()
-        picture, progress = worker.look(), worker.progress
+        picture, sketch = worker.look(), worker.sketch
         pause = max(_PAUSE, _LOOKING * (time.monotonic() - begun))
-        if picture is None:
-            text = "Looking at the picture."
+        if picture is None or sketch is None:
+            yield Message("Looking at the picture.", share=0.0)
         else:
-            strokes = f"{progress.strokes} of {_number(painter.strokes, 'stroke')}"
-            text = f"Painting: {strokes}, {progress.psnr:.1f} dB."
-        yield Message(text, picture, progress.share)
+            strokes = f"{len(sketch.unconstrained)} of {_number(painter.strokes, 'stroke')}"
+            text = f"Painting: {strokes}, {sketch.psnr:.1f} dB."
+            yield Message(text, picture, sketch.step / painter.steps)
 
 
 def _number(count: int, noun: str) -> str:

@@ -2,7 +2,6 @@
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -22,21 +21,6 @@ class _Stopped(KeyboardInterrupt):
     """The painter is to stop: raised where it reports, and to `paint` the same as Ctrl-C."""
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Progress of a painting.
-
-    Attributes:
-        share: Of its painter's steps, in [0, 1].
-        strokes: How many strokes it has by now.
-        psnr: Peak signal to noise ratio, dB.
-    """
-
-    share: float
-    strokes: int
-    psnr: float
-
-
 class Worker:
     """Thread that paints a picture.
 
@@ -44,13 +28,16 @@ class Worker:
         image: (H, W, 3) uint8, RGB, or (H, W, 4) with alpha.
         painter: Finds the strokes.
         device: Where to paint.
+
+    Attributes:
+        sketch: What the painter reported last; None before it has.
     """
 
     def __init__(
         self, image: NDArray[np.uint8], painter: Painter, device: torch.device | str = "cpu"
     ) -> None:
         self._image, self._painter, self._device = image, painter, device
-        self._sketch: Sketch | None = None
+        self.sketch: Sketch | None = None
         self._stop = threading.Event()
         self._tiled: TiledCanvas | None = None
         self._painting: Future[tuple[StrokeRecord, float] | None]
@@ -74,17 +61,9 @@ class Worker:
         """Return True if it was asked to stop."""
         return self._stop.is_set()
 
-    @property
-    def progress(self) -> Progress:
-        """Progress of the painting by now."""
-        sketch = self._sketch
-        if sketch is None:
-            return Progress(0.0, 0, 0.0)
-        return Progress(sketch.step / self._painter.steps, len(sketch.unconstrained), sketch.psnr)
-
     def look(self) -> NDArray[np.uint8] | None:
         """The painting as it is now, (h, w, 3) uint8; None before there is any."""
-        sketch = self._sketch
+        sketch = self.sketch
         if sketch is None:
             return None
         strokes = sketch.unconstrained.detach()
@@ -117,6 +96,6 @@ class Worker:
         return (done.record, done.psnr) if len(done.record.strokes) else None
 
     def _report(self, sketch: Sketch) -> None:
-        self._sketch = sketch
+        self.sketch = sketch
         if self._stop.is_set():
             raise _Stopped
