@@ -69,7 +69,7 @@ class _Results:
     @property
     def l2(self) -> dict[str, pd.Series]:
         return {
-            name: pd.Series([run.metric("l2") for run in runs], dtype=float)
+            name: pd.Series([run.metric("l2") for run in runs], dtype=float).dropna()
             for name, runs in self.by_variant.items()
         }
 
@@ -105,7 +105,7 @@ def _section(folder: Path, result: _Results) -> str:
         {
             "variant": name,
             "command adds": f"`{' '.join(overrides)}`" if overrides else "",
-            "runs": len(l2[name]),
+            "runs": len(result.by_variant[name]),
             "test L2": figure_text(l2[name], ".5f"),
             "verdict": judge(l2[name], baseline) if number else Verdict.BASELINE,
         }
