@@ -210,7 +210,7 @@ def _stop(visitor: Visitor) -> Iterator[Message]:
 
 
 def _end(visitor: Visitor, worker: Worker) -> Message:
-    """What a worker that is over has painted, which becomes the visitor's painting."""
+    """Take what a worker that is over has painted for the visitor's painting."""
     visitor.worker = None
     result = worker.result()
     if result is None:
