@@ -91,16 +91,16 @@ def pace(folder: Path, since: float = 0.0, warm: float = 0.0) -> Pace:
 
 
 def _rows(folder: Path) -> list[dict[str, float]]:
-    return list(read_table(folder / "metrics.csv", ("update", "seconds")))
+    return read_table(folder / "metrics.csv", ("update", "seconds")).to_dict("records")
 
 
 def renderer_error(folder: Path) -> tuple[float, float, float] | None:
     """Update, seconds and share of the mean image's error at a pretraining's last validation."""
     names = ("update", "seconds", "val_mse", "mean_image_mse")
-    rows = list(read_table(folder / "metrics.csv", names))
-    if not rows:
+    table = read_table(folder / "metrics.csv", names)
+    if table.empty:
         return None
-    update, seconds, error, mean = (rows[-1][name] for name in names)
+    update, seconds, error, mean = table.iloc[-1].tolist()
     return update, seconds, error / mean
 
 
@@ -207,9 +207,10 @@ def _state(folder: Path, began: float) -> str:
     error = renderer_error(folder)
     if error is not None:
         parts.append(f"{error[2]:.3f} of the mean image's error at {error[0]:,.0f}")
-    measured = list(read_table(folder / "metrics.csv", ("update", "val_l2")))
-    if measured:
-        parts.append(f"validation L2 {measured[-1]['val_l2']:.5f} at {measured[-1]['update']:,.0f}")
+    measured = read_table(folder / "metrics.csv", ("update", "val_l2"))
+    if len(measured):
+        update, l2 = measured.iloc[-1]
+        parts.append(f"validation L2 {l2:.5f} at {update:,.0f}")
     return ", ".join(parts)
 
 

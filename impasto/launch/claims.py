@@ -17,8 +17,8 @@ from impasto.errors import UserError
 from impasto.launch.arguments import AS_TYPED
 from impasto.launch.resume import CHECKPOINTS, run_folder
 from impasto.persistence.checkpoints import has_checkpoint
-from impasto.tasks.runs.run_folder import LEARNING, SUMMARY, shown
-from impasto.tasks.runs.run_state import is_complete, is_held, read_state, read_yaml
+from impasto.tasks.runs.run_folder import LEARNING, SUMMARY, read_yaml, shown
+from impasto.tasks.runs.run_state import is_complete, is_held, read_state
 from impasto.tasks.runs.written_files import (
     GO_ON,
     SECTION,

@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from traceback import format_exception
@@ -11,9 +11,10 @@ from typing import NoReturn, TypeVar
 import pytorch_lightning as pl
 
 from impasto.errors import Diverged, Interrupted, UserError
+from impasto.io.figures import save_curves
 from lightning_modules.acceleration import quicken
 from lightning_modules.base import UpdateModule
-from lightning_modules.callbacks import Checkpoints, GracefulStop
+from lightning_modules.callbacks import Checkpoints, GracefulStop, MetricsCsv
 from lightning_modules.distributed import gather
 
 Kind = TypeVar("Kind", bound=pl.Callback)
@@ -30,6 +31,21 @@ def find_callback(trainer: pl.Trainer, kind: type[Kind]) -> Kind:
         if isinstance(callback, kind):
             return callback
     raise UserError(f"callbacks: none is a {kind.__name__}", "keep it, as in callbacks=default")
+
+
+def save_history(path: Path, trainer: pl.Trainer, columns: Mapping[str, str], what: str) -> None:
+    """Draw columns of metrics.csv by update, on a logarithmic scale, as PNG.
+
+    Args:
+        path: The file.
+        trainer: With a `MetricsCsv` among its callbacks.
+        columns: By what the curves are called.
+        what: Stands beside the axis.
+    """
+    rows = find_callback(trainer, MetricsCsv).rows
+    nan = float("nan")
+    curves = {name: [row.get(column, nan) for row in rows] for name, column in columns.items()}
+    save_curves(path, [row["update"] for row in rows], curves, "update", what, log=True)
 
 
 def fit(

@@ -7,10 +7,9 @@ from typing import Any
 import pytorch_lightning as pl
 
 from impasto.errors import UserError
-from impasto.io.figures import save_curves, save_sheet
+from impasto.io.figures import save_sheet
 from impasto.renderers import save_renderer
-from impasto.tasks.fit import find_callback, fit
-from lightning_modules.callbacks import MetricsCsv
+from impasto.tasks.fit import fit, save_history
 from lightning_modules.distributed import goes_on_alone
 from lightning_modules.renderers.base import RendererModule
 
@@ -83,15 +82,6 @@ def pretrain(
 def _show(module: RendererModule, trainer: pl.Trainer, folder: Path) -> None:
     """Pictures of what was learned, and how fast."""
     save_sheet(folder / "strokes.png", *module.pictures(None, _SAMPLES), columns=_SAMPLES)
-    rows = find_callback(trainer, MetricsCsv).rows
     names = [*module.curves, "val_mse", "mean_image_mse"]
-    nan = float("nan")
-    curves = {name: [row.get(name, nan) for row in rows] for name in names}
-    save_curves(
-        folder / "curve.png",
-        [row["update"] for row in rows],
-        curves,
-        "update",
-        "mean squared error",
-        log=True,
-    )
+    columns = {name: name for name in names}
+    save_history(folder / "curve.png", trainer, columns, "mean squared error")

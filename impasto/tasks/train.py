@@ -6,11 +6,10 @@ from typing import Any
 import pytorch_lightning as pl
 
 from datamodules.base import ImageDataModule
-from impasto.io.figures import save_curves
 from impasto.tasks.evaluate.agent import evaluate
-from impasto.tasks.fit import find_callback, fit
+from impasto.tasks.fit import find_callback, fit, save_history
 from lightning_modules.agents.painting_agent import PaintingAgent
-from lightning_modules.callbacks import Checkpoints, MetricsCsv
+from lightning_modules.callbacks import Checkpoints
 from lightning_modules.distributed import goes_on_alone
 
 
@@ -46,16 +45,7 @@ def train(
     agent.load_state_dict(best["state_dict"])
     policy = agent.policy
     policy.save(folder / "agent")
-    rows = find_callback(trainer, MetricsCsv).rows
-    values = [row.get("val_l2", float("nan")) for row in rows]
-    save_curves(
-        folder / "learning.png",
-        [row["update"] for row in rows],
-        {"validation L2": values},
-        "update",
-        "L2",
-        log=True,
-    )
+    save_history(folder / "learning.png", trainer, {"validation L2": "val_l2"}, "L2")
     metrics = evaluate(policy, datamodule, folder, device=str(trainer.strategy.root_device))
     # What a search goes by: test figures are no business of its.
     return {"updates": agent.update_count, "val_l2": checkpoints.best_value, **metrics}

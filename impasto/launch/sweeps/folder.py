@@ -29,8 +29,9 @@ from impasto.tasks.runs.run_folder import (
     command,
     identity,
     read_summary,
+    read_yaml,
 )
-from impasto.tasks.runs.run_state import OVERRIDES, has_ended, is_held, read_yaml
+from impasto.tasks.runs.run_state import OVERRIDES, has_ended, is_held
 from impasto.tasks.runs.search_report import BEST
 from impasto.tasks.runs.status import read_jobs
 from impasto.tasks.runs.written_files import SWEEP, begin_list, end_list

@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from impasto.errors import UserError
 from impasto.persistence.atomic import atomic_write
 from impasto.tasks.ablations.plan import Job, Plan, Row
-from impasto.tasks.runs.comparison.report import write_report
+from impasto.tasks.runs.comparison.report import figure_text, write_report
 from impasto.tasks.runs.comparison.runs import Run, read_run
-from impasto.tasks.runs.comparison.statistics import Spread, Verdict, judge, spread
+from impasto.tasks.runs.comparison.statistics import Verdict, judge
 from impasto.tasks.runs.comparison.table import compare_variants
 from impasto.tasks.runs.comparison.variants import Variant
+from impasto.tasks.runs.markup import markdown_table
 from impasto.tasks.runs.run_folder import command, read_summary
 
 _SAID = {
@@ -64,9 +67,10 @@ class _Results:
         return [run for runs in self.by_variant.values() for run in runs]
 
     @property
-    def l2(self) -> dict[str, Spread]:
+    def l2(self) -> dict[str, pd.Series]:
         return {
-            name: spread(run.metric("l2") for run in runs) for name, runs in self.by_variant.items()
+            name: pd.Series([run.metric("l2") for run in runs], dtype=float).dropna()
+            for name, runs in self.by_variant.items()
         }
 
     def claims(self) -> list[tuple[str, str]]:
@@ -84,10 +88,9 @@ def _results(plan: Plan, row: Row) -> _Results:
 
 def _overview(results: Sequence[_Results]) -> str:
     """All claims in one table."""
-    lines = ["| | the papers' claim | here |", "| --- | --- | --- |"]
-    for one in results:
-        lines += [f"| {one.row.key} | {claim} | {said} |" for claim, said in one.claims()]
-    return "\n".join(lines) if len(lines) > 2 else ""
+    claims = [(one.row.key, *claim) for one in results for claim in one.claims()]
+    table = pd.DataFrame(claims, columns=["", "the papers' claim", "here"])
+    return "" if table.empty else markdown_table(table)
 
 
 def _section(folder: Path, result: _Results) -> str:
@@ -98,20 +101,21 @@ def _section(folder: Path, result: _Results) -> str:
     variants = [Variant(name, tuple(runs)) for name, runs in result.by_variant.items() if runs]
     write_report(own_folder, compare_variants(variants))
     baseline = l2[next(iter(row.variants))]
-    lines = [
-        "| variant | command adds | runs | test L2 | verdict |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for number, (name, overrides) in enumerate(row.variants.items()):
-        verdict = Verdict.BASELINE if number == 0 else judge(l2[name], baseline)
-        added = f"`{' '.join(overrides)}`" if overrides else ""
-        count = len(result.by_variant[name])
-        lines.append(f"| {name} | {added} | {count} | {_text(l2[name])} | {verdict} |")
+    table = pd.DataFrame(
+        {
+            "variant": name,
+            "command adds": f"`{' '.join(overrides)}`" if overrides else "",
+            "runs": len(result.by_variant[name]),
+            "test L2": figure_text(l2[name], ".5f"),
+            "verdict": judge(l2[name], baseline) if number else Verdict.BASELINE,
+        }
+        for number, (name, overrides) in enumerate(row.variants.items())
+    )
     said = "\n".join(f"- {claim}: {said}" for claim, said in result.claims())
     parts = [
         f"## ({row.key}) {row.title}",
         f"{row.source}. *The paper:* {row.paper}",
-        "\n".join(lines),
+        markdown_table(table),
         f"*Here:*\n\n{said}" if said else "",
         f"![Validation L2 by update]({row.key}/l2_by_update.png)",
         f"[Curves, times and paintings]({row.key}/report.md)",
@@ -121,9 +125,3 @@ def _section(folder: Path, result: _Results) -> str:
 
 def _finished(jobs: Sequence[Job]) -> list[Run]:
     return [read_run(j.folder) for j in jobs if read_summary(j.folder).get("status") == "finished"]
-
-
-def _text(l2: Spread) -> str:
-    if l2.mean is None:
-        return "–"
-    return f"{l2.mean:.5f}" + ("" if l2.std is None else f" ± {l2.std:.5f}")

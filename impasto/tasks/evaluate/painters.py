@@ -1,6 +1,5 @@
 """Measuring painters on pictures by number of strokes: ``task=evaluate image=…``."""
 
-import csv
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import pandas as pd
 import torch
 from annotated_types import Ge
 from numpy.typing import NDArray
@@ -97,16 +97,18 @@ def evaluate_painters(
                 if len(sheets[name]) < _SHOWN:
                     canvases = [trials[0].nearness.target, *(t.nearness.canvas for t in trials)]
                     sheets[name].append([framed(canvas, _SHOWN_SIZE) for canvas in canvases])
-            write_table(folder / _TABLE, rows)  # what an interruption leaves
+            write_table(folder / _TABLE, pd.DataFrame(rows))  # what an interruption leaves
     if not rows:
         raise UserError(f"none of the {len(paths)} pictures of {images} can be read", "replace it")
-    averages = means(rows)
-    write_table(folder / _TABLE, [*rows, *averages])
+    table = pd.DataFrame(rows)
+    averages = means(table)
+    # As objects, so that whole numbers stay whole beside their means.
+    write_table(folder / _TABLE, pd.concat([table.astype(object), averages.astype(object)]))
     _save_pictures(folder, averages, sheets)
     print(shown(averages))
     if network is None:
         print("LPIPS is left out: lpips=FILE gives the weights of torchvision's alexnet")
-    return _summary(rows, averages, numbers[-1])
+    return _summary(table["picture"].nunique(), averages, numbers[-1])
 
 
 def stroke_counts(counts: Sequence[int] | int | None, strokes: int) -> list[int]:
@@ -123,28 +125,20 @@ def stroke_counts(counts: Sequence[int] | int | None, strokes: int) -> list[int]
     return sorted(set(several))
 
 
-def means(rows: Sequence[Row]) -> list[Row]:
-    """Means over pictures, a row per painter and number of strokes."""
-    groups: dict[tuple[str, int], list[Row]] = {}
-    for row in rows:
-        groups.setdefault((row["painter"], row["strokes"]), []).append(row)
-    return [
-        {
-            "painter": name,
-            "picture": MEAN,
-            "strokes": strokes,
-            **{key: float(np.mean([row[key] for row in group])) for key in list(group[0])[3:]},
-        }
-        for (name, strokes), group in groups.items()
-    ]
+def means(table: pd.DataFrame) -> pd.DataFrame:
+    """Means over pictures, a row per painter and number of strokes.
+
+    Args:
+        table: `painter`, `picture`, `strokes`, and columns of numbers.
+    """
+    grouped = table.groupby(["painter", "strokes"], sort=False).mean(numeric_only=True)
+    return grouped.reset_index().assign(picture=MEAN)[list(table.columns)]
 
 
-def write_table(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows of the same keys as CSV, atomically."""
-    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV, atomically."""
+    with atomic_write(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\r\n")
 
 
 def _read(paths: Sequence[Path]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
@@ -189,12 +183,17 @@ def _row(name: str, label: str, trial: Trial, network: Lpips | None) -> Row:
 
 
 def _save_pictures(
-    folder: Path, averages: Sequence[Row], sheets: Mapping[str, Sequence[Sequence[Tensor]]]
+    folder: Path, averages: pd.DataFrame, sheets: Mapping[str, Sequence[Sequence[Tensor]]]
 ) -> None:
-    by_strokes, by_seconds = (
-        {name: _curve(averages, name, key) for name in sheets} for key in ("strokes", "seconds")
-    )
-    panels = (Panel("strokes", "PSNR, dB", by_strokes), Panel("seconds", "PSNR, dB", by_seconds))
+    own = {name: averages[averages["painter"] == name] for name in sheets}
+    panels = [
+        Panel(
+            key,
+            "PSNR, dB",
+            {name: (one[key].tolist(), one["psnr"].tolist()) for name, one in own.items()},
+        )
+        for key in ("strokes", "seconds")
+    ]
     save_panels(folder / "painters.png", panels)
     for name, pictures in sheets.items():
         bands = (torch.stack(band) for band in zip(*pictures, strict=True))
@@ -202,15 +201,10 @@ def _save_pictures(
         save_sheet(folder / file, *bands, columns=_SHEET_COLUMNS)
 
 
-def _curve(averages: Sequence[Row], name: str, key: str) -> tuple[list[float], list[float]]:
-    own = [row for row in averages if row["painter"] == name]
-    return [row[key] for row in own], [row["psnr"] for row in own]
-
-
-def shown(averages: Sequence[Row]) -> str:
+def shown(averages: pd.DataFrame) -> str:
     """The means as a table for the terminal."""
     lines = [f"{'painter':<16} strokes   PSNR    SSIM      L2  seconds      MB"]
-    for row in averages:
+    for row in averages.to_dict("records"):
         lines.append(
             f"{row['painter']:<16} {row['strokes']:>7} {row['psnr']:>6.2f} {row['ssim']:>7.3f} "
             f"{row['l2']:>7.5f} {row['seconds']:>8.2f} {row['peak_memory_mb']:>7.0f}"
@@ -218,12 +212,12 @@ def shown(averages: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _summary(rows: Sequence[Row], averages: Sequence[Row], strokes: int) -> dict[str, float]:
-    last = [row for row in averages if row["strokes"] == strokes]
+def _summary(images: int, averages: pd.DataFrame, strokes: int) -> dict[str, float]:
+    last = averages[averages["strokes"] == strokes].to_dict("records")
     several = len(last) > 1
     metrics = {
         f"{key}_{row['painter']}" if several else key: row[key]
         for row in last
         for key in ("l2", "psnr", "ssim")
     }
-    return {"images": len({row["picture"] for row in rows}), "strokes": strokes, **metrics}
+    return {"images": images, "strokes": strokes, **metrics}

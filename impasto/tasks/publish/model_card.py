@@ -1,12 +1,14 @@
 """The model card of published weights, every figure of it filled in from the run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+import pandas as pd
 import torch
 
 from datamodules import ImageDataModule
 from impasto.rl.policy import PaintingPolicy
 from impasto.tasks.runs.comparison.runs import Run
+from impasto.tasks.runs.markup import markdown_table
 
 PsnrByStrokes = Mapping[int, Mapping[str, float]]
 
@@ -56,7 +58,8 @@ def _training(run: Run, machine: str, command: str) -> str:
         "machine": f"{machine}; {run.summary.get('device')}, {torch.get_num_threads()} thread(s)",
         "seed": str(run.seed),
     }
-    return f"## Made by\n\n```console\n{command}\n```\n\n" + table(["", ""], list(rows.items()))
+    made_by = markdown_table(pd.DataFrame(rows.items(), columns=["", ""]))
+    return f"## Made by\n\n```console\n{command}\n```\n\n{made_by}"
 
 
 def _test(run: Run, datamodule: ImageDataModule) -> str:
@@ -67,7 +70,7 @@ def _test(run: Run, datamodule: ImageDataModule) -> str:
         f"## Figures\n\nOn {int(run.metric('images') or 0):,} pictures of the test split of "
         f"`data={datamodule.name}`, which it never saw, {int(run.metric('strokes') or 0)} strokes "
         "each, drawn exactly, before its weights were rounded to 16 bits:\n\n"
-        + table(["", "mean"], rows)
+        + markdown_table(pd.DataFrame(rows, columns=["", "mean"]))
     )
 
 
@@ -75,21 +78,10 @@ def _photographs(psnr_by_strokes: PsnrByStrokes) -> str:
     pictures = list(next(iter(psnr_by_strokes.values())))
     rows = [[name, *(f"{of[name]:.2f}" for of in psnr_by_strokes.values())] for name in pictures]
     means = [sum(of.values()) / len(of) for of in psnr_by_strokes.values()]
+    head = ["photograph", *(f"{count:,} strokes" for count in psnr_by_strokes)]
     rows.append(["**mean**", *(f"**{mean:.2f}**" for mean in means)])
     return (
         "PSNR in dB of photographs that come with scikit-image and scikit-learn, resized to 128 x "
         "128 and painted with `painter=agent`. **It never saw any of them**:\n\n"
-        + table(["photograph", *(f"{count:,} strokes" for count in psnr_by_strokes)], rows)
+        + markdown_table(pd.DataFrame(rows, columns=head))
     )
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown.
-
-    >>> print(table(["a", "b"], [["1", "2"]]))
-    | a | b |
-    | --- | --- |
-    | 1 | 2 |
-    """
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

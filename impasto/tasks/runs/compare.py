@@ -72,7 +72,7 @@ def _report(folder: Path, comparison: Comparison) -> Path:
     """Write the report, and print the table's gist and where it is."""
     path = write_report(folder, comparison)
     for row in comparison.rows:
-        l2 = "no finished run" if row.l2.mean is None else f"L2 {row.l2.mean:.5f}"
+        l2 = "no finished run" if row.figures.empty else f"L2 {row.l2:.5f}"
         print(f"{row.variant.label}: {l2}, {row.verdict}")
     print(f"report: {path}")
     return path

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from impasto.errors import UserError
 from impasto.io.figures import save_curves
 from impasto.tasks.runs.comparison.runs import Run, find_runs, read_run, read_table
@@ -30,7 +32,7 @@ def curves(
     Raises:
         UserError: A folder holds no run, or one without such a column.
     """
-    drawn: dict[str, dict[float, float]] = {}
+    drawn: dict[str, pd.Series] = {}
     for variant in group_runs([read_run(run) for run in find_runs(runs)]):
         for run in variant.runs:
             label = (
@@ -39,32 +41,30 @@ def curves(
                 else f"{variant.label} in {shown(run.folder)}"
             )
             drawn[label] = _curve(run, column, share_of)
-    places = sorted({update for curve in drawn.values() for update in curve})
-    nan = float("nan")
-    lines = {label: [curve.get(at, nan) for at in places] for label, curve in drawn.items()}
+    table = pd.DataFrame(drawn).sort_index()  # NaN where a run has no value
+    lines = {label: table[label].tolist() for label in drawn}
     y_label = f"{column} / {share_of}" if share_of else column
-    save_curves(folder / "curves.png", places, lines, "updates", y_label, log=True, log_x=True)
+    save_curves(
+        folder / "curves.png", table.index.tolist(), lines, "updates", y_label, log=True, log_x=True
+    )
     for label, curve in drawn.items():
-        last = max(curve)
+        last = curve.index.max()
         print(f"{label}: {curve[last]:.4g} after {last:.0f} updates")
     print(f"picture: {folder / 'curves.png'}")
     return {"runs": len(drawn)}
 
 
-def _curve(run: Run, column: str, share_of: str | None) -> dict[float, float]:
-    """The column's values by update.
+def _curve(run: Run, column: str, share_of: str | None) -> pd.Series:
+    """The column's values by update; of one that a resumed run made twice, the later one.
 
     Raises:
         UserError: The run has none.
     """
     columns = ["update", column, *([share_of] if share_of else [])]
     path = run.folder / "metrics.csv"
-    curve = {
-        row["update"]: row[column] / (row[share_of] if share_of else 1)
-        for row in read_table(path, columns)
-        if row["update"] > 0
-    }
-    if not curve:
+    table = read_table(path, columns).drop_duplicates("update", keep="last").set_index("update")
+    table = table[table.index > 0]
+    if table.empty:
         todo = "name columns that it has, or leave the run out"
         raise UserError(f"{path} has no row with {' and '.join(columns)}", todo)
-    return curve
+    return table[column] / table[share_of] if share_of else table[column]

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from impasto.errors import UserError
 from impasto.persistence.atomic import atomic_write
-from impasto.tasks.runs.html import data_uri, page
+from impasto.tasks.runs.markup import data_uri, html_table, page
 from impasto.tasks.runs.run_folder import SUMMARY, load_summary
 
 # Pictures from inside the project's own runs are small; anything larger is left in its folder.
@@ -68,13 +70,11 @@ def _section(run: Path) -> str:
     metrics = {name: _short(summary[name]) for name in _METRICS if name in summary}
     title = f"{summary.get('task', 'run')} in {run}"
     print(f"{title}: " + ", ".join(f"{name} {value}" for name, value in metrics.items()))
-    cells = "".join(
-        f"<tr><td>{html.escape(name)}<td>{html.escape(value)}" for name, value in metrics.items()
-    )
+    table = html_table(pd.DataFrame(metrics.items()).map(html.escape), header=False)
     matches = (run.glob(pattern) for pattern in ("*.png", "*/painting.*", "*/transfer.png"))
     pictures = sorted(itertools.chain(*matches))
     shown = "".join(_figure(run, path) for path in pictures if path.suffix in (".png", ".gif"))
-    return f"<h2>{html.escape(title)}</h2><table>{cells}</table>{shown}"
+    return f"<h2>{html.escape(title)}</h2>{table}{shown}"
 
 
 def _figure(run: Path, path: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import UserError
-from impasto.io.files import read_json
+from impasto.io import files
 
 SUMMARY = "summary.json"
 INSTALLED = "impasto"  # the command, as pyproject.toml calls it
@@ -53,12 +53,37 @@ def load_summary(folder: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        summary = read_json(path)
+        summary = files.read_json(path)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
     if not isinstance(summary, dict):
         raise unreadable(path, ValueError("it is no JSON object"))
     return summary
+
+
+def read_yaml(path: Path, nothing: Any) -> Any:
+    """A run's YAML file's content; `nothing` where there is none of its kind that can be read."""
+    try:
+        return load_yaml(path, nothing)
+    except UserError:
+        return nothing
+
+
+def load_yaml(path: Path, nothing: Any) -> Any:
+    """A run's YAML file's content; `nothing` where there is no file, whose kind it must be of.
+
+    Raises:
+        UserError: It can't be read.
+    """
+    if not path.exists():
+        return nothing
+    try:
+        content = files.read_yaml(path)
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+    if not isinstance(content, type(nothing)):
+        raise unreadable(path, ValueError("something else was expected"))
+    return content
 
 
 def unreadable(path: Path, error: Exception) -> UserError:

@@ -13,7 +13,7 @@ from typing import Any
 
 from impasto.io import files
 from impasto.persistence.locks import is_locked
-from impasto.tasks.runs.run_folder import CONFIG, followed, read_summary
+from impasto.tasks.runs.run_folder import CONFIG, followed, read_summary, read_yaml
 
 LOCK = Path(".hydra") / "lock"
 OVERRIDES = Path(".hydra") / "overrides.yaml"
@@ -110,15 +110,6 @@ def read_state(folder: Path) -> RunState:
         seconds=float(seconds) if isinstance(seconds, int | float) else None,
         left=_left(folder, rows, total) if held else None,
     )
-
-
-def read_yaml(path: Path, nothing: Any) -> Any:
-    """A YAML file's content; `nothing` where there is none of its kind that can be read."""
-    try:
-        content = files.read_yaml(path)
-    except (OSError, ValueError):
-        return nothing
-    return content if isinstance(content, type(nothing)) else nothing
 
 
 def _number(config: Mapping[str, Any], value: object) -> int | None:

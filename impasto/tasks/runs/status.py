@@ -1,12 +1,13 @@
 """A table of all runs of a sweep, or of any folder of runs, live: ``task=status``."""
 
-import csv
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import pandas as pd
 
 from impasto.bounds import Positive, validated
 from impasto.errors import UserError
@@ -42,10 +43,8 @@ def status(sweep: str, folder: Path, watch: Positive | None = None) -> dict[str,
         time.sleep(watch)
         states = read_states(Path(sweep))
     print(f"{_CLEAR if watch and sys.stdout.isatty() else ''}{_text(Path(sweep), states)}")
-    with (folder / "status.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        writer.writerows(_cells(Path(sweep), states))
+    table = pd.DataFrame(_cells(Path(sweep), states), columns=_COLUMNS)
+    table.to_csv(folder / "status.csv", index=False, lineterminator="\r\n")
     return {"runs": len(states)}
 
 

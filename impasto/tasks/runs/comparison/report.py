@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from impasto.persistence.atomic import atomic_write
 from impasto.tasks.runs.comparison.drawing import color, save_all_curves
 from impasto.tasks.runs.comparison.pictures import save_side_by_side
-from impasto.tasks.runs.comparison.statistics import SIGNIFICANT, Spread, Verdict
+from impasto.tasks.runs.comparison.statistics import SIGNIFICANT, Verdict
 from impasto.tasks.runs.comparison.table import Comparison, Row
-from impasto.tasks.runs.html import data_uri, page
+from impasto.tasks.runs.markup import data_uri, html_table, markdown_table, page
 from impasto.tasks.runs.run_folder import shown
 
 _TITLE = "Comparison"
@@ -40,18 +42,12 @@ img { image-rendering: auto } .swatch { display: inline-block; width: .8em; heig
 
 
 @dataclass(frozen=True)
-class _Cell:
-    """A table's cell; as HTML it may be more than its text."""
-
-    text: str
-    html: str
-
-
-@dataclass(frozen=True)
 class _Report:
-    """Content of both reports, each in its own notation."""
+    """Content of both reports, as plain text."""
 
-    comparison: Comparison
+    variants: pd.DataFrame
+    runs: pd.DataFrame
+    colors: Sequence[str]  # of the variants
     facts: Sequence[str]
     notes: Sequence[str]
     pictures: Sequence[tuple[str, str]]  # file name, caption
@@ -69,7 +65,14 @@ def write_report(folder: Path, comparison: Comparison) -> Path:
     notes = [*comparison.notes, *save_side_by_side(paintings, comparison)]
     if paintings.exists():
         pictures.append((_PAINTINGS, "The same test images by every variant's first seed."))
-    report = _Report(comparison, _facts(comparison), notes, pictures)
+    report = _Report(
+        variants=_variants(comparison),
+        runs=_runs(comparison),
+        colors=[color(row) for row in comparison.rows],
+        facts=_facts(comparison),
+        notes=notes,
+        pictures=pictures,
+    )
     for name, text in (("report.md", _markdown(report)), ("report.html", _html(report, folder))):
         with atomic_write(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -97,67 +100,67 @@ def _facts(comparison: Comparison) -> list[str]:
     return facts
 
 
-def _cells(comparison: Comparison, row: Row) -> list[_Cell]:
+def _variants(comparison: Comparison) -> pd.DataFrame:
+    """A row for every variant, in the order of `_HEADER`."""
+    return pd.DataFrame([_cells(comparison, row) for row in comparison.rows], columns=_HEADER)
+
+
+def _cells(comparison: Comparison, row: Row) -> list[str]:
     """A variant's row, in the order of `_HEADER`."""
     finished, all_runs = len(row.variant.finished), len(row.variant.runs)
-    difference = None if row is comparison.baseline else comparison.difference(row)
-    reached = _NONE if comparison.level is None else f"{len(row.to_level.values)} of {finished}"
-    texts = [
+    difference = row.l2 - comparison.baseline.l2
+    unknown = row is comparison.baseline or pd.isna(difference)
+    to_level = row.figures["to_level"]
+    return [
+        row.variant.label,
         str(all_runs) if finished == all_runs else f"{finished} of {all_runs} finished",
-        _figure(row.l2, ".5f"),
-        _NONE if difference is None else f"{difference:+.5f}",
+        figure_text(row.figures["l2"], ".5f"),
+        _NONE if unknown else f"{difference:+.5f}",
         str(row.verdict),
-        _figure(row.psnr, ".2f"),
-        _figure(row.ssim, ".3f"),
-        _figure(row.updates, ",.0f"),
-        _seconds(row.to_level),
-        reached,
-        _seconds(row.seconds),
+        figure_text(row.figures["psnr"], ".2f"),
+        figure_text(row.figures["ssim"], ".3f"),
+        figure_text(row.figures["updates"], ",.0f"),
+        _seconds(to_level),
+        _NONE if comparison.level is None else f"{to_level.count()} of {finished}",
+        _seconds(row.figures["seconds"]),
     ]
-    swatch = f'<span class="swatch" style="background:{color(row)}"></span> '
-    cells = [_Cell(f"`{row.variant.label}`", swatch + html.escape(row.variant.label))]
-    cells += [_Cell(text, html.escape(text)) for text in texts]
-    if row.verdict in (Verdict.BETTER, Verdict.WORSE):
-        cells[4] = _Cell(cells[4].text, f'<b class="{row.verdict}">{row.verdict}</b>')
-    return cells
 
 
-def _run_cells(comparison: Comparison) -> list[list[_Cell]]:
+def _runs(comparison: Comparison) -> pd.DataFrame:
     """A row for every run, in the order of `_RUNS_HEADER`."""
     rows = []
     for row in comparison.rows:
         for run in row.variant.runs:
             l2 = run.metric("l2")
+            shown_l2 = _NONE if l2 is None else f"{l2:.5f}"
             texts = [shown(run.folder), row.variant.label, str(run.seed), run.status]
-            texts.append(_NONE if l2 is None else f"{l2:.5f}")
-            cells = [_Cell(text, html.escape(text)) for text in texts]
-            code = f"<code>{html.escape(run.command)}</code>"
-            rows.append([*cells, _Cell(f"`{run.command}`", code)])
-    return rows
+            rows.append([*texts, shown_l2, run.command])
+    return pd.DataFrame(rows, columns=_RUNS_HEADER)
 
 
-def _figure(spread: Spread, notation: str) -> str:
+def figure_text(values: pd.Series, notation: str) -> str:
     """Mean ± standard deviation; without the latter where it is not known, or 0 for a count."""
-    if spread.mean is None:
+    mean, std = values.mean(), values.std()
+    if pd.isna(mean):
         return _NONE
-    if spread.std is None or (spread.std == 0 and spread.mean == int(spread.mean)):
-        return f"{spread.mean:{notation}}"
-    return f"{spread.mean:{notation}} ± {spread.std:{notation}}"
+    if pd.isna(std) or (std == 0 and mean == int(mean)):
+        return f"{mean:{notation}}"
+    return f"{mean:{notation}} ± {std:{notation}}"
 
 
-def _seconds(spread: Spread) -> str:
-    return _figure(spread, ".1f" if spread.mean is not None and spread.mean < 100 else ",.0f")
+def _seconds(values: pd.Series) -> str:
+    return figure_text(values, ".1f" if values.mean() < 100 else ",.0f")
 
 
 def _markdown(report: _Report) -> str:
-    comparison = report.comparison
-    table = _markdown_table(_HEADER, [_cells(comparison, row) for row in comparison.rows])
-    runs = _markdown_table(_RUNS_HEADER, _run_cells(comparison))
+    variants = report.variants.assign(variant="`" + report.variants["variant"] + "`")
+    runs = report.runs.assign(command="`" + report.runs["command"] + "`")
     pictures = [f"![{_title(caption)}]({name})\n\n{caption}" for name, caption in report.pictures]
     notes = "\n".join(f"- {note}" for note in report.notes)
     facts = "\n".join(f"- {fact}" for fact in report.facts)
-    parts = [f"# {_TITLE}", table, facts, *([f"**Note**\n\n{notes}"] if notes else [])]
-    return "\n\n".join([*parts, *pictures, "## Runs", runs]) + "\n"
+    parts = [f"# {_TITLE}", markdown_table(variants), facts]
+    parts += [f"**Note**\n\n{notes}"] if notes else []
+    return "\n\n".join([*parts, *pictures, "## Runs", markdown_table(runs)]) + "\n"
 
 
 def _title(caption: str) -> str:
@@ -165,19 +168,12 @@ def _title(caption: str) -> str:
     return caption.partition(";")[0]
 
 
-def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[_Cell]]) -> str:
-    lines = [header, ["---"] * len(header)]
-    lines += [[cell.text.replace("|", r"\|") for cell in row] for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def _html(report: _Report, folder: Path) -> str:
-    comparison = report.comparison
     facts = "".join(f"<li>{html.escape(fact)}" for fact in report.facts)
     notes = "".join(f"<li>{html.escape(note)}" for note in report.notes)
     parts = [
         f"<h1>{_TITLE}</h1>",
-        _html_table("figures", _HEADER, [_cells(comparison, row) for row in comparison.rows]),
+        f"<section class=figures>{html_table(_html_variants(report))}</section>",
         f"<ul>{facts}</ul>",
         f"<h2>Note</h2><ul>{notes}</ul>" if notes else "",
     ]
@@ -185,11 +181,19 @@ def _html(report: _Report, folder: Path) -> str:
         image = f'<img alt="{html.escape(_title(caption))}" src="{data_uri(folder / name)}">'
         text = f"<figcaption>{html.escape(caption)}</figcaption>"
         parts.append(f"<figure>{image}{text}</figure>")
-    parts += ["<h2>Runs</h2>", _html_table("runs", _RUNS_HEADER, _run_cells(comparison))]
+    runs = report.runs.map(html.escape)
+    runs = runs.assign(command="<code>" + runs["command"] + "</code>")
+    parts += ["<h2>Runs</h2>", f"<section class=runs>{html_table(runs)}</section>"]
     return page(_TITLE, "\n".join(parts), _STYLE)
 
 
-def _html_table(kind: str, header: Sequence[str], rows: Sequence[Sequence[_Cell]]) -> str:
-    head = "".join(f"<th>{html.escape(name)}" for name in header)
-    body = "".join(f"<tr>{''.join(f'<td>{cell.html}' for cell in row)}" for row in rows)
-    return f"<section class={kind}><table><tr>{head}{body}</table></section>"
+def _html_variants(report: _Report) -> pd.DataFrame:
+    """Every variant with its colour, and its verdict if it is one."""
+    variants = report.variants.map(html.escape)
+    swatches = [
+        f'<span class="swatch" style="background:{color}"></span> ' for color in report.colors
+    ]
+    verdicts = {one: f'<b class="{one}">{one}</b>' for one in (Verdict.BETTER, Verdict.WORSE)}
+    return variants.assign(
+        variant=swatches + variants["variant"], verdict=variants["verdict"].replace(verdicts)
+    )

@@ -1,7 +1,6 @@
 """Finished and unfinished runs, as read from their folders."""
 
 import glob
-import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,29 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from impasto.errors import UserError
-from impasto.io.files import read_rows, read_yaml
-from impasto.tasks.runs.run_folder import CONFIG, command, load_summary, unreadable
+from impasto.io.files import read_rows
+from impasto.tasks.runs.run_folder import CONFIG, command, load_summary, load_yaml, unreadable
 
 NO_SUMMARY = "no summary (killed, or still running)"
 
 
-@dataclass(frozen=True)
-class Point:
-    """One validation.
-
-    Attributes:
-        update: After how many updates.
-        seconds: After how many seconds of training.
-        l2: Validation L2.
-    """
-
-    update: int
-    seconds: float
-    l2: float
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """Settings of one run, and the results that it left.
 
@@ -43,7 +30,8 @@ class Run:
         choices: The choice of every group, None for those without.
         overrides: What the command line asked for, in Hydra's notation.
         summary: summary.json.
-        validations: Validations in the order of updates, from metrics.csv.
+        validations: `update`, `seconds` of training and `val_l2`, in the order of updates, from
+            metrics.csv.
         l2_by_stroke: Test L2 after 0, 1, 2, … strokes, from curve.csv.
     """
 
@@ -54,8 +42,8 @@ class Run:
     choices: Mapping[str, str | None]
     overrides: tuple[str, ...]
     summary: Mapping[str, Any]
-    validations: tuple[Point, ...]
-    l2_by_stroke: tuple[float, ...]
+    validations: pd.DataFrame
+    l2_by_stroke: pd.Series
 
     @property
     def finished(self) -> bool:
@@ -70,9 +58,9 @@ class Run:
     @property
     def seconds(self) -> float | None:
         """Seconds of training, all parts of a resumed run together; without any, of the task."""
-        if self.validations:
-            return self.validations[-1].seconds
-        return self.metric("seconds")
+        if self.validations.empty:
+            return self.metric("seconds")
+        return float(self.validations["seconds"].iloc[-1])
 
     @property
     def command(self) -> str:
@@ -138,46 +126,36 @@ def read_run(folder: Path) -> Run:
     Raises:
         UserError: A file of it can't be read.
     """
-    hydra = _read_yaml(folder / CONFIG.parent / "hydra.yaml", {}).get("hydra", {})
+    hydra = load_yaml(folder / CONFIG.parent / "hydra.yaml", {}).get("hydra", {})
     choices = hydra.get("runtime", {}).get("choices", {})
     summary = load_summary(folder)
     return Run(
         folder=folder,
         task=str(summary.get("task", choices.get("task", "unknown"))),
         status=str(summary.get("status", NO_SUMMARY)),
-        config=_read_yaml(folder / CONFIG, {}),
+        config=load_yaml(folder / CONFIG, {}),
         choices=choices,
-        overrides=tuple(_read_yaml(folder / CONFIG.parent / "overrides.yaml", [])),
+        overrides=tuple(load_yaml(folder / CONFIG.parent / "overrides.yaml", [])),
         summary=summary,
-        validations=tuple(
-            Point(int(row["update"]), row["seconds"], row["val_l2"])
-            for row in read_table(folder / "metrics.csv", ("update", "seconds", "val_l2"))
-        ),
-        l2_by_stroke=tuple(row["l2_mean"] for row in read_table(folder / "curve.csv", ["l2_mean"])),
+        validations=read_table(folder / "metrics.csv", ("update", "seconds", "val_l2")),
+        l2_by_stroke=read_table(folder / "curve.csv", ["l2_mean"])["l2_mean"],
     )
 
 
-def _read_yaml(path: Path, nothing: Any) -> Any:
-    """A YAML file's content; `nothing` where there is no file, whose kind it must be of."""
-    if not path.exists():
-        return nothing
+def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Read the rows of a CSV file in which all of the columns hold finite numbers.
+
+    Args:
+        path: The file; without one there are no rows.
+        columns: Those that are read.
+
+    Raises:
+        UserError: It can't be read.
+    """
     try:
-        content = read_yaml(path)
+        rows = read_rows(path) if path.exists() else []
+        numbers = [[float(row.get(column) or "nan") for column in columns] for row in rows]
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
-    if not isinstance(content, type(nothing)):
-        raise unreadable(path, ValueError("something else was expected"))
-    return content
-
-
-def read_table(path: Path, columns: Sequence[str]) -> Iterator[dict[str, float]]:
-    """The rows of a CSV file in which all of the columns hold finite numbers."""
-    if not path.exists():
-        return
-    try:
-        for row in read_rows(path):
-            numbers = {column: float(row.get(column) or "nan") for column in columns}
-            if all(map(math.isfinite, numbers.values())):
-                yield numbers
-    except (OSError, ValueError) as error:
-        raise unreadable(path, error) from error
+    table = pd.DataFrame(numbers, columns=list(columns), dtype=float)
+    return table[np.isfinite(table).all(axis=1)].reset_index(drop=True)

@@ -1,41 +1,13 @@
-"""Means, spreads and verdicts over seeds, and when a run reached a level."""
+"""Verdicts over seeds, curves of their means, and when a run reached a level."""
 
 import math
-import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
-from impasto.tasks.runs.comparison.runs import Point
+import pandas as pd
 
 # A difference of means counts from so many pooled standard deviations.
 SIGNIFICANT = 2.0
-
-
-@dataclass(frozen=True)
-class Spread:
-    """One figure over seeds.
-
-    Attributes:
-        values: One per seed that has it.
-    """
-
-    values: tuple[float, ...]
-
-    @property
-    def mean(self) -> float | None:
-        """Mean; None without a value."""
-        return statistics.fmean(self.values) if self.values else None
-
-    @property
-    def std(self) -> float | None:
-        """Sample standard deviation (n - 1 in the denominator); None for fewer than two values."""
-        return statistics.stdev(self.values) if len(self.values) > 1 else None
-
-
-def spread(values: Iterable[float | None]) -> Spread:
-    """A figure's values, without those that are not there."""
-    return Spread(tuple(value for value in values if value is not None))
 
 
 class Verdict(StrEnum):
@@ -49,34 +21,30 @@ class Verdict(StrEnum):
     NOTHING = "no finished run"
 
 
-def pooled_std(a: Spread, b: Spread) -> float | None:
-    """Pooled standard deviation of two groups, which may differ in size.
+def pooled_std(a: pd.Series, b: pd.Series) -> float:
+    """Pooled standard deviation of two groups of at least two values, which may differ in size.
 
-    sqrt(((n_a - 1) s_a² + (n_b - 1) s_b²) / (n_a + n_b - 2)); None where one has no s.
+    sqrt(((n_a - 1) s_a² + (n_b - 1) s_b²) / (n_a + n_b - 2))
     """
-    if a.std is None or b.std is None:
-        return None
-    freedom_a, freedom_b = len(a.values) - 1, len(b.values) - 1
-    return math.sqrt((freedom_a * a.std**2 + freedom_b * b.std**2) / (freedom_a + freedom_b))
+    freedom_a, freedom_b = len(a) - 1, len(b) - 1
+    return math.sqrt((freedom_a * a.var() + freedom_b * b.var()) / (freedom_a + freedom_b))
 
 
-def judge(values: Spread, baseline: Spread) -> Verdict:
-    """Compare figures of which lower is better with the baseline's.
+def judge(values: pd.Series, baseline: pd.Series) -> Verdict:
+    """Compare figures of which lower is better, one per seed, with the baseline's.
 
     A difference of the means below twice the pooled standard deviation is none that was seen.
     """
-    if values.mean is None or baseline.mean is None:
-        return Verdict.NOTHING
-    pooled = pooled_std(values, baseline)
-    if pooled is None:
-        return Verdict.ONE_SEED
-    difference = values.mean - baseline.mean
-    if difference == 0 or abs(difference) < SIGNIFICANT * pooled:
+    fewest = min(len(values), len(baseline))
+    if fewest < 2:
+        return Verdict.ONE_SEED if fewest else Verdict.NOTHING
+    difference = values.mean() - baseline.mean()
+    if difference == 0 or abs(difference) < SIGNIFICANT * pooled_std(values, baseline):
         return Verdict.NO_DIFFERENCE
     return Verdict.BETTER if difference < 0 else Verdict.WORSE
 
 
-def seconds_to(level: float, validations: Sequence[Point]) -> float | None:
+def seconds_to(level: float, validations: pd.DataFrame) -> float:
     """Seconds until a run's validation L2 first fell to a level.
 
     Between two validations L2 is taken as linear in time. A run below the level at its first
@@ -84,23 +52,23 @@ def seconds_to(level: float, validations: Sequence[Point]) -> float | None:
 
     Args:
         level: L2.
-        validations: In the order of time.
+        validations: In the order of time, as `Run.validations`.
 
     Returns:
-        Seconds of training; None if it never did.
+        Seconds of training; NaN if it never did.
     """
-    before: Point | None = None
-    for point in validations:
-        if point.l2 <= level:
-            if before is None:
-                return point.seconds
-            share = (before.l2 - level) / (before.l2 - point.l2)
-            return before.seconds + share * (point.seconds - before.seconds)
-        before = point
-    return None
+    seconds, l2 = validations["seconds"], validations["val_l2"]
+    reached = validations.index[l2 <= level]
+    if reached.empty:
+        return math.nan
+    at = reached[0]
+    if at == 0:
+        return float(seconds[0])
+    share = (l2[at - 1] - level) / (l2[at - 1] - l2[at])
+    return float(seconds[at - 1] + share * (seconds[at] - seconds[at - 1]))
 
 
-def common_level(variants: Sequence[Sequence[Sequence[Point]]]) -> float | None:
+def common_level(variants: Iterable[Sequence[pd.DataFrame]]) -> float | None:
     """The lowest validation L2 that at least one seed of every variant reached.
 
     Args:
@@ -110,45 +78,37 @@ def common_level(variants: Sequence[Sequence[Sequence[Point]]]) -> float | None:
         The highest of the variants' best; None if nothing was validated.
     """
     best = [
-        min(point.l2 for validations in seeds for point in validations)
-        for seeds in variants
-        if any(seeds)
+        pd.Series([seed["val_l2"].min() for seed in seeds], dtype=float).min() for seeds in variants
     ]
-    return max(best, default=None)
+    highest = pd.Series(best, dtype=float).max()
+    return None if math.isnan(highest) else float(highest)
 
 
-@dataclass(frozen=True)
-class CurvePoint:
-    """A point of a variant's learning curve, over its seeds.
+def over_seeds(curves: Iterable[pd.Series]) -> pd.DataFrame:
+    """Mean, lowest and highest value over seeds, at the places that all of them have.
 
-    Attributes:
-        update: After how many updates.
-        seconds: After how many seconds, on average.
-        mean: Mean validation L2.
-        low: The lowest seed's.
-        high: The highest seed's.
+    Args:
+        curves: Each seed's values, indexed by place; those without any don't count.
+
+    Returns:
+        `mean`, `low` and `high`, by place in its order.
     """
+    # Of a place that a resumed run passed twice, the later value.
+    single = [curve[~curve.index.duplicated(keep="last")] for curve in curves if len(curve)]
+    table = pd.DataFrame(dict(enumerate(single))).dropna().sort_index()
+    summed = {"mean": table.mean(axis=1), "low": table.min(axis=1), "high": table.max(axis=1)}
+    return pd.DataFrame(summed)
 
-    update: int
-    seconds: float
-    mean: float
-    low: float
-    high: float
 
+def learning_curve(seeds: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Validation L2 over the seeds, at the updates at which every one of them was validated.
 
-def learning_curve(seeds: Sequence[Sequence[Point]]) -> list[CurvePoint]:
-    """Validation L2 over the seeds, at the updates at which every one of them was validated."""
-    tables = [{point.update: point for point in validations} for validations in seeds]
-    tables = [table for table in tables if table]
-    if not tables:
-        return []
-    shared = set.intersection(*(set(table) for table in tables))
-    curve = []
-    for update in sorted(shared):
-        points = [table[update] for table in tables]
-        values = [point.l2 for point in points]
-        seconds = statistics.fmean(point.seconds for point in points)
-        curve.append(
-            CurvePoint(update, seconds, statistics.fmean(values), min(values), max(values))
-        )
-    return curve
+    Args:
+        seeds: Each seed's validations, as `Run.validations`.
+
+    Returns:
+        As `over_seeds`, by update, and with `seconds`, their mean.
+    """
+    tables = [seed.set_index("update") for seed in seeds]
+    curve = over_seeds(table["val_l2"] for table in tables)
+    return curve.assign(seconds=over_seeds(table["seconds"] for table in tables)["mean"])

@@ -5,16 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from impasto.errors import UserError
 from impasto.tasks.runs.comparison.runs import Run
-from impasto.tasks.runs.comparison.statistics import (
-    Spread,
-    Verdict,
-    common_level,
-    judge,
-    seconds_to,
-    spread,
-)
+from impasto.tasks.runs.comparison.statistics import Verdict, common_level, judge, seconds_to
 from impasto.tasks.runs.comparison.variants import Variant, group_runs
 from impasto.tasks.runs.run_folder import identity, shown
 
@@ -32,31 +27,31 @@ _NOT_TESTED = (
 )
 
 
-@dataclass(frozen=True)
+_MEASURED = ("l2", "psnr", "ssim", "updates")  # numbers of a run's summary
+_FIGURES = (*_MEASURED, "seconds", "to_level")
+
+
+@dataclass(frozen=True, eq=False)
 class Row:
     """A variant's figures over the seeds that finished.
 
     Attributes:
         variant: Its label and runs.
         number: Its place among the variants as they were given, from 0; says its colour.
-        l2: Test L2.
-        psnr: Test PSNR, dB.
-        ssim: Test SSIM.
-        updates: Updates made.
-        seconds: Seconds of training.
-        to_level: Seconds to the level, of the seeds that reached it.
+        figures: A row per finished run: test `l2`, `psnr` (dB) and `ssim`, `updates` made,
+            `seconds` of training and `to_level`, NaN where the run has none.
         verdict: What the difference of L2 to the baseline is worth.
     """
 
     variant: Variant
     number: int
-    l2: Spread
-    psnr: Spread
-    ssim: Spread
-    updates: Spread
-    seconds: Spread
-    to_level: Spread
+    figures: pd.DataFrame
     verdict: Verdict
+
+    @property
+    def l2(self) -> float:
+        """Mean test L2; NaN without a finished run."""
+        return float(self.figures["l2"].mean())
 
 
 @dataclass(frozen=True)
@@ -66,7 +61,7 @@ class Comparison:
     Attributes:
         rows: Best test L2 first, variants without a finished run last.
         baseline: The row that the others are judged by.
-        level: The validation L2 that `Row.to_level` is about; None if nothing was validated.
+        level: The validation L2 that `to_level` is about; None if nothing was validated.
         level_given: Whether the user chose it.
         notes: What to know when reading the table, a sentence each.
     """
@@ -81,12 +76,6 @@ class Comparison:
     def runs(self) -> list[Run]:
         """All runs, variant by variant in the table's order."""
         return [run for row in self.rows for run in row.variant.runs]
-
-    def difference(self, row: Row) -> float | None:
-        """Mean test L2 minus the baseline's."""
-        if row.l2.mean is None or self.baseline.l2.mean is None:
-            return None
-        return row.l2.mean - self.baseline.l2.mean
 
 
 def compare_runs(
@@ -115,10 +104,14 @@ def compare_variants(
     chosen = _find_baseline(variants, baseline)
     level_given = level is not None
     if level is None:
-        level = common_level([[run.validations for run in v.finished] for v in variants])
-    base_l2 = spread(run.metric("l2") for run in chosen.finished)
-    rows = [_row(v, i, level, v is chosen, base_l2) for i, v in enumerate(variants)]
-    rows.sort(key=lambda row: math.inf if row.l2.mean is None else row.l2.mean)
+        level = common_level([run.validations for run in v.finished] for v in variants)
+    figures = [_figures(variant, level) for variant in variants]
+    base_l2 = figures[variants.index(chosen)]["l2"]
+    rows = [
+        Row(v, i, own, Verdict.BASELINE if v is chosen else judge(own["l2"], base_l2))
+        for i, (v, own) in enumerate(zip(variants, figures, strict=True))
+    ]
+    rows.sort(key=lambda row: math.inf if row.figures.empty else row.l2)
     base = next(row for row in rows if row.variant is chosen)
     return Comparison(tuple(rows), base, level, level_given, tuple(_notes(rows, base)))
 
@@ -154,22 +147,17 @@ def _find_baseline(variants: Sequence[Variant], wanted: str | None) -> Variant:
     return matching[0]
 
 
-def _row(
-    variant: Variant, number: int, level: float | None, is_baseline: bool, base_l2: Spread
-) -> Row:
-    runs = variant.finished
-    l2 = spread(run.metric("l2") for run in runs)
-    return Row(
-        variant=variant,
-        number=number,
-        l2=l2,
-        psnr=spread(run.metric("psnr") for run in runs),
-        ssim=spread(run.metric("ssim") for run in runs),
-        updates=spread(run.metric("updates") for run in runs),
-        seconds=spread(run.seconds for run in runs),
-        to_level=spread(seconds_to(level, run.validations) for run in runs if level is not None),
-        verdict=Verdict.BASELINE if is_baseline else judge(l2, base_l2),
-    )
+def _figures(variant: Variant, level: float | None) -> pd.DataFrame:
+    """A variant's `Row.figures`."""
+    rows = [
+        [
+            *map(run.metric, _MEASURED),
+            run.seconds,
+            None if level is None else seconds_to(level, run.validations),
+        ]
+        for run in variant.finished
+    ]
+    return pd.DataFrame(rows, columns=list(_FIGURES), dtype=float)
 
 
 def _notes(rows: Sequence[Row], base: Row) -> Iterator[str]:

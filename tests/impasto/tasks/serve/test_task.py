@@ -31,6 +31,7 @@ from impasto.rendering import draw_picture
 from impasto.strokes import Brush, Circle, Stroke
 from impasto.tasks.serve import task as module
 from impasto.tasks.serve.menus import Choice
+from impasto.tasks.serve.session import Session
 from impasto.tasks.serve.task import serve
 from impasto.tasks.serve.uploads import Limits
 from tests.conftest import command_line, environment
@@ -304,12 +305,14 @@ def taken() -> Iterator[int]:
 
 
 def test_a_port_that_is_taken_or_none(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    http_server = pytest.importorskip("gradio.http_server")
     with pytest.raises(UserError, match=f"port={taken} is taken"):
         open_page(taken)
     for port, shown in ((0, "0"), (65536, "65536"), (-1, "-1"), (True, "true")):
         with pytest.raises(UserError, match=f"^`port` is {shown} — .*, from 1 to 65535, or null$"):
             open_page(port)
-    monkeypatch.setattr(module, "_PORTS", range(taken, taken + 1))
+    monkeypatch.setattr(http_server, "INITIAL_PORT_VALUE", taken)
+    monkeypatch.setattr(http_server, "TRY_NUM_PORTS", 1)
     with pytest.raises(UserError, match=f"no port from {taken} to {taken} is free"):
         open_page()
     with pytest.raises(UserError, match=r"^`size` is 0 — give a whole number, from 1 to 20000"):
@@ -330,21 +333,17 @@ def test_what_the_command_line_chose_must_be_there() -> None:
 def test_the_next_free_port_is_taken_and_said(
     taken: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tried: list[int] = []
-
-    def launch(port: int) -> str:
-        tried.append(port)
-        if len(tried) == 1:  # another program is faster
-            raise OSError
-        return f"address {port}"
-
-    monkeypatch.setattr(module, "_PORTS", range(taken, taken + 50))
-    with caplog.at_level(logging.INFO):
-        address = module._launched(module._candidates(None), launch)
-    lost, port = tried
-    assert taken < lost < port < taken + 50
-    assert address == f"address {port}"
-    assert caplog.messages == [f"port {taken} is taken by another program; this page has {port}"]
+    gradio = pytest.importorskip("gradio")
+    monkeypatch.setattr("gradio.http_server.INITIAL_PORT_VALUE", taken)
+    with gradio.Blocks(analytics_enabled=False) as page:
+        pass
+    with caplog.at_level(logging.INFO, "impasto"):
+        address = module._launch(page, None, quiet=True, prevent_thread_lock=True)
+    page.close(verbose=False)
+    assert taken < page.server_port < taken + 100
+    assert urlsplit(address).netloc == f"127.0.0.1:{page.server_port}"
+    said = f"port {taken} is taken by another program; this page has {page.server_port}"
+    assert said in caplog.messages
 
 
 def test_without_gradio_it_says_what_to_install(
@@ -358,3 +357,57 @@ def test_without_gradio_it_says_what_to_install(
         open_page()
     assert list(tmp_path.iterdir()) == []
     assert "GRADIO_TEMP_DIR" not in os.environ
+
+
+def test_who_comes_second_waits_and_may_leave(
+    browser: Any, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two pages of a painter that waits after its second stroke."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    pytest.importorskip("gradio")
+    from impasto.tasks.serve.layout import build_page
+
+    painter = GrowingPainter(Circle(), 5, free=2)
+
+    def build(stroke: Stroke, strokes: int) -> Painter:
+        return painter if strokes == 5 else GrowingPainter(stroke, strokes)
+
+    session = Session({"waits": Choice(build)}, {"circle": Choice(Circle)}, {}, Limits(), tmp_path)
+    page = build_page(session, strokes=5)
+    address = module._launch(page, None, quiet=True, prevent_thread_lock=True)
+    pages = [browser.new_page() for _ in range(2)]
+    try:
+        first, second = pages
+        for one in pages:
+            one.goto(address)
+            drop(one, photos / "coffee.jpg")
+            wait_for_status(one, "150 × 100 pixels")
+        first.click("#paint")
+        wait_for_status(first, "Painting: 2 of 5 strokes")
+        second.click("#paint")
+        wait_for_status(second, "In the queue.")
+        wait_for_status(second, "1/1")  # by Gradio: its place, and how many wait
+        second.click("#stop")
+        wait_for_status(second, "Stopped, and out of the queue.")
+        second.click("#paint")
+        wait_for_status(second, "In the queue.")
+        first.click("#stop")
+        wait_for_status(first, "Stopping after this step.")
+        painter.go.set()
+        wait_for_status(first, "Stopped: 3 strokes")
+        wait_for_status(second, "Painted: 5 strokes")
+        painter.go.clear()
+        painter.waits.clear()
+        first.click("#paint")
+        assert painter.waits.wait(60)
+        first.close()
+        deadline = time.monotonic() + 60
+        while session._worker is None or not session._worker.stopped:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        painter.go.set()
+        for one in pages:
+            one.close()
+        session.close()
+        page.close(verbose=False)

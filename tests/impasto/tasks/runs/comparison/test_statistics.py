@@ -2,39 +2,35 @@
 
 import math
 
+import pandas as pd
 import pytest
 
-from impasto.tasks.runs.comparison.runs import Point
 from impasto.tasks.runs.comparison.statistics import (
-    CurvePoint,
-    Spread,
     Verdict,
     common_level,
     judge,
     learning_curve,
+    over_seeds,
     pooled_std,
     seconds_to,
-    spread,
 )
 
 
-def test_mean_and_sample_deviation() -> None:
-    values = spread([1.0, None, 2.0, 6.0])
-    assert values.values == (1, 2, 6)
-    assert values.mean == 3
-    assert values.std == pytest.approx(math.sqrt((4 + 1 + 9) / 2), rel=1e-15)
-    assert (spread([2.0]).mean, spread([2.0]).std) == (2, None)
-    assert (spread([None]).mean, spread([]).std) == (None, None)
+def values(*numbers: float) -> pd.Series:
+    return pd.Series(numbers, dtype=float)
+
+
+def validated(*rows: tuple[int, float, float]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["update", "seconds", "val_l2"])
 
 
 def test_pooled_deviation_weighs_by_degrees_of_freedom() -> None:
-    a, b = Spread((0.0, 2.0)), Spread((0.0, 0.0, 6.0, 6.0))  # variances 2 (of 1) and 12 (of 3)
+    a, b = values(0, 2), values(0, 0, 6, 6)  # variances 2 (of 1) and 12 (of 3)
     assert pooled_std(a, b) == pytest.approx(math.sqrt((1 * 2 + 3 * 12) / 4), rel=1e-15)
-    assert pooled_std(a, Spread((1.0,))) is None
 
 
 # (-1, 0, 1) has mean 0 and deviation 1 exactly, and so has the pool of two such.
-UNIT = (-1.0, 0.0, 1.0)
+UNIT = values(-1, 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -48,19 +44,19 @@ UNIT = (-1.0, 0.0, 1.0)
     ],
 )
 def test_a_difference_counts_from_two_pooled_deviations(shift: float, verdict: Verdict) -> None:
-    assert judge(Spread(tuple(value + shift for value in UNIT)), Spread(UNIT)) == verdict
+    assert judge(UNIT + shift, UNIT) == verdict
 
 
 def test_verdicts_without_a_deviation() -> None:
-    same = Spread((0.5, 0.5))
+    same = values(0.5, 0.5)
     assert judge(same, same) == Verdict.NO_DIFFERENCE  # deviation 0, and nothing differs
-    assert judge(Spread((0.25, 0.25)), same) == Verdict.BETTER
-    assert judge(Spread((0.25,)), same) == Verdict.ONE_SEED
-    assert judge(same, Spread((0.25,))) == Verdict.ONE_SEED
-    assert judge(Spread(()), same) == Verdict.NOTHING
+    assert judge(values(0.25, 0.25), same) == Verdict.BETTER
+    assert judge(values(0.25), same) == Verdict.ONE_SEED
+    assert judge(same, values(0.25)) == Verdict.ONE_SEED
+    assert judge(values(), same) == Verdict.NOTHING
 
 
-RUN = (Point(10, 4.0, 0.5), Point(20, 8.0, 0.25), Point(30, 10.0, 0.375), Point(40, 16.0, 0.125))
+RUN = validated((10, 4.0, 0.5), (20, 8.0, 0.25), (30, 10.0, 0.375), (40, 16.0, 0.125))
 
 
 @pytest.mark.parametrize(
@@ -72,29 +68,32 @@ RUN = (Point(10, 4.0, 0.5), Point(20, 8.0, 0.25), Point(30, 10.0, 0.375), Point(
         (0.25, 8.0),
         (0.1875, 14.5),  # three quarters of the way from 10 s to 16 s
         (0.125, 16.0),
-        (0.0625, None),
+        (0.0625, math.nan),
     ],
 )
-def test_seconds_to_a_level(level: float, seconds: float | None) -> None:
-    assert seconds_to(level, RUN) == seconds
+def test_seconds_to_a_level(level: float, seconds: float) -> None:
+    assert seconds_to(level, RUN) == pytest.approx(seconds, rel=0, abs=0, nan_ok=True)
 
 
 def test_the_common_level_is_the_worst_variants_best_seed() -> None:
-    def reaching(*l2: float) -> list[Point]:
-        return [Point(i, float(i), value) for i, value in enumerate(l2)]
+    def reaching(*l2: float) -> pd.DataFrame:
+        return validated(*((i, float(i), value) for i, value in enumerate(l2)))
 
     good = [reaching(0.5, 0.125), reaching(0.5, 0.25, 0.375)]
     bad = [reaching(0.75, 0.625), reaching(0.75)]
     assert common_level([good, bad]) == 0.625
-    assert common_level([good, [[]], []]) == 0.125
-    assert common_level([[], [[]]]) is None
+    assert common_level([good, [validated()], []]) == 0.125
+    assert common_level([[], [validated()]]) is None
 
 
 def test_the_curve_is_over_the_updates_that_all_seeds_have() -> None:
-    a = [Point(10, 2.0, 0.5), Point(15, 3.0, 9.0), Point(20, 4.0, 0.125)]
-    b = [Point(10, 4.0, 0.25), Point(20, 8.0, 0.375)]
-    assert learning_curve([a, b, []]) == [
-        CurvePoint(10, 3.0, 0.375, 0.25, 0.5),
-        CurvePoint(20, 6.0, 0.25, 0.125, 0.375),
+    a = validated((10, 2.0, 0.5), (15, 3.0, 9.0), (20, 4.0, 0.125))
+    b = validated((20, 9.0, 0.5), (10, 4.0, 0.25), (20, 8.0, 0.375))  # gone on with from 10
+    curve = learning_curve([a, b, validated()])
+    assert curve.index.tolist() == [10, 20]
+    assert curve[["seconds", "mean", "low", "high"]].values.tolist() == [
+        [3.0, 0.375, 0.25, 0.5],
+        [6.0, 0.25, 0.125, 0.375],
     ]
-    assert learning_curve([[], []]) == []
+    assert learning_curve([validated(), validated()]).empty
+    assert over_seeds([values(1, 2, 3), values(3, 4)])["mean"].tolist() == [2, 3]

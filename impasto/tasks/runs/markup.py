@@ -1,8 +1,10 @@
-"""Self-contained HTML pages: style, pictures inside them, the frame around the body."""
+"""Self-contained HTML pages with their pictures inside them, and tables in HTML and Markdown."""
 
 import base64
 import html
 from pathlib import Path
+
+import pandas as pd
 
 from impasto.io.files import PICTURE, read_bytes
 
@@ -41,3 +43,21 @@ def data_uri(path: Path, at_most: int = PICTURE) -> str:
     """
     data = base64.b64encode(read_bytes(path, at_most)).decode()
     return f"data:image/{path.suffix[1:]};base64,{data}"
+
+
+def html_table(table: pd.DataFrame, header: bool = True) -> str:
+    """A table of cells that are HTML.
+
+    Args:
+        table: Texts, escaped where they hold what is none.
+        header: Whether to show the names of the columns.
+    """
+    with pd.option_context("display.max_colwidth", None):
+        return str(table.to_html(header=header, index=False, border=0, escape=False))
+
+
+def markdown_table(table: pd.DataFrame) -> str:
+    """A table of cells that are Markdown, below the names of its columns."""
+    cells = table.map(lambda text: str(text).replace("|", r"\|")).to_numpy().tolist()
+    rows = [list(table.columns), ["---"] * len(table.columns), *cells]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
