@@ -109,7 +109,7 @@ def _figures(trial: Any) -> dict[str, object]:
 
 @pytest.mark.benchmark(group="cold")
 def test_cold(tmp_path: Path, bench: Workbench, timed: Timed, benchmark: Any) -> None:
-    """What a person waits for: the whole process of the command line, from its start."""
+    """Paint by the command line, in a process of its own, from its start."""
     size, strokes = _sizes(bench.scale, 300, 100)
     source, out = tmp_path / "coffee.png", tmp_path / "cold"
     write_png(source, fitted("coffee", size))

@@ -5,7 +5,7 @@ Each piece is what its scripts do (train.py, train_renderer.py, test.py), on ran
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.bench_training import learning
 from benchmarks.conftest import Timed
 from benchmarks.machine import device, once
 from benchmarks.report import number
@@ -32,6 +33,8 @@ _SHAPE = 10
 _IMAGES = 256
 _REPEATS = 5
 _MS = 1e3
+Work = tuple[Callable[[], object], int]
+"""Work to time, and the units of it in one call."""
 
 
 class LearningToPaint:
@@ -154,98 +157,95 @@ def peer(
         yield LearningToPaint(bench.scale.batch, bench.agent.environment.max_steps)
 
 
-def compared(
-    timed: Timed,
-    benchmark: Any,
-    what: str,
-    aim: str,
-    ours: tuple[Callable[[], object], int],
-    theirs: tuple[Callable[[], object], int],
-) -> None:
+def compared(ours: Work, theirs: Work, timed: Timed, what: str, aim: str) -> tuple[Any, ...]:
     """Time ours, the peer's, ours, the peer's, …, after one of each to warm up.
 
-    Args:
-        timed: The fixture.
-        benchmark: The fixture.
-        what: Name of the row.
-        aim: What is to be reached.
-        ours: Work, and units of it in one call.
-        theirs: Likewise.
+    Returns:
+        Seconds of a unit of work, ours and the peer's, pair by pair.
     """
     pairs: list[tuple[float, float]] = []
-
-    def work() -> None:
-        pairs.append((once(ours[0]) / ours[1], once(flagged) / theirs[1]))
 
     def flagged() -> None:
         with torch.backends.cudnn.flags(benchmark=True):  # as its train.py has it
             theirs[0]()
 
+    def work() -> None:
+        pairs.append((once(ours[0]) / ours[1], once(flagged) / theirs[1]))
+
     work()
     timed(f"{what}, ours and LearningToPaint's", work, rounds=_REPEATS, aim=aim)
-    ratios = [second / first for first, second in pairs[1:]]
-    own, peers = (_MS * median(side) for side in zip(*pairs[1:], strict=True))
-    benchmark.extra_info["ratio"] = (
-        f"{number(own)} ms to {number(peers)} ms: {number(median(ratios))} × "
-        f"({number(min(ratios))} … {number(max(ratios))})"
-    )
+    return tuple(pairs[1:])
 
 
-def test_strokes(peer: LearningToPaint, bench: Workbench, timed: Timed, benchmark: Any) -> None:
-    """Strokes drawn exactly."""
+def said(pairs: Sequence[tuple[float, float]]) -> str:
+    """Describe pairs of seconds, and the ratios of their speeds: median, least and most."""
+    ratios = [second / first for first, second in pairs]
+    own, peers = (_MS * median(side) for side in zip(*pairs, strict=True))
+    spread = f"({number(min(ratios))} … {number(max(ratios))})"
+    return f"{number(own)} ms to {number(peers)} ms: {number(median(ratios))} × {spread}"
+
+
+def _strokes(peer: LearningToPaint, bench: Workbench) -> tuple[Work, Work]:
     stroke, size, count = Bezier(), bench.scale.size, bench.scale.drawn
     shapes = stroke.sample(count, device=device())
-    aim = "≥ 1,000 ×" if device().type == "cuda" else "≥ 3 ×"
-    ours = (lambda: stroke.rasterize(shapes, size, size), count)
-    compared(timed, benchmark, "strokes drawn exactly", aim, ours, (peer.draw, _DRAWN))
+    return (lambda: stroke.rasterize(shapes, size, size), count), (peer.draw, _DRAWN)
 
 
-def test_renderer(peer: LearningToPaint, bench: Workbench, timed: Timed, benchmark: Any) -> None:
-    """A stroke that a renderer learns from."""
+def _renderer(peer: LearningToPaint, bench: Workbench) -> tuple[Work, Work]:
     ours = (bench.renderer_step, bench.pretraining.batch_size)
-    theirs = (peer.renderer_step(), _RENDERED)
-    compared(timed, benchmark, "renderer training, a stroke", "", ours, theirs)
+    return ours, (peer.renderer_step(), _RENDERED)
 
 
-@pytest.mark.parametrize("is_compiled", [False, True], ids=["plain", "compiled"])
-def test_picture(
-    is_compiled: bool, peer: LearningToPaint, bench: Workbench, timed: Timed, benchmark: Any
-) -> None:
-    """All strokes of a picture."""
-    if is_compiled and (missing := missing_compiler(device())):
+def _picture(peer: LearningToPaint, bench: Workbench) -> tuple[Work, Work]:
+    target = bench.pictures(1)
+    return (lambda: bench.paint(target), 1), (peer.paint, 1)
+
+
+def _compiled(peer: LearningToPaint, bench: Workbench) -> tuple[Work, Work]:
+    if missing := missing_compiler(device()):
         pytest.skip(str(missing))
     target = bench.pictures(1)
-    what = "a picture with compile=true" if is_compiled else "a picture"
-    aim = "" if is_compiled else "≥ 5 ×" if device().type == "cuda" else "≥ 3 ×"
-    ours = (lambda: bench.paint(target, is_compiled), 1)
-    compared(timed, benchmark, what, aim, ours, (peer.paint, 1))
+    return (lambda: bench.paint(target, compiled=True), 1), (peer.paint, 1)
 
 
-def test_update(peer: LearningToPaint, bench: Workbench, timed: Timed, benchmark: Any) -> None:
-    """One update of all networks."""
-    what, aim = f"one update, batch {peer.batch}", "" if device().type == "cuda" else "≥ 2 ×"
-    peer.update()
-    compared(timed, benchmark, what, aim, (bench.update, 1), (peer.update, 1))
+def _update(peer: LearningToPaint, bench: Workbench) -> tuple[Work, Work]:
+    peer.update()  # fills its replay
+    return (bench.update, 1), (peer.update, 1)
 
 
-def test_update_with_rollout(
-    peer: LearningToPaint, bench: Workbench, timed: Timed, benchmark: Any
-) -> None:
-    """A rollout, and its updates."""
-    target, share = bench.pictures(peer.batch), bench.agent.updates_per_rollout
-
-    def ours() -> None:
-        bench.rollout(target)
-        for _ in range(share):
-            bench.update()
+def _learning(peer: LearningToPaint, bench: Workbench) -> tuple[Work, Work]:
+    share = bench.agent.updates_per_rollout
 
     def theirs() -> None:
         peer.play()
         for _ in range(share):
             peer.update()
 
-    what, aim = (
-        f"one update with 1/{share} of a rollout",
-        "≥ 10 ×" if device().type == "cuda" else "",
-    )
-    compared(timed, benchmark, what, aim, (ours, share), (theirs, share))
+    return (learning(bench, 1), share), (theirs, share)
+
+
+@pytest.mark.parametrize(
+    ("make", "what", "on_cpu", "on_gpu"),
+    [
+        (_strokes, "a stroke drawn exactly", "≥ 3 ×", "≥ 1,000 ×"),
+        (_renderer, "a stroke that a renderer learns from", "", ""),
+        (_picture, "a picture", "≥ 3 ×", "≥ 5 ×"),
+        (_compiled, "a picture with compile=true", "", ""),
+        (_update, "one update", "≥ 2 ×", ""),
+        (_learning, "one update with its share of a rollout", "", "≥ 10 ×"),
+    ],
+)
+def test_peer(
+    make: Callable[[LearningToPaint, Workbench], tuple[Work, Work]],
+    what: str,
+    on_cpu: str,
+    on_gpu: str,
+    peer: LearningToPaint,
+    bench: Workbench,
+    timed: Timed,
+    benchmark: Any,
+) -> None:
+    """The same work by both, in turns."""
+    aim = on_gpu if device().type == "cuda" else on_cpu
+    pairs = compared(*make(peer, bench), timed, what, aim)
+    benchmark.extra_info["ratio"] = said(pairs)

@@ -116,10 +116,10 @@ def timed(benchmark: BenchmarkFixture, bench: Workbench) -> Timed:
             benchmark.extra_info["units"] = units
         if floor is not None:
             benchmark.extra_info["floor"] = bench.ceilings.floor(floor)
-        if rounds is not None:
-            return benchmark.pedantic(work, rounds=rounds)
         if bench.scale is QUICK:
             return benchmark.pedantic(work)
+        if rounds is not None:
+            return benchmark.pedantic(work, rounds=rounds)
         if slow:
             return benchmark.pedantic(work, rounds=_SLOW_ROUNDS, warmup_rounds=1)
         return benchmark(work)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import bench_peer
-from benchmarks.bench_peer import compared
+from benchmarks.bench_peer import compared, said
 
 RENDERER = """
 import torch
@@ -83,13 +83,6 @@ def write_peer(folder: Path) -> Path:
     return folder
 
 
-class Benchmark:
-    """The fixture, as far as a comparison uses it."""
-
-    def __init__(self) -> None:
-        self.extra_info: dict[str, object] = {}
-
-
 def test_repeats_are_interleaved_and_ratios_are_of_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     seconds = iter([9, 9, 1, 3, 2, 4, 1, 5])  # the first pair warms up
@@ -103,9 +96,8 @@ def test_repeats_are_interleaved_and_ratios_are_of_pairs(monkeypatch: pytest.Mon
             work()
 
     monkeypatch.setattr(bench_peer, "once", once)
-    benchmark = Benchmark()
     ours, theirs = (lambda: order.append("ours"), 1), (lambda: order.append("theirs"), 1)
-    compared(timed, benchmark, "strokes", "", ours, theirs)  # type: ignore[arg-type]
+    pairs = compared(ours, theirs, timed, "strokes", "")  # type: ignore[arg-type]
     assert order == ["ours", "theirs"] * 4
-    said = str(benchmark.extra_info["ratio"])
-    assert said == "1,000 ms to 4,000 ms: 3.00 × (2.00 … 5.00)"
+    assert pairs == ((1, 3), (2, 4), (1, 5))
+    assert said(pairs) == "1,000 ms to 4,000 ms: 3.00 × (2.00 … 5.00)"
