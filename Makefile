@@ -1,7 +1,7 @@
 # `make help` shows what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install browser mypaint quickstart neural-painters neural-painters-docs pictures ablations ablations-quick ablations-docs weights test test-all test-gpu lint format bench bench-scale bench-paint gpu-recipes chaos clean
+.PHONY: help install browser mypaint quickstart neural-painters neural-painters-docs pictures ablations ablations-quick ablations-docs weights test test-all test-gpu lint format bench bench-scale bench-paint painter-curves gpu-recipes chaos clean
 
 # The first Python on this machine that the project runs on; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -156,22 +156,32 @@ format: $(STAMP) ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+PYTEST_BENCHMARK = $(BIN)/python -m pytest benchmarks -m "" --benchmark-timer=benchmarks.machine.clock \
+	--benchmark-storage=benchmarks/history --benchmark-autosave --benchmark-columns=min,median,stddev,rounds
+# What was measured is reported, whatever failed.
 bench: $(STAMP) ## time what matters, beside the hardware's floor (ONLY=strokes,training PEER=FOLDER WRITE=1)
-	$(BIN)/python -m benchmarks $(if $(ONLY),--only '$(ONLY)') $(if $(PEER),--peer '$(PEER)') \
-		$(if $(WRITE),--write)
+	$(PYTEST_BENCHMARK) $(if $(ONLY),--only '$(ONLY)') $(if $(PEER),--peer '$(abspath $(PEER))'); code=$$?; \
+		[ $$code -gt 1 ] || $(BIN)/python -m benchmarks.report $(if $(WRITE),--write) || code=2; exit $$code
 
 bench-scale: $(STAMP) ## how cost grows with strokes, pixels and pictures: slopes, and docs/pictures/cost.png
-	$(BIN)/python -m benchmarks.growth
+	$(PYTEST_BENCHMARK) --only growth
+	$(BIN)/python -m benchmarks.report --picture docs/pictures/cost.png
 
-bench-paint: $(STAMP) ## measure the painters on photographs, and draw curves (15 minutes; PARTS=ten)
-	$(BIN)/python -m benchmarks.painting $(PARTS)
+bench-paint: $(STAMP) ## measure painter=optimize on photographs (15 minutes; PARTS=ten)
+	$(MAKE) bench ONLY='$(or $(PARTS),ten large cold)'
+
+painter-curves: $(STAMP) ## PSNR of three painters by strokes and by seconds: docs/pictures/painters.png
+	$(BIN)/python run.py task=evaluate painters=[optimize,agent,agent+optimize] agent.weights=photos \
+		counts=[50,100,200,400,800] hydra.run.dir=outputs/painter-curves size=128 \
+		"image=[$(call PHOTOGRAPH,astronaut),$(call PHOTOGRAPH,chelsea),$(call PHOTOGRAPH,coffee)]"
+	cp outputs/painter-curves/painters.png docs/pictures/painters.png
 
 # Each command goes on where the last one stopped, in outputs/gpu-recipes (docs/gpu.md).
 gpu-recipes: MINUTES ?= 9
 gpu-recipes: SCALE ?= paper
 gpu-recipes: $(STAMP) ## the papers' recipes on a GPU, 9 minutes of them (DATA=FOLDER OUT=FOLDER MINUTES=9)
 	@test -n "$(DATA)" || { echo "error: DATA is not given — give a folder that holds celeba/ and imagenet/" >&2; exit 2; }
-	$(BIN)/python -m benchmarks.recipes --data "$(DATA)" --minutes $(MINUTES) --scale $(SCALE) --stages "$(STAGES)" \
+	$(BIN)/python -m scripts.recipes --data "$(DATA)" --minutes $(MINUTES) --scale $(SCALE) --stages "$(STAGES)" \
 		--out "$(if $(filter file,$(origin OUT)),outputs/gpu-recipes/out,$(OUT))" $(OVERRIDES)
 
 # Runs are killed, filled up, damaged and gone on with, and compared bit for bit with undisturbed ones.

@@ -1,1 +1,1 @@
-"""Timed programs: what the framework does per second. Never part of the tests."""
+"""Timed functions, for pytest-benchmark: ``make bench`` runs them (docs/performance.md)."""

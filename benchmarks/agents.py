@@ -4,7 +4,7 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
@@ -24,8 +24,6 @@ PRETRAINING = ("task=pretrain",)
 PLAIN = ("trainer=cpu", "precision=32-true", "compile=false")
 """The slow and simple form, of which operations and bytes are counted."""
 
-Module = UpdateModule
-
 
 def compose(overrides: Sequence[str]) -> DictConfig:
     """Compose the config of one run that leaves nothing behind."""
@@ -41,7 +39,7 @@ def make_agent(overrides: Sequence[str] = ()) -> ModelBasedDDPG:
     """
     cfg = compose([*RECIPE, *overrides])
     module: ModelBasedDDPG = build(_plain(cfg.agent), "agent")
-    attach(module, cfg)
+    _attach(module, cfg)
     return module
 
 
@@ -49,7 +47,7 @@ def make_pretraining(overrides: Sequence[str] = ()) -> RendererModule:
     """The pretraining of the paper's renderer, as in the middle of a run."""
     cfg = compose([*PRETRAINING, *overrides])
     module = new_pretraining(cfg)
-    attach(module, cfg)
+    _attach(module, cfg)
     return module
 
 
@@ -57,16 +55,6 @@ def new_pretraining(cfg: DictConfig) -> RendererModule:
     """The module of ``task=pretrain``, before a trainer has it."""
     module: RendererModule = build(_plain(cfg.task.module), "task.module")
     return module
-
-
-def attach(module: Module, cfg: DictConfig) -> None:
-    """Let Lightning make the optimizers and choose the precision."""
-    trainer = make_trainer(cfg, max_epochs=1, limit_train_batches=0)
-    with _quiet():
-        trainer.fit(module, train_dataloaders=[0])
-    place = torch.device("cpu" if cfg.trainer.accelerator == "cpu" else device())
-    module.to(place).train()
-    quicken(module, place, cfg.compile)
 
 
 def make_trainer(cfg: DictConfig, **changes: Any) -> pl.Trainer:
@@ -77,11 +65,20 @@ def make_trainer(cfg: DictConfig, **changes: Any) -> pl.Trainer:
     return trainer
 
 
-@contextmanager
-def as_in_a_run(module: Module) -> Iterator[None]:
-    """Open the context that Lightning puts around a training step: the trainer's precision."""
-    with module.trainer.precision_plugin.train_step_context():
-        yield
+def as_in_a_run(module: UpdateModule) -> AbstractContextManager[None]:
+    """Return the context that Lightning puts around a training step: the trainer's precision."""
+    context: AbstractContextManager[None] = module.trainer.precision_plugin.train_step_context()
+    return context
+
+
+def _attach(module: UpdateModule, cfg: DictConfig) -> None:
+    """Let Lightning make the optimizers and choose the precision."""
+    trainer = make_trainer(cfg, max_epochs=1, limit_train_batches=0)
+    with _quiet():
+        trainer.fit(module, train_dataloaders=[0])
+    place = torch.device("cpu" if cfg.trainer.accelerator == "cpu" else device())
+    module.to(place).train()
+    quicken(module, place, cfg.compile)
 
 
 @contextmanager

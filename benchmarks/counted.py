@@ -9,7 +9,7 @@ from torch import Tensor
 from benchmarks import floors
 from benchmarks.agents import PLAIN, make_agent, make_pretraining
 from benchmarks.floors import Work
-from benchmarks.sizes import Scale
+from benchmarks.workbench import Scale
 from impasto.rl.replay import Transition
 
 

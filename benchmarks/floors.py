@@ -13,15 +13,17 @@ The model, which every figure of a floor rests on:
 Caches can undercut the bytes: a share above 100 % says that they did.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
+
+from benchmarks.machine import device, once
 
 WIDTHS = {"fp32": 4, "bf16": 2}
 """Bytes of a number, by precision."""
@@ -30,6 +32,8 @@ _FLOAT = 4
 _ADAM = 7  # numbers for each parameter: p, gradient, two moments read; p, two moments written
 _AVERAGE = 3  # the same for a target network: both read, one written
 _CHANNELS = 3
+_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+_MAPS, _KERNEL = 256, 3  # of the convolution that is timed
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,50 @@ def parameters_stepped(learned: int, averaged: int = 0) -> Work:
     return Work(bytes=_FLOAT * (_ADAM * learned + _AVERAGE * averaged))
 
 
-def parameter_count(*modules: torch.nn.Module) -> int:
+def parameter_count(*modules: nn.Module) -> int:
     """Numbers that networks have in parameters, those that are frozen too."""
     return sum(parameter.numel() for module in modules for parameter in module.parameters())
+
+
+def measure_ceilings(effort: float = 1.0, repeats: int = 8) -> Ceilings:
+    """The best of several runs: a ceiling is what the machine can do, not what it does on the mean.
+
+    A precision's rate is that of the faster of a matrix product and a 3 x 3 convolution of 256
+    channels, channels last; the bandwidth that of a copy, which reads and writes.
+
+    Args:
+        effort: Sizes are multiplied by it; below 1 for a test.
+        repeats: Runs of each.
+    """
+    fast = device().type == "cuda"
+    side = int((8192 if fast else 2048) * effort)
+    batch = max(1, int((128 if fast else 8) * effort))
+    rates = {
+        name: max(work / _best(run, repeats) for run, work in _multiplying(dtype, side, batch))
+        for name, dtype in _TYPES.items()
+    }
+    numbers = int(2**28 * effort) if fast else int(2**26 * effort)
+    source = torch.rand(numbers, device=device())
+    copy = torch.empty_like(source)
+    copied_bytes = 2 * source.numel() * source.element_size()
+    return Ceilings(rates, copied_bytes / _best(lambda: copy.copy_(source), repeats))
+
+
+def _multiplying(
+    dtype: torch.dtype, side: int, batch: int
+) -> Iterator[tuple[Callable[[], object], float]]:
+    """Yield a matrix product and a convolution to time, each with its number of operations."""
+    matrix = torch.rand(side, side, device=device()).to(dtype)
+    out = torch.empty_like(matrix)
+    yield lambda: torch.mm(matrix, matrix, out=out), 2 * side**3
+    conv = nn.Conv2d(_MAPS, _MAPS, _KERNEL, padding=1, device=device(), dtype=dtype)
+    conv = conv.requires_grad_(False).to(memory_format=torch.channels_last)
+    pixels = 32
+    maps = torch.rand(batch, _MAPS, pixels, pixels, device=device()).to(dtype)
+    maps = maps.to(memory_format=torch.channels_last)
+    yield lambda: conv(maps), 2 * batch * pixels**2 * (_MAPS * _KERNEL) ** 2
+
+
+def _best(work: Callable[[], object], repeats: int) -> float:
+    work()
+    return min(once(work) for _ in range(repeats))

@@ -1,14 +1,14 @@
-"""Description of the machine, and timing on it."""
+"""Description of the machine, and a clock that waits for its accelerator."""
 
 import os
 import platform
-import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
+ROOT = Path(__file__).resolve().parent.parent
 _BUSY = 0.5  # load a core that others may cause
 
 
@@ -47,30 +47,15 @@ def busy() -> str | None:
     return f"the load was {load:.1f} on {cores} cores: figures are worse than this machine's own"
 
 
-def once(work: Callable[[], object]) -> float:
-    """Wall-clock seconds of one call, on a GPU until all that it started has ended."""
-    _wait()
-    started = time.perf_counter()
-    work()
-    _wait()
-    return time.perf_counter() - started
-
-
-def seconds(work: Callable[[], object], repeats: int = 5) -> float:
-    """Median wall-clock seconds of `work`, after one call to warm up."""
-    return statistics.median([once(work) for _ in range(repeats + 1)][1:])
-
-
-def _wait() -> None:
+def clock() -> float:
+    """Seconds of a clock, read when the GPU has ended what was started (`--benchmark-timer`)."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
+    return time.perf_counter()
 
 
-def peak_memory_mb() -> float:
-    """Most resident memory that this process has had, in MB (0 where the system does not tell)."""
-    try:
-        import resource
-    except ImportError:
-        return 0.0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if platform.system() == "Darwin" else peak / 1e3
+def once(work: Callable[[], object]) -> float:
+    """Wall-clock seconds of one call, on a GPU until all that it started has ended."""
+    started = clock()
+    work()
+    return clock() - started

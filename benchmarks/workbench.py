@@ -1,19 +1,14 @@
 """Fixtures that measurements share: the agent, what it is timed at, and how much that computes."""
 
-import tempfile
-from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from benchmarks.agents import as_in_a_run, make_agent, make_pretraining
-from benchmarks.ceilings import measure_ceilings
-from benchmarks.counted import Counted
-from benchmarks.floors import Ceilings, Work
-from benchmarks.machine import device, seconds
-from benchmarks.sizes import Scale
+from benchmarks.floors import Ceilings, measure_ceilings
+from benchmarks.machine import device
 from impasto.renderers import AnalyticRenderer
 from impasto.rendering import draw
 from impasto.rl.environment import State
@@ -21,6 +16,61 @@ from impasto.rl.inference import fast_form
 from impasto.rl.policy import PaintingPolicy
 from lightning_modules import ModelBasedDDPG
 from lightning_modules.renderers.base import RendererModule
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Sizes of what is measured; by default the paper's recipe for CelebA.
+
+    Attributes:
+        size: Pixels on a side.
+        batch: Of updates, rollouts and pictures painted at once.
+        drawn: Strokes drawn at once.
+        amounts: Of work whose growth is measured, at most five.
+        painted: Share of the size, strokes and steps that painters have.
+        replay: Episodes of the replay in a measurement of speed.
+        overrides: Of the agent's config.
+        renderer: Of the pretraining's config.
+        effort: Of `benchmarks.floors.measure_ceilings`.
+    """
+
+    size: int = 128
+    batch: int = 16
+    drawn: int = 256
+    amounts: int = 5
+    painted: float = 1.0
+    replay: int = 64
+    overrides: tuple[str, ...] = ()
+    renderer: tuple[str, ...] = ()
+    effort: float = 1.0
+
+
+def default_scale() -> Scale:
+    """The papers' batch on a GPU; on a CPU one that leaves time for repeats."""
+    if device().type == "cuda":
+        return Scale(batch=96, drawn=4096, replay=800)
+    return Scale()
+
+
+QUICK = Scale(
+    size=32,
+    batch=4,
+    drawn=8,
+    amounts=2,
+    painted=0.03,
+    replay=8,
+    effort=0.02,
+    overrides=(
+        "canvas.size=32",
+        "strokes=10",
+        "agent.actor.width=4",
+        "agent.critic.width=4",
+        "renderer.hidden=[16]",
+        "renderer.channels=4",
+        "reward.discriminator.channels=[4]",
+    ),
+    renderer=("canvas.size=32", "renderer.hidden=[16]", "renderer.channels=4", "batch_size=4"),
+)
 
 
 class Workbench:
@@ -33,43 +83,19 @@ class Workbench:
     def __init__(self, scale: Scale) -> None:
         self.scale = scale
 
-    @property
-    def few(self) -> int:
-        """Repeats of what takes seconds."""
-        return min(3, self.scale.repeats)
-
-    def seconds(self, work: Callable[[], object], repeats: int | None = None) -> float:
-        """Median seconds, warmed up."""
-        return seconds(work, repeats or self.scale.repeats)
-
     @cached_property
     def ceilings(self) -> Ceilings:
         """Ceilings of this machine."""
         return measure_ceilings(self.scale.effort)
 
-    def floor(self, work: Work) -> float:
-        """Least seconds for some work."""
-        return self.ceilings.floor(work)
-
-    @cached_property
-    def folder(self) -> Path:
-        """A place for files that goes away with the process."""
-        self._temporary = tempfile.TemporaryDirectory(prefix="impasto-bench-")
-        return Path(self._temporary.name)
-
-    # ---- what is timed
-
     @cached_property
     def agent(self) -> ModelBasedDDPG:
         """Agent as in the middle of a run, its replay filled by a rollout."""
-        agent = self._make_agent(self.scale.overrides, self.scale.batch)
+        sizes = (f"batch_size={self.scale.batch}", f"replay.episodes={self.scale.replay}")
+        agent = make_agent([*self.scale.overrides, *sizes])
         with as_in_a_run(agent):
             agent.rollout(self.pictures(self.scale.batch))
         return agent
-
-    def _make_agent(self, overrides: tuple[str, ...], batch: int) -> ModelBasedDDPG:
-        sizes = (f"batch_size={batch}", f"replay.episodes={self.scale.replay}")
-        return make_agent([*overrides, *sizes])
 
     @cached_property
     def pretraining(self) -> RendererModule:
@@ -125,10 +151,3 @@ class Workbench:
         if isinstance(policy.renderer, AnalyticRenderer):
             return canvas
         return draw(policy.stroke, strokes, self.scale.size, self.scale.size)
-
-    # ---- what is counted
-
-    @cached_property
-    def counted(self) -> Counted:
-        """Least operations and bytes of the pieces of work."""
-        return Counted(self.scale)

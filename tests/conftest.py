@@ -22,6 +22,29 @@ __all__ = ["browser"]  # a fixture
 ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "conf"
 
+SMALL_TRAINING = (
+    "task=train",
+    "experiment=quickstart",
+    "trainer=cpu",
+    "logger=none",
+    "canvas.size=16",
+    "batch_size=3",
+    "replay.episodes=4",
+    "agent.warmup_env_steps=0",
+    "agent.updates_per_rollout=1",
+    "data.val_limit=4",
+)
+"""A training that is over at once; strokes, updates and the cache are the test's."""
+SMALLEST_TRAINING = (
+    *SMALL_TRAINING,
+    "strokes=2",
+    "bundle=1",
+    "agent.actor.width=4",
+    "agent.critic.width=4",
+    "agent.actor.hidden=8",
+    "data.test_limit=4",
+)
+
 Compose = Callable[..., DictConfig]
 
 

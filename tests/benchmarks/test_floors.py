@@ -5,8 +5,7 @@ import torch
 from torch import nn
 
 from benchmarks import floors
-from benchmarks.ceilings import measure_ceilings
-from benchmarks.floors import Ceilings, Counter, Work, count
+from benchmarks.floors import Ceilings, Counter, Work, count, measure_ceilings
 
 
 def test_a_convolution_by_hand() -> None:

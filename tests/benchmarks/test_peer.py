@@ -1,15 +1,12 @@
-"""The peer's process, on a folder of the same layout with tiny functions of the test's own."""
+"""The comparison with a peer, on a folder of the same layout with functions of the test's own."""
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from benchmarks.peer.learning_to_paint import PIECES
-from benchmarks.peer.pair import Comparison, Peer, PeerFailed, compare
-from benchmarks.peer.rows import compare_once
-from impasto.errors import UserError
+from benchmarks import bench_peer
+from benchmarks.bench_peer import compared, said
 
 RENDERER = """
 import torch
@@ -53,39 +50,9 @@ class DDPG:
     def observe(self, reward, observation, done, step):
         self.memory.extend([observation] * self.batch)
     def update_policy(self, rates):
-        assert self.memory.size() == self.batch * self.steps
+        assert self.memory.size() % (self.batch * self.steps) == 0
 """
 ENVIRONMENT = """
-import torch
-import cv3
-img_train, train_num = [], 0
-"""
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    baseline = tmp_path / "peer" / "baseline"
-    files = {
-        "Renderer/__init__.py": "",
-        "Renderer/model.py": RENDERER,
-        "Renderer/stroke_gen.py": DRAW,
-        "DRL/ddpg.py": AGENT,
-        "env.py": ENVIRONMENT,
-    }
-    for name, text in files.items():
-        (baseline / name).parent.mkdir(parents=True, exist_ok=True)
-        (baseline / name).write_text(text)
-    return tmp_path / "peer"
-
-
-@pytest.fixture
-def peer(folder: Path) -> Iterator[Peer]:
-    with Peer(folder, batch=2, steps=3) as peer:
-        yield peer
-
-
-def give_it_an_environment(folder: Path) -> None:
-    (folder / "baseline" / "env.py").write_text("""
 import torch
 img_train, train_num = [], 0
 class Paint:
@@ -97,71 +64,40 @@ class Paint:
     def step(self, action):
         assert action.shape == (self.batch, 65)
         return self.reset(), 0.0, False, None
-""")
+"""
 
 
-def test_every_piece_is_timed_by_its_process(folder: Path) -> None:
-    give_it_an_environment(folder)
-    with Peer(folder, batch=2, steps=3) as peer:
-        for piece in PIECES:
-            if piece != "rollout":  # after it there is more in the replay than this update expects
-                assert 0 < peer.once(piece) < 60, piece
-        assert 0 < peer.once("rollout") < 60
-    before = sorted(path.name for path in folder.iterdir())
-    assert before == ["baseline"]  # renderer.pkl went to a temporary folder
+def write_peer(folder: Path) -> Path:
+    """Write a checkout of the peer's layout."""
+    files = {
+        "Renderer/__init__.py": "",
+        "Renderer/model.py": RENDERER,
+        "Renderer/stroke_gen.py": DRAW,
+        "DRL/ddpg.py": AGENT,
+        "env.py": ENVIRONMENT,
+    }
+    for name, text in files.items():
+        path = folder / "baseline" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
 
 
-def test_what_cannot_be_imported_is_said_and_the_rest_goes_on(peer: Peer) -> None:
-    with pytest.raises(PeerFailed, match="the peer needs cv3: pip install cv3"):
-        peer.once("rollout")
-    with pytest.raises(PeerFailed, match="KeyError: 'sculpture'"):
-        peer.once("sculpture")
-    assert peer.once("strokes") > 0
-
-
-def test_repeats_are_interleaved(peer: Peer) -> None:
+def test_repeats_are_interleaved_and_ratios_are_of_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
-    measure = peer.once
+    seconds = iter([9, 9, 1, 3, 2, 4, 1, 5])  # the first pair warms up
 
-    def once(piece: str) -> float:
-        order.append("theirs")
-        return measure(piece) and 3.0
+    def once(work: Callable[[], object]) -> float:
+        work()
+        return float(next(seconds))
 
-    peer.once = once  # type: ignore[method-assign]
-    found = compare(peer, "strokes", lambda: order.append("ours"), count=1, theirs=3, repeats=2)
-    assert order == ["ours", "theirs"] * 3  # the first pair warms up
-    assert found.theirs == (1.0, 1.0)
-    assert len(found.ours) == 2
+    def timed(what: str, work: Callable[[], object], rounds: int, **more: object) -> None:
+        for _ in range(3):
+            work()
 
-
-def test_ratios_are_of_pairs() -> None:
-    found = Comparison(ours=[1.0, 2.0, 1.0], theirs=[3.0, 4.0, 5.0])
-    assert found.ratios == [3.0, 2.0, 5.0]
-    assert found.ratio == 3.0
-    sums = found.plus(Comparison([10.0], [40.0]), share=0.1)
-    assert sums.ratios == [7.0 / 2.0]
-
-
-def test_a_comparison_is_made_once() -> None:
-    made: list[int] = []
-
-    def measure() -> Comparison:
-        made.append(1)
-        return Comparison([1.0], [2.0])
-
-    kept = compare_once(measure)
-    assert kept() is kept()
-    assert len(made) == 1
-
-
-def test_another_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no baseline/DRL/ddpg\.py"):
-        Peer(tmp_path, 2, 3)
-
-
-def test_a_peer_that_dies_is_said(peer: Peer) -> None:
-    peer._process.kill()
-    peer._process.wait()
-    with pytest.raises(PeerFailed, match="died"):
-        peer.once("strokes")
-    assert "DRL" not in sys.modules  # nothing of it is ever imported here
+    monkeypatch.setattr(bench_peer, "once", once)
+    ours, theirs = (lambda: order.append("ours"), 1), (lambda: order.append("theirs"), 1)
+    pairs = compared(ours, theirs, timed, "strokes", "")  # type: ignore[arg-type]
+    assert order == ["ours", "theirs"] * 4
+    assert pairs == ((1, 3), (2, 4), (1, 5))
+    assert said(pairs) == "1,000 ms to 4,000 ms: 3.00 × (2.00 … 5.00)"

@@ -1,32 +1,69 @@
-"""The table: figures, floors, ratios to what was recorded; and how cost grows."""
+"""The table: figures, floors, ratios to what was stored; and how cost grows."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.floors import Ceilings, Work
-from benchmarks.growth import Growth, save, slope
-from benchmarks.registry import Result, duration, rate
-from benchmarks.report import ceilings_line, floors_table, number, row, write_section
+from benchmarks.report import (
+    ceilings_line,
+    curves,
+    floors_table,
+    last_seconds,
+    number,
+    rows,
+    save_growth,
+    slope,
+    summaries,
+    write_section,
+)
 from impasto.errors import UserError
 
 
+def stored(commit: str, median: float, dirty: bool = False, **info: object) -> dict[str, Any]:
+    """A run of one benchmark, as pytest-benchmark stores it."""
+    benchmark = {"fullname": "a", "extra_info": {"what": "a", **info}, "stats": {"median": median}}
+    return {
+        "benchmarks": [benchmark],
+        "machine_info": {"machine": "m", "versions": "v", "device": "cpu"},
+        "commit_info": {"id": commit, "dirty": dirty},
+    }
+
+
+def line(run: dict[str, Any], last: float | None = None) -> str:
+    (row,) = rows(run).values()
+    return row.line(last)
+
+
 def test_a_rate_and_its_floor() -> None:
-    result = rate("drawn", "strokes", seconds=0.5, count=1000, floor=0.0001, aim="more")
-    assert row(result, None) == "| strokes | 2,000 / s | 0.500 ms | 0.100 ms | 20.0 % |  | more |"
-    assert row(result, 1000.0).split(" | ")[5] == "2.00"  # twice as many as last
+    run = stored("abc", 0.5, units=1000, floor=0.1, aim="more")
+    assert line(run) == "| a | 2,000 / s | 0.500 ms | 0.100 ms | 20.0 % |  | more |"
+    assert line(run, 0.001).split(" | ")[5] == "2.00"  # twice as fast as last
 
 
-def test_a_duration_is_better_when_it_is_less() -> None:
-    result = duration("update", "one update", seconds=1.5, floor=0.3)
-    cells = row(result, 750.0).split(" | ")
+def test_a_duration() -> None:
+    cells = line(stored("abc", 1.5, floor=0.3), 0.75).split(" | ")
     assert cells[1:6] == ["1,500 ms", "1,500 ms", "300 ms", "20.0 %", "0.50"]
 
 
-def test_a_size_has_its_least_size_as_floor() -> None:
-    result = Result("replay", "an episode", 2000.0, "B", floor=1900.0)
-    assert row(result, None) == "| an episode | 2,000 B |  | 1,900 B | 95.0 % |  |  |"
-    assert row(Result("memory", "run", 10.0, "MB"), None) == "| run | 10.0 MB |  |  |  |  |  |"
+def test_figures_that_are_no_time() -> None:
+    run = stored("abc", 0.001, figure=28.06, unit="dB", more="3 s of CPU")
+    assert line(run).startswith("| a | 28.1 dB (3 s of CPU) | 1.00 ms |")
+    hours = stored("abc", 36.0, scaled=100 / 3600, unit="h")
+    assert line(hours).split(" | ")[1] == "1.00 h"
+    mean = list(summaries(stored("abc", 2.0, figure=30.0, unit="dB", mean_of="some")))
+    assert [(row.what, row.figure, row.seconds) for row in mean] == [
+        ("mean of some", "30.0 dB", 2.0)
+    ]
+
+
+def test_last_is_of_the_same_machine_and_of_another_commit_without_changes() -> None:
+    other = stored("bcd", 9.0) | {"machine_info": {"machine": "n", "versions": "v"}}
+    earlier = [stored("bcd", 1.0), stored("cde", 2.0), stored("abc", 3.0)]
+    earlier += [stored("def", 4.0, dirty=True), other]
+    assert last_seconds(stored("abc", 5.0), earlier) == {"a": 2.0}
+    assert last_seconds(stored("abc", 5.0), []) == {}
 
 
 def test_numbers_have_three_digits() -> None:
@@ -51,15 +88,19 @@ def test_a_section_of_a_document_is_replaced(tmp_path: Path) -> None:
         write_section(path, "y", [])
 
 
-def test_slopes_of_power_laws() -> None:
-    work = [1, 3, 10, 30, 100]
+def test_slopes_of_power_laws(tmp_path: Path) -> None:
+    work = [1.0, 3.0, 10.0, 30.0, 100.0]
     for power in (0.5, 1.0, 2.0):
         assert slope(work, [7 * x**power for x in work]) == pytest.approx(power)
-    growth = Growth("key", "what", work, [1, 1, 1, 30**0.5 / 10**0.5, 10**0.5])
-    assert growth.late == pytest.approx(0.5)
-    assert 0 < growth.slope < growth.late
-
-
-def test_curves_are_drawn(tmp_path: Path) -> None:
-    save(tmp_path / "cost.png", {"a": {1.0: 0.1, 10.0: 1.0}, "b": {1.0: 0.2, 9.0: 0.5}})
+    seconds = [1.0, 1.0, 1.0, 30**0.5 / 10**0.5, 10**0.5]
+    run = stored("abc", 1.0)
+    run["benchmarks"] = [
+        benchmark
+        for x, y in zip(work, seconds, strict=True)
+        for benchmark in stored("abc", y, growth="drawing", work_done=x)["benchmarks"]
+    ]
+    (row,) = summaries(run)
+    assert row.what == "growth of cost: drawing (the upper half 0.50)"
+    assert 0 < float(row.figure.split()[0]) < 0.5
+    save_growth(tmp_path / "cost.png", curves(run))
     assert (tmp_path / "cost.png").read_bytes().startswith(b"\x89PNG")

@@ -8,22 +8,13 @@ import pytest
 
 from impasto.errors import Pruned
 from impasto.launch.sweeps.study import storage_url
-from tests.conftest import RunMain
+from tests.conftest import SMALL_TRAINING, RunMain
 
 SMALL = (
-    "task=train",
-    "experiment=quickstart",
-    "trainer=cpu",
-    "logger=none",
-    "canvas.size=16",
+    *SMALL_TRAINING,
     "strokes=4",
     "bundle=2",
     "updates=4",
-    "batch_size=3",
-    "replay.episodes=4",
-    "agent.warmup_env_steps=0",
-    "agent.updates_per_rollout=1",
-    "data.val_limit=4",
     "data.test_limit=14",
     "trainer.val_check_interval=1",
     "callbacks.checkpoints.every=1",

@@ -17,6 +17,7 @@ from PIL import Image
 
 from impasto.launch import cli
 from tests.bad_input_files import RECORD
+from tests.conftest import SMALLEST_TRAINING
 
 # Names that this program, Hydra or a person could give.
 NAMES = (
@@ -56,22 +57,6 @@ NAMES = (
     "curves.png",
     "a-painting/a.png",
 )
-SMALL = (
-    "experiment=quickstart",
-    "trainer=cpu",
-    "logger=none",
-    "canvas.size=16",
-    "strokes=2",
-    "bundle=1",
-    "replay.episodes=32",
-    "agent.warmup_env_steps=2",
-    "batch_size=4",
-    "agent.actor.width=4",
-    "agent.critic.width=4",
-    "agent.actor.hidden=8",
-    "data.val_limit=4",
-    "data.test_limit=4",
-)
 PAINT = ("task=paint", "painter.steps=1", "strokes=2", "export=[]", "stroke=circle")
 COMMANDS = (
     (*PAINT, "image=a.png"),
@@ -83,11 +68,11 @@ COMMANDS = (
     (*PAINT, "image=a.png", "stroke=brush", "stroke.image=mine/a.png"),
     ("task=render", "record=mine/strokes.json", "export=[svg]"),
     ("task=render", "record=strokes.json", "size=0"),
-    ("task=train", *SMALL, "updates=1"),
-    ("task=train", *SMALL, "updates=1", "resume=auto"),
-    ("task=train", *SMALL, "updates=1", "resume=mine"),
-    ("task=train", *SMALL, "updates=1", "agent.weights=mine"),
-    ("task=train", *SMALL, "updates=1", "agent.actor.width=none"),
+    (*SMALLEST_TRAINING, "updates=1"),
+    (*SMALLEST_TRAINING, "updates=1", "resume=auto"),
+    (*SMALLEST_TRAINING, "updates=1", "resume=mine"),
+    (*SMALLEST_TRAINING, "updates=1", "agent.weights=mine"),
+    (*SMALLEST_TRAINING, "updates=1", "agent.actor.width=none"),
     ("task=gallery", "runs=[mine]"),
     ("task=compare", "runs=[mine]"),
     ("task=status", "sweep=mine"),
@@ -166,7 +151,7 @@ def play(home: Path, cache: Path, data: st.DataObject) -> None:
 _ANY = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=30, derandomize=True, **_ANY)
+@settings(max_examples=20, derandomize=True, **_ANY)
 @given(data=st.data())
 def test_the_users_files_stay_as_they_are(home: Path, cache: Path, data: st.DataObject) -> None:
     with chdir(home):

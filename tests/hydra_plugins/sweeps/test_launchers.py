@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +15,16 @@ from omegaconf import OmegaConf
 
 from hydra_plugins.impasto.sweeps._submitit import SlurmLauncher
 from impasto.tasks.runs.run_state import is_held
-from tests.conftest import CONF, Compose, FakeTasks, RunCli, command_line, environment
+from tests.conftest import (
+    CONF,
+    SMALL_TRAINING,
+    Compose,
+    FakeTasks,
+    RunCli,
+    RunMain,
+    command_line,
+    environment,
+)
 
 LAUNCHERS = {
     "basic": (),
@@ -28,17 +36,8 @@ SLOW = ("submitit_local", "ray")
 EVERY = [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in LAUNCHERS]
 PARALLEL = [one for one in EVERY if one.values[0] != "basic"]
 SMALL = (
-    "task=train",
-    "experiment=quickstart",
-    "trainer=cpu",
-    "logger=none",
-    "canvas.size=16",
+    *SMALL_TRAINING,
     "updates=3",
-    "batch_size=3",
-    "replay.episodes=4",
-    "agent.warmup_env_steps=0",
-    "agent.updates_per_rollout=1",
-    "data.val_limit=4",
     "data.test_limit=14",
     "callbacks.checkpoints.every=1",
     "callbacks.metrics_csv.every=1",
@@ -151,7 +150,7 @@ def test_a_sweep_whose_time_is_up_ends_its_jobs_and_is_queued_again_once(
 
 @pytest.mark.parametrize("launcher", EVERY)
 def test_a_killed_sweep_goes_on_and_runs_nothing_twice_that_was_finished(
-    launcher: str, run_cli: RunCli, fake_tasks: FakeTasks, tmp_path: Path
+    launcher: str, run_cli: RunCli, run_main: RunMain, fake_tasks: FakeTasks, tmp_path: Path
 ) -> None:
     sweep = tmp_path / "sweep"
     asked = words(fake_tasks, launcher, "task.kind=odd_waits", "updates=2,1,4")
@@ -169,7 +168,7 @@ def test_a_killed_sweep_goes_on_and_runs_nothing_twice_that_was_finished(
     ended = [number for number in (0, 2) if statuses(sweep, number) == ["finished"]]
     before = {number: files_of(sweep / str(number)) for number in ended}
     (sweep.parent / "go").touch()
-    done = run_cli(*asked, **fake_tasks.env)
+    done = run_main(*asked) if launcher == "basic" else run_cli(*asked, **fake_tasks.env)
     assert done.code == 0, done.err
     assert statuses(sweep, 0, 1, 2) == ["finished"] * 3
     assert {number: files_of(sweep / str(number)) for number in ended} == before
@@ -259,70 +258,6 @@ def test_a_sweep_on_a_ray_cluster_of_two_nodes(
     assert done.code == 2, done.err
     expected = ["failed", "finished", "finished", "finished"]
     assert statuses(tmp_path / "sweep", 0, 1, 2, 3) == expected, done.err
-
-
-FAKE_SLURM = """#!{python}
-# Runs the tasks of a job array, one after the other and without being waited for.
-import os, re, shutil, subprocess, sys
-script = sys.argv[-1]
-if sys.argv[1] != "--run":
-    kept = shutil.copy(script, os.path.dirname(__file__))  # submitit moves it
-    subprocess.Popen(
-        [sys.executable, __file__, "--run", kept], start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )
-    print("Submitted batch job 100")
-    sys.exit()
-array = re.search("array=0-([0-9]+)", open(script).read())
-for task in range(int(array[1]) + 1):
-    more = {"JOB_ID": 100 + task, "ARRAY_JOB_ID": 100, "ARRAY_TASK_ID": task, "PROCID": 0}
-    more |= {"JOB_NODELIST": "here", "NTASKS": 1, "JOB_NUM_NODES": 1, "NODEID": 0, "LOCALID": 0}
-    env = {**os.environ, **{"SLURM_" + key: str(value) for key, value in more.items()}}
-    output = open(os.path.join(os.path.dirname(script), str(task) + ".txt"), "w")
-    subprocess.run(["bash", script], env=env, stdout=output, stderr=output)
-"""
-FAKE_SRUN = """#!/bin/bash
-while [[ $1 == -* ]]; do
-  case $1 in --output|--error) shift;; esac
-  shift
-done
-exec "$@"
-"""
-FAKE_SACCT = """#!/bin/bash
-echo 'JobID|State|NodeList'
-for i in 0 1 2 3; do echo "100_$i|RUNNING|here"; done
-"""
-FAKE_TOOLS = {
-    "sbatch": FAKE_SLURM,
-    "srun": FAKE_SRUN,
-    "sacct": FAKE_SACCT,
-    "scancel": "#!/bin/bash\n",
-}
-
-
-@pytest.mark.slow
-def test_slurm_as_far_as_it_can_be_pretended(
-    run_cli: RunCli, fake_tasks: FakeTasks, tmp_path: Path
-) -> None:
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    for name, text in FAKE_TOOLS.items():
-        (tools / name).write_text(text.replace("{python}", sys.executable))
-        (tools / name).chmod(0o755)
-    asked = words(fake_tasks, "basic", "task.kind=odd_fails", "updates=1,2,4")
-    slurm = ("hydra/launcher=submitit_slurm", "hydra.launcher.partition=gpu")
-    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
-    more = (
-        "hydra.launcher.gpus_per_node=1",
-        "+hydra.launcher.additional_parameters.mail-type=END",
-    )
-    done = run_cli(*asked, *slurm, *more, **fake_tasks.env, PATH=path)
-    assert done.code == 2, done.err
-    assert statuses(tmp_path / "sweep", 0, 1, 2) == ["failed", "finished", "finished"], done.err
-    text = (tmp_path / "sweep" / ".submitit" / "100" / "100_submission.sh").read_text()
-    wanted = ("partition=gpu", "gpus-per-node=1", "time=1440", "mem=16GB", "cpus-per-task=4")
-    for line in (*wanted, "signal=USR2@120", "array=0-2%3", "mail-type=END", "job-name=impasto"):
-        assert f"#SBATCH --{line}" in text, text
 
 
 def test_every_launcher_composes_and_is_the_projects_own_file(compose_config: Compose) -> None:

@@ -167,17 +167,16 @@ def test_a_search_goes_by_validation_survives_failures_and_goes_on(
     assert "report:" not in done.out
     overrides = yaml.safe_load((folder / "2" / ".hydra" / "overrides.yaml").read_text())
     assert "run.trial=2" in overrides
-
-
-def test_what_is_wrong_with_a_search_is_one_line(search: Search, tmp_path: Path) -> None:
-    one = ("updates=1,2", "hydra.sweeper.n_trials=1")
-    assert search(*one).code == 0
-    other = search(*one, "bundle=9")
+    other = search(*words, "hydra.sweeper.n_trials=3", "bundle=9")
     assert other.code == 2
     assert other.err == (
         "error: search holds a search of something else (bundle=9) — "
         "choose another hydra.sweep.dir\n"
     )
+
+
+def test_what_is_wrong_with_a_search_is_one_line(search: Search, tmp_path: Path) -> None:
+    one = ("updates=1,2", "hydra.sweeper.n_trials=1")
     missing = search(*one, "hydra.sweep.dir=b", "hydra.sweeper.objective=beauty")
     assert missing.code == 2
     assert "0/summary.json has no beauty — choose from seconds" in missing.err

@@ -11,27 +11,10 @@ from PIL import Image
 from impasto.errors import UserError
 from impasto.launch.claims import check_folder
 from impasto.tasks.runs.written_files import begin_list, end_list
-from tests.conftest import RunMain
+from tests.conftest import SMALLEST_TRAINING, RunMain
 
 PAINT = ("task=paint", "painter.steps=1", "strokes=2", "export=[]")
-TRAIN = (
-    "task=train",
-    "experiment=quickstart",
-    "trainer=cpu",
-    "logger=none",
-    "canvas.size=16",
-    "strokes=2",
-    "bundle=1",
-    "replay.episodes=32",
-    "agent.warmup_env_steps=2",
-    "batch_size=4",
-    "agent.actor.width=4",
-    "agent.critic.width=4",
-    "agent.actor.hidden=8",
-    "data.val_limit=4",
-    "data.test_limit=4",
-    "data.cache=../cache",
-)
+TRAIN = (*SMALLEST_TRAINING, "data.cache=../cache")
 
 
 def contents(folder: Path) -> dict[str, bytes]:

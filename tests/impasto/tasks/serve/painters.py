@@ -5,6 +5,7 @@ import threading
 import torch
 from torch import Tensor
 
+from impasto.errors import UserError
 from impasto.painters import Painter, Progress, Sketch
 from impasto.strokes import Circle, Stroke
 
@@ -59,3 +60,7 @@ class BrokenPainter(GrowingPainter):
         weight: Tensor | None = None,
     ) -> Tensor:
         raise self.error
+
+
+def no_agent(stroke: Stroke, strokes: int) -> Painter:
+    raise UserError("no weights", "train an agent")

@@ -19,17 +19,13 @@ from impasto.tasks.serve.menus import Choice, require_choice
 from impasto.tasks.serve.messages import Message, Order
 from impasto.tasks.serve.session import Session, play
 from impasto.tasks.serve.uploads import Limits
-from tests.impasto.tasks.serve.painters import BrokenPainter, GrowingPainter
+from tests.impasto.tasks.serve.painters import BrokenPainter, GrowingPainter, no_agent
 
 LIMITS = Limits(strokes=20)
 
 
 def agent(stroke: Stroke, strokes: int) -> Painter:
     return GrowingPainter(Bezier(), strokes)
-
-
-def no_agent(stroke: Stroke, strokes: int) -> Painter:
-    raise UserError("no weights", "train an agent")
 
 
 def broken(stroke: Stroke, strokes: int) -> Painter:

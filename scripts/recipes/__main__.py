@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.machine import machine
-from benchmarks.recipe_exports import export_agent, pack, pack_results
-from benchmarks.recipe_runs import (
+from impasto.errors import UserError
+from impasto.persistence.atomic import atomic_write
+from impasto.persistence.checkpoints import LAST
+from impasto.tasks.runs.run_folder import read_summary
+from scripts.recipes.exports import export_agent, pack, pack_results
+from scripts.recipes.runs import (
     Clock,
     age,
     finished,
@@ -24,11 +28,7 @@ from benchmarks.recipe_runs import (
     updates_made,
     work,
 )
-from benchmarks.recipe_stages import RENDERER, SCALES, Scale, Stage, stages_of
-from impasto.errors import UserError
-from impasto.persistence.atomic import atomic_write
-from impasto.persistence.checkpoints import LAST
-from impasto.tasks.runs.run_folder import read_summary
+from scripts.recipes.stages import RENDERER, SCALES, Scale, Stage, stages_of
 
 _SHARE = 0.6  # of a command's time that the renderer may take, if it is usable by then
 
@@ -215,7 +215,7 @@ def _for_agents(words: Sequence[str]) -> list[str]:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.recipes", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m scripts.recipes", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="holds celeba/ and imagenet/")
     parser.add_argument("--out", type=Path, required=True, help="for what is to be taken away")
     parser.add_argument(

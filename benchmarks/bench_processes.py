@@ -1,6 +1,6 @@
-"""Measurements that need a process of their own.
+"""Whole processes: what a full-size run takes, and how long a person waits for the first stroke.
 
-``python -m benchmarks.children OVERRIDES`` is the process of `memory_of_a_run`.
+``python -m benchmarks.bench_processes OVERRIDES`` is the process of `memory_of_a_run`.
 """
 
 import json
@@ -11,18 +11,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
+from typing import Any
 
+import pytest
 import torch
 
 from benchmarks.agents import as_in_a_run, make_agent
-from benchmarks.machine import device
-from benchmarks.photographs import fitted
-from impasto.errors import UserError
+from benchmarks.bench_painters import fitted
+from benchmarks.conftest import Timed
+from benchmarks.machine import ROOT, device
+from benchmarks.workbench import Workbench
 from impasto.io.images import write_png
 from impasto.runtime.memory import MemoryPeak, return_large_blocks
 
-ROOT = Path(__file__).resolve().parent.parent
 PAINTED = b"psnr="
 """What `task=paint` shows behind its progress bar once there is a first stroke."""
 
@@ -40,15 +41,40 @@ class RunMemory:
         megabytes: Most anonymous resident memory, 10^6 bytes.
         batch: Canvases in the rollout, transitions in an update.
         episodes: Of the replay, every one written.
-        rollouts: Whole ones.
-        updates: Made after them.
+        updates: Made after a whole rollout.
     """
 
     megabytes: float
     batch: int
     episodes: int
-    rollouts: int
     updates: int
+
+
+@pytest.mark.benchmark(group="memory")
+def test_memory(bench: Workbench, timed: Timed, benchmark: Any) -> None:
+    """Most anonymous memory on the host, in a process of its own."""
+    peak = timed("", lambda: memory_of_a_run(bench.scale.overrides), rounds=1)
+    benchmark.extra_info |= {
+        "what": f"anonymous memory of a CelebA run ({device().type}, batch {peak.batch}, replay of "
+        f"{peak.episodes} episodes all claimed, 1 rollout, {peak.updates} updates)",
+        "figure": peak.megabytes,
+        "unit": "MB",
+        "aim": "≤ 4,000 MB",
+    }
+
+
+@pytest.mark.benchmark(group="start")
+def test_first_stroke(tmp_path: Path, timed: Timed) -> None:
+    """From the command line to the first stroke that is reported, files warm.
+
+    The command is watched from outside, as a person does.
+    """
+    picture = tmp_path / "picture.png"
+    write_png(picture, fitted(_PHOTOGRAPH, _SIZE))
+    paths = (f"image={picture}", f"hydra.run.dir={tmp_path / 'painted'}")
+    command = [sys.executable, str(ROOT / "run.py"), "task=paint", *paths]
+    what = "`python run.py task=paint` to its first stroke"
+    timed(what, lambda: watch(command, PAINTED), slow=True, aim="≤ 6 s")
 
 
 def memory_of_a_run(overrides: Sequence[str] = ()) -> RunMemory:
@@ -58,17 +84,13 @@ def memory_of_a_run(overrides: Sequence[str] = ()) -> RunMemory:
     is mapped, so they are no anonymous memory; here they are random.
 
     Raises:
-        UserError: The process failed.
+        RuntimeError: The process failed.
     """
-    command = [sys.executable, "-m", "benchmarks.children", *overrides]
+    command = [sys.executable, "-m", "benchmarks.bench_processes", *overrides]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise UserError(f"a full-size run failed: {_last_line(done.stderr)}", "correct that first")
+        raise RuntimeError(f"a full-size run failed: {done.stderr[-500:]}")
     return RunMemory(**json.loads(done.stdout.splitlines()[-1]))
-
-
-def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["it says nothing"])[-1]
 
 
 def run(overrides: Sequence[str]) -> RunMemory:
@@ -91,39 +113,14 @@ def run(overrides: Sequence[str]) -> RunMemory:
         target = torch.randint(256, (agent.batch_size, 3, size, size), dtype=torch.uint8)
         with as_in_a_run(agent):
             agent.training_step({"target": target.to(where)}, 0)
-        return RunMemory(peak.megabytes, agent.batch_size, episodes, 1, agent.update_count)
+        return RunMemory(peak.megabytes, agent.batch_size, episodes, agent.update_count)
 
 
-def until_first_stroke(folder: Path, repeats: int = 3) -> float:
-    """Median seconds from the start of ``python run.py task=paint`` to its first stroke.
-
-    The command is watched from outside, as a person does: the first stroke is there when it is
-    reported. One run before warms up files and compiled code.
-
-    Args:
-        folder: For the picture and the paintings.
-        repeats: Runs that count.
+def watch(command: Sequence[str], message: bytes) -> None:
+    """Wait until a command says something on standard error, and end it.
 
     Raises:
-        UserError: It ended, or five minutes went by, without a stroke.
-    """
-    picture = folder / "photograph.png"
-    write_png(picture, fitted(_PHOTOGRAPH, _SIZE))
-    command = [
-        sys.executable,
-        str(ROOT / "run.py"),
-        "task=paint",
-        f"image={picture}",
-        f"hydra.run.dir={folder / 'painted'}",
-    ]
-    return median([watch(command, PAINTED) for _ in range(repeats + 1)][1:])
-
-
-def watch(command: Sequence[str], message: bytes) -> float:
-    """Seconds from a command's start until it says something on standard error; then it is ended.
-
-    Raises:
-        UserError: See `until_first_stroke`.
+        RuntimeError: It ended, or five minutes went by, and it had not said it.
     """
     started = time.perf_counter()
     with subprocess.Popen(
@@ -140,11 +137,8 @@ def watch(command: Sequence[str], message: bytes) -> float:
             said += heard
             if not heard or time.perf_counter() - started > _PATIENCE:
                 process.kill()
-                what = _last_line(said.decode(errors="replace"))
-                raise UserError(f"{message.decode()} was never reported: {what}", "see to that")
-        seconds = time.perf_counter() - started
+                raise RuntimeError(f"{message.decode()} was never reported: {said[-500:]!r}")
         process.kill()
-    return seconds
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.recipe_runs import Clock, Pace, age, pace, renderer_error, updates_made, work
-from benchmarks.recipe_stages import SCALES, stages_of
-from benchmarks.recipes import main
 from impasto.errors import UserError
 from impasto.io.images import write_png
 from impasto.rl.policy import PaintingPolicy
+from scripts.recipes.__main__ import main
+from scripts.recipes.runs import Clock, Pace, age, pace, renderer_error, updates_made, work
+from scripts.recipes.stages import SCALES, stages_of
 from tests.conftest import Compose
 
 WEIGHTS = Path("/runs/closed/renderer/renderer")
@@ -175,7 +175,7 @@ def test_two_commands_make_one_run(
         assert "exported, 16 bits: L2 0." in said
         return said
 
-    monkeypatch.setattr("benchmarks.recipes.work", shortly)
+    monkeypatch.setattr("scripts.recipes.__main__.work", shortly)
     first = command(1)
     assert "of the mean image's error after" in first
     made = updates_made(runs / "celeba")
@@ -199,7 +199,7 @@ def test_a_stage_that_fails_is_reported_and_the_command_fails(
     def broken(*_: Any) -> int:
         raise UserError("renderer ended with 2", "mend that")
 
-    monkeypatch.setattr("benchmarks.recipes.work", broken)
+    monkeypatch.setattr("scripts.recipes.__main__.work", broken)
     out = tmp_path / "out"
     asked = ["--data", str(data), "--out", str(out), "--runs", str(tmp_path / "runs")]
     with pytest.raises(SystemExit) as end:

@@ -1,4 +1,4 @@
-"""Stages that `benchmarks.recipes` trains, in their order, and their sizes."""
+"""Stages that `scripts.recipes` trains, in their order, and their sizes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import recipe_exports
-from benchmarks.recipe_exports import VOLUME, export_agent, pack, pack_results
 from impasto.errors import UserError
 from impasto.rl.policy import PaintingPolicy
+from scripts.recipes import exports
+from scripts.recipes.exports import VOLUME, export_agent, pack, pack_results
 from tests.impasto.tasks.publish.test_publish import make_run
 
 
 def test_volumes_hold_every_byte_once_and_none_is_too_large(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recipe_exports, "VOLUME", 60_000)
+    monkeypatch.setattr(exports, "VOLUME", 60_000)
     folder = tmp_path / "agent"
     folder.mkdir()
     contents = {f"shard-{n}": bytes([n]) * 40_000 for n in range(3)} | {"README.md": b"card"}

@@ -18,7 +18,7 @@ from impasto.persistence.manifest import read_manifest
 from impasto.tasks.runs.comparison.runs import read_table
 from impasto.tasks.runs.run_state import is_complete
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 _LOOK = 0.5  # seconds between two looks at a run's figures
 _TELL = 20.0  # seconds between two lines about it
 _PATIENCE = 60.0  # seconds that a run gets after its time is up, before it is killed
