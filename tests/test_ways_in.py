@@ -21,8 +21,8 @@ from impasto.persistence.exports import read_export
 from impasto.persistence.model_zoo import FOLDER as SHELF
 from impasto.tasks.runs.comparison.runs import read_run
 from impasto.tasks.runs.gallery import gallery
+from impasto.tasks.runs.run_folder import read_jobs
 from impasto.tasks.runs.run_state import is_held, read_state
-from impasto.tasks.runs.status import read_jobs
 from tests.conftest import ROOT, RunMain, environment
 from tests.forked import PATIENCE
 from tests.impasto.tasks.runs.comparison.folders import write_run

@@ -159,7 +159,7 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], fps: float) -> 
                 film.close()
         if film is None:
             raise UserError(f"{path}: no frames to write", "give a video that has some")
-        if not temporary.stat().st_size:
+        if not (temporary.is_file() and temporary.stat().st_size):
             raise _gave_up(path, "it wrote nothing")
 
 

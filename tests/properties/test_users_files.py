@@ -151,7 +151,7 @@ def play(home: Path, cache: Path, data: st.DataObject) -> None:
 _ANY = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=20, derandomize=True, **_ANY)
+@settings(max_examples=30, derandomize=True, **_ANY)
 @given(data=st.data())
 def test_the_users_files_stay_as_they_are(home: Path, cache: Path, data: st.DataObject) -> None:
     with chdir(home):

@@ -28,12 +28,12 @@ from impasto.tasks.runs.run_folder import (
     WHEREABOUTS,
     command,
     identity,
+    read_jobs,
     read_summary,
     read_yaml,
 )
 from impasto.tasks.runs.run_state import OVERRIDES, has_ended, is_held
 from impasto.tasks.runs.search_report import BEST
-from impasto.tasks.runs.status import read_jobs
 from impasto.tasks.runs.written_files import SWEEP, begin_list, end_list
 
 NUMBERED = "${hydra:job.num}"  # `hydra.sweep.subdir` of a sweep whose folders have numbers

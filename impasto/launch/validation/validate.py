@@ -52,12 +52,12 @@ def validate(cfg: DictConfig) -> None:
     for section, todo in _NEEDED.items():
         if not isinstance(select(cfg, section), DictConfig):
             raise UserError(f"{section} is no section", todo)
+    check_refused(cfg)
+    check_combinations(cfg)
     absent = [key for key in ("strokes", "updates") if select(cfg, key) is None]
     knobs = {key: one for key, one in bounded(Knobs).items() if key not in absent}
     check_section(cfg, cfg, knobs)  # some tasks have none of these; what needs them says so
     check_section(cfg, cfg.canvas, bounded(Canvas))
-    check_refused(cfg)
-    check_combinations(cfg)
     for key in cfg.task.get("required", ()):
         if select(cfg, key) in (None, ""):
             raise UserError(f"{key} is not given", f"add {key}=... to the command")

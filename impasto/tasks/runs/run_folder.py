@@ -86,6 +86,15 @@ def load_yaml(path: Path, nothing: Any) -> Any:
     return content
 
 
+def read_jobs(sweep: Path) -> dict[str, list[str]]:
+    """The jobs that a sweep has been asked for: overrides by folder, in order; empty without."""
+    try:
+        jobs = files.read_json(sweep / JOBS)
+    except (OSError, ValueError):
+        return {}
+    return jobs if isinstance(jobs, dict) else {}
+
+
 def unreadable(path: Path, error: Exception) -> UserError:
     """Return the error for a run's file that can't be read."""
     reason = " ".join(str(error).split())

@@ -11,9 +11,8 @@ import pandas as pd
 
 from impasto.bounds import Positive, validated
 from impasto.errors import UserError
-from impasto.io.files import read_json
 from impasto.tasks.runs.comparison.runs import find_runs
-from impasto.tasks.runs.run_folder import JOBS
+from impasto.tasks.runs.run_folder import read_jobs
 from impasto.tasks.runs.run_state import RUNNING, WAITING, RunState, is_held, read_state
 
 _COLUMNS = ("run", "settings", "status", "updates", "of", "val", "seconds", "left")
@@ -68,15 +67,6 @@ def read_states(sweep: Path) -> list[RunState]:
     states += [RunState(sweep / name, WAITING, tuple(jobs[name])) for name in waiting]
     place = {(sweep / name).resolve(): i for i, name in enumerate(jobs)}
     return sorted(states, key=lambda state: place.get(state.folder.resolve(), -1))
-
-
-def read_jobs(sweep: Path) -> dict[str, list[str]]:
-    """The jobs that a sweep has been asked for: overrides by folder, in order; empty without."""
-    try:
-        jobs = read_json(sweep / JOBS)
-    except (OSError, ValueError):
-        return {}
-    return jobs if isinstance(jobs, dict) else {}
 
 
 def _goes_on(sweep: Path, states: Sequence[RunState]) -> bool:

@@ -232,7 +232,7 @@ def _watch(worker: Worker, painter: Painter) -> Iterator[Message]:
         if picture is None or sketch is None:
             yield Message("Looking at the picture.", share=0.0)
         else:
-            strokes = f"{len(sketch.unconstrained)} of {_number(painter.strokes, 'stroke')}"
+            strokes = f"{len(sketch.strokes)} of {_number(painter.strokes, 'stroke')}"
             text = f"Painting: {strokes}, {sketch.psnr:.1f} dB."
             yield Message(text, picture, sketch.step / painter.steps)
 

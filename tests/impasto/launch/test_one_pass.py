@@ -14,7 +14,7 @@ from tests.conftest import FakeTasks, RunMain
 def passes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was composed and checked, in order."""
     seen: list[str] = []
-    load, check = ConfigLoaderImpl._load_configuration_impl, validate.check_hydra
+    load, check = ConfigLoaderImpl._load_configuration_impl, validate.check_refused
 
     def loads(self: ConfigLoaderImpl, *args: object, **options: object) -> DictConfig:
         seen.append("composed")
@@ -25,7 +25,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         check(cfg)
 
     monkeypatch.setattr(ConfigLoaderImpl, "_load_configuration_impl", loads)
-    monkeypatch.setattr(validate, "check_hydra", checks)
+    monkeypatch.setattr(validate, "check_refused", checks)
     return seen
 
 

@@ -96,7 +96,7 @@ def test_colours_that_are_found_in_the_picture(
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"overlap": 0.0}, r"^`overlap=0`: the grid's canvases don't overlap"),
+        ({"overlap": 0.0}, r"^`overlap` is 0\.0 — give a number, above 0"),
         ({"strokes": 7}, r"^`strokes=7` is less than one for each of the grid's 8 canvases"),
         ({"image": None}, r"^image is not set"),
         ({"image": "nowhere.png"}, r"nowhere\.png"),

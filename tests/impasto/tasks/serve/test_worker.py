@@ -23,7 +23,7 @@ def test_it_is_seen_growing_and_ends_with_the_painting() -> None:
     assert painter.waits.wait(60)
     sketch = worker.sketch
     assert sketch is not None
-    assert (sketch.step, len(sketch.unconstrained), sketch.psnr) == (2, 2, 12.0)
+    assert (sketch.step, len(sketch.strokes), sketch.psnr) == (2, 2, 12.0)
     seen = worker.look()
     assert seen is not None
     assert not worker.wait(0.0)
