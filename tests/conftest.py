@@ -1,5 +1,6 @@
 """What tests of several packages share."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -106,7 +107,7 @@ def run_cli(tmp_path: Path) -> RunCli:
 @pytest.fixture
 def run_main(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> RunMain:
+) -> Iterator[RunMain]:
     """Run run.py in this process, where everything is loaded already, in an empty folder."""
 
     def run_it(*arguments: str) -> Finished:
@@ -121,7 +122,12 @@ def run_main(
         return Finished(int(str(code or 0)), out, err)
 
     monkeypatch.chdir(tmp_path)
-    return run_it
+    yield run_it
+    for name in ("", *logging.root.manager.loggerDict):  # a run's log goes with its folder
+        logger = logging.getLogger(name)
+        for handler in [one for one in logger.handlers if isinstance(one, logging.FileHandler)]:
+            logger.removeHandler(handler)
+            handler.close()
 
 
 FAKE_TASK = """

@@ -100,7 +100,7 @@ def test_a_painter_of_any_depth_draws_and_has_a_gradient(
 
 
 def test_channels_that_cannot_be_shuffled_are_refused() -> None:
-    with pytest.raises(ValueError, match="channels. is 6 — .*, a multiple of 4"):
+    with pytest.raises(ValueError, match=r"channels. is 6 — .*, a multiple of 4"):
         NeuralRenderer(Circle(), 16, channels=6)
 
 
