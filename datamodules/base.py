@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 from datamodules.arguments import checked_root, checked_streaming
 from datamodules.cache.image_cache import ImageCache, Items
 from datamodules.cache.prepare import prepare
+from datamodules.rollouts import Agent, Rollouts
 from datamodules.splits import SPLITS, split_rows
 from datamodules.streaming.eval_cache import HeldOut, prepare_held_out
 from datamodules.streaming.map_style import (
@@ -21,7 +22,6 @@ from datamodules.streaming.map_style import (
     Cursor,
     SplitImages,
     TrainStream,
-    apply_flips,
 )
 from datamodules.streaming.on_the_fly import LiveStream, plan_stream
 from impasto.bounds import Count, Whole, validated
@@ -210,8 +210,18 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         """Names of the broken images."""
         return self._open().skipped
 
-    def train_dataloader(self) -> TrainStream | LiveStream:
-        """Give the endless stream of training batches, from where it was left."""
+    def train_dataloader(self) -> Rollouts | TrainStream | LiveStream:
+        """Give an agent the targets of its rollouts, from where they were left.
+
+        Without an agent the endless stream of batches, whose images `apply_flips` flips.
+        """
+        stream, agent = self._stream(), getattr(self.trainer, "lightning_module", None)
+        if not isinstance(agent, Agent):
+            return stream
+        assert self.trainer is not None
+        return Rollouts(stream, agent, int(self.trainer.overfit_batches))
+
+    def _stream(self) -> TrainStream | LiveStream:
         images = self.images("train")
         workers, pin = self.num_workers, self._pin_memory
         if self._items is not None:
@@ -253,10 +263,6 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     @property
     def _pin_memory(self) -> bool:
         return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
-
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Flip on the device the images that the stream names; other batches stay as they are."""
-        return apply_flips(batch)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the number of training batches drawn, their size, and the set's."""

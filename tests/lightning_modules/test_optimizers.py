@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
 
 from impasto.errors import UserError
 from lightning_modules import TD3
-from lightning_modules.optimizer_settings import apply_changes, settings_of
+from lightning_modules.optimizers import apply_changes, settings_of
 from tests.lightning_modules.agents import test_lstm_adversarial as lstm
 from tests.lightning_modules.conftest import MemoryData as Data
 from tests.lightning_modules.conftest import make_agent, make_agent_of, make_renderer_module, run
