@@ -228,8 +228,8 @@ class LstmAdversarial(ActorCritic):
         super().on_train_start()
 
     def training_state(self) -> dict[str, Any]:
-        """Return the random state, and the batch, which may have updates left."""
-        return super().training_state() | {"batch": self._batch}
+        """Return the random state, and the batch, if it has updates left."""
+        return super().training_state() | {"batch": {} if self.rollouts_due else self._batch}
 
     def load_training_state(self, state: dict[str, Any], replay: Path | None) -> None:
         """Load what `training_state` returned."""

@@ -171,7 +171,8 @@ class PaintingAgent(UpdateModule):
     def rollouts_due(self) -> int:
         """Number of rollouts that the present update waits for."""
         groups = self.update_count // self.updates_per_rollout + 1
-        return max(0, self.warmup_rollouts + self.refill_rollouts + groups - self.rollout_count)
+        due = self.warmup_rollouts + self.refill_rollouts + groups - self.rollout_count
+        return max(due, 0 if len(self.replay) else 1)  # none is left where it was not saved
 
     def make_update(self, batch: Iterable[Mapping[str, Tensor]]) -> Metrics:
         """Paint the targets (B, 3, n, n), uint8, of every rollout due, then learn from the replay.

@@ -199,6 +199,19 @@ def stir(network: nn.Module) -> None:
             parameter.add_(0.1 * torch.rand_like(parameter))
 
 
+class AfterUpdate(pl.Callback):
+    """Calls a function after every update, with its number and its metrics."""
+
+    def __init__(self, function: Callable[[int, dict[str, Tensor]], object]) -> None:
+        self.function = function
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *_: Any
+    ) -> None:
+        assert isinstance(pl_module, UpdateModule)
+        self.function(pl_module.update_count, outputs)
+
+
 def run(
     module: UpdateModule,
     folder: Path,

@@ -2,7 +2,9 @@
 
 import copy
 import random
+import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from datamodules.sets.digits import Digits
+from impasto.errors import Interrupted
 from impasto.persistence.manifest import read_manifest
 from impasto.rl.exploration import ActionNoise, ParameterNoise
 from impasto.rl.replay import PrioritizedReplay
@@ -20,7 +23,13 @@ from impasto.rl.rewards import L2Reward
 from impasto.runtime.random_state import get_random_state, set_random_state
 from lightning_modules import DDPG, TD3, ActorCritic, ModelBasedDDPG, PatchQ, ShortHorizon
 from lightning_modules.callbacks import Checkpoints, MetricsCsv
-from tests.lightning_modules.conftest import make_agent, make_agent_of, make_trainer, run
+from tests.lightning_modules.conftest import (
+    AfterUpdate,
+    make_agent,
+    make_agent_of,
+    make_trainer,
+    run,
+)
 
 MakeDigits = Callable[..., Digits]
 
@@ -169,8 +178,7 @@ def test_more_updates_do_not_change_the_schedule(tmp_path: Path, digits: MakeDig
         if number == 6:
             kept.append(copy.deepcopy(agent.state_dict()))
 
-    agent.update_hooks.append(note)
-    run(agent, tmp_path, digits())
+    run(agent, tmp_path, digits(), callbacks=[AfterUpdate(note)])
     assert_equal(dict(kept[0]), dict(short["state_dict"]))
 
 
@@ -197,8 +205,8 @@ def test_a_killed_run_resumed_ends_as_one_that_was_not(
                 if now and number == at:
                     raise Killed
 
-            agent.update_hooks.append(die)
-            trainer = make_trainer(folder, [metrics, checkpoints], val_check_interval=2)
+            callbacks = [AfterUpdate(die), metrics, checkpoints]
+            trainer = make_trainer(folder, callbacks, val_check_interval=2)
             try:
                 trainer.fit(agent, digits(), ckpt_path=last)
             except Killed:
@@ -213,7 +221,7 @@ def test_a_killed_run_resumed_ends_as_one_that_was_not(
 
 @pytest.mark.parametrize("at", [6, 8, 10, 14])
 def test_a_stopped_run_keeps_the_same_best(tmp_path: Path, digits: MakeDigits, at: int) -> None:
-    """A stop validates where the whole run does not; the best must not come from there."""
+    """A validation is due at the update, or is not; a stop brings none about."""
     results = []
     for stops in ([16], [at, 16]):
         folder, last = tmp_path / str(len(stops)), None
@@ -225,12 +233,13 @@ def test_a_stopped_run_keeps_the_same_best(tmp_path: Path, digits: MakeDigits, a
             def ask(
                 number: int, figures: object, agent: ModelBasedDDPG = agent, now: bool = stopping
             ) -> None:
-                agent.stop_requested = now and number == at
+                if now and number == at:
+                    agent.stop_requested = signal.SIGTERM
 
-            agent.update_hooks.append(ask)
             checkpoints = Checkpoints(folder, every=100, monitor="val_l2")
-            trainer = make_trainer(folder, [checkpoints], val_check_interval=2)
-            trainer.fit(agent, digits(), ckpt_path=last)
+            trainer = make_trainer(folder, [AfterUpdate(ask), checkpoints], val_check_interval=2)
+            with pytest.raises(Interrupted) if stopping else nullcontext():
+                trainer.fit(agent, digits(), ckpt_path=last)
             last = checkpoints.last
         results.append((content(checkpoints.best), checkpoints.best_value))
     assert_equal(results[1], results[0])
@@ -278,7 +287,6 @@ def test_random_states_are_taken_back(tmp_path: Path) -> None:
 def test_a_group_that_was_cut_short_is_finished_in_the_run_s_precision(
     digits: MakeDigits, tmp_path: Path
 ) -> None:
-    """It is made before the first training step, around which the trainer puts the precision."""
     found = []
     for name, stops in (("once", [10]), ("twice", [5, 10])):
         last = None
