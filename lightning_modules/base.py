@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 # No loss of a run that learns is near this: scores that have grown so far never come back, and the
 # run would only waste its hours until they overflow.
 _EXPLODED = 1e6
+_VERSION = 2  # of what a checkpoint holds; in 1 a batch was a rollout with several updates
 
 Metrics = dict[str, Tensor]
 T = TypeVar("T")
@@ -225,6 +226,7 @@ class UpdateModule(pl.LightningModule, ABC):
         data = None if self._datamodule is None else self._datamodule.state_dict()
         own = {"random": get_random_state(), "state": self.training_state(), "data": data}
         checkpoint["impasto"] = {
+            "version": _VERSION,
             "update_count": self.update_count,
             "geometry": self.geometry(),
             "settings": self._settings,
@@ -240,6 +242,11 @@ class UpdateModule(pl.LightningModule, ABC):
         if "impasto" not in checkpoint:
             raise UserError("the checkpoint was not written by this project", "resume another one")
         restored = checkpoint["impasto"]
+        if restored.get("version") != _VERSION:
+            raise UserError(
+                "the checkpoint is of an earlier version, in which a batch was a rollout",
+                "start a new run; an agent that was exported can be learned on from",
+            )
         saved, here = restored["geometry"], self.geometry()
         for key in sorted(saved.keys() | here.keys()):
             if saved.get(key) != here.get(key):
