@@ -80,7 +80,8 @@ def fit(
         print(f"stopped by a callback after {made}", file=sys.stderr)
         return STOPPED
     print(f"stopped by the trainer's settings after {made}", file=sys.stderr)
-    raise Interrupted(signal.SIGINT, checkpoints.last, module.update_count)
+    saved = checkpoints.last if checkpoints.last.exists() else None
+    raise Interrupted(signal.SIGINT, saved, module.update_count)
 
 
 def _time_is_up(trainer: pl.Trainer) -> bool:

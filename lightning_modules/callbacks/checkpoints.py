@@ -125,7 +125,7 @@ class Checkpoints(Checkpoint):
         assert isinstance(pl_module, UpdateModule)
         interval = trainer.val_check_batch
         due = interval is not None and pl_module.update_count % interval == 0
-        if not (trainer.enable_validation and (due or trainer.should_stop)):
+        if not (trainer.enable_validation and (due or _stops_early(trainer))):
             self._save_if_due(trainer, pl_module)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -148,7 +148,8 @@ class Checkpoints(Checkpoint):
     def _save_if_due(self, trainer: pl.Trainer, module: UpdateModule) -> None:
         """Save at the end, at a stop, and every so many updates; then stop if asked to."""
         due = module.update_count - self._saved_at >= self.every
-        if (due or trainer.should_stop or module.stops) and not trainer.fast_dev_run:
+        ends = module.finished or module.stops or _stops_early(trainer) or _is_at_its_end(trainer)
+        if (due or ends) and not trainer.fast_dev_run:
             self._save_last(trainer, module)
         if not module.stops:
             return
@@ -190,3 +191,16 @@ class Checkpoints(Checkpoint):
         for file in self.folder.glob(_REPLAYS):
             if file.name not in named:
                 file.unlink()
+
+
+def _stops_early(trainer: pl.Trainer) -> bool:
+    """Return True if Lightning heeds `should_stop`: it validates, and then ends."""
+    return trainer.should_stop and trainer.fit_loop._can_stop_early
+
+
+def _is_at_its_end(trainer: pl.Trainer) -> bool:
+    """Return True after the last batch or step that the trainer was given."""
+    epochs, steps = trainer.max_epochs, trainer.max_steps
+    if trainer.is_last_batch and epochs not in (None, -1) and trainer.current_epoch + 1 >= epochs:
+        return True
+    return 0 <= steps <= trainer.global_step
