@@ -98,6 +98,10 @@ class UpdateModule(pl.LightningModule, ABC):
             Scalars to log, detached; every loss is among them.
         """
 
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Let loggers count updates: Lightning loses one where a shorter run is gone on with."""
+        self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.update_count
+
     def training_step(self, batch: Any, batch_idx: int) -> Metrics:
         """Make one update, and count it.
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
+from pytorch_lightning.loggers import CSVLogger
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -27,6 +29,7 @@ from tests.lightning_modules.conftest import (
     AfterUpdate,
     make_agent,
     make_agent_of,
+    make_renderer_module,
     make_trainer,
     run,
 )
@@ -217,6 +220,76 @@ def test_a_killed_run_resumed_ends_as_one_that_was_not(
         results.append((content(checkpoints.last), best, checkpoints.best_value, rows))
     for found, expected in zip(results[1], results[0], strict=True):
         assert_equal(found, expected)
+
+
+class KilledAt(pl.Callback):
+    """Kills a run in one of its hooks, at one update."""
+
+    def __init__(self, hook: str, update: int) -> None:
+        def die(trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
+            if pl_module.update_count == update:
+                raise Killed
+
+        setattr(self, hook, die)
+
+
+class Logged(CSVLogger):
+    """Keeps what it is given."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.kept: dict[tuple[int, str], float] = {}
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        self.kept |= {(step or 0, name): value for name, value in metrics.items()}
+
+
+@pytest.mark.parametrize(
+    ("hook", "updates"),
+    [
+        ("on_validation_start", 16),
+        ("on_validation_end", 16),
+        ("on_train_end", 16),
+        ("", 8),
+    ],
+)
+def test_a_run_goes_on_from_an_update_where_a_validation_is_due(
+    tmp_path: Path, digits: MakeDigits, hook: str, updates: int
+) -> None:
+    """Killed before it, or after it and before what follows; or a shorter run, gone on with."""
+    found: list[Any] = []
+    for name in ("whole", "parts"):
+        folder = tmp_path / name
+        logger, last = Logged(folder), None
+        for part in (1, 2) if name == "parts" else (2,):
+            seed_everything(0)
+            agent = make_agent(updates=updates if part == 1 else 16)
+            metrics = MetricsCsv(folder / "metrics.csv", every=3)
+            checkpoints = Checkpoints(folder, every=4, monitor="val_l2")
+            callbacks: list[pl.Callback] = [metrics, checkpoints]
+            if part == 1 and hook:
+                callbacks.append(KilledAt(hook, 16 if hook == "on_train_end" else 8))
+            trainer = make_trainer(
+                folder, callbacks, val_check_interval=4, logger=logger, log_every_n_steps=1
+            )
+            with pytest.raises(Killed) if part == 1 and hook else nullcontext():
+                trainer.fit(agent, digits(), ckpt_path=last)
+            last = checkpoints.last
+        rows = [{k: v for k, v in row.items() if k != "seconds"} for row in metrics.rows]
+        steps = {key: value for key, value in logger.kept.items() if key[1] != "epoch"}
+        found.append((content(last), content(checkpoints.best), rows, steps))
+    assert_equal(found[1], found[0])
+
+
+def test_loggers_count_the_updates_of_a_run_that_went_on(tmp_path: Path) -> None:
+    last = None
+    for updates in (3, 5, 8):
+        logger = Logged(tmp_path)
+        module = make_renderer_module(updates=updates)
+        last = run(module, tmp_path, None, last, logger=logger, log_every_n_steps=1)
+        first = {3: 0, 5: 3, 8: 5}[updates]
+        steps = [step for step, name in logger.kept if name == "renderer_loss"]
+        assert steps == list(range(first, updates))
 
 
 @pytest.mark.parametrize("at", [6, 8, 10, 14])
