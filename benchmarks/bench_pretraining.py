@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from time import perf_counter
 
 import pytest
+import pytorch_lightning as pl
 
 from benchmarks.agents import PRETRAINING, compose, make_trainer, new_pretraining
 from benchmarks.bench_training import needs_gpu
 from benchmarks.conftest import Timed
 from benchmarks.workbench import Workbench
-from lightning_modules.base import Metrics
 
 AIM = 1 / 20
 """Error of the renderer over that of the mean image."""
@@ -42,13 +42,12 @@ def pretrain_until(
     ratio = float("inf")
     started = perf_counter()
 
-    def look(update: int, figures: Metrics) -> None:
-        nonlocal ratio
-        if update % interval:
-            return
-        ratio = module.judge().ratio
-        module.stop_requested = ratio <= AIM or perf_counter() - started > limit
+    class Look(pl.Callback):
+        def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
+            nonlocal ratio
+            if module.update_count % interval == 0:
+                ratio = module.judge().ratio
+                trainer.should_stop |= ratio <= AIM or perf_counter() - started > limit
 
-    module.update_hooks.append(look)
-    make_trainer(cfg, limit_val_batches=0).fit(module)
+    make_trainer(cfg, limit_val_batches=0, callbacks=[Look()]).fit(module)
     return module.update_count, ratio

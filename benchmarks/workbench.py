@@ -108,13 +108,11 @@ class Workbench:
         return torch.rand(count, 3, size, size, device=device())
 
     def update(self) -> None:
-        """One update as a run makes it, drawn from the replay and counted."""
+        """One update as a run makes it, on a sample of the replay."""
         agent = self.agent
         with as_in_a_run(agent):
-            transition = agent.replay.sample(
-                self.scale.batch, agent.generator, agent.device, agent.update_count
-            )
-            agent.count_update(agent.update(transition))
+            agent.make_update(())
+            agent.update_count += 1
 
     def rollout(self, target: Tensor) -> None:
         """Play whole episodes of all targets, and add them to the replay."""

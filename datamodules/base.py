@@ -14,6 +14,7 @@ from datamodules.cache.image_cache import HeldOut, ImageCache
 from datamodules.cache.prepare import prepare, prepare_held_out
 from datamodules.files import checked_root
 from datamodules.items import Items
+from datamodules.rollouts import Agent, Rollouts
 from datamodules.splits import SPLITS, split_rows
 from datamodules.streaming.batch_plans import BatchPlan, Plan, ShardPlan
 from datamodules.streaming.decoded_images import DecodedImages
@@ -23,7 +24,6 @@ from datamodules.streaming.train_stream import (
     Source,
     SplitImages,
     TrainStream,
-    apply_flips,
 )
 from impasto.bounds import Count, Whole, validated
 from impasto.errors import UserError
@@ -216,8 +216,18 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         """Names of the broken images."""
         return self._open().skipped
 
-    def train_dataloader(self) -> TrainStream:
-        """Give the endless stream of training batches, from where it was left."""
+    def train_dataloader(self) -> Rollouts | TrainStream:
+        """Give an agent the targets of its rollouts, from where they were left.
+
+        Without an agent the endless stream of batches, whose images `apply_flips` flips.
+        """
+        stream, agent = self._stream(), getattr(self.trainer, "lightning_module", None)
+        if not isinstance(agent, Agent):
+            return stream
+        assert self.trainer is not None
+        return Rollouts(stream, agent, int(vars(self.trainer)["overfit_batches"]))
+
+    def _stream(self) -> TrainStream:
         images = self.images("train")
         source: Source = images
         sizes = None
@@ -262,10 +272,6 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     @property
     def _pin_memory(self) -> bool:
         return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
-
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Flip on the device the images that the stream names; other batches stay as they are."""
-        return apply_flips(batch)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the number of training batches drawn, their size, and the set's."""

@@ -4,20 +4,15 @@ Painting with a trained policy has its own fast form, `impasto.rl.inference`.
 """
 
 import sys
-from collections.abc import Callable, Iterator
 from functools import partial
-from inspect import signature
 
 import torch
 from pytorch_lightning.plugins.precision import MixedPrecision
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
-from torch.optim import Optimizer
 
 from impasto.runtime.precision import MIXED, check_compiling, missing_compiler, settled_precision
 from lightning_modules.base import UpdateModule
-
-OptimizerFactory = Callable[[Iterator[nn.Parameter]], Optimizer]
 
 _WORTH_COMPILING = 2000  # updates: compiling takes about a minute
 # oneDNN reorders weights at every call. From here on, on maps of few places, that takes longer than
@@ -93,12 +88,3 @@ def _in_order(
 ) -> tuple[torch.Tensor]:
     """Return a convolution's input in a memory format, which it mostly has already."""
     return (inputs[0].contiguous(memory_format=order),)
-
-
-def fused(factory: OptimizerFactory) -> OptimizerFactory:
-    """Return the factory, fused into one kernel if its kind can be and nothing else is asked."""
-    made_by = factory.func if isinstance(factory, partial) else factory
-    asked = factory.keywords if isinstance(factory, partial) else {}
-    if "fused" not in signature(made_by).parameters or {"fused", "foreach"} & asked.keys():
-        return factory
-    return partial(factory, fused=True)  # type: ignore[call-arg]

@@ -1,7 +1,8 @@
-"""Base of every module that learns: counts updates, and stops after exactly so many."""
+"""Base of every module that learns: one batch is one update, which steps several networks."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,43 +14,58 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from impasto.errors import Diverged, UserError
+from impasto.runtime.precision import full_precision
 from impasto.runtime.random_state import get_random_state, seed_random_state, set_random_state
 from lightning_modules.distributed import Agreement, gather, seed_of_rank
-from lightning_modules.optimizer_settings import Settings, apply_changes, fit_together, settings_of
+from lightning_modules.optimizers import (
+    Learner,
+    Settings,
+    advance,
+    apply_changes,
+    fit_together,
+    make_optimizer,
+    settings_of,
+)
 
 log = logging.getLogger(__name__)
 
 # No loss of a run that learns is near this: scores that have grown so far never come back, and the
 # run would only waste its hours until they overflow.
 _EXPLODED = 1e6
+_VERSION = 2  # of what a checkpoint holds; in 1 a batch was a rollout with several updates
 
 Metrics = dict[str, Tensor]
-UpdateHook = Callable[[int, Metrics], None]
-Pair = tuple[Optimizer, LRScheduler | None]
 T = TypeVar("T")
 
 
-class UpdateModule(pl.LightningModule):
-    """A module whose budget, schedules and logs count its own updates.
+class UpdateModule(pl.LightningModule, ABC):
+    """A module that makes one update from each batch: a step of every network that learns.
 
-    Lightning's `global_step` counts every optimizer's step and is used for nothing. Ranks that
-    learn as one count, log and stop alike, and draw apart.
+    Of the optimizers that step in an update, Lightning counts one, so that `global_step` is the
+    number of updates. Ranks that learn as one log and stop alike, and draw apart.
 
     Args:
         updates: How many updates the run makes, counted from its very beginning.
         seed: Fixes everything that the module draws.
+
+    Attributes:
+        update_count: Updates made.
+        networks_that_learn: By name; one without parameters that learn is left out.
+        stop_requested: The signal that asked this rank to stop; 0 if none did.
     """
 
     def __init__(self, updates: int, seed: int = 0) -> None:
         super().__init__()
+        self.automatic_optimization = False
         self.updates = updates
         self.seed = seed
         self.update_count = 0
-        self.stop_requested = False
-        self.update_hooks: list[UpdateHook] = []
-        self._restored: dict[str, Any] | None = None
+        self.stop_requested = 0
         self.agreement = Agreement()
-        self._pairs: list[Pair] = []
+        self.networks_that_learn: dict[str, Learner] = {}
+        self._has_stepped = False  # in the present update
+        self._restored: dict[str, Any] | None = None
+        self._pairs: list[tuple[Optimizer, LRScheduler | None]] = []
         self._settings: list[Settings] = []
 
     @property
@@ -72,23 +88,44 @@ class UpdateModule(pl.LightningModule):
         """Names of the learning rates, as errors give them."""
         return []
 
-    @property
-    def validation_is_due(self) -> bool:
-        """Return True if a validation is scheduled here, rather than brought about by a stop."""
-        return True
+    # ---- the loop
 
-    def count_update(self, metrics: Metrics) -> None:
-        """Count one update, and end the run if it was the last.
+    @abstractmethod
+    def make_update(self, batch: Any) -> Metrics:
+        """Make one step of every network that learns.
 
-        Args:
-            metrics: Its scalars, detached, every loss among them; empty where nothing was due. The
-                ranks' mean counts.
+        Returns:
+            Scalars to log, detached; every loss is among them.
+        """
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Let loggers count updates: Lightning loses one where a shorter run is gone on with."""
+        self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.update_count
+
+    def training_step(self, batch: Any, batch_idx: int) -> Metrics:
+        """Make one update, and count it.
+
+        Returns:
+            Its metrics: the ranks' means.
 
         Raises:
             Diverged: One of them is NaN or infinite, or beyond a million: a discriminator or a
                 critic whose scores explode.
         """
-        metrics = self.agreement.reach(metrics, self.stop_requested, self.device)
+        metrics = self.agreement.reach(
+            self.make_update(batch), bool(self.stop_requested), self.device
+        )
+        self._check_finite(metrics)
+        self.log_dict(metrics, prog_bar=True)
+        for scheduler in _as_list(self.lr_schedulers() or []):
+            advance(scheduler)  # also that of a network that made no step
+        self.update_count += 1
+        self._has_stepped = False
+        if self.finished:
+            self.trainer.should_stop = True  # after a validation; also where epochs are shorter
+        return metrics
+
+    def _check_finite(self, metrics: Metrics) -> None:
         values = torch.stack([torch.zeros((), device=self.device), *metrics.values()]).abs()
         if not (values < _EXPLODED).all():  # NaN is not, either
             what = "explodes" if values.isfinite().all() else "is not finite"
@@ -97,21 +134,11 @@ class UpdateModule(pl.LightningModule):
                 + ", ".join(f"{name} {value.item():g}" for name, value in metrics.items()),
                 "lower the learning rates",
             )
-        self.update_count += 1
-        for hook in self.update_hooks:
-            hook(self.update_count, metrics)
-        self.stop_if_due()
 
-    def stop_if_due(self) -> None:
-        """Ask the trainer to stop when the budget is spent or a stop was requested.
-
-        Lightning validates before it stops. That would cost a stop its time, and leave a row of
-        metrics that a run which was not stopped does not have.
-        """
-        if self.finished or self.agreement.stops(self.stop_requested):
-            if not self.validation_is_due:
-                self.trainer.limit_val_batches = 0
-            self.trainer.should_stop = True
+    @property
+    def stops(self) -> bool:
+        """Return True if a signal has asked this rank, or one that it learns with, to stop."""
+        return self.agreement.stops(bool(self.stop_requested))
 
     def pictures(self, batch: Any, count: int) -> tuple[Tensor, Tensor] | None:
         """Return targets and what the module presently makes of them.
@@ -127,21 +154,46 @@ class UpdateModule(pl.LightningModule):
 
     # ---- optimizers
 
-    def schedule(self, pairs: Sequence[Pair], **options: Any) -> list[dict[str, Any]]:
-        """Register optimizers and schedules as configured, and return them in Lightning's form.
+    def register_learners(self, learners: Mapping[str, Learner]) -> None:
+        """Register the networks that learn; one without parameters to learn is left out."""
+        self.networks_that_learn = {
+            name: learner
+            for name, learner in learners.items()
+            if any(parameter.requires_grad for parameter in learner.network.parameters())
+        }
 
-        Args:
-            pairs: Each optimizer with its schedule in updates; None keeps the rate.
-            options: What Lightning is to know of every schedule.
-        """
-        self._settings = [settings_of(*pair) for pair in pairs]
-        self._pairs = list(pairs)
+    def configure_optimizers(self) -> list[dict[str, Any]]:
+        """Build one optimizer per network that learns, each with a schedule in updates."""
+        self._pairs = []
+        for learner in self.networks_that_learn.values():
+            optimizer = make_optimizer(learner)
+            scheduler = None if learner.scheduler is None else learner.scheduler(optimizer)
+            self._pairs.append((optimizer, scheduler))
+        self._settings = [settings_of(*pair) for pair in self._pairs]
         return [
             {"optimizer": optimizer}
             if scheduler is None
-            else {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, **options}}
-            for optimizer, scheduler in pairs
+            else {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler}}
+            for optimizer, scheduler in self._pairs
         ]
+
+    def optimizer_of(self, name: str) -> Any:
+        """Return Lightning's wrapper of a network's optimizer."""
+        return _as_list(self.optimizers())[list(self.networks_that_learn).index(name)]
+
+    def descend(self, name: str, loss: Tensor) -> None:
+        """Make one step of one network's optimizer; the first one of an update is counted."""
+        optimizer = self.optimizer_of(name)
+        optimizer.zero_grad()
+        with full_precision(loss):  # each gradient in the type that its value had
+            self.manual_backward(loss)
+        if self._has_stepped:
+            self.trainer.strategy.optimizer_step(optimizer.optimizer, lambda: None)
+        else:
+            optimizer.step()
+        self._has_stepped = True
+        # A training step is one context of autocast, which would go on with the weights of before.
+        torch.clear_autocast_cache()
 
     # ---- resume
 
@@ -178,6 +230,7 @@ class UpdateModule(pl.LightningModule):
         data = None if self._datamodule is None else self._datamodule.state_dict()
         own = {"random": get_random_state(), "state": self.training_state(), "data": data}
         checkpoint["impasto"] = {
+            "version": _VERSION,
             "update_count": self.update_count,
             "geometry": self.geometry(),
             "settings": self._settings,
@@ -193,6 +246,11 @@ class UpdateModule(pl.LightningModule):
         if "impasto" not in checkpoint:
             raise UserError("the checkpoint was not written by this project", "resume another one")
         restored = checkpoint["impasto"]
+        if restored.get("version") != _VERSION:
+            raise UserError(
+                "the checkpoint is of an earlier version, in which a batch was a rollout",
+                "start a new run; an agent that was exported can be learned on from",
+            )
         saved, here = restored["geometry"], self.geometry()
         for key in sorted(saved.keys() | here.keys()):
             if saved.get(key) != here.get(key):
@@ -203,6 +261,9 @@ class UpdateModule(pl.LightningModule):
         _check_shapes(checkpoint["state_dict"], self.state_dict())
         self._restored = restored
         self.update_count = restored["update_count"]
+        if not self.finished:  # Lightning would take the last batch of a shorter run for the last
+            progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+            progress["is_last_batch"] = False
         data, datamodule = self._own_of(restored["ranks"])["data"], self._datamodule
         if data is not None and datamodule is not None:  # Lightning gave it the first process's
             datamodule.load_state_dict(data)
@@ -233,7 +294,6 @@ class UpdateModule(pl.LightningModule):
             set_random_state(own["random"])
             if len(ranks) != self.trainer.world_size:
                 self._go_on_in_others(len(ranks))
-        self.stop_if_due()
 
     def _apply_settings(self, saved: Sequence[Settings]) -> None:
         every = zip(self._pairs, saved, self._settings, strict=True)
@@ -286,3 +346,8 @@ def _check_shapes(saved: Mapping[str, Tensor], here: Mapping[str, Tensor]) -> No
                 f"the checkpoint has {name} of shape {shapes[0]}, this run has {shapes[1]}",
                 "give the networks that it was saved with, or start a new run",
             )
+
+
+def _as_list(one_or_more: Any) -> list[Any]:
+    """Return a list, where Lightning returns a single thing bare and only several as a list."""
+    return one_or_more if isinstance(one_or_more, list) else [one_or_more]

@@ -1,6 +1,7 @@
 """Every agent, reward, replay and exploration of conf/ resumes bit for bit, as runs compose it."""
 
 import itertools
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from impasto.tasks.fit import find_callback, fit
 from lightning_modules import UpdateModule
 from lightning_modules.callbacks import Checkpoints
 from tests.conftest import CONF, Compose
+from tests.lightning_modules.conftest import AfterUpdate
 from tests.lightning_modules.test_resume import assert_equal, content
 
 GROUPS = ("agent", "reward", "replay", "exploration")
@@ -154,14 +156,19 @@ def train(
     assert all(
         OmegaConf.select(cfg, in_keys(key)) for key in module.rate_keys
     )  # as advice names them
-    module.update_hooks.append(lambda n, _: setattr(module, "stop_requested", n == stop))
+
+    def ask(number: int, figures: object) -> None:
+        if number == stop:
+            module.stop_requested = signal.SIGTERM
+
+    given["trainer"].callbacks.insert(0, AfterUpdate(ask))
     with pytest.raises(Interrupted) if stop else nullcontext():
         fit(module, given["trainer"], given.get("datamodule"), checkpoint)
     return find_callback(given["trainer"], Checkpoints).last
 
 
 def assert_resumes(cfg: DictConfig, folder: Path) -> None:
-    """A run that stops in the middle of a rollout's group ends as one that doesn't."""
+    """A run that stops in a rollout's group, after a validation, ends as one that doesn't."""
     whole = content(train(cfg, folder / "whole", END))
     stopped = train(cfg, folder / "stopped", END, stop=STOP)
     assert content(stopped)["impasto"]["update_count"] == STOP

@@ -58,7 +58,7 @@ def test_from_a_full_replay_to_the_2000th_update_memory_grows_by_less_than_a_per
         "agent.actor.width=8",
         "agent.actor.hidden=32",
         "agent.critic.width=8",
-        "trainer.val_check_interval=50",
+        "trainer.val_check_interval=200",
         "callbacks.metrics_csv.every=10",
         "callbacks.checkpoints.every=200",
         f"data.cache={tmp_path / 'data'}",

@@ -16,14 +16,19 @@ def walks() -> dict[str, list[str]]:
     found = {}
     for section in re.split(r"^### ", text, flags=re.MULTILINE)[1:]:
         heading, _, rest = section.partition("\n")
-        table = re.search(r"^\| `([\w/]+)/…` .*\n\| --- .*\n((?:\|.*\n)+)", rest, re.MULTILINE)
+        table = re.search(
+            r"^\| (?:`([\w/]+)/…`|file) .*\n\| --- .*\n((?:\|.*\n)+)", rest, re.MULTILINE
+        )
         if table:
             files = re.findall(r"^\| `([\w/]+)\.py`", table[2], re.MULTILINE)
-            found[heading] = [f"{table[1]}/{file}".replace("/", ".") for file in files]
+            start = f"{table[1]}/" if table[1] else ""
+            found[heading] = [f"{start}{file}".replace("/", ".") for file in files]
     return found
 
 
-@pytest.mark.parametrize("walk", ["a command", "a stroke", "a picture"])
+@pytest.mark.parametrize(
+    "walk", ["a command", "a stroke", "a picture", "a target image", "`strokes`", "a checkpoint"]
+)
 def test_a_walk_goes_through_files_that_are_there(walk: str) -> None:
     modules = walks()[f"The way of {walk}"]
     assert 1 < len(modules) <= _MOST

@@ -46,7 +46,8 @@ def choices(conf: Path, group: str) -> list[str]:
 
 def groups(conf: Path) -> list[str]:
     """The project's config groups, in alphabetical order."""
-    return sorted(path.name for path in conf.iterdir() if path.is_dir() and path.name != "hydra")
+    apart = ("hydra", "local")  # Hydra's own, and this machine's settings
+    return sorted(path.name for path in conf.iterdir() if path.is_dir() and path.name not in apart)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -71,7 +71,8 @@ class Outcome:
     """Status, exit code and results with which a run ended.
 
     Attributes:
-        status: `finished`, `untrained`, `interrupted`, `pruned`, `diverged` or `failed`.
+        status: `finished`, `untrained`, `stopped`, `tried`, `interrupted`, `pruned`, `diverged` or
+            `failed`.
         code: The exit code: 0, 1 for a fault of the program, 2 for one of the user, 128 + signal.
         message: One line for the user; empty where a traceback has to say it.
         result: What the task returned.

@@ -33,6 +33,7 @@ from impasto.tasks.runs.written_files import begin_list, end_list
 
 _NO_NEWS = (
     r".*module\(s\) in eval mode at the start",  # target networks and renderers are
+    r"You're resuming from a checkpoint that ended before",  # which holds the stream's place
     r".*does not have many workers",  # reading from the cache needs none
     r".*LeafSpec.* is deprecated",  # between Lightning and torch
 )

@@ -1,4 +1,4 @@
-"""Fitting, as `pretrain` and `train` share it: with a checkpoint after a signal or a divergence."""
+"""Fitting, as `pretrain` and `train` share it: until all updates are made, or a reason not to."""
 
 import signal
 import sys
@@ -6,18 +6,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from traceback import format_exception
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Timer
+from pytorch_lightning.trainer.states import RunningStage
 
 from impasto.errors import Diverged, Interrupted, UserError
 from impasto.io.figures import save_curves
 from lightning_modules.acceleration import quicken
 from lightning_modules.base import UpdateModule
-from lightning_modules.callbacks import Checkpoints, GracefulStop, MetricsCsv
-from lightning_modules.distributed import gather
+from lightning_modules.callbacks import Checkpoints, MetricsCsv
 
 Kind = TypeVar("Kind", bound=pl.Callback)
+
+FINISHED, STOPPED, TRIED = "finished", "stopped", "tried"
 
 
 def find_callback(trainer: pl.Trainer, kind: type[Kind]) -> Kind:
@@ -54,39 +57,53 @@ def fit(
     datamodule: pl.LightningDataModule | None = None,
     ckpt_path: Path | None = None,
     compiled: bool | str = "auto",
-) -> None:
-    """Make all of the module's updates, or raise the reason.
+) -> str:
+    """Make the module's updates, and say how the run ended.
 
     Args:
         module: What learns.
-        trainer: With a `Checkpoints` and a `GracefulStop` among its callbacks.
+        trainer: With a `Checkpoints` among its callbacks.
         datamodule: Its data; None if the module makes its own.
         ckpt_path: Where to go on.
         compiled: See `quicken`.
 
+    Returns:
+        `FINISHED` after all updates; `STOPPED` where a callback such as EarlyStopping saw no use
+        in more; `TRIED` after a `fast_dev_run`.
+
     Raises:
-        Interrupted: A signal stopped the run, which has saved itself; or something else has, by
-            the trainer's `should_stop`.
-        RuntimeError: The trainer came back with fewer updates, and nobody had asked it to.
+        Interrupted: A signal stopped the run, which has saved itself; or it came to an end that the
+            trainer was given: time, epochs, batches.
         Diverged: A loss became NaN or infinite; the last good checkpoint is named.
     """
     checkpoints = find_callback(trainer, Checkpoints)
-    stop = find_callback(trainer, GracefulStop)
     _let_no_stop_iteration_pass(trainer)
     quicken(module, trainer.strategy.root_device, compiled)
     try:
         trainer.fit(module, datamodule=datamodule, ckpt_path=ckpt_path)
     except Diverged as error:
         raise Diverged(error.what, _advice(module, checkpoints.last)) from error
-    # Whichever rank got the signal, all of them have stopped for it. Slurm's warning counts even if
-    # all updates are made: measuring may take longer than is left.
-    number = max(gather(stop.signal_number or 0))
-    if number and (not module.finished or number == signal.SIGUSR1):
-        name = signal.Signals(number).name
+    except Interrupted as error:
+        name = signal.Signals(error.signal_number).name
         print(f"stopped by {name} after {module.update_count} updates", file=sys.stderr)
-        raise Interrupted(number, checkpoints.last, module.update_count)
-    if not module.finished:
-        _refuse_to_finish(module, trainer, checkpoints.last)
+        raise
+    if vars(trainer)["fast_dev_run"]:
+        return TRIED
+    if module.finished:
+        return FINISHED
+    made = f"{module.update_count} of {module.updates} updates"
+    if trainer.should_stop and not _time_is_up(trainer):
+        print(f"stopped by a callback after {made}", file=sys.stderr)
+        return STOPPED
+    print(f"stopped by the trainer's settings after {made}", file=sys.stderr)
+    saved = checkpoints.last if checkpoints.last.exists() else None
+    raise Interrupted(signal.SIGINT, saved, module.update_count)
+
+
+def _time_is_up(trainer: pl.Trainer) -> bool:
+    timers = [one for one in vars(trainer)["callbacks"] if isinstance(one, Timer)]
+    left = [one.time_remaining(RunningStage.TRAINING) for one in timers]
+    return any(seconds is not None and seconds <= 0 for seconds in left)
 
 
 def _let_no_stop_iteration_pass(trainer: pl.Trainer) -> None:
@@ -109,17 +126,6 @@ def _let_no_stop_iteration_pass(trainer: pl.Trainer) -> None:
             raise RuntimeError(f"{name} raised StopIteration:\n{text}") from None
 
     trainer.profiler.profile = strict  # type: ignore[attr-defined]
-
-
-def _refuse_to_finish(module: UpdateModule, trainer: pl.Trainer, last: Path) -> NoReturn:
-    """Raise an error for a run that ended before its updates, so that nothing is exported."""
-    made = f"{module.update_count} of {module.updates} updates"
-    if trainer.should_stop:  # which a callback may set, as Lightning's documentation has it
-        print(f"stopped by a callback after {made}", file=sys.stderr)
-        raise Interrupted(signal.SIGINT, last, module.update_count)
-    raise RuntimeError(
-        f"training ended after {made}, and nothing had asked it to; Lightning's own log may say why"
-    )
 
 
 def _advice(module: UpdateModule, last: Path) -> str:

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 from impasto.errors import UserError
 from impasto.io.figures import save_sheet
 from impasto.renderers import save_renderer
-from impasto.tasks.fit import fit, save_history
+from impasto.tasks.fit import TRIED, fit, save_history
 from lightning_modules.distributed import goes_on_alone
 from lightning_modules.renderers.base import RendererModule
 
@@ -48,7 +48,9 @@ def pretrain(
             f"updates is {module.updates}, and the last phase of learning begins after {begins}",
             f"lower {key}, or give more updates",
         )
-    fit(module, trainer, ckpt_path=ckpt_path, compiled=compiled)
+    status = fit(module, trainer, ckpt_path=ckpt_path, compiled=compiled)
+    if status == TRIED:
+        return {"updates": module.update_count, "status": status}
     if not goes_on_alone(trainer):
         return {}
     verdict = module.judge()
@@ -56,6 +58,7 @@ def pretrain(
     _show(module, trainer, folder)
     metrics: dict[str, Any] = {
         "updates": module.update_count,
+        "status": status,
         "renderer_mse": verdict.mse,
         "mean_image_mse": verdict.mean_image,
         "renderer_ssim": verdict.ssim,

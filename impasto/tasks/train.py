@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 
 from datamodules.base import ImageDataModule
 from impasto.tasks.evaluate.agent import evaluate
-from impasto.tasks.fit import find_callback, fit, save_history
+from impasto.tasks.fit import TRIED, find_callback, fit, save_history
 from lightning_modules.agents.painting_agent import PaintingAgent
 from lightning_modules.callbacks import Checkpoints
 from lightning_modules.distributed import goes_on_alone
@@ -34,9 +34,11 @@ def train(
         compiled: Whether networks are compiled: see `quicken`.
 
     Returns:
-        Metrics for the summary.
+        Metrics for the summary, and how the run ended: see `fit`.
     """
-    fit(agent, trainer, datamodule, ckpt_path, compiled)
+    status = fit(agent, trainer, datamodule, ckpt_path, compiled)
+    if status == TRIED:
+        return {"updates": agent.update_count, "status": status}
     trainer.validate(agent, datamodule=datamodule, verbose=False)
     if not goes_on_alone(trainer):
         return {}
@@ -48,4 +50,5 @@ def train(
     save_history(folder / "learning.png", trainer, {"validation L2": "val_l2"}, "L2")
     metrics = evaluate(policy, datamodule, folder, device=str(trainer.strategy.root_device))
     # What a search goes by: test figures are no business of its.
-    return {"updates": agent.update_count, "val_l2": checkpoints.best_value, **metrics}
+    measured = {"val_l2": checkpoints.best_value, **metrics}
+    return {"updates": agent.update_count, "status": status, **measured}

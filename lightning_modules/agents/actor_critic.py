@@ -16,10 +16,9 @@ from impasto.rl.replay import PrioritizedReplay, Transition
 from impasto.rl.rewards import LearnedReward, Reward
 from impasto.runtime.network_memory import check_network
 from impasto.runtime.precision import full_precision
-from lightning_modules.acceleration import OptimizerFactory
 from lightning_modules.agents.painting_agent import PaintingAgent
 from lightning_modules.base import Metrics
-from lightning_modules.multi_optimizer import Learner, SchedulerFactory
+from lightning_modules.optimizers import Learner, OptimizerFactory, SchedulerFactory
 
 CriticFactory = Callable[..., nn.Module]
 

@@ -1,6 +1,6 @@
 """The adversarial painter of Neural Painters (Nakano, 2019): no reinforcement learning."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,12 @@ class LstmAdversarial(ActorCritic):
         if self.preconditioning.examples is not None:
             self.preconditioning.examples.check(self.renderer.stroke, self.environment.strokes)
         self.actor_every = actor_every
+        if actor_every > 1 and "reward" not in self.networks_that_learn:
+            raise UserError(
+                f"`actor_every={actor_every}`: with a reward that learns nothing, no network would "
+                "learn in the other updates",
+                "give `actor_every=1`, or choose a reward that learns",
+            )
         self._examples: Tensor | None = None  # (C, N, D), once the classes are known
         self._batch: dict[str, Tensor] = {}
 
@@ -94,19 +100,18 @@ class LstmAdversarial(ActorCritic):
 
     # ---- the loop: of targets that come, not of a replay
 
-    def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> None:
-        """Make the batch's updates."""
-        self._batch = {key: batch[key] for key in ("target", "label") if key in batch}
-        self.rollout_count += 1
-        self._make_due_updates()
-
     @property
-    def updates_due(self) -> int:
-        """Number of updates that the batches so far call for and that are not made yet."""
-        return self.rollout_count * self.updates_per_rollout - self.update_count
+    def rollouts_due(self) -> int:
+        """Number of batches of targets, 0 or 1, that the present update waits for."""
+        return self.update_count // self.updates_per_rollout + 1 - self.rollout_count
 
-    def make_update(self) -> Metrics:
-        """Make one update on the present batch."""
+    def make_update(self, batch: Iterable[Mapping[str, Tensor]]) -> Metrics:
+        """Make one update on the newest targets (B, 3, n, n), uint8, and their labels (B,)."""
+        for targets in batch:
+            self._batch = {
+                key: targets[key].to(self.device) for key in ("target", "label") if key in targets
+            }
+            self.rollout_count += 1
         state = self.environment.reset(to_float(self._batch["target"]))
         return self.learn(state, self._batch.get("label"))
 
@@ -206,7 +211,7 @@ class LstmAdversarial(ActorCritic):
     # ---- resume
 
     def on_train_start(self) -> None:
-        """Load each class's example, then resume: updates that a stop cut short are made here.
+        """Load each class's example, then resume.
 
         Raises:
             UserError: The data set has no classes, or one without an example.
@@ -223,8 +228,8 @@ class LstmAdversarial(ActorCritic):
         super().on_train_start()
 
     def training_state(self) -> dict[str, Any]:
-        """Return the random state, and the batch whose updates are not all made."""
-        return super().training_state() | {"batch": self._batch if self.updates_due > 0 else {}}
+        """Return the random state, and the batch, if it has updates left."""
+        return super().training_state() | {"batch": {} if self.rollouts_due else self._batch}
 
     def load_training_state(self, state: dict[str, Any], replay: Path | None) -> None:
         """Load what `training_state` returned."""

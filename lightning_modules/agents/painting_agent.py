@@ -1,8 +1,8 @@
 """The part of a painting agent that every algorithm shares: rollouts, replay, budget, resume."""
 
 import logging
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from torchmetrics import MeanMetric
 
 from impasto.bounds import Count, Seed, Whole, validated
 from impasto.canvas import to_float, to_uint8
-from impasto.errors import UserError
+from impasto.errors import Interrupted, UserError
 from impasto.rendering import draw
 from impasto.rl.environment import OBSERVATION_CHANNELS, PaintingEnvironment
 from impasto.rl.exploration import Exploration, NoExploration
@@ -24,9 +24,8 @@ from impasto.rl.replay.files import load_tensors, save_tensors
 from impasto.rl.rewards import l2_distance
 from impasto.runtime.memory import check_count
 from impasto.runtime.network_memory import check_batch, check_network
-from lightning_modules.base import Metrics
-from lightning_modules.distributed import seed_of_rank
-from lightning_modules.multi_optimizer import SteppingModule
+from lightning_modules.base import Metrics, UpdateModule
+from lightning_modules.distributed import rank_count, seed_of_rank
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +35,11 @@ _ONE_PIXEL = 32  # size of a canvas of which the last stage of the actor sees on
 
 
 @validated
-class PaintingAgent(SteppingModule, ABC):
-    """Learns to paint: one `training_step` is one rollout of the batch's targets, then N updates.
+class PaintingAgent(UpdateModule):
+    """Learns to paint: from rollouts of targets to a replay, and from the replay in mini-batches.
 
-    An *update* is one mini-batch through every network that learns. The run stops after exactly
-    `updates` of them, also inside a rollout's group of N; a resumed run finishes that group before
-    it takes the next batch.
+    A batch brings the targets of the rollouts that are due before its update (`Rollouts`): those
+    that fill the replay before the first one, later one for every N updates.
 
     Args:
         environment: Where the agent paints; its renderer is frozen here.
@@ -169,10 +167,28 @@ class PaintingAgent(SteppingModule, ABC):
 
     # ---- the loop
 
-    def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> None:
-        """Paint the batch's targets, then make the rollout's updates."""
-        self.rollout(to_float(batch["target"]))
-        self._make_due_updates()
+    @property
+    def rollouts_due(self) -> int:
+        """Number of rollouts that the present update waits for."""
+        groups = self.update_count // self.updates_per_rollout + 1
+        due = self.warmup_rollouts + self.refill_rollouts + groups - self.rollout_count
+        return max(due, 0 if len(self.replay) else 1)  # none is left where it was not saved
+
+    def make_update(self, batch: Iterable[Mapping[str, Tensor]]) -> Metrics:
+        """Paint the targets (B, 3, n, n), uint8, of every rollout due, then learn from the replay.
+
+        Raises:
+            Interrupted: A signal came while the replay was filled for the first update, which may
+                take minutes; nothing has been learned.
+        """
+        for targets in batch:
+            if self.stop_requested and not self.update_count and rank_count() == 1:
+                raise Interrupted(self.stop_requested, None)
+            self.rollout(to_float(targets["target"].to(self.device)))
+        transition = self.replay.sample(
+            self.batch_size, self.generator, self.device, self.update_count
+        )
+        return self.update(transition)
 
     @torch.no_grad()
     def rollout(self, target: Tensor) -> None:
@@ -194,31 +210,6 @@ class PaintingAgent(SteppingModule, ABC):
         self.replay.add(state.target, torch.stack(canvases, dim=1), torch.stack(actions, dim=1))
         self.rollout_count += 1
 
-    @property
-    def updates_due(self) -> int:
-        """Number of updates that the rollouts so far call for and that are not made yet."""
-        if not len(self.replay):
-            return 0
-        groups = max(0, self.rollout_count - self.warmup_rollouts - self.refill_rollouts)
-        return groups * self.updates_per_rollout - self.update_count
-
-    def _make_due_updates(self) -> None:
-        due = min(self.updates_due, self.updates - self.update_count)
-        if due <= 0:  # all ranks are still warming up, and nothing else would tell of a stop
-            self.agreement.reach({}, self.stop_requested, self.device)
-        for _ in range(due):
-            if self.agreement.stops(self.stop_requested):
-                break
-            self.count_update(self.make_update())
-        self.stop_if_due()
-
-    def make_update(self) -> Metrics:
-        """Make one update on a sample of the replay; an agent without a replay overrides this."""
-        transition = self.replay.sample(
-            self.batch_size, self.generator, self.device, self.update_count
-        )
-        return self.update(transition)
-
     # ---- measuring
 
     def validation_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> None:
@@ -228,7 +219,7 @@ class PaintingAgent(SteppingModule, ABC):
         height, width = target.shape[2:]
         canvas = draw(self.renderer.stroke, strokes, height, width, self.environment.background)
         self.validation_l2.update(l2_distance(canvas, target))
-        self.log("val_l2", self.validation_l2, on_epoch=True)
+        self.log("val_l2", self.validation_l2, on_epoch=True, prog_bar=True)
 
     # ---- resume
 
@@ -266,10 +257,7 @@ class PaintingAgent(SteppingModule, ABC):
             )
 
     def _refill(self) -> None:
-        """Plan as many rollouts without updates as at the start: the replay is empty.
-
-        A group of updates that a stop cut short is finished after them; the budget stays.
-        """
+        """Plan as many rollouts before the next update as before the first: the replay is empty."""
         self.refill_rollouts = min(self.rollout_count, self.warmup_rollouts + self.refill_rollouts)
         if self.trainer.is_global_zero:
             log.warning(
@@ -293,24 +281,3 @@ class PaintingAgent(SteppingModule, ABC):
         """Seed every generator, the agent's own too."""
         super().draw_anew(seed)
         self.generator.manual_seed(seed)
-
-    @property
-    def validation_is_due(self) -> bool:
-        """Return True if the run validates after this rollout, and all its updates are made."""
-        interval = int(self.trainer.val_check_batch or 1)
-        complete = self.finished or self.updates_due <= 0
-        return complete and (self.finished or self.rollout_count % interval == 0)
-
-    def on_train_start(self) -> None:
-        """Load the state, and finish a group of updates that a stop cut short.
-
-        Lightning takes that group's batch for done, so the validation after it is made here.
-        """
-        super().on_train_start()
-        cut_short = self.updates_due > 0
-        with self.trainer.precision_plugin.train_step_context():  # as training steps have it
-            self._make_due_updates()
-        if cut_short and self.validation_is_due:
-            self.trainer.validating = True
-            self.trainer.fit_loop.epoch_loop.val_loop.run()
-            self.trainer.training = True

@@ -1,12 +1,15 @@
 """Checkpoints whose cadence counts updates."""
 
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.trainer.states import TrainerFn
 
 from impasto.bounds import Count, validated
+from impasto.errors import Interrupted
 from impasto.io.files import read_yaml
 from impasto.persistence.atomic import remove_leftovers
 from impasto.persistence.checkpoints import BEST, LAST, PREVIOUS, is_whole
@@ -26,12 +29,13 @@ _REPLAYS = "replay-*.safetensors"
 
 
 @validated
-class Checkpoints(pl.Callback):
+class Checkpoints(Checkpoint):
     """Keeps ``last.ckpt``, ``previous.ckpt`` before it, and the best by validation, ``best.ckpt``.
 
-    Lightning's own ModelCheckpoint counts optimizer steps, of which an update has three. Files are
-    written by the trainer's checkpoint plugin, to a temporary name first; a module's replay is
-    written to a file beside them, before the checkpoint that names it. The best one has no replay.
+    Files are written by the trainer's checkpoint plugin, to a temporary name first; a module's
+    replay is written to a file beside them, before the checkpoint that names it, which Lightning's
+    ModelCheckpoint can't do. The best one has no replay. A run that a signal asks to stop ends
+    here, once it is saved.
 
     Args:
         folder: Where they lie.
@@ -106,37 +110,54 @@ class Checkpoints(pl.Callback):
             self._last_update = None
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: object
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
     ) -> None:
-        """Save when due, unless a validation comes first.
+        """Save if it is time and no validation comes first, which a run that goes on would skip.
 
-        A run that went on from before a validation that its batches are past would never make it.
+        Raises:
+            Interrupted: A signal asked the run to stop.
         """
         assert isinstance(pl_module, UpdateModule)
-        if not (trainer.enable_validation and pl_module.validation_is_due):
+        interval = trainer.val_check_batch
+        due = interval is not None and pl_module.update_count % interval == 0
+        if not (trainer.enable_validation and (due or _stops_early(trainer))):
             self._save_if_due(trainer, pl_module)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save the best, and then what waited for this validation."""
+        """Save the best, and then what waited for this validation.
+
+        Raises:
+            Interrupted: See `on_train_batch_end`.
+        """
         assert isinstance(pl_module, UpdateModule)
-        # Where a stop brought a validation about, a run that was not stopped would have had none.
-        counts = pl_module.validation_is_due or trainer.state.fn != TrainerFn.FITTING
-        if counts and self.monitor is not None and self.monitor in trainer.callback_metrics:
+        if trainer.sanity_checking:
+            return
+        if self.monitor is not None and self.monitor in trainer.callback_metrics:
             value = trainer.callback_metrics[self.monitor].item()
-            if value < self.best_value:
+            if value < self.best_value and not trainer.fast_dev_run:
                 self.best_value = value
                 trainer.save_checkpoint(self.best, storage_options=SaveOptions(self._config))
         if trainer.state.fn == TrainerFn.FITTING:
             self._save_if_due(trainer, pl_module)
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save where the run stopped; also where a signal stopped it."""
-        assert isinstance(pl_module, UpdateModule)
-        self._save_last(trainer, pl_module)
-
     def _save_if_due(self, trainer: pl.Trainer, module: UpdateModule) -> None:
-        if module.update_count - self._saved_at >= self.every:
+        """Save at the end, at a stop, and every so many updates; then stop if asked to."""
+        due = module.update_count - self._saved_at >= self.every
+        ends = module.finished or module.stops or _stops_early(trainer) or _is_at_its_end(trainer)
+        if (due or ends) and not trainer.fast_dev_run:
             self._save_last(trainer, module)
+        if not module.stops:
+            return
+        # Slurm's warning counts even if all updates are made: measuring may take longer than is
+        # left. Whichever rank got the signal, all of them stop for it.
+        number = max(gather(module.stop_requested))
+        if not module.finished or number == signal.SIGUSR1:
+            raise Interrupted(number, self.last, module.update_count)
 
     def _save_last(self, trainer: pl.Trainer, module: UpdateModule) -> None:
         """Write replays, then the checkpoint that names them, then remove what none names.
@@ -170,3 +191,16 @@ class Checkpoints(pl.Callback):
         for file in self.folder.glob(_REPLAYS):
             if file.name not in named:
                 file.unlink()
+
+
+def _stops_early(trainer: pl.Trainer) -> bool:
+    """Return True if Lightning heeds `should_stop`: it validates, and then ends."""
+    return trainer.should_stop and trainer.fit_loop._can_stop_early
+
+
+def _is_at_its_end(trainer: pl.Trainer) -> bool:
+    """Return True after the last batch or step that the trainer was given."""
+    epochs, steps = trainer.max_epochs, trainer.max_steps
+    if trainer.is_last_batch and epochs not in (None, -1) and trainer.current_epoch + 1 >= epochs:
+        return True
+    return 0 <= steps <= trainer.global_step

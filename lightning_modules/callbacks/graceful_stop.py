@@ -14,11 +14,10 @@ from lightning_modules.base import UpdateModule
 class GracefulStop(pl.Callback):
     """On Ctrl-C, SIGTERM, SIGHUP or SIGUSR1 the run finishes its update, saves itself, and ends.
 
-    A second Ctrl-C ends it at once. The task that ran the trainer asks `signal_number` afterwards.
+    A second Ctrl-C ends it at once.
     """
 
     def __init__(self) -> None:
-        self.signal_number: int | None = None
         self._previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -32,10 +31,9 @@ class GracefulStop(pl.Callback):
         assert isinstance(pl_module, UpdateModule)
 
         def stop(number: int, frame: FrameType | None) -> None:
-            if self.signal_number is not None and number == signal.SIGINT:
+            if pl_module.stop_requested and number == signal.SIGINT:
                 raise KeyboardInterrupt
-            self.signal_number = number
-            pl_module.stop_requested = True
+            pl_module.stop_requested = number
 
         for number in (signal.SIGINT, *stop_signals()):
             self._previous[number] = signal.signal(number, stop)

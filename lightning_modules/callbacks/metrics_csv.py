@@ -2,7 +2,6 @@
 
 import csv
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +9,14 @@ import pytorch_lightning as pl
 
 from impasto.bounds import Count, validated
 from impasto.persistence.atomic import atomic_write
-from lightning_modules.base import Metrics, UpdateModule
+from lightning_modules.base import UpdateModule
 
 _FIRST = ["update", "seconds", "val_l2"]
 
 
 @validated
 class MetricsCsv(pl.Callback):
-    """Writes a row per logging point, and sends the same metrics to the loggers.
+    """Writes a row per logging point; loggers get what `log` gives them.
 
     A row of training metrics holds their means since the one before, each over the updates that
     had it: a network that learns at every second one has a loss at these. A validation shares the
@@ -58,25 +57,34 @@ class MetricsCsv(pl.Callback):
         self._sums, self._counts = dict(state_dict["sums"]), dict(state_dict["counts"])
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Listen to the module's updates."""
-        assert isinstance(pl_module, UpdateModule)
+        """Start the clock."""
         self._started = time.monotonic()
-        pl_module.update_hooks.append(partial(self._accumulate, trainer))
 
-    def _accumulate(self, trainer: pl.Trainer, update: int, metrics: Metrics) -> None:
-        for name, value in metrics.items():
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Add an update's metrics to the means of the next row."""
+        assert isinstance(pl_module, UpdateModule)
+        for name, value in outputs.items():
             self._sums[name] = self._sums.get(name, 0) + value
             self._counts[name] = self._counts.get(name, 0) + 1
-        if update % self.every == 0:
+        if pl_module.update_count % self.every == 0:
             means = {
                 name: (total / self._counts[name]).item() for name, total in self._sums.items()
             }
             self._sums, self._counts = {}, {}
-            self._write_row(trainer, update, means)
+            self._write_row(trainer, pl_module.update_count, means)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Put validation metrics into the row of the present update."""
         assert isinstance(pl_module, UpdateModule)
+        if trainer.sanity_checking:
+            return
         measured = {
             name: value.item()
             for name, value in trainer.callback_metrics.items()
@@ -88,11 +96,8 @@ class MetricsCsv(pl.Callback):
         if not self.rows or self.rows[-1]["update"] != update:
             self.rows.append({"update": update, "seconds": round(self.seconds, 2)})
         self.rows[-1] |= metrics
-        if not trainer.is_global_zero:
-            return
-        self._write()
-        for logger in trainer.loggers:
-            logger.log_metrics(metrics, step=update)
+        if trainer.is_global_zero and not trainer.fast_dev_run:
+            self._write()
 
     def _write(self) -> None:
         names = dict.fromkeys([*_FIRST, *(name for row in self.rows for name in row)])

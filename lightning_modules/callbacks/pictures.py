@@ -41,8 +41,9 @@ class Pictures(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save the pictures."""
-        if self._pictures is None or not isinstance(pl_module, UpdateModule):
+        if self._pictures is None or trainer.fast_dev_run:
             return
+        assert isinstance(pl_module, UpdateModule)
         targets, outputs = self._pictures
         self._pictures = None
         save_sheet(self.folder / "validation.png", targets, outputs, columns=self.count)

@@ -1,68 +1,59 @@
-"""The progress bar: updates, updates per second, L2."""
+"""Progress bar of a run."""
 
-import sys
 from typing import Any
 
 import pytorch_lightning as pl
-from tqdm import tqdm
+from pytorch_lightning.callbacks import TQDMProgressBar
+from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
-from impasto.bounds import Count, validated
-from lightning_modules.base import Metrics, UpdateModule
+from lightning_modules.base import UpdateModule
 
 
-@validated
-class Progress(pl.Callback):
-    """Progress bar over the run's updates, with the newest validation metrics beside the rate.
-
-    Args:
-        every: Updates between two refreshes of the metrics.
-    """
-
-    def __init__(self, every: Count = 20) -> None:
-        self.every = every
-        self._bar: Any = None
-        self._measured: dict[str, str] = {}
+class Progress(TQDMProgressBar):
+    """Lightning's bar over the updates, from where a resumed run goes on; validations show none."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Open the bar where the run goes on."""
+        """Open the bar."""
         assert isinstance(pl_module, UpdateModule)
-        if not trainer.is_global_zero:
-            return
-        self._bar = tqdm(
-            total=pl_module.updates,
-            initial=min(pl_module.update_count, pl_module.updates),
-            unit="update",
-            dynamic_ncols=True,
-            file=sys.stderr,
-            mininterval=0.5,
-        )
-        pl_module.update_hooks.append(self._advance)
+        super().on_train_start(trainer, pl_module)
+        bar = self.train_progress_bar
+        bar.unit = "update"
+        bar.total, bar.n = pl_module.updates, min(pl_module.update_count, pl_module.updates)
+        bar.initial = bar.n
+        bar.set_description("learning")
 
-    def _advance(self, update: int, metrics: Metrics) -> None:
-        self._bar.update()
-        if update % self.every == 0:
-            shown = {name: f"{value.item():.3g}" for name, value in metrics.items()}
-            self._bar.set_postfix(self._measured | shown, refresh=False)
+    def on_train_epoch_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Keep the bar: its length is the run's, not an epoch's."""
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Show the validation metrics."""
-        self._measured = {
-            name: f"{value.item():.5f}"
-            for name, value in trainer.callback_metrics.items()
-            if name.startswith("val_")
-        }
-
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Close the bar."""
-        self._close()
-
-    def on_exception(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any
     ) -> None:
-        """Close the bar."""
-        self._close()
+        """Advance the bar by an update."""
+        assert isinstance(pl_module, UpdateModule)
+        if pl_module.update_count % self.refresh_rate == 0 or pl_module.finished:
+            self.train_progress_bar.set_postfix(self.get_metrics(trainer, pl_module), refresh=False)
+            self.train_progress_bar.update(pl_module.update_count - self.train_progress_bar.n)
 
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+    def on_train_epoch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Keep the bar."""
+
+    def on_train_end(self, *_: Any) -> None:
+        """Close the bar."""
+        self.train_progress_bar.close()
+
+    def on_exception(self, *_: Any) -> None:
+        """Close the bar where a run ends otherwise."""
+        if self._train_progress_bar is not None:
+            self.train_progress_bar.close()
+
+    def init_sanity_tqdm(self) -> Tqdm:
+        """Return a bar that shows nothing."""
+        return Tqdm(disable=True)
+
+    init_validation_tqdm = init_sanity_tqdm
+
+    def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
+        """Return the newest metrics, without a version number."""
+        metrics = super().get_metrics(trainer, pl_module)
+        metrics.pop("v_num", None)
+        return metrics

@@ -42,7 +42,7 @@ class Pruning(pl.Callback):
             UserError: The validation has no such metric.
         """
         assert isinstance(pl_module, UpdateModule)
-        if trainer.state.fn != TrainerFn.FITTING or not pl_module.validation_is_due:
+        if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
             return
         if self.monitor not in trainer.callback_metrics:
             known = ", ".join(sorted(map(str, trainer.callback_metrics)))

@@ -1,6 +1,5 @@
 """Pretraining of a neural renderer."""
 
-from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Protocol
 
 import torch
@@ -12,22 +11,9 @@ from impasto.bounds import Count, Seed, validated
 from impasto.renderers import Renderer, Verdict, judge
 from impasto.runtime.memory import LEARNING, check_count
 from impasto.runtime.precision import full_precision
-from lightning_modules.acceleration import OptimizerFactory
-from lightning_modules.base import Metrics
+from lightning_modules.base import Metrics, UpdateModule
 from lightning_modules.distributed import APART, rank_count
-from lightning_modules.multi_optimizer import Learner, SchedulerFactory, SteppingModule
-
-
-class Ticks:
-    """Endless loader of numbers: strokes are drawn on the device, never by a worker."""
-
-    def __len__(self) -> int:
-        """Return the largest length that Lightning can count."""
-        return 2**31 - 1
-
-    def __iter__(self) -> Iterator[int]:
-        """Count from 0."""
-        return iter(range(len(self)))
+from lightning_modules.optimizers import Learner, OptimizerFactory, SchedulerFactory
 
 
 class Pairs(Protocol):
@@ -47,7 +33,7 @@ class Pairs(Protocol):
 
 
 @validated
-class RendererModule(SteppingModule):
+class RendererModule(UpdateModule):
     """Trains a renderer on random strokes against the exact rasterizer (ICCV 2019, section 4.1).
 
     The strokes of an update are a function of the seed, of its number and of the rank, so that a
@@ -87,9 +73,9 @@ class RendererModule(SteppingModule):
         self.pairs = pairs if pairs is not None and pairs.count else None
         self.register_learners({"renderer": Learner(renderer, optimizer, scheduler)})
 
-    def train_dataloader(self) -> Ticks:
-        """Return one tick per update."""
-        return Ticks()
+    def train_dataloader(self) -> range:
+        """Return one number per update: its strokes are drawn on the device, by no worker."""
+        return range(self.updates)
 
     def val_dataloader(self) -> list[int]:
         """Return one tick per validation."""
@@ -144,9 +130,9 @@ class RendererModule(SteppingModule):
         # Torch's generator on the CPU uses the lower 32 bits alone.
         return (self.seed * APART + number) % 2**63
 
-    def training_step(self, batch: int, batch_idx: int) -> None:
-        """Make one update, and count it once its weights are set: a checkpoint may follow."""
-        self.count_update(self.update())
+    def make_update(self, batch: int) -> Metrics:
+        """Make the update: see `update`."""
+        return self.update()
 
     def update(self) -> Metrics:
         """Make one step by the mean squared error of the alpha of fresh strokes.
@@ -178,12 +164,6 @@ class RendererModule(SteppingModule):
         shape = stroke.sample(count, torch.Generator().manual_seed(0)).to(self.device)
         exact, drawn = stroke.rasterize(shape, size, size), self.renderer(shape)
         return exact.expand(-1, 3, -1, -1), drawn.expand(-1, 3, -1, -1)
-
-    @property
-    def validation_is_due(self) -> bool:
-        """Return True if the run validates after the present update."""
-        interval = int(self.trainer.val_check_batch or 1)
-        return self.finished or self.update_count % interval == 0
 
     def judge(self) -> Verdict:
         """Return the renderer's verdict on strokes that no update sees."""

@@ -11,9 +11,8 @@ from impasto.bounds import Count, NotNegative, Whole, validated
 from impasto.renderers import Renderer
 from impasto.rl.rewards.penalties import between, slope_error
 from impasto.runtime.precision import full_precision
-from lightning_modules.acceleration import OptimizerFactory
 from lightning_modules.base import Metrics
-from lightning_modules.multi_optimizer import Learner, SchedulerFactory
+from lightning_modules.optimizers import Learner, OptimizerFactory, SchedulerFactory
 from lightning_modules.renderers.base import RendererModule
 
 CriticFactory = Callable[[int, int], nn.Module]  # (S, n); called with (shape, alpha)

@@ -10,9 +10,8 @@ from torch.nn import functional as F
 from impasto.bounds import Count, NotNegative, validated
 from impasto.renderers import VaeRenderer
 from impasto.runtime.precision import full_precision
-from lightning_modules.acceleration import OptimizerFactory
 from lightning_modules.base import Metrics
-from lightning_modules.multi_optimizer import Learner, SchedulerFactory
+from lightning_modules.optimizers import Learner, OptimizerFactory, SchedulerFactory
 from lightning_modules.renderers.base import RendererModule
 
 EncoderFactory = Callable[[int, int], nn.Module]  # (n, Z); alpha to means and log-variances

@@ -33,7 +33,7 @@ _COMMON = (
     "data.test_limit=16",
     f"callbacks.checkpoints.every={EVERY}",
     "callbacks.metrics_csv.every=5",
-    "trainer.val_check_interval=6",
+    f"trainer.val_check_interval={6 * _GROUP}",
     # Its own, of which a fault makes one that explodes: the bits up to there are the same.
     "~agent.actor_scheduler",
     "+agent.actor_scheduler={_target_: torch.optim.lr_scheduler.MultiStepLR, _partial_: true, "

@@ -1,5 +1,5 @@
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from datamodules import Digits, ImageDataModule, Images, Mnist
+from datamodules.streaming.train_stream import apply_flips
 from impasto.errors import UserError
 
 Build = Callable[..., ImageDataModule]
@@ -28,7 +29,7 @@ def test_splits_are_disjoint_and_hold_every_image(any_set: AnySet) -> None:
 def test_batches_are_what_the_contract_says(any_set: AnySet) -> None:
     data, _ = any_set
     data.setup()
-    batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+    batch = apply_flips(next(iter(data.train_dataloader())))
     assert batch["target"].shape == (4, 3, 16, 16)
     assert batch["target"].dtype == torch.uint8
     assert batch["index"].shape == (4,)
@@ -160,7 +161,7 @@ def test_a_resumed_module_hands_out_the_same_next_batches(
 ) -> None:
     def stream(data: ImageDataModule, count: int) -> list[dict[str, Tensor]]:
         batches = islice(iter(data.train_dataloader()), count)
-        return [data.on_after_batch_transfer(batch, 0) for batch in batches]
+        return [apply_flips(batch) for batch in batches]
 
     whole = stream(build(Images, images_root, num_workers=0), 13)  # 4 batches to an epoch
     first = build(Images, images_root, num_workers=workers)
@@ -170,7 +171,7 @@ def test_a_resumed_module_hands_out_the_same_next_batches(
     second = build(Images, images_root, num_workers=workers)
     loader = second.train_dataloader()
     second.load_state_dict(state)  # later than the loader: it is lazy
-    rest = [second.on_after_batch_transfer(batch, 0) for batch in islice(iter(loader), 7)]
+    rest = [apply_flips(batch) for batch in islice(iter(loader), 7)]
     for expected, batch in zip(whole[6:], rest, strict=True):
         assert torch.equal(expected["target"], batch["target"])
         assert torch.equal(expected["index"], batch["index"])
@@ -201,17 +202,27 @@ def test_ranks_share_the_validation_split_and_none_has_nothing(
 
 
 class _Count(pl.LightningModule):
-    """Keeps what Lightning hands to a training step."""
+    """Keeps what Lightning hands to an update: of four rollouts the first one, then of two each."""
 
     def __init__(self, data: ImageDataModule) -> None:
         super().__init__()
         self.layer = torch.nn.Linear(1, 1)
         self.data = data
-        self.seen: list[tuple[int, set[str]]] = []
+        self.seen: list[list[int]] = []
+        self.keys: set[str] = set()
+        self.updates, self.update_count = 5, 0
 
-    def training_step(self, batch: dict[str, Tensor], batch_index: int) -> Tensor:
-        self.seen.append((self.data.state_dict()["position"], set(batch)))
-        return self.layer(batch["target"].float().mean().reshape(1, 1)).sum()
+    @property
+    def rollouts_due(self) -> int:
+        return 2 if self.update_count else 4
+
+    def training_step(self, batch: Iterator[dict[str, Tensor]], batch_index: int) -> Tensor:
+        self.seen.append([self.data.state_dict()["position"]])
+        for targets in batch:
+            self.seen[-1].append(self.data.state_dict()["position"])
+            self.keys |= set(targets)
+        self.update_count += 1
+        return self.layer(targets["target"].float().mean().reshape(1, 1)).sum()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), lr=0.0)
@@ -221,7 +232,7 @@ def test_lightning_reads_no_batch_ahead(build: Build, images_root: Path) -> None
     data = build(Images, images_root)
     module = _Count(data)
     trainer = pl.Trainer(
-        max_steps=6,
+        max_epochs=1,
         accelerator="cpu",
         logger=False,
         enable_checkpointing=False,
@@ -230,8 +241,9 @@ def test_lightning_reads_no_batch_ahead(build: Build, images_root: Path) -> None
         limit_val_batches=0,
     )
     trainer.fit(module, datamodule=data)
-    # 6 batches of 4 cross the border of an epoch of 16 images.
-    assert module.seen == [(number, {"target", "index"}) for number in range(1, 7)]
+    # 12 batches of 4 cross borders of epochs of 16 images.
+    assert module.seen == [[0, 1, 2, 3, 4], [4, 5, 6], [6, 7, 8], [8, 9, 10], [10, 11, 12]]
+    assert module.keys == {"target", "index"}  # flipped
 
 
 def test_reading_leaves_the_global_random_state_alone(build: Build, mnist_root: Path) -> None:

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from datamodules.rollouts import Rollouts
 from datamodules.sets.digits import Digits
 from impasto.networks import ActionCritic, Actor, Critic, Discriminator
 from impasto.renderers import AnalyticRenderer, NeuralRenderer
@@ -38,9 +39,6 @@ class TargetStream:
     def __init__(self) -> None:
         self.position = 0
 
-    def __len__(self) -> int:
-        return 2**31 - 1
-
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         while True:
             self.position += 1
@@ -64,8 +62,9 @@ class MemoryData(pl.LightningDataModule):
         super().__init__()
         self.stream = TargetStream()
 
-    def train_dataloader(self) -> TargetStream:
-        return self.stream
+    def train_dataloader(self) -> Rollouts:
+        agent = self.trainer.lightning_module
+        return Rollouts(self.stream, agent, self.trainer.overfit_batches)
 
     def val_dataloader(self) -> Validation:
         return Validation()
@@ -139,8 +138,7 @@ def make_trainer(
     settings: dict[str, Any] = {
         "accelerator": "cpu",
         "devices": 1,
-        "max_epochs": -1,
-        "enable_checkpointing": False,
+        "max_epochs": 1,
         "num_sanity_val_steps": 0,
         "logger": False,
         "enable_progress_bar": False,
@@ -199,6 +197,19 @@ def stir(network: nn.Module) -> None:
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.1 * torch.rand_like(parameter))
+
+
+class AfterUpdate(pl.Callback):
+    """Calls a function after every update, with its number and its metrics."""
+
+    def __init__(self, function: Callable[[int, dict[str, Tensor]], object]) -> None:
+        self.function = function
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *_: Any
+    ) -> None:
+        assert isinstance(pl_module, UpdateModule)
+        self.function(pl_module.update_count, outputs)
 
 
 def run(

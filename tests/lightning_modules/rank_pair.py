@@ -5,8 +5,9 @@ As a program: rank_pair.py RESULTS, with LOCAL_RANK and where to meet in the env
 
 import logging
 import os
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,10 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from datamodules.rollouts import Rollouts
 from datamodules.sets.digits import Digits
+from datamodules.streaming.train_stream import Batch
+from impasto.errors import Interrupted
 from impasto.networks import Actor, Critic
 from impasto.rl.environment import State
 from impasto.rl.replay import Transition
@@ -30,6 +34,7 @@ from tests.lightning_modules.conftest import (
     SIZE,
     SMALL,
     STEPS,
+    AfterUpdate,
     MemoryData,
     make_agent,
     make_renderer_module,
@@ -114,9 +119,15 @@ class Note(pl.Callback):
         self.images: list[int] = []
         self.measured: list[float] = []
 
-    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, *_: Any) -> None:
-        if isinstance(batch, dict):
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        loader = trainer.train_dataloader
+        if isinstance(loader, Rollouts):
+            loader._targets = self._noted(loader._targets)
+
+    def _noted(self, targets: Iterable[Batch]) -> Iterator[Batch]:
+        for batch in targets:
             self.images += batch["index"].tolist()
+            yield batch
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if "val_l2" in trainer.callback_metrics:
@@ -142,10 +153,11 @@ def fit(
         trainer: Settings of the trainer.
     """
     note = Note()
+    further = trainer.pop("callbacks", [])
     monitor = "val_l2" if data is not None else None
     writing = [MetricsCsv(own / "metrics.csv", every=2), Progress()]
-    callbacks = [*writing, note, Checkpoints(checkpoints, every=4, monitor=monitor)]
-    settings = {"val_check_interval": 2, **trainer}
+    callbacks = [*further, *writing, note, Checkpoints(checkpoints, every=4, monitor=monitor)]
+    settings = {"val_check_interval": 8, "enable_progress_bar": True, **trainer}
     make_trainer(own, callbacks, **settings).fit(module, data, ckpt_path=ckpt_path)
     return note
 
@@ -190,10 +202,16 @@ def main(results: Path, rank: int) -> None:
     fit(module, own / "renderer", results / "renderer", **two_ranks())
     left["renderer"] = {"state": dict(module.state_dict()), "strokes": module.strokes_of(0)}
     stopped = real_agent()
-    if rank == 1:  # only one rank is asked to stop, in the middle of a rollout's group
-        stopped.update_hooks.append(lambda n, _: setattr(stopped, "stop_requested", n == 6))
-    fit(stopped, own / "stopped", results / "stopped", digits(cache), **two_ranks())
-    left["stopped"] = stopped.update_count
+
+    def ask(number: int, figures: object) -> None:
+        if rank == 1 and number == 6:  # only one rank, in the middle of a rollout's group
+            stopped.stop_requested = signal.SIGTERM
+
+    asking = {"callbacks": [AfterUpdate(ask)], **two_ranks()}
+    try:
+        fit(stopped, own / "stopped", results / "stopped", digits(cache), **asking)
+    except Interrupted as error:
+        left["stopped"] = stopped.update_count, int(error.signal_number)
     torch.save(left, results / f"{rank}.pt")
 
 

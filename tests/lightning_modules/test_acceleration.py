@@ -21,7 +21,8 @@ from lightning_modules import (
     ModelBasedDDPG,
     PatchQ,
 )
-from lightning_modules.acceleration import fused, quicken
+from lightning_modules.acceleration import quicken
+from lightning_modules.optimizers import fused
 from tests.lightning_modules.conftest import (
     BUNDLE,
     SIZE,

@@ -1,6 +1,7 @@
 """What an update changes, in which order, and what it leaves alone."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,8 +15,11 @@ from lightning_modules import ModelBasedDDPG
 from tests.lightning_modules.conftest import (
     BUNDLE,
     SIZE,
+    AfterUpdate,
+    MemoryData,
     attached,
     make_agent,
+    run,
 )
 from tests.lightning_modules.examples import (
     PARTS,
@@ -129,9 +133,16 @@ def test_each_network_has_an_optimizer_and_a_schedule(agent: ModelBasedDDPG) -> 
         held = {id(p) for group in optimizer.param_groups for p in group["params"]}
         assert held == {id(p) for p in parameters(agent, part)}
     assert discriminator.param_groups[0]["betas"] == (0.5, 0.999)
-    rates = []
-    for _ in range(8):
-        agent.count_update(agent.update(transition(agent)))
-        rates.append([o.param_groups[0]["lr"] for o in (actor, critic, discriminator)])
+
+
+def test_rates_follow_their_schedules(tmp_path: Path) -> None:
+    agent = make_agent(updates=8)
+    rates: list[list[float]] = []
+
+    def note(update: int, metrics: object) -> None:
+        every = (agent.optimizer_of(name) for name in ("actor", "critic", "reward"))
+        rates.append([optimizer.param_groups[0]["lr"] for optimizer in every])
+
+    run(agent, tmp_path, MemoryData(), callbacks=[AfterUpdate(note)])
     # Milestones at 3 and 7 updates; the discriminator has no schedule.
     assert rates == [[r, r, 1e-3] for r in [1e-2] * 2 + [5e-3] * 4 + [2.5e-3] * 2]

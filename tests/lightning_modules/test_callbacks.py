@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 import torch
 
+from impasto.errors import Interrupted
 from impasto.io.images import read_image
 from lightning_modules.callbacks import Checkpoints, GracefulStop, MetricsCsv, Pictures
 from tests.lightning_modules.conftest import (
     SIZE,
+    AfterUpdate,
     MemoryData,
     make_agent,
     make_renderer_module,
@@ -28,9 +30,9 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_metrics_hold_means_and_validation_by_update(tmp_path: Path) -> None:
     agent = make_agent("l2", updates=8)
     seen: list[float] = []
-    agent.update_hooks.append(lambda _, metrics: seen.append(metrics["actor_loss"].item()))
+    note = AfterUpdate(lambda _, metrics: seen.append(metrics["actor_loss"].item()))
     metrics = MetricsCsv(tmp_path / "metrics.csv", every=4)
-    make_trainer(tmp_path, [metrics], val_check_interval=2).fit(agent, MemoryData())
+    make_trainer(tmp_path, [note, metrics], val_check_interval=8).fit(agent, MemoryData())
     written = rows(tmp_path / "metrics.csv")
     assert list(written[0])[:3] == ["update", "seconds", "val_l2"]
     assert [row["update"] for row in written] == ["4", "8"]
@@ -46,9 +48,9 @@ def test_a_mean_is_over_the_updates_that_had_the_figure(
     agent = make_agent("l2", updates=8)
     make_update = agent.make_update
 
-    def at_every_second() -> dict[str, torch.Tensor]:
+    def at_every_second(batch: Any) -> dict[str, torch.Tensor]:
         rare = {} if agent.update_count % 2 else {"rare": torch.tensor(3.0 + agent.update_count)}
-        return make_update() | rare
+        return make_update(batch) | rare
 
     monkeypatch.setattr(agent, "make_update", at_every_second)
     metrics = MetricsCsv(tmp_path / "metrics.csv", every=4)
@@ -94,10 +96,11 @@ def test_a_signal_stops_after_its_update_with_a_checkpoint(
         if update == 6:
             os.kill(os.getpid(), number)
 
-    agent.update_hooks.append(send)
     before = signal.getsignal(number)
-    make_trainer(tmp_path, [stop, checkpoints]).fit(agent, MemoryData())
-    assert stop.signal_number == number
+    trainer = make_trainer(tmp_path, [AfterUpdate(send), stop, checkpoints])
+    with pytest.raises(Interrupted) as caught:
+        trainer.fit(agent, MemoryData())
+    assert caught.value.signal_number == number
     assert agent.update_count == 6  # in the middle of a group of four
     saved = torch.load(checkpoints.last, weights_only=True)
     assert saved["impasto"]["update_count"] == 6
@@ -115,11 +118,11 @@ def test_a_stop_brings_no_validation_about(
         if update == stop:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    module.update_hooks.append(send)
     metrics = MetricsCsv(tmp_path / "metrics.csv", every=100)
-    every = 1 if kind == "agent" else 4  # an agent makes four updates to a batch
-    trainer = make_trainer(tmp_path, [GracefulStop(), metrics], val_check_interval=every)
-    trainer.fit(module, MemoryData() if kind == "agent" else None)
+    callbacks = [AfterUpdate(send), GracefulStop(), metrics, Checkpoints(tmp_path)]
+    trainer = make_trainer(tmp_path, callbacks, val_check_interval=4)
+    with pytest.raises(Interrupted):
+        trainer.fit(module, MemoryData() if kind == "agent" else None)
     assert module.update_count == stop
     assert [row["update"] for row in metrics.rows] == rows
 
@@ -130,8 +133,7 @@ def test_a_checkpoint_waits_for_the_validation_after_it(tmp_path: Path, kind: st
     module = make_agent("l2", updates=16) if kind == "agent" else make_renderer_module(updates=16)
     metrics = MetricsCsv(tmp_path / "metrics.csv", every=100)
     checkpoints = Checkpoints(tmp_path, every=4)
-    interval = 2 if kind == "agent" else 8  # eight updates
-    trainer = make_trainer(tmp_path, [metrics, checkpoints], val_check_interval=interval)
+    trainer = make_trainer(tmp_path, [metrics, checkpoints], val_check_interval=8)
     saved: list[tuple[int, list[float]]] = []
     save = trainer.save_checkpoint
 

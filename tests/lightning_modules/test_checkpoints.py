@@ -14,7 +14,7 @@ from impasto.persistence.manifest import read_manifest, verify
 from impasto.rl.replay import ReplayBuffer
 from lightning_modules import AtomicCheckpointIO, ModelBasedDDPG
 from lightning_modules.callbacks import Checkpoints
-from tests.lightning_modules.conftest import MemoryData, make_agent, make_trainer
+from tests.lightning_modules.conftest import AfterUpdate, MemoryData, make_agent, make_trainer
 from tests.lightning_modules.test_resume import assert_equal, content, seed_everything
 
 
@@ -25,7 +25,7 @@ def train(
     seed_everything(0)
     agent = make_agent("l2", updates=updates, **arguments)
     checkpoints = Checkpoints(folder, every=4, monitor="val_l2")
-    trainer = make_trainer(folder, [checkpoints], val_check_interval=2)
+    trainer = make_trainer(folder, [checkpoints], val_check_interval=8)
     trainer.fit(agent, MemoryData(), ckpt_path=source)
     return agent
 
@@ -230,11 +230,9 @@ def test_without_its_replay_a_run_fills_it_again_first(
     assert rollouts == warmup // 3 + 2
     resumed = make_agent("l2", updates=16, replay=ReplayBuffer(episodes, save=False), **settings)
     made: list[tuple[int, int]] = []
-    resumed.update_hooks.append(
-        lambda number, _: made.append((number, resumed.rollout_count - rollouts))
-    )
+    note = AfterUpdate(lambda number, _: made.append((number, resumed.rollout_count - rollouts)))
     caplog.clear()
-    trainer = make_trainer(tmp_path, [Checkpoints(tmp_path, every=4)])
+    trainer = make_trainer(tmp_path, [note, Checkpoints(tmp_path, every=4)])
     trainer.fit(resumed, MemoryData(), ckpt_path=tmp_path / "last.ckpt")
     assert resumed.update_count == 16  # the budget is as it was
     fill = warmup // 3

@@ -2,17 +2,22 @@
 
 import copy
 import random
+import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
+from pytorch_lightning.loggers import CSVLogger
 from safetensors.torch import load_file
 from torch import Tensor
 
 from datamodules.sets.digits import Digits
+from impasto.errors import Interrupted
 from impasto.persistence.manifest import read_manifest
 from impasto.rl.exploration import ActionNoise, ParameterNoise
 from impasto.rl.replay import PrioritizedReplay
@@ -20,7 +25,14 @@ from impasto.rl.rewards import L2Reward
 from impasto.runtime.random_state import get_random_state, set_random_state
 from lightning_modules import DDPG, TD3, ActorCritic, ModelBasedDDPG, PatchQ, ShortHorizon
 from lightning_modules.callbacks import Checkpoints, MetricsCsv
-from tests.lightning_modules.conftest import make_agent, make_agent_of, make_trainer, run
+from tests.lightning_modules.conftest import (
+    AfterUpdate,
+    make_agent,
+    make_agent_of,
+    make_renderer_module,
+    make_trainer,
+    run,
+)
 
 MakeDigits = Callable[..., Digits]
 
@@ -169,8 +181,7 @@ def test_more_updates_do_not_change_the_schedule(tmp_path: Path, digits: MakeDig
         if number == 6:
             kept.append(copy.deepcopy(agent.state_dict()))
 
-    agent.update_hooks.append(note)
-    run(agent, tmp_path, digits())
+    run(agent, tmp_path, digits(), callbacks=[AfterUpdate(note)])
     assert_equal(dict(kept[0]), dict(short["state_dict"]))
 
 
@@ -197,8 +208,8 @@ def test_a_killed_run_resumed_ends_as_one_that_was_not(
                 if now and number == at:
                     raise Killed
 
-            agent.update_hooks.append(die)
-            trainer = make_trainer(folder, [metrics, checkpoints], val_check_interval=2)
+            callbacks = [AfterUpdate(die), metrics, checkpoints]
+            trainer = make_trainer(folder, callbacks, val_check_interval=2)
             try:
                 trainer.fit(agent, digits(), ckpt_path=last)
             except Killed:
@@ -211,9 +222,79 @@ def test_a_killed_run_resumed_ends_as_one_that_was_not(
         assert_equal(found, expected)
 
 
+class KilledAt(pl.Callback):
+    """Kills a run in one of its hooks, at one update."""
+
+    def __init__(self, hook: str, update: int) -> None:
+        def die(trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
+            if pl_module.update_count == update:
+                raise Killed
+
+        setattr(self, hook, die)
+
+
+class Logged(CSVLogger):
+    """Keeps what it is given."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.kept: dict[tuple[int, str], float] = {}
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        self.kept |= {(step or 0, name): value for name, value in metrics.items()}
+
+
+@pytest.mark.parametrize(
+    ("hook", "updates"),
+    [
+        ("on_validation_start", 16),
+        ("on_validation_end", 16),
+        ("on_train_end", 16),
+        ("", 8),
+    ],
+)
+def test_a_run_goes_on_from_an_update_where_a_validation_is_due(
+    tmp_path: Path, digits: MakeDigits, hook: str, updates: int
+) -> None:
+    """Killed before it, or after it and before what follows; or a shorter run, gone on with."""
+    found: list[Any] = []
+    for name in ("whole", "parts"):
+        folder = tmp_path / name
+        logger, last = Logged(folder), None
+        for part in (1, 2) if name == "parts" else (2,):
+            seed_everything(0)
+            agent = make_agent(updates=updates if part == 1 else 16)
+            metrics = MetricsCsv(folder / "metrics.csv", every=3)
+            checkpoints = Checkpoints(folder, every=4, monitor="val_l2")
+            callbacks: list[pl.Callback] = [metrics, checkpoints]
+            if part == 1 and hook:
+                callbacks.append(KilledAt(hook, 16 if hook == "on_train_end" else 8))
+            trainer = make_trainer(
+                folder, callbacks, val_check_interval=4, logger=logger, log_every_n_steps=1
+            )
+            with pytest.raises(Killed) if part == 1 and hook else nullcontext():
+                trainer.fit(agent, digits(), ckpt_path=last)
+            last = checkpoints.last
+        rows = [{k: v for k, v in row.items() if k != "seconds"} for row in metrics.rows]
+        steps = {key: value for key, value in logger.kept.items() if key[1] != "epoch"}
+        found.append((content(last), content(checkpoints.best), rows, steps))
+    assert_equal(found[1], found[0])
+
+
+def test_loggers_count_the_updates_of_a_run_that_went_on(tmp_path: Path) -> None:
+    last = None
+    for updates in (3, 5, 8):
+        logger = Logged(tmp_path)
+        module = make_renderer_module(updates=updates)
+        last = run(module, tmp_path, None, last, logger=logger, log_every_n_steps=1)
+        first = {3: 0, 5: 3, 8: 5}[updates]
+        steps = [step for step, name in logger.kept if name == "renderer_loss"]
+        assert steps == list(range(first, updates))
+
+
 @pytest.mark.parametrize("at", [6, 8, 10, 14])
 def test_a_stopped_run_keeps_the_same_best(tmp_path: Path, digits: MakeDigits, at: int) -> None:
-    """A stop validates where the whole run does not; the best must not come from there."""
+    """A validation is due at the update, or is not; a stop brings none about."""
     results = []
     for stops in ([16], [at, 16]):
         folder, last = tmp_path / str(len(stops)), None
@@ -225,12 +306,13 @@ def test_a_stopped_run_keeps_the_same_best(tmp_path: Path, digits: MakeDigits, a
             def ask(
                 number: int, figures: object, agent: ModelBasedDDPG = agent, now: bool = stopping
             ) -> None:
-                agent.stop_requested = now and number == at
+                if now and number == at:
+                    agent.stop_requested = signal.SIGTERM
 
-            agent.update_hooks.append(ask)
             checkpoints = Checkpoints(folder, every=100, monitor="val_l2")
-            trainer = make_trainer(folder, [checkpoints], val_check_interval=2)
-            trainer.fit(agent, digits(), ckpt_path=last)
+            trainer = make_trainer(folder, [AfterUpdate(ask), checkpoints], val_check_interval=2)
+            with pytest.raises(Interrupted) if stopping else nullcontext():
+                trainer.fit(agent, digits(), ckpt_path=last)
             last = checkpoints.last
         results.append((content(checkpoints.best), checkpoints.best_value))
     assert_equal(results[1], results[0])
@@ -278,7 +360,6 @@ def test_random_states_are_taken_back(tmp_path: Path) -> None:
 def test_a_group_that_was_cut_short_is_finished_in_the_run_s_precision(
     digits: MakeDigits, tmp_path: Path
 ) -> None:
-    """It is made before the first training step, around which the trainer puts the precision."""
     found = []
     for name, stops in (("once", [10]), ("twice", [5, 10])):
         last = None

@@ -83,8 +83,7 @@ def check_ranks(cfg: DictConfig) -> None:
     """
     place = assigned_rank()
     devices = select(cfg, "trainer.devices")
-    spread = select(cfg, "trainer.strategy._target_") == _STRATEGY
-    if not spread:
+    if not _is_spread(cfg):
         _check_single(cfg, devices, place)
         return
     if "trainer" not in cfg.task.call:
@@ -113,8 +112,12 @@ def check_ranks(cfg: DictConfig) -> None:
 
 def rank_count(cfg: DictConfig) -> int:
     """Return the number of processes on this machine that a checked config asks for."""
-    spread = select(cfg, "trainer.strategy._target_") == _STRATEGY
-    return int(cfg.trainer.devices) if spread else 1
+    return int(cfg.trainer.devices) if _is_spread(cfg) else 1
+
+
+def _is_spread(cfg: DictConfig) -> bool:
+    strategy = select(cfg, "trainer.strategy")
+    return isinstance(strategy, DictConfig) and strategy.get("_target_") == _STRATEGY
 
 
 def _check_single(cfg: DictConfig, devices: object, place: AssignedRank | None) -> None:

@@ -1,8 +1,8 @@
 """Keys and callbacks that other projects have and a run of this one can't take, with the reasons.
 
-A run makes exactly `updates` updates, and networks step by themselves in them. So whatever else of
-Lightning's ends a run, lengthens it or steps for the networks is refused before anything begins;
-and so are keys by which others name what has another name here.
+Networks step by themselves in an update, and the run's length has one key, `updates`. What of
+Lightning's steps for the networks, or says another length, is refused before anything begins; and
+so are keys by which others name what has another name here.
 """
 
 from collections.abc import Iterator
@@ -20,45 +20,22 @@ class Refusal(NamedTuple):
         why: What is wrong with it.
         todo: What to do about it.
         harmless: Values with which it does nothing.
-        default: What it is where it is left out, if that does harm, too.
     """
 
     why: str
     todo: str
     harmless: tuple[object, ...] = ()
-    default: object = None
 
 
-_ENDS = "a run ends by updates, and by nothing else"
-_LENGTH = "leave it out, and give updates=NUMBER"
-_DATA = "a run learns from the whole data set, and is measured on whole splits"
 _STEPS = "networks step by themselves here, and Lightning's way of it would reach none"
 _ELSEWHERE = "a run goes on with a checkpoint by another key"
 _RESUME = "give resume=FILE, resume=FOLDER or resume=auto"
 
-# A whole number of batches isn't the share that it equals: 1 is one batch, and 1.0 all.
 _KEYS = {
-    "trainer.max_time": Refusal(_ENDS, _LENGTH, (None,)),
-    "trainer.max_epochs": Refusal(_ENDS, f"{_LENGTH}; max_epochs stays -1", (-1,), 1000),
-    "trainer.max_steps": Refusal(_ENDS, _LENGTH, (-1,)),
-    "trainer.min_epochs": Refusal(_ENDS, _LENGTH, (None, 0)),
-    "trainer.min_steps": Refusal(_ENDS, _LENGTH, (None, 0)),
-    "trainer.fast_dev_run": Refusal(
-        _ENDS, "leave it out, and try a run by a small updates=NUMBER", (None, False, 0)
-    ),
-    "trainer.limit_train_batches": Refusal(_DATA, _LENGTH, (None, 1.0)),
-    "trainer.limit_val_batches": Refusal(
-        _DATA, "leave it out; data.val_limit=NUMBER makes the validation split smaller", (None, 1.0)
-    ),
-    "trainer.limit_test_batches": Refusal(
-        _DATA, "leave it out; data.test_limit=NUMBER makes the test split smaller", (None, 1.0)
-    ),
-    "trainer.limit_predict_batches": Refusal(
-        "nothing is predicted by Lightning", "leave it out", (None, 1.0)
-    ),
-    "trainer.overfit_batches": Refusal(_DATA, "leave it out", (None, 0, 0.0)),
-    "trainer.num_sanity_val_steps": Refusal(
-        "a validation before the first update would be counted", "leave it 0", (0,), 2
+    "trainer.max_steps": Refusal(
+        "the number of a run's updates has another key",
+        "leave it -1, and give updates=NUMBER",
+        (-1,),
     ),
     "trainer.barebones": Refusal(
         "a run without figures has no best checkpoint", "leave it out", (None, False)
@@ -83,8 +60,6 @@ _KEYS = {
 
 # By the last part of the class's name, as a class has several names that lead to it.
 _CALLBACKS = {
-    "EarlyStopping": Refusal(_ENDS, _LENGTH),
-    "Timer": Refusal(_ENDS, _LENGTH),
     "BatchSizeFinder": Refusal("it would try other batches than the run's", "give batch_size"),
     "LearningRateFinder": Refusal(_STEPS, "give the optimizers' lr, or search for it by -m"),
     "GradientAccumulationScheduler": Refusal(_STEPS, "leave it out, and give batch_size"),
@@ -145,11 +120,9 @@ def check_refused(cfg: DictConfig) -> None:
     for key, refusal in _KEYS.items():
         parent, _, name = key.rpartition(".")
         section = OmegaConf.select(cfg, parent) if parent else cfg
-        if not isinstance(section, DictConfig):
+        if not isinstance(section, DictConfig) or name not in section:
             continue
-        if name not in section and (refusal.default is None or "_target_" not in section):
-            continue
-        value = OmegaConf.select(cfg, key, default=refusal.default)
+        value = OmegaConf.select(cfg, key)
         if not any(type(value) is type(one) and value == one for one in refusal.harmless):
             raise _error(key, value, refusal)
     for key, target in _callbacks(cfg):

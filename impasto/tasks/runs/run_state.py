@@ -21,7 +21,7 @@ METRICS = "metrics.csv"
 WAITING, RUNNING, KILLED = "waiting", "running", "killed"
 COMPLETE = ("finished", "untrained")
 # The same config would end like this again.
-FINAL = ("pruned", "diverged")
+FINAL = ("stopped", "pruned", "diverged")
 _MEASURED = ("val_l2", "val_mse")
 _RATE_ROWS = 10
 

@@ -44,7 +44,7 @@ def digits(cache: Path) -> Digits:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
     """A finished training run: its folder and its figures."""
     folder = tmp_path_factory.mktemp("run")
-    trainer = make_trainer(folder, callbacks(folder), val_check_interval=1)
+    trainer = make_trainer(folder, callbacks(folder), val_check_interval=4)
     data = digits(folder / "data")
     return folder, train(make_agent("l2", updates=6), data, trainer, folder)
 
@@ -65,6 +65,7 @@ def test_train_leaves_what_it_promises(trained: tuple[Path, dict[str, object]]) 
     } <= left
     expected = {
         "updates",
+        "status",
         "strokes",
         "images",
         "val_l2",
@@ -76,6 +77,7 @@ def test_train_leaves_what_it_promises(trained: tuple[Path, dict[str, object]]) 
     }
     assert set(metrics) == expected
     assert (metrics["updates"], metrics["strokes"], metrics["images"]) == (6, STROKES, 20)
+    assert metrics["status"] == "finished"
 
 
 def test_what_is_exported_is_the_best_by_validation(
@@ -121,7 +123,7 @@ def test_evaluate_measures_the_same_again(
     again = evaluate(PaintingPolicy.load(folder), digits(folder / "data"), tmp_path)
     # Not to the last bit: weights that learned lie in memory in another order than those read.
     assert again == pytest.approx(
-        {key: value for key, value in metrics.items() if key not in ("updates", "val_l2")}, rel=1e-6
+        {key: metrics[key] for key in metrics.keys() - {"updates", "status", "val_l2"}}, rel=1e-6
     )
 
 

@@ -1,6 +1,7 @@
 """The loop: rollouts, exactly so many updates, divergence."""
 
 import re
+import signal
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from impasto.canvas import to_float
-from impasto.errors import Diverged, UserError
+from impasto.errors import Diverged, Interrupted, UserError
 from impasto.networks import Actor
 from impasto.rendering import draw
 from impasto.rl.initial_states import ContinuedStart
@@ -21,6 +22,7 @@ from tests.lightning_modules.conftest import (
     BATCH,
     SIZE,
     STEPS,
+    AfterUpdate,
     MemoryData,
     make_agent,
     make_trainer,
@@ -36,9 +38,9 @@ from tests.lightning_modules.conftest import (
 def test_exactly_so_many_updates(tmp_path: Path, updates: int, group: int, rollouts: int) -> None:
     agent = make_agent("l2", updates=updates, updates_per_rollout=group)
     numbers: list[int] = []
-    agent.update_hooks.append(lambda number, metrics: numbers.append(number))
     data = MemoryData()
-    run(agent, tmp_path, data)
+    note = AfterUpdate(lambda number, metrics: numbers.append(number))
+    run(agent, tmp_path, data, callbacks=[note])
     assert numbers == list(range(1, updates + 1))
     assert agent.update_count == updates
     assert agent.finished
@@ -51,8 +53,8 @@ def test_warm_up_rolls_out_without_updates(tmp_path: Path, env_steps: int, rollo
     """In environment steps of the whole batch: three to an episode."""
     agent = make_agent("l2", updates=2, updates_per_rollout=2, warmup_env_steps=env_steps)
     counts: list[int] = []
-    agent.update_hooks.append(lambda number, metrics: counts.append(agent.rollout_count))
-    run(agent, tmp_path, MemoryData())
+    note = AfterUpdate(lambda number, metrics: counts.append(agent.rollout_count))
+    run(agent, tmp_path, MemoryData(), callbacks=[note])
     assert counts == [rollouts + 1] * 2
     assert len(agent.replay) == min(6, BATCH * (rollouts + 1)) * STEPS
 
@@ -73,7 +75,7 @@ def test_each_update_steps_every_optimizer_once(
     checkpoint = torch.load(run(agent, tmp_path, MemoryData()), weights_only=True)
     assert len(steps) == 6 * optimizers
     assert len(set(steps)) == optimizers
-    assert checkpoint["global_step"] == 6 * optimizers  # Lightning's: why it is used for nothing
+    assert checkpoint["global_step"] == 6
     assert checkpoint["impasto"]["update_count"] == 6
     adam = checkpoint["optimizer_states"]
     assert [state["state"][0]["step"].item() for state in adam] == [6] * optimizers
@@ -101,9 +103,8 @@ def test_updates_sample_with_the_agents_own_generator(tmp_path: Path) -> None:
     weights = []
     for disturbed in (False, True):
         agent = make_agent("wgan_gp", updates=6)
-        if disturbed:
-            agent.update_hooks.append(lambda number, metrics: torch.rand(number))
-        run(agent, tmp_path, MemoryData())
+        disturb = AfterUpdate(lambda number, metrics: torch.rand(number))
+        run(agent, tmp_path, MemoryData(), callbacks=[disturb] if disturbed else [])
         weights.append(torch.cat([p.flatten() for p in agent.actor.parameters()]))
     assert torch.equal(*weights)
 
@@ -158,12 +159,15 @@ def test_a_request_stops_between_two_updates(tmp_path: Path) -> None:
     agent = make_agent("l2", updates=20)
 
     def ask(number: int, metrics: dict[str, Tensor]) -> None:
-        agent.stop_requested = number == 6
+        if number == 6:
+            agent.stop_requested = signal.SIGTERM
 
-    agent.update_hooks.append(ask)
-    last = run(agent, tmp_path, MemoryData())
-    assert agent.update_count == 6
+    with pytest.raises(Interrupted) as caught:
+        run(agent, tmp_path, MemoryData(), callbacks=[AfterUpdate(ask)])
+    assert agent.update_count == caught.value.updates == 6
     assert not agent.finished
+    last = caught.value.checkpoint
+    assert last is not None
     assert torch.load(last, weights_only=True)["impasto"]["update_count"] == 6
 
 

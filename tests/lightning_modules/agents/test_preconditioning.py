@@ -17,7 +17,7 @@ from impasto.rl.human_strokes import HumanStrokes
 from impasto.strokes import Bezier, Line
 from lightning_modules import LstmAdversarial
 from tests.lightning_modules.agents.test_lstm_adversarial import NETWORK, held, make, start
-from tests.lightning_modules.conftest import SIZE, MemoryData, make_trainer, run
+from tests.lightning_modules.conftest import SIZE, AfterUpdate, MemoryData, make_trainer, run
 from tests.lightning_modules.examples import Constant, only_changes
 from tests.lightning_modules.test_resume import MakeDigits, assert_equal, content, seed_everything
 
@@ -118,8 +118,8 @@ def test_it_learns_the_strokes(tmp_path: Path, digits: MakeDigits) -> None:
     errors: list[Tensor] = []
     agent = shown(updates=1000)
     agent.updates = 40
-    agent.update_hooks.append(lambda n, metrics: errors.append(metrics["stroke_error"]))
-    run(agent, tmp_path, digits())
+    note = AfterUpdate(lambda n, metrics: errors.append(metrics["stroke_error"]))
+    run(agent, tmp_path, digits(), callbacks=[note])
     assert torch.stack(errors[-5:]).mean() < 0.6 * torch.stack(errors[:5]).mean()
 
 

@@ -19,6 +19,7 @@ from tests.lightning_modules.conftest import (
     BUNDLE,
     SIZE,
     STEPS,
+    AfterUpdate,
     MemoryData,
     attached,
     make_agent_of,
@@ -292,6 +293,6 @@ def test_a_td3_without_a_critic_makes_all_its_updates(tmp_path: Path) -> None:
     environment = PaintingEnvironment(AnalyticRenderer(Circle(), SIZE), BUNDLE, BUNDLE)
     agent = make_agent_of(TD3, "l2", environment=environment, updates=4)
     seen: list[set[str]] = []
-    agent.update_hooks.append(lambda update, figures: seen.append(set(figures)))
-    run(agent, tmp_path, MemoryData())
+    note = AfterUpdate(lambda update, figures: seen.append(set(figures)))
+    run(agent, tmp_path, MemoryData(), callbacks=[note])
     assert seen == [set(), {"actor_loss", "reward"}] * 2

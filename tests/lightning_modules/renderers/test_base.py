@@ -11,7 +11,13 @@ from impasto.renderers import NeuralRenderer
 from impasto.strokes import Circle, Line
 from lightning_modules import RendererModule
 from lightning_modules.callbacks import Checkpoints
-from tests.lightning_modules.conftest import SIZE, make_renderer_module, make_trainer, run
+from tests.lightning_modules.conftest import (
+    SIZE,
+    AfterUpdate,
+    make_renderer_module,
+    make_trainer,
+    run,
+)
 
 
 class Killed(Exception):
@@ -108,8 +114,8 @@ def test_strokes_drawn_beforehand_are_learned_from(tmp_path: Path) -> None:
     of_update_0, painted = module.pairs_of(0)
     expected = (module.renderer(of_update_0) - painted).square().mean()
     losses: list[torch.Tensor] = []
-    module.update_hooks.append(lambda n, metrics: losses.append(metrics["renderer_loss"]))
-    run(module, tmp_path)
+    note = AfterUpdate(lambda n, metrics: losses.append(metrics["renderer_loss"]))
+    run(module, tmp_path, callbacks=[note])
     torch.testing.assert_close(losses[0], expected)
     assert pairs.prepared == 1
 
@@ -142,8 +148,8 @@ def test_one_update_by_hand(tmp_path: Path) -> None:
     """Adam on the mean squared error to the exact rasterizer."""
     module, twin = make_renderer_module(updates=1), make_renderer_module(updates=1)
     losses: list[float] = []
-    module.update_hooks.append(lambda n, metrics: losses.append(metrics["renderer_loss"].item()))
-    run(module, tmp_path)
+    note = AfterUpdate(lambda n, metrics: losses.append(metrics["renderer_loss"].item()))
+    run(module, tmp_path, callbacks=[note])
     renderer = twin.renderer
     optimizer = torch.optim.Adam(renderer.parameters(), 3e-3)
     shape = twin.strokes_of(0)
@@ -187,10 +193,9 @@ def test_a_killed_run_resumed_ends_as_one_that_was_not(tmp_path: Path, at: int) 
         if number == at:
             raise Killed
 
-    module.update_hooks.append(die)
     checkpoints = Checkpoints(tmp_path, every=2)
     with pytest.raises(Killed):
-        make_trainer(tmp_path, [checkpoints]).fit(module)
+        make_trainer(tmp_path, [AfterUpdate(die), checkpoints]).fit(module)
     kept = learned(checkpoints.last)
     assert kept["update"] == (at - 1) // 2 * 2
     assert kept["adam 0 step"] == kept["update"]
@@ -210,8 +215,7 @@ def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(
                 next(module.renderer.parameters()).fill_(float("nan"))
 
     checkpoints = Checkpoints(tmp_path, every=3)
-    trainer = make_trainer(tmp_path, [checkpoints])
-    module.update_hooks.append(spoil)
+    trainer = make_trainer(tmp_path, [AfterUpdate(spoil), checkpoints])
     with pytest.raises(Diverged, match=f"not finite at update {bad}: renderer_loss nan"):
         trainer.fit(module)
     kept = learned(checkpoints.last)

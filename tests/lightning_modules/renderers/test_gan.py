@@ -13,7 +13,7 @@ from impasto.networks import StrokeCritic
 from impasto.renderers import GanRenderer
 from impasto.strokes import Circle
 from lightning_modules import GanRendererModule
-from tests.lightning_modules.conftest import SIZE, run
+from tests.lightning_modules.conftest import SIZE, AfterUpdate, run
 
 COUNT = 8
 
@@ -117,8 +117,7 @@ def test_pixels_then_the_critic_alone_then_both(tmp_path: Path) -> None:
         names.append(set(figures))
         states.append({key: value.clone() for key, value in module.state_dict().items()})
 
-    module.update_hooks.append(look)
-    run(module, tmp_path)
+    run(module, tmp_path, callbacks=[AfterUpdate(look)])
     critic = {"critic_loss", "wasserstein", "gradient_penalty"}
     both = critic | {"generator_loss"}
     assert names == [{"renderer_loss"}, {"renderer_loss"}, critic, both, both]

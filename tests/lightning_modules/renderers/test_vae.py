@@ -14,7 +14,7 @@ from impasto.networks import StrokeEncoder
 from impasto.renderers import VaeRenderer
 from impasto.strokes import Circle
 from lightning_modules import VaeRendererModule
-from tests.lightning_modules.conftest import SIZE, run
+from tests.lightning_modules.conftest import SIZE, AfterUpdate, run
 
 COUNT, LATENT = 8, 3
 
@@ -85,8 +85,7 @@ def test_each_stage_moves_its_own_part(tmp_path: Path) -> None:
         names.append(set(figures))
         states.append({key: value.clone() for key, value in module.state_dict().items()})
 
-    module.update_hooks.append(look)
-    run(module, tmp_path)
+    run(module, tmp_path, callbacks=[AfterUpdate(look)])
     moved = [
         {".".join(key.split(".")[:2]) for key in after if not torch.equal(after[key], before[key])}
         for before, after in itertools.pairwise(states)

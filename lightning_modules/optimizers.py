@@ -1,19 +1,58 @@
-"""Optimizers' and schedules' settings, which a resumed run may change.
+"""Optimizers and schedules of the networks that learn, and their settings.
 
-A checkpoint restores both with the settings that they were saved with. Without this, a learning
-rate that was changed on purpose would silently not count.
+A resumed run may change these. A checkpoint restores both with the settings that they were saved
+with; without this, a learning rate that was changed on purpose would silently not count.
 """
 
 import copy
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from inspect import signature
+from typing import Any, NamedTuple
 
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from impasto.errors import UserError
+
+OptimizerFactory = Callable[[Iterator[nn.Parameter]], Optimizer]
+SchedulerFactory = Callable[[Optimizer], LRScheduler]
 Settings = dict[str, Any]
 _RATES = ("lr", "initial_lr")  # the second is what a schedule starts from
+
+
+class Learner(NamedTuple):
+    """A network that learns, with its optimizer and schedule."""
+
+    network: nn.Module
+    optimizer: OptimizerFactory
+    scheduler: SchedulerFactory | None
+
+
+def make_optimizer(learner: Learner) -> Optimizer:
+    """Build a network's optimizer.
+
+    Raises:
+        UserError: It refuses its settings.
+    """
+    try:
+        return fused(learner.optimizer)(learner.network.parameters())
+    except TypeError as error:
+        raise UserError(
+            f"an optimizer refuses its settings: {error}",
+            "leave out what it does not have, by ~ before the key, or choose another optimizer",
+        ) from error
+
+
+def fused(factory: OptimizerFactory) -> OptimizerFactory:
+    """Return the factory, fused into one kernel if its kind can be and nothing else is asked."""
+    made_by = factory.func if isinstance(factory, partial) else factory
+    asked = factory.keywords if isinstance(factory, partial) else {}
+    if "fused" not in signature(made_by).parameters or {"fused", "foreach"} & asked.keys():
+        return factory
+    return partial(factory, fused=True)  # type: ignore[call-arg]
 
 
 def settings_of(optimizer: Optimizer, scheduler: LRScheduler | None) -> Settings:

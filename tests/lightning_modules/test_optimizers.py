@@ -13,10 +13,16 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
 
 from impasto.errors import UserError
 from lightning_modules import TD3
-from lightning_modules.optimizer_settings import apply_changes, settings_of
+from lightning_modules.optimizers import apply_changes, settings_of
 from tests.lightning_modules.agents import test_lstm_adversarial as lstm
+from tests.lightning_modules.conftest import (
+    AfterUpdate,
+    make_agent,
+    make_agent_of,
+    make_renderer_module,
+    run,
+)
 from tests.lightning_modules.conftest import MemoryData as Data
-from tests.lightning_modules.conftest import make_agent, make_agent_of, make_renderer_module, run
 from tests.lightning_modules.renderers import test_gan as gan
 from tests.lightning_modules.renderers import test_vae as vae
 
@@ -140,8 +146,8 @@ def test_rates_are_functions_of_the_update_whoever_learns_at_it(
     """Halved after 3 and after 6 updates, also where a network learned at some of these only."""
     module = made(updates=8)
     rates: list[list[float]] = []
-    module.update_hooks.append(lambda update, figures: rates.append(rates_of(module)))
-    run(module, tmp_path, data)
+    note = AfterUpdate(lambda update, figures: rates.append(rates_of(module)))
+    run(module, tmp_path, data, callbacks=[note])
     scheduled = [n for n, (_, schedule) in enumerate(module._pairs) if schedule is not None]
     assert scheduled
     for number in scheduled:
