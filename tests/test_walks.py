@@ -8,6 +8,8 @@ import pytest
 from tests.conftest import ROOT
 
 _MOST = 8  # files of a walk
+_TABLE = r"^\| (?:`([\w/]+)/…`|file) .*\n\| --- .*\n((?:\|.*\n)+)"
+_WALKS = ["a command", "a stroke", "a picture", "a target image", "`strokes`", "a checkpoint"]
 
 
 def walks() -> dict[str, list[str]]:
