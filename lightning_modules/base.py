@@ -162,7 +162,7 @@ class UpdateModule(pl.LightningModule, ABC):
             if any(parameter.requires_grad for parameter in learner.network.parameters())
         }
 
-    def configure_optimizers(self) -> list[dict[str, Any]]:
+    def configure_optimizers(self) -> Any:
         """Build one optimizer per network that learns, each with a schedule in updates."""
         self._pairs = []
         for learner in self.networks_that_learn.values():
@@ -346,6 +346,11 @@ def _check_shapes(saved: Mapping[str, Tensor], here: Mapping[str, Tensor]) -> No
                 f"the checkpoint has {name} of shape {shapes[0]}, this run has {shapes[1]}",
                 "give the networks that it was saved with, or start a new run",
             )
+
+
+def leaves_nothing(trainer: pl.Trainer) -> bool:
+    """Return True in a `fast_dev_run`, which tries everything and writes no file."""
+    return bool(vars(trainer)["fast_dev_run"])
 
 
 def _as_list(one_or_more: Any) -> list[Any]:

@@ -15,7 +15,7 @@ from pytorch_lightning.trainer.states import RunningStage
 from impasto.errors import Diverged, Interrupted, UserError
 from impasto.io.figures import save_curves
 from lightning_modules.acceleration import quicken
-from lightning_modules.base import UpdateModule
+from lightning_modules.base import UpdateModule, leaves_nothing
 from lightning_modules.callbacks import Checkpoints, MetricsCsv
 
 Kind = TypeVar("Kind", bound=pl.Callback)
@@ -87,7 +87,7 @@ def fit(
         name = signal.Signals(error.signal_number).name
         print(f"stopped by {name} after {module.update_count} updates", file=sys.stderr)
         raise
-    if vars(trainer)["fast_dev_run"]:
+    if leaves_nothing(trainer):
         return TRIED
     if module.finished:
         return FINISHED

@@ -21,7 +21,7 @@ from impasto.persistence.manifest import (
     verify,
     versions,
 )
-from lightning_modules.base import UpdateModule
+from lightning_modules.base import UpdateModule, leaves_nothing
 from lightning_modules.checkpoint_io import SaveOptions
 from lightning_modules.distributed import gather
 
@@ -139,7 +139,7 @@ class Checkpoints(Checkpoint):
             return
         if self.monitor is not None and self.monitor in trainer.callback_metrics:
             value = trainer.callback_metrics[self.monitor].item()
-            if value < self.best_value and not trainer.fast_dev_run:
+            if value < self.best_value and not leaves_nothing(trainer):
                 self.best_value = value
                 trainer.save_checkpoint(self.best, storage_options=SaveOptions(self._config))
         if trainer.state.fn == TrainerFn.FITTING:
@@ -149,7 +149,7 @@ class Checkpoints(Checkpoint):
         """Save at the end, at a stop, and every so many updates; then stop if asked to."""
         due = module.update_count - self._saved_at >= self.every
         ends = module.finished or module.stops or _stops_early(trainer) or _is_at_its_end(trainer)
-        if (due or ends) and not trainer.fast_dev_run:
+        if (due or ends) and not leaves_nothing(trainer):
             self._save_last(trainer, module)
         if not module.stops:
             return

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 
 from impasto.bounds import Count, validated
 from impasto.persistence.atomic import atomic_write
-from lightning_modules.base import UpdateModule
+from lightning_modules.base import UpdateModule, leaves_nothing
 
 _FIRST = ["update", "seconds", "val_l2"]
 
@@ -96,7 +96,7 @@ class MetricsCsv(pl.Callback):
         if not self.rows or self.rows[-1]["update"] != update:
             self.rows.append({"update": update, "seconds": round(self.seconds, 2)})
         self.rows[-1] |= metrics
-        if trainer.is_global_zero and not trainer.fast_dev_run:
+        if trainer.is_global_zero and not leaves_nothing(trainer):
             self._write()
 
     def _write(self) -> None:

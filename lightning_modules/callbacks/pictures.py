@@ -9,7 +9,7 @@ from torch import Tensor
 
 from impasto.bounds import Count, validated
 from impasto.io.figures import contact_sheet, save_sheet
-from lightning_modules.base import UpdateModule
+from lightning_modules.base import UpdateModule, leaves_nothing
 
 
 @validated
@@ -41,7 +41,7 @@ class Pictures(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save the pictures."""
-        if self._pictures is None or trainer.fast_dev_run:
+        if self._pictures is None or leaves_nothing(trainer):
             return
         assert isinstance(pl_module, UpdateModule)
         targets, outputs = self._pictures
