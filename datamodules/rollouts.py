@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from itertools import cycle, islice
 from typing import Protocol, runtime_checkable
 
+import torch
+
 from datamodules.streaming.train_stream import Batch, apply_flips
 
 
@@ -14,11 +16,16 @@ class Agent(Protocol):
     Attributes:
         updates: How many it makes in all.
         update_count: How many it has made.
+        device: Where it learns.
         rollouts_due: How many rollouts its next update waits for.
     """
 
     updates: int
     update_count: int
+
+    @property
+    def device(self) -> torch.device:
+        """Return the device."""
 
     @property
     def rollouts_due(self) -> int:
@@ -28,7 +35,8 @@ class Agent(Protocol):
 class Rollouts:
     """Loader of one item per update: the batches of targets of the rollouts that are due before it.
 
-    An item is an iterator, as the replay is filled by many rollouts before the first update.
+    An item is an iterator, as the replay is filled by many rollouts before the first update. Its
+    batches lie on the agent's device, flips made.
 
     Args:
         targets: Batches of targets, without end.
@@ -49,7 +57,12 @@ class Rollouts:
     def __iter__(self) -> Iterator[Iterator[Batch]]:
         """Yield the items of the updates that are left."""
         if self._iterator is None:
-            batches = map(apply_flips, self._targets)
+            batches = map(self._brought, self._targets)
             self._iterator = cycle(islice(batches, self._repeated)) if self._repeated else batches
         while self._agent.update_count < self._agent.updates:
             yield islice(self._iterator, self._agent.rollouts_due)
+
+    def _brought(self, batch: Batch) -> Batch:
+        """Bring a batch to the agent's device, and flip it there."""
+        device = self._agent.device
+        return apply_flips({key: one.to(device, non_blocking=True) for key, one in batch.items()})

@@ -108,9 +108,7 @@ class LstmAdversarial(ActorCritic):
     def make_update(self, batch: Iterable[Mapping[str, Tensor]]) -> Metrics:
         """Make one update on the newest targets (B, 3, n, n), uint8, and their labels (B,)."""
         for targets in batch:
-            self._batch = {
-                key: targets[key].to(self.device) for key in ("target", "label") if key in targets
-            }
+            self._batch = {key: targets[key] for key in ("target", "label") if key in targets}
             self.rollout_count += 1
         state = self.environment.reset(to_float(self._batch["target"]))
         return self.learn(state, self._batch.get("label"))

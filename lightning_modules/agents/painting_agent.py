@@ -184,7 +184,7 @@ class PaintingAgent(UpdateModule):
         for targets in batch:
             if self.stop_requested and not self.update_count and rank_count() == 1:
                 raise Interrupted(self.stop_requested, None)
-            self.rollout(to_float(targets["target"].to(self.device)))
+            self.rollout(to_float(targets["target"]))
         transition = self.replay.sample(
             self.batch_size, self.generator, self.device, self.update_count
         )
