@@ -75,7 +75,10 @@ class PaintingPolicy(nn.Module):
         return strokes[:, : environment.strokes], state.canvas
 
     def save(
-        self, folder: Path, dtype: torch.dtype | None = None, files: Mapping[str, str] | None = None
+        self,
+        folder: str | Path,
+        dtype: torch.dtype | None = None,
+        files: Mapping[str, str] | None = None,
     ) -> None:
         """Export all that painting needs, the neural renderer included if one was used.
 
@@ -94,7 +97,7 @@ class PaintingPolicy(nn.Module):
             "actor": describe(self.actor),
             "renderer": describe(self.renderer),
         }
-        write_export(folder, config, self.state_dict(), dtype, files)
+        write_export(Path(folder), config, self.state_dict(), dtype, files)
 
     @classmethod
     def load(
