@@ -112,7 +112,9 @@ def run(overrides: Sequence[str]) -> RunMemory:
         agent.rollout_count = agent.warmup_rollouts
         target = torch.randint(256, (agent.batch_size, 3, size, size), dtype=torch.uint8)
         with as_in_a_run(agent):
-            agent.training_step({"target": target.to(where)}, 0)
+            for batch in ([{"target": target.to(where)}], *[[]] * (_UPDATES - 1)):
+                agent.make_update(batch)
+                agent.update_count += 1
         return RunMemory(peak.megabytes, agent.batch_size, episodes, agent.update_count)
 
 

@@ -15,7 +15,7 @@ from impasto.launch.compose import choices, groups
 from impasto.mypaint.library import library
 from tests.conftest import CONF, Compose
 
-NO_OBJECTS = ("task", "experiment")
+NO_OBJECTS = ("task", "experiment", "debug")
 CASES = [
     (group, choice)
     for group in groups(CONF)

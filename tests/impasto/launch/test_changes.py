@@ -28,7 +28,7 @@ def saved(cfg: DictConfig) -> dict[str, Any]:
     [
         "updates=7",
         "trainer=cpu",
-        "+trainer.log_every_n_steps=3",
+        "trainer.log_every_n_steps=3",
         "logger=csv",
         "resume=x",
         "callbacks.checkpoints.every=5",
