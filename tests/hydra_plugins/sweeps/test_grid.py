@@ -61,6 +61,14 @@ def test_other_values_are_other_jobs_and_more_updates_go_on(sweep: Sweep, tmp_pa
     assert not (tmp_path / "sweep" / "2").exists()
 
 
+def test_choices_are_named_by_a_pattern(sweep: Sweep, tmp_path: Path) -> None:
+    assert sweep("exploration=glob(*_noise)").code == 0
+    texts = [(tmp_path / "sweep" / n / ".hydra" / "overrides.yaml").read_text() for n in "01"]
+    assert "exploration=action_noise" in texts[0]
+    assert "exploration=parameter_noise" in texts[1]
+    assert not (tmp_path / "sweep" / "2").exists()
+
+
 def test_failures_are_counted_run_again_and_the_way_on_is_named(
     sweep: Sweep, tmp_path: Path
 ) -> None:
