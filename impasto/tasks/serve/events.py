@@ -3,7 +3,6 @@
 import html
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,14 +39,11 @@ class Events:
     def __init__(self, session: Session, controls: "Controls", stage: "Stage") -> None:
         self._session, self._controls, self._stage = session, controls, stage
 
-    def connect(self) -> None:
+    def connect(self, page: gr.Blocks) -> None:
         """Connect every part with its handler."""
         controls, stage = self._controls, self._stage
         controls.photo.upload(
-            self.dropped,
-            [stage.visitor, controls.photo],
-            [controls.photo, stage.canvas, controls.status],
-            **QUIET,
+            self.dropped, controls.photo, [controls.photo, stage.canvas, controls.status], **QUIET
         )
         controls.painter.change(
             self.painter_chosen,
@@ -56,43 +52,30 @@ class Events:
             **QUIET,
         )
         order = [controls.photo, controls.painter, controls.kind, controls.opaque, controls.strokes]
-        changed = self._changed_by_paint()
-        asked = controls.paint.click(self.ask, None, changed, queue=False, **QUIET)
-        painted = asked.then(
-            self.paint,
-            [stage.visitor, *order],
-            changed,
-            show_progress_on=controls.status,
-            **QUIET
-            | {"show_progress": "minimal", "concurrency_limit": 1},  # the place in the queue
-        )
-        stopped = controls.stop.click(self.stop, stage.visitor, changed, cancels=[painted], **QUIET)
+        painted = controls.paint.click(self.paint, order, self._shown_by_paint(), **QUIET)
+        controls.stop.click(self.stop, None, None, queue=False, **QUIET)
         shown = [stage.canvas, stage.at]
-        fresh = [stage.visitor, stage.fresh]
-        plays = [
-            painted.success(self.play_fresh, fresh, shown, **QUIET),
-            stopped.success(self.play_fresh, fresh, shown, **QUIET),
-            stage.play.click(self.play, stage.visitor, shown, **QUIET),
-        ]
+        first = painted.success(self.play_fresh, stage.fresh, shown, **QUIET)
+        again = stage.play.click(self.play, None, shown, **QUIET)
         stage.at.input(
             self.scrub,
-            [stage.visitor, stage.at],
+            stage.at,
             stage.canvas,
-            cancels=plays,
+            cancels=[first, again],
             trigger_mode="always_last",
             preprocess=False,
             **QUIET,
         )
         for name, button in stage.exports.items():
-            made = button.click(
-                self.exporting(name), stage.visitor, [controls.status, stage.file], **QUIET
-            )
+            made = button.click(self.exporting(name), None, [controls.status, stage.file], **QUIET)
             made.success(None, None, None, js=_DOWNLOAD)
+        page.unload(self.leave)
 
-    def dropped(self, visitor: Visitor, path: str | None) -> tuple[Any, Any, str]:
+    def dropped(self, path: str | None, request: gr.Request) -> tuple[Any, Any, str]:
         """Show a picture that was dropped, or say what is wrong with it."""
         if path is None:
             return gr.skip(), gr.skip(), ""
+        visitor = self._visitor(request)
         try:
             taken = visitor.take(Path(path))
             picture = read_upload(taken, self._session.limits)
@@ -111,66 +94,64 @@ class Events:
         kinds = gr.Dropdown(list(taken), value=value, interactive=True)
         return kinds, gr.Checkbox(interactive=True)
 
-    def ask(self) -> list[Any]:
-        """Get in the queue, as the button Paint does."""
-        return self._changed(Message("In the queue."))
+    def paint(
+        self,
+        path: str | None,
+        painter: str,
+        stroke: str,
+        opaque: bool,
+        strokes: float,
+        request: gr.Request,
+    ) -> Iterator[list[Any]]:
+        """Paint, as the button Paint does."""
+        stage, visitor = self._stage, self._visitor(request)
+        busy = stage.enabled(0)
+        for message in self._session.paint(visitor, Order(path, painter, stroke, opaque, strokes)):
+            picture = gr.skip() if message.picture is None else _shown(visitor, message.picture)
+            buttons = [gr.Button(interactive=False), gr.Button(interactive=True)]
+            yield [picture, status(message), False, *buttons, *busy]
+        fresh = message.painting is not None
+        buttons = [gr.Button(interactive=True), gr.Button(interactive=False)]
+        yield [gr.skip(), status(message), fresh, *buttons, *stage.enabled(visitor.count, fresh)]
 
-    def paint(self, visitor: Visitor, *order: Any) -> Iterator[list[Any]]:
-        """Paint an order, an `Order`'s attributes, whose turn has come."""
-        yield from self._updates(visitor, self._session.paint(visitor, Order(*order)))
-
-    def stop(self, visitor: Visitor) -> Iterator[list[Any]]:
-        """Show what there is of the painting, once `paint` was cancelled by the button Stop."""
-        yield from self._updates(visitor, self._session.stop(visitor))
-
-    def _updates(self, visitor: Visitor, messages: Iterator[Message]) -> Iterator[list[Any]]:
-        for message in messages:
-            yield self._changed(message, visitor)
-        yield self._changed(replace(message, picture=None), visitor, last=True)
-
-    def _changed_by_paint(self) -> list[Any]:
+    def _shown_by_paint(self) -> list[Any]:
         controls, stage = self._controls, self._stage
         buttons = [controls.paint, controls.stop, stage.play, stage.at]
         return [stage.canvas, controls.status, stage.fresh, *buttons, *stage.exports.values()]
 
-    def _changed(
-        self, message: Message, visitor: Visitor | None = None, last: bool = False
-    ) -> list[Any]:
-        """Updates of `_changed_by_paint` for a message, after the last of which all is idle."""
-        picture = message.picture
-        shown = gr.skip() if visitor is None or picture is None else _shown(visitor, picture)
-        fresh = last and message.painting is not None
-        buttons = [gr.Button(interactive=last), gr.Button(interactive=not last)]
-        count = visitor.count if visitor is not None and last else 0
-        return [shown, status(message), fresh, *buttons, *self._stage.enabled(count, fresh)]
+    def stop(self, request: gr.Request) -> None:
+        """Stop, as the button Stop does."""
+        self._visitor(request).stop()
 
-    def play(self, visitor: Visitor) -> Iterator[tuple[str | None, int]]:
+    def play(self, request: gr.Request) -> Iterator[tuple[str | None, int]]:
         """Play stroke by stroke, as the button Play does."""
+        visitor = self._visitor(request)
         for count in play(visitor):
             yield _shown(visitor, visitor.after(count)), count
 
     def play_fresh(
-        self, visitor: Visitor, fresh: bool
+        self, fresh: bool, request: gr.Request
     ) -> Iterator[tuple[str | None, int] | tuple[Any, Any]]:
         """Play a fresh painting, unless it failed."""
         if fresh:
-            yield from self.play(visitor)
+            yield from self.play(request)
         else:
             yield gr.skip(), gr.skip()
 
-    def scrub(self, visitor: Visitor, count: object) -> Any:
+    def scrub(self, count: object, request: gr.Request) -> Any:
         """Show the painting at the slider's number, whatever was typed there."""
         if isinstance(count, int | float) and math.isfinite(count):
+            visitor = self._visitor(request)
             return _shown(visitor, visitor.after(int(count)))
         return gr.skip()
 
     def exporting(self, name: str) -> Callable[..., Iterator[tuple[Any, Any]]]:
         """Return what the button of an exporter does."""
 
-        def export(visitor: Visitor) -> Iterator[tuple[Any, Any]]:
+        def export(request: gr.Request) -> Iterator[tuple[Any, Any]]:
             yield status(Message(f"Making the {name.upper()} file.")), gr.skip()
             try:
-                path = self._session.export(visitor, name)
+                path = self._session.export(self._visitor(request), name)
             except UserError as error:
                 # What is to be done about it is said for the command line.
                 yield status(Message(error.what, wrong=True)), gr.DownloadButton(value=None)
@@ -179,6 +160,13 @@ class Events:
                 yield status(Message(text)), gr.DownloadButton(value=str(path))
 
         return export
+
+    def leave(self, request: gr.Request) -> None:
+        """Clean up after a page that was closed."""
+        self._session.leave(str(request.session_hash))
+
+    def _visitor(self, request: gr.Request) -> Visitor:
+        return self._session.visitor(str(request.session_hash))
 
 
 def _shown(visitor: Visitor, picture: NDArray[np.uint8] | None) -> str | None:

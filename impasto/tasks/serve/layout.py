@@ -47,7 +47,7 @@ def build_page(
                 controls = Controls(session, strokes, painter, kind)
             with gr.Column(scale=2, min_width=420):
                 stage = Stage(session)
-        Events(session, controls, stage).connect()
+        Events(session, controls, stage).connect(page)
     page.queue(api_open=False)
     return page
 
@@ -88,10 +88,6 @@ class Stage:
     """Right side: the painting, and what can be done with it."""
 
     def __init__(self, session: Session) -> None:
-        # Called whenever a page is opened; a closed page's is forgotten within an hour.
-        self.visitor = gr.State(
-            lambda: session.visitor(), delete_callback=lambda visitor: visitor.leave()
-        )
         self.canvas = gr.Image(
             show_label=False,
             format="png",

@@ -1,13 +1,16 @@
-"""Session of the page, without its looks: it paints orders, plays and exports."""
+"""Session of the page, without its looks: it paints orders one at a time, plays and exports."""
 
 import logging
 import secrets
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from impasto.errors import UserError
 from impasto.io.exporters import Exporter
@@ -16,6 +19,7 @@ from impasto.painters import Painter
 from impasto.strokes import Bezier, Circle, Line, Stroke
 from impasto.tasks.serve.menus import Choice, build_choices
 from impasto.tasks.serve.messages import Message, Order
+from impasto.tasks.serve.queue import Queue
 from impasto.tasks.serve.storage import TemporaryStorage
 from impasto.tasks.serve.uploads import Limits, read_upload
 from impasto.tasks.serve.visitor import Visitor
@@ -42,7 +46,7 @@ class RecordFile(Exporter):
 
 @dataclass
 class Session:
-    """Paints for the visitors of a page, who are to ask for one painting at a time.
+    """Paints for the visitors of a page, one picture at a time.
 
     Attributes:
         painters: Painters by name; built with `stroke` and `strokes`. Those that cannot be built,
@@ -100,27 +104,50 @@ class Session:
             **build_choices(self.exports, check=lambda one: one.check()),
             "json": RecordFile(),
         }
-        self._worker: Worker | None = None
+        self._queue = Queue()
+        self._visitors: dict[str, Visitor] = {}
+        self._lock = threading.Lock()
 
-    def visitor(self) -> Visitor:
-        """Return a new visitor."""
-        # Who knows a file's path can download it, so nobody must be able to guess one.
-        folder = self.folder / secrets.token_hex(16)
-        return Visitor(self.limits.storage(folder, one=True), self.storage)
+    def visitor(self, name: str) -> Visitor:
+        """Return the visitor of that name, a new one if need be."""
+        with self._lock:
+            if name not in self._visitors:
+                # Who knows a file's path can download it, so nobody must be able to guess one.
+                folder = self.folder / secrets.token_hex(16)
+                self._visitors[name] = Visitor(self.limits.storage(folder, one=True), self.storage)
+            return self._visitors[name]
+
+    def leave(self, name: str) -> None:
+        """Let a visitor go, and remove their files."""
+        with self._lock:
+            visitor = self._visitors.pop(name, None)
+        if visitor is not None:
+            visitor.leave()
 
     def close(self) -> None:
-        """Stop the present painting, and wait for its end."""
-        if self._worker is not None:
-            self._worker.stop()
-            self._worker.wait()
+        """Let all visitors go."""
+        with self._lock:
+            visitors = list(self._visitors.values())
+            self._visitors.clear()
+        for visitor in visitors:
+            visitor.stop()
+        for visitor in visitors:
+            visitor.leave()
 
     def paint(self, visitor: Visitor, order: Order) -> Iterator[Message]:
-        """Paint an order, and show it meanwhile; once this is closed the painting stops."""
-        return _with_errors(self._paint(visitor, order))
-
-    def stop(self, visitor: Visitor) -> Iterator[Message]:
-        """Stop a painting whose messages nobody reads any more, and show what there is of it."""
-        return _with_errors(_stop(visitor))
+        """Paint an order when its turn has come, and show it meanwhile."""
+        visitor.order()
+        try:
+            if order.path is None:
+                raise UserError("there is no picture", "drop one, or choose a file")
+            image = read_upload(order.path, self.limits)
+            painter = self._painter(order)
+            yield from self._paint(visitor, image, painter)
+        except UserError as error:
+            yield Message(str(error), wrong=True)
+        except Exception:  # whatever it is, the page goes on
+            log.exception("a painting failed")
+            yield Message("The painting failed; the program's log says why.", wrong=True)
 
     def _painter(self, order: Order) -> Painter:
         strokes, most = order.strokes, self.limits.strokes
@@ -131,21 +158,32 @@ class Session:
         stroke = self.kinds[order.stroke].build(**opaque) if takes_any else Bezier()
         return self.painters[order.painter].build(stroke=stroke, strokes=int(strokes))
 
-    def _paint(self, visitor: Visitor, order: Order) -> Iterator[Message]:
-        visitor.worker = None
-        if order.path is None:
-            raise UserError("there is no picture", "drop one, or choose a file")
-        image = read_upload(order.path, self.limits)
-        painter = self._painter(order)
-        yield Message("Looking at the picture.", share=0.0)
-        worker = self._worker = visitor.worker = Worker(image, painter, self.device)
-        worker.start()
-        try:
-            yield from _watch(worker, painter)
-        except GeneratorExit:  # Stop was pressed, or the page was closed
-            worker.stop()
-            raise
-        yield _end(visitor, worker)
+    def _paint(
+        self, visitor: Visitor, image: NDArray[np.uint8], painter: Painter
+    ) -> Iterator[Message]:
+        with self._queue.place() as place:
+            while ahead := place.wait(1.0):
+                if visitor.stopped:
+                    yield Message("Stopped, and out of the queue.")
+                    return
+                yield Message(f"In the queue: {_number(ahead, 'painting')} before this one.")
+            yield Message("Looking at the picture.", share=0.0)
+            worker = Worker(image, painter, self.device)
+            visitor.begin(worker)
+            try:
+                yield from _watch(worker, painter)
+            finally:  # also when the page is closed
+                worker.stop()
+                worker.wait()
+            result = worker.result()
+        if result is None:
+            yield Message("Stopped before the first stroke.")
+            return
+        painting, psnr = result
+        visitor.keep(painting)
+        word = "Stopped" if visitor.stopped else "Painted"
+        strokes = _number(len(painting.strokes), "stroke")
+        yield Message(f"{word}: {strokes}, {psnr:.1f} dB.", visitor.after(None), painting=painting)
 
     def export(self, visitor: Visitor, name: str) -> Path:
         """Write the visitor's painting as a file of that name.
@@ -187,54 +225,21 @@ def play(visitor: Visitor, seconds: float | None = None) -> Iterator[int]:
         yield shown
 
 
-def _with_errors(messages: Iterator[Message]) -> Iterator[Message]:
-    """The messages, of which what goes wrong is the last."""
-    try:
-        yield from messages
-    except UserError as error:
-        yield Message(str(error), wrong=True)
-    except Exception:  # whatever it is, the page goes on
-        log.exception("a painting failed")
-        yield Message("The painting failed; the program's log says why.", wrong=True)
-
-
-def _stop(visitor: Visitor) -> Iterator[Message]:
-    worker = visitor.worker
-    if worker is None:
-        yield Message("Stopped, and out of the queue.")
-        return
-    worker.stop()
-    yield Message("Stopping after this step.")
-    worker.wait()
-    yield _end(visitor, worker)
-
-
-def _end(visitor: Visitor, worker: Worker) -> Message:
-    """Take what a worker that is over has painted for the visitor's painting."""
-    visitor.worker = None
-    result = worker.result()
-    if result is None:
-        return Message("Stopped before the first stroke.")
-    painting, psnr = result
-    visitor.keep(painting)
-    word = "Stopped" if worker.stopped else "Painted"
-    strokes = _number(len(painting.strokes), "stroke")
-    return Message(f"{word}: {strokes}, {psnr:.1f} dB.", visitor.after(None), painting=painting)
-
-
 def _watch(worker: Worker, painter: Painter) -> Iterator[Message]:
     """Yield views of a painting in progress until it is over."""
     pause = _PAUSE
     while not worker.wait(pause):
         begun = time.monotonic()
-        picture, sketch = worker.look(), worker.sketch
+        picture, progress = worker.look(), worker.progress
         pause = max(_PAUSE, _LOOKING * (time.monotonic() - begun))
-        if picture is None or sketch is None:
-            yield Message("Looking at the picture.", share=0.0)
+        if worker.stopped:
+            text = "Stopping after this step."
+        elif picture is None:
+            text = "Looking at the picture."
         else:
-            strokes = f"{len(sketch.strokes)} of {_number(painter.strokes, 'stroke')}"
-            text = f"Painting: {strokes}, {sketch.psnr:.1f} dB."
-            yield Message(text, picture, sketch.step / painter.steps)
+            strokes = f"{progress.strokes} of {_number(painter.strokes, 'stroke')}"
+            text = f"Painting: {strokes}, {progress.psnr:.1f} dB."
+        yield Message(text, picture, progress.share)
 
 
 def _number(count: int, noun: str) -> str:

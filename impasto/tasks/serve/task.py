@@ -2,9 +2,10 @@
 
 import logging
 import os
+import socket
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +27,8 @@ from impasto.tasks.serve.uploads import Limits
 log = logging.getLogger(__name__)
 
 _HOST = "127.0.0.1"
+_PORTS = range(7860, 7960)  # that are tried where none is given
+_LAST_PORT = 65535
 _TIDY_SECONDS = 60.0  # between two looks at what is too old
 # Gradio reads these when it is loaded, and when a page is made.
 _ENVIRONMENT = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
@@ -69,11 +72,12 @@ def serve(
     """
     asked_size(1, 1, size)  # an error now, not in front of a visitor
     names = host_names(hosts)
+    candidates = _candidates(port)
     with _temporary_folder() as folder:
         session = Session(painters, strokes, exports, limits, folder, size, device)
         require_choice(strokes, session.kinds, stroke)
         require_choice(painters, session.painters, painter, stroke=Bezier(), strokes=count)
-        with _opened(session, count, painter, stroke, names, port) as address:
+        with _opened(session, count, painter, stroke, names, candidates) as address:
             log.info("the page is open at %s; Ctrl-C closes it", address)
             while not threading.Event().wait(_TIDY_SECONDS):
                 session.storage.tidy()
@@ -104,7 +108,7 @@ def _opened(
     painter: str | None,
     stroke: str | None,
     hosts: Sequence[str],
-    port: int | None,
+    ports: Sequence[int],
 ) -> Iterator[str]:
     """Open the page of a session; yield its address."""
     try:
@@ -125,22 +129,26 @@ def _opened(
         )
         yield
 
-    address = _launch(
-        page,
-        port,
-        max_file_size=session.limits.bytes,
-        css=CSS,
-        quiet=True,
-        share=False,
-        inbrowser=False,
-        prevent_thread_lock=True,
-        footer_links=[],
-        ssr_mode=False,
-        pwa=False,
-        mcp_server=False,
-        enable_monitoring=False,
-        app_kwargs={"lifespan": behind_door},
-    )
+    def launch(port: int) -> str:
+        _, address, _ = page.launch(
+            server_name=_HOST,
+            server_port=port,
+            max_file_size=session.limits.bytes,
+            css=CSS,
+            quiet=True,
+            share=False,
+            inbrowser=False,
+            prevent_thread_lock=True,
+            footer_links=[],
+            ssr_mode=False,
+            pwa=False,
+            mcp_server=False,
+            enable_monitoring=False,
+            app_kwargs={"lifespan": behind_door},
+        )
+        return str(address)
+
+    address = _launched(ports, launch)
     try:
         yield address
     finally:
@@ -148,25 +156,53 @@ def _opened(
         page.close(verbose=False)
 
 
-def _launch(page: Any, port: int | None, **options: Any) -> str:
-    """Open a page at a port, or at the first one that is free; return its address.
+def _candidates(port: int | None) -> Sequence[int]:
+    """The ports to try: the one that is asked for, or `_PORTS`.
+
+    Raises:
+        UserError: None is free.
+    """
+    if port is None:
+        ports: Sequence[int] = _PORTS
+    else:
+        ports = [port]
+    if not any(_is_free(port) for port in ports):  # an error now, not when all is loaded
+        raise _all_taken(ports)
+    return ports
+
+
+def _launched(ports: Sequence[int], launch: Callable[[int], str]) -> str:
+    """The address of a page launched at the first port that is free.
 
     It says so if that is another one than usual.
 
     Raises:
-        UserError: The port is taken, or all of them are.
+        UserError: None is.
     """
-    from gradio.http_server import INITIAL_PORT_VALUE as usual
-    from gradio.http_server import TRY_NUM_PORTS
+    for port in filter(_is_free, ports):
+        try:
+            address = launch(port)
+        except OSError:  # in this moment another program took it
+            continue
+        if port != ports[0]:
+            log.info("port %d is taken by another program; this page has %d", ports[0], port)
+        return address
+    raise _all_taken(ports)
 
-    try:
-        _, address, _ = page.launch(server_name=_HOST, server_port=port, **options)
-    except OSError as error:
-        what, todo = f"port={port} is taken, or not allowed", "give another one, or none"
-        if port is None:
-            what = f"no port from {usual} to {usual + TRY_NUM_PORTS - 1} is free"
-            todo = "close what has them, or give port=NUMBER"
-        raise UserError(what, todo) from error
-    if port is None and page.server_port != usual:
-        log.info("port %d is taken by another program; this page has %d", usual, page.server_port)
-    return str(address)
+
+def _all_taken(ports: Sequence[int]) -> UserError:
+    if ports is not _PORTS:
+        what = f"port={ports[0]} is taken, or not allowed"
+        return UserError(what, "give another one, or none")
+    what = f"no port from {ports[0]} to {ports[-1]} is free"
+    return UserError(what, "close what has them, or give port=NUMBER")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # also a moment after its use
+        try:
+            probe.bind((_HOST, port))
+        except OSError:
+            return False
+    return True

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import shutil
+import threading
 from collections import deque
 from itertools import count
 from pathlib import Path
@@ -35,7 +36,6 @@ class Visitor:
 
     Attributes:
         painting: The last painting, at its picture's size.
-        worker: What paints for them, until its result was taken.
     """
 
     def __init__(self, storage: TemporaryStorage, shared_storage: TemporaryStorage) -> None:
@@ -43,13 +43,32 @@ class Visitor:
         self._folder = storage.folder
         self._views: deque[Path] = deque()
         self._numbers = count()
-        self.worker: Worker | None = None
+        self._stop = threading.Event()
+        self._worker: Worker | None = None
         self.painting: StrokeRecord | None = None
         self._states: States | None = None
 
-    def __deepcopy__(self, memo: object) -> "Visitor":
-        """Return itself: Gradio copies what a session begins with, and this one is new already."""
-        return self
+    @property
+    def stopped(self) -> bool:
+        """Return True if the present painting was asked to stop."""
+        return self._stop.is_set()
+
+    def order(self) -> None:
+        """Prepare for a new order: an earlier request to stop is forgotten."""
+        self._stop.clear()
+
+    def begin(self, worker: Worker) -> None:
+        """Begin to paint: the order's turn has come."""
+        self._worker = worker
+        worker.start()
+        if self.stopped:  # in this moment
+            worker.stop()
+
+    def stop(self) -> None:
+        """Stop painting, or waiting for it; what is painted is kept."""
+        self._stop.set()
+        if self._worker is not None:
+            self._worker.stop()
 
     def keep(self, painting: StrokeRecord) -> None:
         """Take a finished painting."""
@@ -120,8 +139,9 @@ class Visitor:
 
     def leave(self) -> None:
         """Clean up after a page that was closed."""
-        if self.worker is not None:
-            self.worker.stop()
+        self.stop()
+        if self._worker is not None:
+            self._worker.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _empty(self, name: str) -> Path:

@@ -1,7 +1,7 @@
 """A picture being painted, and what can be seen of it meanwhile."""
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,6 +21,21 @@ class _Stopped(KeyboardInterrupt):
     """The painter is to stop: raised where it reports, and to `paint` the same as Ctrl-C."""
 
 
+@dataclass(frozen=True)
+class Progress:
+    """Progress of a painting.
+
+    Attributes:
+        share: Of its painter's steps, in [0, 1].
+        strokes: How many strokes it has by now.
+        psnr: Peak signal to noise ratio, dB.
+    """
+
+    share: float
+    strokes: int
+    psnr: float
+
+
 class Worker:
     """Thread that paints a picture.
 
@@ -28,25 +43,23 @@ class Worker:
         image: (H, W, 3) uint8, RGB, or (H, W, 4) with alpha.
         painter: Finds the strokes.
         device: Where to paint.
-
-    Attributes:
-        sketch: What the painter reported last; None before it has.
     """
 
     def __init__(
         self, image: NDArray[np.uint8], painter: Painter, device: torch.device | str = "cpu"
     ) -> None:
         self._image, self._painter, self._device = image, painter, device
-        self.sketch: Sketch | None = None
+        self._sketch: Sketch | None = None
+        self._result: tuple[StrokeRecord, float] | None = None
+        self._error: BaseException | None = None
         self._stop = threading.Event()
+        self._over = threading.Event()
         self._tiled: TiledCanvas | None = None
-        self._painting: Future[tuple[StrokeRecord, float] | None]
+        self._thread = threading.Thread(target=self._run, name="painter", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
-        pool = ThreadPoolExecutor(1, "painter")
-        self._painting = pool.submit(self._run)
-        pool.shutdown(wait=False)
+        self._thread.start()
 
     def stop(self) -> None:
         """Ask the painter to stop after its present step; what is painted is kept."""
@@ -54,16 +67,27 @@ class Worker:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait for the end, at most so long; return True if it has come."""
-        return bool(wait([self._painting], seconds).done)
+        over = self._over.wait(seconds)
+        if over:
+            self._thread.join()  # nothing but its last line is left to do
+        return over
 
     @property
     def stopped(self) -> bool:
         """Return True if it was asked to stop."""
         return self._stop.is_set()
 
+    @property
+    def progress(self) -> Progress:
+        """Progress of the painting by now."""
+        sketch = self._sketch
+        if sketch is None:
+            return Progress(0.0, 0, 0.0)
+        return Progress(sketch.step / self._painter.steps, len(sketch.strokes), sketch.psnr)
+
     def look(self) -> NDArray[np.uint8] | None:
         """The painting as it is now, (h, w, 3) uint8; None before there is any."""
-        sketch = self.sketch
+        sketch = self._sketch
         if sketch is None:
             return None
         if self._tiled is None or self._tiled.stroke is not sketch.stroke:
@@ -82,18 +106,25 @@ class Worker:
             UserError: Of the painter.
             BaseException: Whatever went wrong.
         """
-        return self._painting.result()
+        if self._error is not None:
+            raise self._error
+        return self._result
 
-    def _run(self) -> tuple[StrokeRecord, float] | None:
+    def _run(self) -> None:
         try:
             done = paint(
                 self._image, painter=self._painter, progress=self._report, device=self._device
             )
+            self._result = done.record, done.psnr
         except Unfinished as stop:
-            done = stop.painting
-        return (done.record, done.psnr) if len(done.record.strokes) else None
+            so_far = stop.painting
+            self._result = (so_far.record, so_far.psnr) if len(so_far.record.strokes) else None
+        except BaseException as error:  # handed on by `result`
+            self._error = error
+        finally:
+            self._over.set()
 
     def _report(self, sketch: Sketch) -> None:
-        self.sketch = sketch
+        self._sketch = sketch
         if self._stop.is_set():
             raise _Stopped

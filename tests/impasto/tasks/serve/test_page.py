@@ -20,15 +20,8 @@ from PIL import Image
 from skimage.data import coffee
 
 from impasto.io.record import read_record
-from impasto.painters import Painter
 from impasto.rendering import draw_picture
-from impasto.strokes import Circle, Stroke
-from impasto.tasks.serve import task
-from impasto.tasks.serve.menus import Choice
-from impasto.tasks.serve.session import Session
-from impasto.tasks.serve.uploads import Limits
 from tests.conftest import command_line, environment
-from tests.impasto.tasks.serve.painters import GrowingPainter
 from tests.impasto.tasks.serve.pictures import hollow_png
 
 STROKES = 9
@@ -274,57 +267,3 @@ def test_ctrl_c_ends_it_and_leaves_nothing(server: Server) -> None:
     summary = json.loads((server.folder / "out" / "summary.json").read_text())
     assert (summary["task"], summary["status"]) == ("serve", "interrupted")
     assert {path.name for path in server.folder.iterdir()} == {"tmp", "log", "out"}
-
-
-def test_who_comes_second_waits_and_may_leave(
-    browser: Any, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two pages of a painter that waits after its second stroke."""
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    pytest.importorskip("gradio")
-    from impasto.tasks.serve.layout import build_page
-
-    painter = GrowingPainter(Circle(), 5, free=2)
-
-    def build(stroke: Stroke, strokes: int) -> Painter:
-        return painter if strokes == 5 else GrowingPainter(stroke, strokes)
-
-    session = Session({"waits": Choice(build)}, {"circle": Choice(Circle)}, {}, Limits(), tmp_path)
-    page = build_page(session, strokes=5)
-    address = task._launch(page, None, quiet=True, prevent_thread_lock=True)
-    pages = [browser.new_page() for _ in range(2)]
-    try:
-        first, second = pages
-        for one in pages:
-            one.goto(address)
-            drop(one, photos / "coffee.jpg")
-            wait_for_status(one, "150 × 100 pixels")
-        first.click("#paint")
-        wait_for_status(first, "Painting: 2 of 5 strokes")
-        second.click("#paint")
-        wait_for_status(second, "In the queue.")
-        wait_for_status(second, "1/1")  # by Gradio: its place, and how many wait
-        second.click("#stop")
-        wait_for_status(second, "Stopped, and out of the queue.")
-        second.click("#paint")
-        wait_for_status(second, "In the queue.")
-        first.click("#stop")
-        wait_for_status(first, "Stopping after this step.")
-        painter.go.set()
-        wait_for_status(first, "Stopped: 3 strokes")
-        wait_for_status(second, "Painted: 5 strokes")
-        painter.go.clear()
-        painter.waits.clear()
-        first.click("#paint")
-        assert painter.waits.wait(60)
-        first.close()
-        deadline = time.monotonic() + 60
-        while session._worker is None or not session._worker.stopped:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-    finally:
-        painter.go.set()
-        for one in pages:
-            one.close()
-        session.close()
-        page.close(verbose=False)

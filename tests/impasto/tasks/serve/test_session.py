@@ -131,7 +131,7 @@ def test_the_page_shows_the_kinds_of_the_painter_that_is_chosen(tmp_path: Path) 
 
 
 def test_a_painting_and_its_files(session: Session, photo: Path) -> None:
-    visitor = session.visitor()
+    visitor = session.visitor("a")
     *_, last = session.paint(visitor, order(photo, stroke="line", opaque=True))
     assert last.text.startswith("Painted: 3 strokes, ")
     painting = last.painting
@@ -148,18 +148,14 @@ def test_a_painting_and_its_files(session: Session, photo: Path) -> None:
     assert svg.parent.is_relative_to(session.folder)
     assert 'width="60"' in svg.read_text()
     assert len(read_record(session.export(visitor, "json")).strokes) == 3
-    other = session.visitor()
-    assert other.count == 0
-    other.view(last.picture)
-    visitor.leave()
-    assert len(list(session.folder.iterdir())) == 1
-    other.leave()
+    session.leave("a")
     assert list(session.folder.iterdir()) == []
+    assert session.visitor("a").count == 0
 
 
 def test_files_are_as_large_as_asked(photo: Path, tmp_path: Path) -> None:
     session = Session(PAINTERS, KINDS, EXPORTS, LIMITS, tmp_path, size=600)
-    visitor = session.visitor()
+    visitor = session.visitor("a")
     with pytest.raises(UserError, match="nothing is painted yet"):
         session.export(visitor, "svg")
     list(session.paint(visitor, order(photo)))
@@ -167,13 +163,13 @@ def test_files_are_as_large_as_asked(photo: Path, tmp_path: Path) -> None:
 
 
 def test_an_agent_paints_with_its_own_strokes(session: Session, photo: Path) -> None:
-    *_, last = session.paint(session.visitor(), order(photo, "agent", stroke="line"))
+    *_, last = session.paint(session.visitor("a"), order(photo, "agent", stroke="line"))
     assert last.painting is not None
     assert last.painting.stroke.name == "bezier"
 
 
 def test_what_is_wrong_is_said_and_the_last_painting_stays(session: Session, photo: Path) -> None:
-    visitor = session.visitor()
+    visitor = session.visitor("a")
     list(session.paint(visitor, order(photo)))
     before = visitor.painting
     bad = photo.with_name("bad.jpg")
@@ -197,7 +193,7 @@ def test_a_visitor_keeps_one_of_everything(session: Session, photo: Path) -> Non
     def files() -> list[str]:
         return sorted(path.name for path in session.folder.rglob("*") if path.is_file())
 
-    visitor = session.visitor()
+    visitor = session.visitor("a")
     for number in range(3):
         dropped = photo.with_name(f"{number}.png")
         dropped.write_bytes(photo.read_bytes())
@@ -218,7 +214,7 @@ def test_a_visitor_keeps_one_of_everything(session: Session, photo: Path) -> Non
 def test_a_visitor_has_so_much_room(photo: Path, tmp_path: Path) -> None:
     limits = Limits(strokes=20, megabytes_each=0.02)  # four blocks, of which each file takes one
     session = Session(PAINTERS, KINDS, EXPORTS, limits, tmp_path / "files")
-    first, second = session.visitor(), session.visitor()
+    first, second = session.visitor("first"), session.visitor("second")
     white = np.full((8, 8, 3), 255, np.uint8)
     kept = second.view(white)
     views = [first.view(white) for _ in range(9)]
@@ -227,7 +223,7 @@ def test_a_visitor_has_so_much_room(photo: Path, tmp_path: Path) -> None:
     list(session.paint(first, order(photo, strokes=3)))
     assert session.export(first, "svg").exists()
     tight = Session(PAINTERS, KINDS, EXPORTS, Limits(megabytes_each=0.001), tmp_path / "tight")
-    visitor = tight.visitor()
+    visitor = tight.visitor("a")
     list(tight.paint(visitor, order(photo)))
     with pytest.raises(UserError, match=r"\.svg has 0 MB — ask for a smaller one"):
         tight.export(visitor, "svg")
@@ -241,78 +237,69 @@ class Waiting:
         kind = {"waits": Choice(self.build), **PAINTERS}
         self.session = Session(kind, KINDS, EXPORTS, LIMITS, tmp_path / "files")
         self.order = order(photo, "waits", strokes=5)
-        self.visitor = self.session.visitor()
+        self.messages: list[Message] = []
+        self.thread = threading.Thread(target=self.run)
 
     def build(self, stroke: Stroke, strokes: int) -> Painter:
         self.painter.stroke = stroke
         return self.painter if strokes == 5 else GrowingPainter(stroke, strokes)
 
-    def paint(self) -> Iterator[Message]:
-        return self.session.paint(self.visitor, self.order)
+    def run(self) -> None:
+        self.messages.extend(self.session.paint(self.session.visitor("first"), self.order))
+
+    def end(self) -> list[Message]:
+        self.painter.go.set()
+        self.thread.join(60)
+        return self.messages
 
 
 @pytest.fixture
 def waiting(photo: Path, tmp_path: Path) -> Iterator[Waiting]:
     waiting = Waiting(photo, tmp_path)
+    waiting.thread.start()
+    assert waiting.painter.waits.wait(60)
     yield waiting
-    waiting.painter.go.set()
+    waiting.end()
     waiting.session.close()
 
 
-def painting() -> bool:
-    """Whether a painter is still at work in a moment."""
-    painters = [one for one in threading.enumerate() if one.name.startswith("painter")]
-    for one in painters:
-        one.join(1)
-    return any(one.is_alive() for one in painters)
+def test_one_at_a_time(waiting: Waiting, photo: Path) -> None:
+    second = waiting.session.paint(waiting.session.visitor("second"), order(photo))
+    assert next(second).text == "In the queue: 1 painting before this one."
+    waiting.end()
+    *_, last = second
+    assert last.painting is not None
+
+
+def test_one_may_leave_the_queue(waiting: Waiting, photo: Path) -> None:
+    visitor = waiting.session.visitor("second")
+    second = waiting.session.paint(visitor, order(photo))
+    next(second)
+    visitor.stop()
+    assert [message.text for message in second] == ["Stopped, and out of the queue."]
 
 
 def test_stop_keeps_what_is_painted(waiting: Waiting) -> None:
-    messages = waiting.paint()
-    next(messages)
-    next(messages)
-    assert waiting.painter.waits.wait(60)
-    messages.close()  # type: ignore[attr-defined]  # as Gradio does with an event that is cancelled
-    stopping = waiting.session.stop(waiting.visitor)
-    assert next(stopping).text == "Stopping after this step."
-    waiting.painter.go.set()
-    [last] = stopping
+    waiting.session.visitor("first").stop()
+    last = waiting.end()[-1]
     assert re.fullmatch(r"Stopped: 3 strokes, \d+\.\d dB\.", last.text)
     assert last.painting is not None
     assert len(last.painting.strokes) == 3
-    assert waiting.visitor.painting is last.painting
 
 
-def test_one_may_leave_the_queue(waiting: Waiting) -> None:
-    said = "Stopped, and out of the queue."
-    assert [message.text for message in waiting.session.stop(waiting.visitor)] == [said]
-    waiting.painter.go.set()
-    list(waiting.paint())
-    assert [message.text for message in waiting.session.stop(waiting.visitor)] == [said]
-
-
-def test_closing_a_page_ends_its_painting(waiting: Waiting, photo: Path) -> None:
-    messages = waiting.paint()
+def test_closing_a_page_ends_its_painting(photo: Path, tmp_path: Path) -> None:
+    waiting = Waiting(photo, tmp_path)
+    messages = waiting.session.paint(waiting.session.visitor("first"), waiting.order)
     assert next(messages).share == 0.0
     messages.close()  # type: ignore[attr-defined]  # before it began
-    assert not painting()
-    messages = waiting.paint()
+    messages = waiting.session.paint(waiting.session.visitor("first"), waiting.order)
     next(messages)
     next(messages)
-    messages.close()  # type: ignore[attr-defined]
     threading.Timer(0.1, waiting.painter.go.set).start()
-    waiting.session.close()
-    assert not painting()
-    assert not waiting.painter.finished
-    *_, last = waiting.session.paint(waiting.session.visitor(), order(photo))
+    messages.close()  # type: ignore[attr-defined]
+    assert "painter" not in {thread.name for thread in threading.enumerate()}
+    *_, last = waiting.session.paint(
+        waiting.session.visitor("second"), order(photo)
+    )  # the place is free
     assert last.painting is not None
-
-
-def test_paintings_wait_in_gradios_queue(tmp_path: Path) -> None:
-    pytest.importorskip("gradio")
-    from impasto.tasks.serve.layout import build_page
-
-    page = build_page(Session(PAINTERS, KINDS, EXPORTS, LIMITS, tmp_path))
-    limits = {str(one.name): one.concurrency_limit for one in page.fns.values()}
-    assert limits["paint"] == 1
-    assert {limits[name] for name in ("dropped", "stop", "play", "scrub", "export")} == {None}
+    assert not waiting.painter.finished

@@ -1,5 +1,6 @@
 """Opening the page: its port, what the command line chose, what must be installed."""
 
+import json
 import logging
 import os
 import re
@@ -9,7 +10,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -40,17 +40,15 @@ def taken() -> Iterator[int]:
 
 
 def test_a_port_that_is_taken_or_none(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    http_server = pytest.importorskip("gradio.http_server")
     with pytest.raises(UserError, match=f"port={taken} is taken"):
         open_page(taken)
-    for port, shown in ((0, "0"), (65536, "65536"), (-1, "-1"), (True, "true")):
-        with pytest.raises(UserError, match=f"^`port` is {shown} — .*, from 1 to 65535, or null$"):
+    for port in (0, 65536, -1, True):
+        with pytest.raises(UserError, match=f"^`port` is {json.dumps(port)} — give"):
             open_page(port)
-    monkeypatch.setattr(http_server, "INITIAL_PORT_VALUE", taken)
-    monkeypatch.setattr(http_server, "TRY_NUM_PORTS", 1)
+    monkeypatch.setattr(module, "_PORTS", range(taken, taken + 1))
     with pytest.raises(UserError, match=f"no port from {taken} to {taken} is free"):
         open_page()
-    with pytest.raises(UserError, match=r"^`size` is 0 — give a whole number, from 1 to 20000"):
+    with pytest.raises(UserError, match="`size` is 0 — give"):
         open_page(size=0)
 
 
@@ -68,17 +66,21 @@ def test_what_the_command_line_chose_must_be_there() -> None:
 def test_the_next_free_port_is_taken_and_said(
     taken: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gradio = pytest.importorskip("gradio")
-    monkeypatch.setattr("gradio.http_server.INITIAL_PORT_VALUE", taken)
-    with gradio.Blocks(analytics_enabled=False) as page:
-        pass
-    with caplog.at_level(logging.INFO, "impasto"):
-        address = module._launch(page, None, quiet=True, prevent_thread_lock=True)
-    page.close(verbose=False)
-    assert taken < page.server_port < taken + 100
-    assert urlsplit(address).netloc == f"127.0.0.1:{page.server_port}"
-    said = f"port {taken} is taken by another program; this page has {page.server_port}"
-    assert said in caplog.messages
+    tried: list[int] = []
+
+    def launch(port: int) -> str:
+        tried.append(port)
+        if len(tried) == 1:  # another program is faster
+            raise OSError
+        return f"address {port}"
+
+    monkeypatch.setattr(module, "_PORTS", range(taken, taken + 50))
+    with caplog.at_level(logging.INFO):
+        address = module._launched(module._candidates(None), launch)
+    lost, port = tried
+    assert taken < lost < port < taken + 50
+    assert address == f"address {port}"
+    assert caplog.messages == [f"port {taken} is taken by another program; this page has {port}"]
 
 
 def test_without_gradio_it_says_what_to_install(

@@ -9,6 +9,7 @@ from impasto.errors import UserError
 from impasto.painters import OptimizePainter, Progress, Sketch
 from impasto.rendering import draw_picture
 from impasto.strokes import Circle
+from impasto.tasks.serve import worker as module
 from impasto.tasks.serve.worker import Worker
 from tests.impasto.tasks.serve.painters import BrokenPainter, GrowingPainter
 
@@ -18,12 +19,10 @@ IMAGE = np.full((30, 60, 3), (200, 100, 50), dtype=np.uint8)
 def test_it_is_seen_growing_and_ends_with_the_painting() -> None:
     painter = GrowingPainter(strokes=4, free=2)
     worker = Worker(IMAGE, painter)
-    assert (worker.look(), worker.sketch) == (None, None)
+    assert (worker.look(), worker.progress) == (None, module.Progress(0.0, 0, 0.0))
     worker.start()
     assert painter.waits.wait(60)
-    sketch = worker.sketch
-    assert sketch is not None
-    assert (sketch.step, len(sketch.strokes), sketch.psnr) == (2, 2, 12.0)
+    assert worker.progress == module.Progress(0.5, 2, 12.0)
     seen = worker.look()
     assert seen is not None
     assert not worker.wait(0.0)
