@@ -24,7 +24,7 @@ from impasto.launch.help import help_text
 from impasto.launch.job import Starter, job, report, requeued
 from impasto.launch.outcome import JobFailed, outcome_before_job, terminable
 from impasto.launch.resume import find_run
-from impasto.launch.run_task import outlive_terminal
+from impasto.launch.run_task import gc_paused, outlive_terminal
 from impasto.launch.slurm import resumed
 from impasto.launch.sweeps.folder import find_sweep
 from impasto.launch.validation.devices import check_arguments, is_rank_zero
@@ -103,7 +103,8 @@ def start(arguments: Sequence[str], show_traceback: bool = False) -> None:
 
 def _run_once(cfg: DictConfig, context: HydraContext, task: TaskFunction) -> None:
     """Run a single job in its folder; processes besides rank 0 learn with it."""
-    validate(cfg)
+    with gc_paused():  # the signatures that bounds stand in are those of what the task loads
+        validate(cfg)
     if not find_run(cfg):
         return
     if not is_rank_zero():
