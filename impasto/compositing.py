@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from impasto.strokes.raster.frame import Windows
 from impasto.strokes.raster.outlines import Outlines
@@ -85,14 +86,27 @@ def rasterize_tiles(outlines: Outlines, tile: int) -> tuple[Tiling, Tensor]:
     """Find the tiles of every stroke, and draw it on them.
 
     Args:
-        outlines: The shapes, N, in painting order, on a canvas whose sides are multiples of `tile`.
+        outlines: The shapes, N, in painting order.
         tile: Pixels on a tile's side.
 
     Returns:
         The tiling, and alpha of every row, (R, 1, T, T), differentiable in the shapes.
     """
-    across = outlines.width // tile
-    count = across * (outlines.height // tile)
+    across, down = -(-outlines.width // tile), -(-outlines.height // tile)
+    tiling, _ = lay_out(*rows_of(outlines, tile), across, across * down, tile)
+    return tiling, outlines.draw(Windows(tile, tile, tiling.stroke, tiling.corner)).unsqueeze(1)
+
+
+def rows_of(outlines: Outlines, tile: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Find the tiles that every stroke touches.
+
+    Args:
+        outlines: The shapes, N, in painting order.
+        tile: Pixels on a tile's side.
+
+    Returns:
+        Of each row, (R,) int64, the stroke, ascending, and its tile's column and row.
+    """
     left, top, right, bottom = outlines.bounds().unbind(1)
     device = left.device
     first_x, first_y = left // tile, top // tile
@@ -104,8 +118,7 @@ def rasterize_tiles(outlines: Outlines, tile: int) -> tuple[Tiling, Tensor]:
     y = first_y[index] + nth // columns[index]
     corner = torch.stack([x, y], dim=1) * tile
     touched = outlines.touched(Windows(tile, tile, index, corner))
-    tiling, _ = lay_out(index[touched], x[touched], y[touched], across, count, tile)
-    return tiling, outlines.draw(Windows(tile, tile, tiling.stroke, tiling.corner)).unsqueeze(1)
+    return index[touched], x[touched], y[touched]
 
 
 def whole_canvases(strokes: int, canvases: int, device: torch.device) -> Tiling:
@@ -154,17 +167,24 @@ def lay_out(
 
 
 def to_tiles(image: Tensor, tile: int) -> Tensor:
-    """Cut images (D, H, W) or (B, D, H, W) into tiles (C, D, T, T) or (B * C, D, T, T), by rows."""
+    """Cut images (D, H, W) or (B, D, H, W) into tiles (C, D, T, T) or (B * C, D, T, T), by rows.
+
+    What a tile has beyond the image is 0.
+    """
+    height, width = image.shape[-2:]
+    if height % tile or width % tile:
+        image = functional.pad(image, (0, -width % tile, 0, -height % tile))
     cut = image.unflatten(-2, (-1, tile)).unflatten(-1, (-1, tile))  # (..., D, H / T, T, W / T, T)
     tiles: Tensor = cut.movedim((-4, -2), (-5, -4)).flatten(0, -4)
     return tiles
 
 
 def from_tiles(tiles: Tensor, height: int, width: int) -> Tensor:
-    """Put tiles (C, D, T, T) together to (D, H, W)."""
+    """Put tiles (C, D, T, T) together to (D, H, W), without what they have beyond it."""
     channels, tile = tiles.shape[1:3]
-    grid = tiles.view(height // tile, width // tile, channels, tile, tile)
-    return grid.permute(2, 0, 3, 1, 4).reshape(channels, height, width)
+    down, across = -(-height // tile), -(-width // tile)
+    grid = tiles.view(down, across, channels, tile, tile).permute(2, 0, 3, 1, 4)
+    return grid.reshape(channels, down * tile, across * tile)[:, :height, :width]
 
 
 def composite_rows(canvas: Tensor, alpha: Tensor, color: Tensor, tiling: Tiling) -> Tensor:

@@ -25,7 +25,7 @@ from impasto.io.palette import find_palette
 from impasto.painters.base import Painter, Progress, Sketch
 from impasto.painters.proposals import Proposer
 from impasto.painters.schedule import cooling, plan
-from impasto.painters.tiled_canvas import TILE, TiledCanvas
+from impasto.painters.tiled_canvas import TILE, TiledCanvas, canvas_beside
 from impasto.strokes import COLOR_DIM, Stroke
 from impasto.strokes.conversion import into_range
 from impasto.strokes.limits import release, with_palette
@@ -135,11 +135,12 @@ class OptimizePainter(Painter):
                 new = proposer.propose(canvas, event.add, event.scale)
                 strokes = torch.cat([strokes[keep], new])
                 adam.replace(keep, len(new))
-            drawing = tiled.draw(stroke.limit(strokes.requires_grad_()))
+            fits = step % self.fit_every == 0
+            drawing = tiled.draw(stroke.limit(strokes.requires_grad_()), fits)
             (gradient,) = torch.autograd.grad(drawing.error, strokes)
             change = adam.step(gradient) * rate * cooling(step, self.steps)
             strokes = into_range(stroke, strokes.detach() - change)
-            if step % self.fit_every == 0:
+            if fits:
                 strokes = tiled.fit(strokes, drawing, ridge=1e-5)
             if progress is not None:
                 progress(Sketch(step + 1, drawing.psnr, stroke, stroke.limit(strokes)))
@@ -161,7 +162,8 @@ class OptimizePainter(Painter):
             images = {0: coarse, int(self.coarse * self.steps): whole}
         views = {}
         for step, image in images.items():
-            tiled = TiledCanvas(stroke, image[:3], self.background, image[3])
+            even = weight is None
+            tiled = canvas_beside(stroke, image[:3], self.background, None if even else image[3])
             proposer = Proposer(tiled, self.tries, self.focus, generator)
             views[step] = (tiled, proposer, self._rates(image))
         return views
@@ -171,6 +173,8 @@ class OptimizePainter(Painter):
         height, width = target.shape[1:]
         pace = self.stroke.pace * min(height, width)
         paces = {"x": pace / width, "y": pace / height}
+        import os
+        paces["o"]=2.0*float(os.environ.get("ORATE","2"))
         factor = [paces.get(name[0], 2.0) for name in self.stroke.parameters]
         return target.new_tensor(factor + [2.0] * COLOR_DIM) * self.learning_rate
 
@@ -179,7 +183,7 @@ class OptimizePainter(Painter):
 def _finished(tiled: TiledCanvas, strokes: Tensor) -> Tensor:
     """Return free strokes (N, D) within their limits, in the best colours where that helps."""
     limited = tiled.stroke.limit(strokes)
-    drawing = tiled.draw(limited)
+    drawing = tiled.draw(limited, fits=True)
     fitted = strokes
     for _ in range(3):  # colours cut to [0, 1] leave something for the others to make good
         fitted = tiled.fit(fitted, drawing, ridge=1e-6)

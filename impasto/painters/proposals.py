@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.compositing import rasterize_tiles, to_tiles
-from impasto.painters.tiled_canvas import TILE, TiledCanvas
+from impasto.painters.tiled_canvas import TiledCanvas
 from impasto.strokes.limits import limit_color, limit_shape
 
 # Strokes are tried and painted in batches of this share of what is asked for, so that the later
@@ -76,14 +75,15 @@ class Proposer:
             error, window, stride=1, padding=window // 2, count_include_pad=False
         )[0, 0]
         odds = (around / around.max().clamp_min(1e-12)).pow(self.focus) + 1e-9
-        x, y = torch.arange(columns), torch.arange(rows)[:, None]
-        places = []
-        for _ in range(count):
-            place = int(torch.multinomial(odds.flatten(), 1, generator=self.generator))
+        x, y = torch.arange(columns), torch.arange(rows)
+        chances, places = torch.rand(count, generator=self.generator), []
+        for chance in chances.tolist():
+            sums = odds.flatten().cumsum(0, dtype=torch.float64)
+            place = min(int(torch.searchsorted(sums, chance * sums[-1])), rows * columns - 1)
             row, column = divmod(place, columns)
             places.append([column, row])
-            distance = (x - column).square() + (y - row).square()
-            odds = odds * (1 - torch.exp(-distance / (2 * (1.5 * reach) ** 2 + 1e-9)))
+            near = [torch.exp(-d.square() / (2 * (1.5 * reach) ** 2 + 1e-9)) for d in (y - row, x - column)]
+            odds = odds * (1 - near[0][:, None] * near[1])
         inside = torch.rand(count, 2, generator=self.generator) if cell > 1 else 0.5
         return (torch.tensor(places) + inside) * cell / torch.tensor([width, height])
 
@@ -103,26 +103,8 @@ class Proposer:
 
     def _best_colors(self, canvas: Tensor, shape: Tensor) -> tuple[Tensor, Tensor]:
         """Return each candidate's best colour (C, 3), and its gain in squared error (C,)."""
-        height, width = canvas.shape[1:]
-        outlines = self.tiled.stroke.outlines(shape, height, width)
-        tiling, alpha = rasterize_tiles(outlines, TILE)
-        tiles = tiling.order[tiling.place]
-        missing = to_tiles(self.tiled.target - canvas, TILE)[tiles]  # (R, 3, T, T)
-        # What alpha * colour should be.
-        required = missing + to_tiles(canvas, TILE)[tiles] * alpha
-        # Squared errors are weighted if all of this is by its root.
-        root = to_tiles(self.tiled.weight.sqrt()[None], TILE)[tiles]
-        alpha, missing, required = alpha * root, missing * root, required * root
-        square = self._sum(alpha.square().sum((2, 3)), tiling.stroke, len(shape))  # (C, 1)
-        product = self._sum((alpha * required).sum((2, 3)), tiling.stroke, len(shape))  # (C, 3)
-        color = (product / square.clamp_min(1e-6)).clamp(0, 1)
-        color = limit_color(self.tiled.stroke, color)
-        before = missing.square().sum((2, 3)) - required.square().sum((2, 3))
-        gain = self._sum(before, tiling.stroke, len(shape))
-        gain += 2 * color * product - color.square() * square
-        return color, gain.sum(1)
-
-    @staticmethod
-    def _sum(values: Tensor, owner: Tensor, count: int) -> Tensor:
-        """Sum rows (R, n) by their owner: (count, n)."""
-        return values.new_zeros(count, values.shape[1]).index_add_(0, owner, values)
+        square, *product, gain = self.tiled.color_sums(shape, canvas).split(1, dim=1)  # (C, 1) each
+        products = torch.cat(product, dim=1)
+        color = limit_color(self.tiled.stroke, (products / square.clamp_min(1e-6)).clamp(0, 1))
+        mended = (2 * color * products - color.square() * square).sum(1)
+        return color, gain[:, 0] + mended

@@ -67,4 +67,6 @@ def cooling(step: int, steps: int) -> float:
 
 def _radius(count: int, aspect: float) -> float:
     """Return the radius of `count` strokes that cover the canvas, in shorter sides."""
-    return min(0.25, 0.5 * math.sqrt(aspect / count))
+    return SC * min(0.25, 0.5 * math.sqrt(aspect / count))
+import os
+SC=float(os.environ.get('SC','0.5'))

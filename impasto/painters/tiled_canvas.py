@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from impasto.canvas import blank_canvas, decibels
 from impasto.compositing import Tiling, composite_rows, from_tiles, rasterize_tiles, to_tiles
@@ -27,18 +26,20 @@ class Drawing:
     color: Tensor  # (N, 3), within the palette
     ground: Tensor  # (C, 3, T, T)
     target: Tensor  # (C, 3, T, T)
-    weight: Tensor  # (C, 1, T, T), of every pixel; 1 on the mean
+    weight: Tensor  # (C, 1, T, T), of every pixel; 1 on the mean of the picture
+    inside: Tensor  # (C, 1, T, T), 1 in the picture; 0 where a tile reaches beyond it
     canvas: Tensor  # (C, 3, T, T)
 
     @property
     def error(self) -> Tensor:
         """Mean squared error by the weights, a scalar, by which strokes are judged."""
-        return ((self.canvas - self.target).square() * self.weight).mean()
+        return ((self.canvas - self.target).square() * self.weight).sum() / (3 * self.inside.sum())
 
     @property
     def psnr(self) -> float:
         """Peak signal to noise ratio, of all pixels alike, dB."""
-        return decibels(functional.mse_loss(self.canvas.detach(), self.target))
+        squares = (self.canvas.detach() - self.target).square() * self.inside
+        return decibels(squares.sum() / (3 * self.inside.sum()))
 
 
 class TiledCanvas:
@@ -49,6 +50,7 @@ class TiledCanvas:
         target: (3, H, W) in [0, 1].
         background: RGB in [0, 1] of the blank canvas.
         weight: (H, W), how much each pixel's error counts, 1 on the mean; all alike by default.
+        tile: Pixels on a tile's side.
     """
 
     def __init__(
@@ -57,33 +59,38 @@ class TiledCanvas:
         target: Tensor,
         background: Sequence[float],
         weight: Tensor | None = None,
+        tile: int = TILE,
     ) -> None:
         self.stroke = stroke
         self.height, self.width = target.shape[1:]
         self.target = target
         self.weight = torch.ones_like(target[0]) if weight is None else weight
         blank = blank_canvas(1, self.height, self.width, background, target.device)[0]
-        self._tiles = [to_tiles(part, TILE) for part in (blank, target, self.weight[None])]
+        parts = (blank, target, self.weight[None], torch.ones_like(target[:1]))
+        self._tiles = [to_tiles(part, tile) for part in parts]
 
-    def draw(self, strokes: Tensor, over: Tensor | None = None) -> Drawing:
-        """Draw strokes (N, D) differentiably.
+    def draw(self, strokes: Tensor, fits: bool = False) -> Drawing:
+        """Draw strokes (N, D) of the kind, in painting order, differentiably.
 
         Args:
-            strokes: Of the kind, in painting order.
-            over: (3, H, W), what they are painted over; the blank canvas by default.
+            strokes: Within their limits.
+            fits: Whether colours will be fitted to this drawing.
         """
+        return self._drawn(strokes, None)
+
+    def _drawn(self, strokes: Tensor, over: Tensor | None) -> Drawing:
         shape, color = self._split(strokes)
         outlines = self.stroke.outlines(shape, self.height, self.width)
         tiling, alpha = rasterize_tiles(outlines, TILE)
         all_tiles = self._tiles if over is None else [to_tiles(over, TILE), *self._tiles[1:]]
-        ground, target, weight = (tiles[tiling.order] for tiles in all_tiles)
+        ground, *beside = (tiles[tiling.order] for tiles in all_tiles)
         canvas = composite_rows(ground, alpha, color, tiling)
-        return Drawing(tiling, alpha.detach(), color.detach(), ground, target, weight, canvas)
+        return Drawing(tiling, alpha.detach(), color.detach(), ground, *beside, canvas)
 
     @torch.no_grad()
     def canvas(self, strokes: Tensor, over: Tensor | None = None) -> Tensor:
         """Draw strokes (N, D) as one canvas (3, H, W), over another as in `draw`."""
-        drawing = self.draw(strokes, over)
+        drawing = self._drawn(strokes, over)
         tiles = torch.empty_like(drawing.canvas)
         tiles[drawing.tiling.order] = drawing.canvas
         return from_tiles(tiles, self.height, self.width)
@@ -116,5 +123,44 @@ class TiledCanvas:
         color = fit_colors(alpha, color, ground, target, drawing.tiling, pixels, drawing.weight)
         return torch.cat([shape, color], dim=1)
 
+    @torch.no_grad()
+    def color_sums(self, shape: Tensor, canvas: Tensor) -> Tensor:
+        """Sum up, for each shape alone over a canvas, what says its best colour and its gain.
+
+        Args:
+            shape: (N, S), within limits.
+            canvas: (3, H, W), what it is painted over.
+
+        Returns:
+            (N, 5), weighted sums over the pixels: of alpha²; of alpha times what alpha * colour
+            should be, of red, green and blue; and of the squared error now less what no colour
+            can mend.
+        """
+        outlines = self.stroke.outlines(shape, self.height, self.width)
+        tiling, alpha = rasterize_tiles(outlines, TILE)
+        tiles = tiling.order[tiling.place]
+        missing = to_tiles(self.target - canvas, TILE)[tiles]  # (R, 3, T, T)
+        required = missing + to_tiles(canvas, TILE)[tiles] * alpha
+        weight = self._tiles[2][tiles]
+        square = (alpha.square() * weight).sum((2, 3))
+        product = (alpha * required * weight).sum((2, 3))
+        gain = ((missing.square() - required.square()) * weight).sum((1, 2, 3))
+        sums = torch.cat([square, product, gain[:, None]], dim=1)
+        return sums.new_zeros(len(shape), 5).index_add_(0, tiling.stroke, sums)
+
     def _split(self, strokes: Tensor) -> tuple[Tensor, Tensor]:
         return strokes[:, : self.stroke.shape_dim], strokes[:, self.stroke.shape_dim :]
+
+
+def canvas_beside(
+    stroke: Stroke,
+    target: Tensor,
+    background: Sequence[float],
+    weight: Tensor | None = None,
+) -> TiledCanvas:
+    """Return the fastest canvas for a target: see `TiledCanvas`."""
+    if target.device.type != "cpu" or target.dtype != torch.float32:
+        return TiledCanvas(stroke, target, background, weight)
+    from impasto.painters.fused_canvas import FusedCanvas  # importing numba takes half a second
+
+    return FusedCanvas(stroke, target, background, weight)

@@ -248,6 +248,17 @@ class Stroke(ABC):
         """
         return PlainOutlines(self._checked(shape), height, width, self._draw, self._extent)
 
+    def curves(self, shape: Tensor, height: int, width: int) -> Tensor | None:
+        """Return the quadratic curves along which a round pen draws shapes (N, S) on a canvas.
+
+        Compiled loops draw by them; None where the kind is drawn otherwise.
+
+        Returns:
+            (N, 10) float32: x and y of three points, two radii, all in pixels, and two opacities;
+            differentiable.
+        """
+        return None
+
     def for_renderer(self, shape: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the shapes (N, S) that a renderer draws, and the share (N,) of paint that stays.
 

@@ -16,7 +16,15 @@ from impasto.strokes.geometry import Path, Trace, straight
 from impasto.strokes.raster.coverage import THINNEST
 from impasto.strokes.raster.frame import Windows
 from impasto.strokes.raster.outlines import Outlines
-from impasto.strokes.raster.pen import most_segments, pen_alpha, pen_touches, to_segments
+from impasto.strokes.raster.pen import (
+    FEWEST,
+    LEAVES,
+    SHADES,
+    most_segments,
+    pen_alpha,
+    pen_touches,
+    to_segments,
+)
 
 
 class PenStroke(Stroke):
@@ -35,6 +43,12 @@ class PenStroke(Stroke):
         opacity = torch.stack(self._numbers(shape, "opacity0", "opacity1"), dim=1)
         segments = to_segments(points, radii)
         return _PenOutlines(shape, height, width, points, radii, segments, opacity, count)
+
+    def curves(self, shape: Tensor, height: int, width: int) -> Tensor:
+        """See `Stroke.curves`."""
+        frame, trace = Frame(height, width, height, width), self.trace(shape)
+        parts = (frame.pixels(trace.points).flatten(1), frame.radius(trace.radius), trace.pressure)
+        return torch.cat(parts, dim=1).float()
 
     def _draw(self, shape: Tensor, frame: Frame) -> Tensor:
         windows = Windows(frame.rows, frame.columns, None, frame.corner)
@@ -75,10 +89,10 @@ class PenStroke(Stroke):
         middle = frame.pixels(self.curve(shape, halves))
         length = (middle[:, 1:] - middle[:, :-1]).square().sum(-1).sqrt().sum(1)
         start, end = self._numbers(shape, "opacity0", "opacity1")
-        shades = (end - start).abs() * (2 * length).sqrt().clamp_min(_SHADES)
-        chords = (_bend(middle) / (8 * _LEAVES)).sqrt()
-        needed = torch.maximum(chords, shades).ceil().clamp_min(_FEWEST)
-        return needed.nan_to_num(_FEWEST, _FEWEST).long()  # a NaN is drawn, and found by its loss
+        shades = (end - start).abs() * (2 * length).sqrt().clamp_min(SHADES)
+        chords = (_bend(middle) / (8 * LEAVES)).sqrt()
+        needed = torch.maximum(chords, shades).ceil().clamp_min(FEWEST)
+        return needed.nan_to_num(FEWEST, FEWEST).long()  # a NaN is drawn, and found by its loss
 
     def mark(self, shape: Tensor, height: int, width: int) -> Path:
         """See `Stroke.mark`; in no more segments than its bend and its opacity need to be seen."""
@@ -108,6 +122,10 @@ class PenStroke(Stroke):
         start = shape[:, 0:2]
         end = start + (shape[:, x : y + 1] - start) * share
         return torch.cat([shape[:, :x], end, shape[:, y + 1 :]], dim=1)
+
+    @abstractmethod
+    def trace(self, shape: Tensor) -> Trace:
+        """See `AlongCurve.trace`."""
 
     @abstractmethod
     def curve(self, shape: Tensor, t: Tensor) -> Tensor:
@@ -150,9 +168,6 @@ class _PenOutlines(Outlines):
         return (self.points - radii).amin(1), (self.points + radii).amax(1)
 
 
-_LEAVES = 0.175  # pixels by which a segment may leave its curve
-_FEWEST = 8  # segments of a curve
-_SHADES = 16  # steps in which opacity goes from 0 to 1, on a short curve
 _MARK_LEAVES = 0.1  # pixels by which a chord of a mark may leave its curve
 _MARK_SHADES = 32  # steps in which opacity goes from 0 to 1 in a mark
 _MEASURED = 32  # pieces of a curve whose chords are its length, to a thousandth
@@ -169,8 +184,8 @@ def _most_needed(diagonal: float) -> int:
 
     Such a curve is twice the diagonal long at most, in pixels, and its |B''| eight times.
     """
-    chords, shades = math.sqrt(diagonal / _LEAVES), math.sqrt(2 * 2 * diagonal)
-    return math.ceil(max(chords, shades, _SHADES, _FEWEST))
+    chords, shades = math.sqrt(diagonal / LEAVES), math.sqrt(2 * 2 * diagonal)
+    return math.ceil(max(chords, shades, SHADES, FEWEST))
 
 
 class Bezier(PenStroke):

@@ -14,6 +14,9 @@ from torch.autograd.function import once_differentiable
 from impasto.strokes.raster.coverage import THINNEST
 from impasto.strokes.raster.frame import Windows, pair
 
+LEAVES = 0.175  # pixels by which a segment may leave its curve
+FEWEST = 8  # segments of a curve
+SHADES = 16  # steps in which opacity goes from 0 to 1, on a short curve
 _FAR = 1e9
 
 

@@ -32,7 +32,7 @@ def draw(segments: Tensor, opacity: Tensor, count: Tensor, windows: Windows) -> 
     owner, corner = _places(segments, windows)
     alpha = segments.new_empty(len(owner), windows.rows, windows.columns)  # all of it is written
     inputs = _arrays(segments, opacity, count, owner, corner)
-    _in_threads(pen_loops.draw, _even_shares(alpha), *inputs, alpha.numpy())
+    in_threads(pen_loops.draw, _even_shares(alpha), *inputs, alpha.numpy())
     broken = ~segments.isfinite().flatten(1).all(1)
     if broken.any():  # they reach no pixel; a network that diverges must not go unseen
         alpha[broken[owner]] = torch.nan
@@ -54,7 +54,7 @@ def differentiate(
         firsts = torch.searchsorted(sorted_owner, sorted_owner[inside])
         ends = [ends[0], *firsts.tolist(), ends[-1]]
     inputs = _arrays(segments, opacity, count, owner, corner, order, grad)
-    _in_threads(pen_loops.differentiate, ends, *inputs, of_segments.numpy(), of_opacity.numpy())
+    in_threads(pen_loops.differentiate, ends, *inputs, of_segments.numpy(), of_opacity.numpy())
     return of_segments, of_opacity
 
 
@@ -87,7 +87,7 @@ def _even_shares(alpha: Tensor) -> list[int]:
     return [len(alpha) * thread // threads for thread in range(threads + 1)]
 
 
-def _in_threads(kernel: Callable[..., None], ends: Sequence[int], *arrays: Array) -> None:
+def in_threads(kernel: Callable[..., None], ends: Sequence[int], *arrays: Array) -> None:
     """Call a kernel for each range of windows, in a thread of its own."""
     if len(ends) == 2:
         kernel(*ends, *arrays)

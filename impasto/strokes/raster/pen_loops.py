@@ -16,7 +16,7 @@ Array = NDArray[Any]
 _FAST = {"contract", "reassoc", "nsz", "arcp"}  # of LLVM's liberties those that keep NaN
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile when it is first called; kept for the next start where a folder can be written."""
     try:
         compiled: Callable[..., Any] = numba.njit(cache=True, nogil=True, fastmath=_FAST)(function)
@@ -25,7 +25,7 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return compiled
 
 
-@_compiled
+@compiled
 def touch(
     segments: Array, counts: Array, owner: Array, center: Array, around: float, touched: Array
 ) -> None:
@@ -45,8 +45,8 @@ def touch(
                 break
 
 
-@_compiled
-def _box(
+@compiled
+def box(
     segment: Array, corner_x: float, corner_y: float, height: int, width: int
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
     """The pixels that a segment may reach: first row, one past the last, the same of columns.
@@ -66,7 +66,7 @@ def _box(
     return np.uint64(max(low_y, 0)), np.uint64(bottom), np.uint64(max(low_x, 0)), np.uint64(right)
 
 
-@_compiled
+@compiled
 def _cover_row(
     segment: Array,
     corner_x: float,
@@ -92,7 +92,7 @@ def _cover_row(
         coverage[column] = min(max(edge + growth * reach - distance, zero), one) * ink
 
 
-@_compiled
+@compiled
 def draw(
     first: int,
     last: int,
@@ -105,7 +105,7 @@ def draw(
 ) -> None:
     """Draw a range of windows into alpha (R, H, W)."""
     height, width = alpha.shape[1:]
-    rows, columns = np.uint64(height), np.uint64(width)  # see `_box`
+    rows, columns = np.uint64(height), np.uint64(width)  # see `box`
     number = alpha.dtype.type
     centers = (np.arange(max(height, width)) + 0.5).astype(alpha.dtype)
     covered = np.zeros((height, width), alpha.dtype)  # M(0)
@@ -117,7 +117,7 @@ def draw(
         later[:] = 0
         for index in range(counts[stroke] - 1, -1, -1):
             segment, weight = segments[stroke, index], number(index)
-            top, bottom, left, right = _box(segment, x, y, height, width)
+            top, bottom, left, right = box(segment, x, y, height, width)
             for row in range(top, bottom):
                 _cover_row(segment, x, centers[row] + y, left, right, centers, coverage)
                 for column in range(left, right):
@@ -134,7 +134,7 @@ def draw(
                 )
 
 
-@_compiled
+@compiled
 def differentiate(
     first: int,
     last: int,
@@ -150,7 +150,7 @@ def differentiate(
 ) -> None:
     """Add the gradients of a range of windows in an order, of that of alpha (R, H, W)."""
     height, width = grad.shape[1:]
-    rows, columns = np.uint64(height), np.uint64(width)  # see `_box`
+    rows, columns = np.uint64(height), np.uint64(width)  # see `box`
     number = grad.dtype.type
     zero, one = number(0), number(1)
     centers = (np.arange(max(height, width)) + 0.5).astype(grad.dtype)
@@ -171,7 +171,7 @@ def differentiate(
         change = (opacity[stroke, 1] - start) / number(count - 1)
         for index in range(count - 1, -1, -1):
             segment, ink = segments[stroke, index], segments[stroke, index, 9]
-            top, bottom, left, right = _box(segment, x, y, height, width)
+            top, bottom, left, right = box(segment, x, y, height, width)
             for row in range(top, bottom):
                 _cover_row(segment, x, centers[row] + y, left, right, centers, coverage)
                 hidden = zero
@@ -222,7 +222,7 @@ def differentiate(
         of_opacity[stroke, 1] += of_end
 
 
-@_compiled
+@compiled
 def _move_edge(segment: Array, x: float, y: float, upstream: float, grad: Array) -> None:
     """Add one partly covered pixel's gradient in a segment's ten numbers.
 
