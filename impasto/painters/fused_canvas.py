@@ -22,10 +22,18 @@ from impasto.painters.tiled_canvas import TiledCanvas
 from impasto.strokes import Stroke
 from impasto.strokes.raster.frame import Windows
 from impasto.strokes.raster.pen_kernel import in_threads
-from impasto.strokes.raster.tile_source import CURVE, TILE, Drawn, Pen, count_segments, cut, find_rows
+from impasto.strokes.raster.tile_source import (
+    CURVE,
+    TILE,
+    Drawn,
+    Pen,
+    count_segments,
+    cut,
+    find_rows,
+)
 
-_ITERATIONS = 30  # of conjugate gradients; a step later the colours are solved for again
-_PRECISION = 1e-7
+_ITERATIONS = 10  # of conjugate gradients; a step later the colours are solved for again
+_PRECISION = 1e-4
 _ROWS = 256  # of these at least for each thread
 
 
@@ -103,7 +111,10 @@ class FusedCanvas(TiledCanvas):
         of_numbers = torch.from_numpy(of_rows)
         if isinstance(rows.source, Pen):
             of_numbers = _added(layout, of_rows, len(strokes))
-        gradients = of_numbers.view_as(numbers) * scale, _added(layout, of_color, len(strokes)) * scale
+        gradients = (
+            of_numbers.view_as(numbers) * scale,
+            _added(layout, of_color, len(strokes)) * scale,
+        )
         total = float(errors.sum(dtype=np.float64)) / pixels
         error: Tensor = _Error.apply(rows.numbers, color, torch.tensor(total), *gradients)
         squares = total if self._even else self._squares(canvas)

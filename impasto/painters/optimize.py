@@ -18,22 +18,25 @@ from annotated_types import Ge, Le, Lt
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.bounds import Count, Fraction, NotNegative, Positive, Rgb, Seed, Whole, validated
+from impasto.bounds import Count, NotNegative, Positive, Rgb, Seed, Whole, validated
 from impasto.canvas import to_array
 from impasto.errors import UserError
+from impasto.io.images import fit_size
 from impasto.io.palette import find_palette
 from impasto.painters.base import Painter, Progress, Sketch
 from impasto.painters.proposals import Proposer
-from impasto.painters.schedule import cooling, plan
-from impasto.painters.tiled_canvas import TILE, TiledCanvas, canvas_beside
+from impasto.painters.schedule import View, cooling, plan_events, plan_views
+from impasto.painters.tiled_canvas import TiledCanvas, canvas_beside
 from impasto.strokes import COLOR_DIM, Stroke
 from impasto.strokes.conversion import into_range
 from impasto.strokes.limits import release, with_palette
 
-_LARGEST = 512  # pixels on the longer side
-_LEAST = 128
-_LEAST_COARSE = 112  # pixels on the shorter side
-_PER_STROKE = 10  # pixels on a side for the square root of the number of strokes
+_LEAST = 128  # pixels on the longer side of a canvas, where the picture has as many
+_LARGEST = 4096
+_PER_STROKE = 16  # pixels on a side for the square root of the number of strokes
+_COARSE = 0.25 * math.sqrt(1 / 200)  # radius from which on strokes move at the full rate
+_OPACITY = 4.0  # its learning rate beside that of coordinates
+_LENGTHS = "xyrwhs"  # how parameters begin that are in pixels: x, y, radius, width, height, size
 _CALM = 0.2  # learning rate in a film's later frames: strokes that jump flicker
 _BETAS = (0.9, 0.9)  # the scene changes under a stroke: a long memory of squares only slows it
 
@@ -55,7 +58,6 @@ class OptimizePainter(Painter):
         moves: How often the least useful strokes are put elsewhere.
         moved: Share of the strokes that are moved each time.
         fit_every: Steps between two closed-form fits of the colours.
-        coarse: Share of the steps, the first ones, that look at a large canvas in half its size.
         seed: Fixes the painting, 0 included.
 
     Raises:
@@ -64,7 +66,7 @@ class OptimizePainter(Painter):
 
     stroke: Stroke
     strokes: Count
-    work_size: Annotated[int, Ge(2 * TILE), Le(_LARGEST)] | None = None
+    work_size: Annotated[int, Ge(16), Le(_LARGEST)] | None = None
     background: Rgb = (0.0, 0.0, 0.0)
     steps: Count = 700
     learning_rate: Positive = 0.02
@@ -72,8 +74,7 @@ class OptimizePainter(Painter):
     focus: NotNegative = 2.0
     moves: Whole = 12
     moved: Annotated[float, Ge(0), Lt(1)] = 0.05
-    fit_every: Count = 5
-    coarse: Fraction = 0.6
+    fit_every: Count = 1
     seed: Seed = 0
     refines = True
 
@@ -88,11 +89,9 @@ class OptimizePainter(Painter):
             )
 
     def canvas(self, height: int, width: int) -> tuple[int, int]:
-        """See `Painter.canvas`: whole tiles."""
-        enough = max(_LEAST, _PER_STROKE * math.sqrt(self.strokes))
-        longer = self.work_size or min(_LARGEST, round(enough))
-        tiles = longer / max(height, width) / TILE
-        return max(1, round(height * tiles)) * TILE, max(1, round(width * tiles)) * TILE
+        """See `Painter.canvas`: never larger than the picture."""
+        enough = max(_LEAST, round(_PER_STROKE * math.sqrt(self.strokes)))
+        return fit_size(height, width, min(self.work_size or enough, _LARGEST))
 
     def with_strokes(self, strokes: int) -> "OptimizePainter":
         """See `Painter.with_strokes`."""
@@ -119,26 +118,26 @@ class OptimizePainter(Painter):
         if isinstance(stroke.palette, int):
             stroke = with_palette(stroke, find_palette(to_array(target), stroke.palette))
         strokes = target.new_empty(0, stroke.dim)  # free ones
+        views = plan_views(*target.shape[1:], self.strokes, self.steps)
         if start is not None:
             strokes = into_range(stroke, release(stroke, start.to(target)))
-        aspect = max(target.shape[1:]) / min(target.shape[1:])
-        events = plan(len(strokes), self.strokes, self.steps, self.moves, self.moved, aspect)
-        adam = _Adam(strokes)
-        views = self._views(stroke, target, weight)
+            views = [replace(views[-1], step=0)]
+        events = plan_events(views, len(strokes), self.steps, self.moves, self.moved)
+        canvases = self._canvases(stroke, target, weight, views)
+        adam, rates = _Adam(stroke, strokes), self._rates(target)
         for step in range(self.steps):
-            if step in views:
-                tiled, proposer, rate = views[step]
+            if step in canvases:
+                tiled, proposer = canvases[step]
             if event := events.get(step):
                 painted = stroke.limit(strokes)
                 keep = tiled.most_useful(painted, event.remove)
-                canvas = tiled.canvas(painted[keep])
-                new = proposer.propose(canvas, event.add, event.scale)
+                new = proposer.propose(tiled.canvas(painted[keep]), event.add, event.scale)
                 strokes = torch.cat([strokes[keep], new])
-                adam.replace(keep, len(new))
+                adam.replace(keep, len(new), min(1.0, event.scale / _COARSE))
             fits = step % self.fit_every == 0
             drawing = tiled.draw(stroke.limit(strokes.requires_grad_()), fits)
             (gradient,) = torch.autograd.grad(drawing.error, strokes)
-            change = adam.step(gradient) * rate * cooling(step, self.steps)
+            change = adam.step(gradient) * rates * cooling(step, self.steps)
             strokes = into_range(stroke, strokes.detach() - change)
             if fits:
                 strokes = tiled.fit(strokes, drawing, ridge=1e-5)
@@ -146,35 +145,28 @@ class OptimizePainter(Painter):
                 progress(Sketch(step + 1, drawing.psnr, stroke, stroke.limit(strokes)))
         return _finished(tiled, strokes)
 
-    def _views(
-        self, stroke: Stroke, target: Tensor, weight: Tensor | None
-    ) -> dict[int, tuple[TiledCanvas, Proposer, Tensor]]:
-        """Return the canvases to work on, by first step: a large target begins in half its size.
-
-        Each comes with the proposer of strokes for it, and the learning rates (D,).
-        """
+    def _canvases(
+        self, stroke: Stroke, target: Tensor, weight: Tensor | None, views: Sequence[View]
+    ) -> dict[int, tuple[TiledCanvas, Proposer]]:
+        """Return the canvases to work on, and the proposers of strokes for them, by first step."""
         generator = torch.Generator().manual_seed(self.seed)
-        whole = torch.cat([target, torch.ones_like(target[:1]) if weight is None else weight[None]])
-        size = [TILE * max(1, round(side / 2 / TILE)) for side in target.shape[1:]]
-        images = {0: whole}
-        if min(size) >= _LEAST_COARSE:
-            coarse = functional.interpolate(whole[None], size, mode="area")[0]
-            images = {0: coarse, int(self.coarse * self.steps): whole}
-        views = {}
-        for step, image in images.items():
-            even = weight is None
-            tiled = canvas_beside(stroke, image[:3], self.background, None if even else image[3])
-            proposer = Proposer(tiled, self.tries, self.focus, generator)
-            views[step] = (tiled, proposer, self._rates(image))
-        return views
+        parts = target if weight is None else torch.cat([target, weight[None]])
+        canvases = {}
+        for view in views:
+            size = (view.height, view.width)
+            image = parts
+            if size != target.shape[1:]:
+                image = functional.interpolate(parts[None], size, mode="area")[0]
+            weights = None if weight is None else image[3]
+            tiled = canvas_beside(stroke, image[:3], self.background, weights)
+            canvases[view.step] = tiled, Proposer(tiled, self.tries, self.focus, generator)
+        return canvases
 
     def _rates(self, target: Tensor) -> Tensor:
         """Return each parameter's learning rate, (D,): the same in pixels along both sides."""
         height, width = target.shape[1:]
         pace = self.stroke.pace * min(height, width)
-        paces = {"x": pace / width, "y": pace / height}
-        import os
-        paces["o"]=2.0*float(os.environ.get("ORATE","2"))
+        paces = {"x": pace / width, "y": pace / height, "o": _OPACITY}
         factor = [paces.get(name[0], 2.0) for name in self.stroke.parameters]
         return target.new_tensor(factor + [2.0] * COLOR_DIM) * self.learning_rate
 
@@ -192,15 +184,24 @@ def _finished(tiled: TiledCanvas, strokes: Tensor) -> Tensor:
 
 
 class _Adam:
-    """Adam (Kingma and Ba) on a set of strokes of which some are replaced: each has its own age."""
+    """Adam (Kingma and Ba) on a set of strokes of which some are replaced.
 
-    def __init__(self, strokes: Tensor) -> None:
+    Each has its own age, and moves the slower the smaller it began.
+    """
+
+    def __init__(self, stroke: Stroke, strokes: Tensor) -> None:
+        lengths = [
+            name not in stroke.relative and name[0] in _LENGTHS for name in stroke.parameters
+        ]
+        self._lengths = torch.tensor(lengths + [False] * COLOR_DIM, device=strokes.device)
         self.mean = torch.zeros_like(strokes)  # (N, D)
         self.square = torch.zeros_like(strokes)
         self.age = strokes.new_zeros(len(strokes), 1)
+        self.pace = strokes.new_ones(len(strokes), 1)
 
-    def replace(self, keep: Tensor, new: int) -> None:
-        """Keep the state of some strokes, and append that of new ones."""
+    def replace(self, keep: Tensor, new: int, pace: float) -> None:
+        """Keep the state of some strokes, and append that of new ones of this pace."""
+        self.pace = torch.cat([self.pace[keep], self.pace.new_full((new, 1), pace)])
         for name in ("mean", "square", "age"):
             state = getattr(self, name)[keep]
             setattr(self, name, torch.cat([state, state.new_zeros(new, state.shape[1])]))
@@ -212,4 +213,4 @@ class _Adam:
         self.square.lerp_(gradient.square(), 1 - _BETAS[1])
         mean = self.mean / (1 - _BETAS[0] ** self.age)
         square = self.square / (1 - _BETAS[1] ** self.age)
-        return mean / (square.sqrt() + 1e-10)
+        return mean / (square.sqrt() + 1e-12) * torch.where(self._lengths, self.pace, 1.0)

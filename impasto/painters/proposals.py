@@ -82,7 +82,10 @@ class Proposer:
             place = min(int(torch.searchsorted(sums, chance * sums[-1])), rows * columns - 1)
             row, column = divmod(place, columns)
             places.append([column, row])
-            near = [torch.exp(-d.square() / (2 * (1.5 * reach) ** 2 + 1e-9)) for d in (y - row, x - column)]
+            near = [
+                torch.exp(-d.square() / (2 * (1.5 * reach) ** 2 + 1e-9))
+                for d in (y - row, x - column)
+            ]
             odds = odds * (1 - near[0][:, None] * near[1])
         inside = torch.rand(count, 2, generator=self.generator) if cell > 1 else 0.5
         return (torch.tensor(places) + inside) * cell / torch.tensor([width, height])

@@ -1,12 +1,16 @@
 """Schedule of an optimization: when strokes are added, and when they are moved."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _FIRST_STROKES = 8  # how many large ones a painting starts with
 _STAGE_GROWTH = 2.2  # how many times more there are after each further stage
-_GROWING = 0.1  # share of the steps in which strokes are still added
-_MOVING = 0.7  # share of the steps after which no stroke is moved elsewhere any more
+_GROWING = 0.1  # share of the steps, from the start of a view, in which strokes are added
+_VIEWED = 0.5  # share of the steps before the picture is looked at in its own size
+_LEAST_SIDE = 112  # pixels on the shorter side of a view
+_PIXELS_EACH = 64  # of a smaller view, for each stroke
+_MOVING = 0.75  # share of the steps after which no stroke is moved elsewhere any more
 _LAST_RATE = 0.02  # learning rate at the end, as a share of the first
 
 
@@ -25,39 +29,81 @@ class Event:
     scale: float
 
 
-def plan(
-    present: int, strokes: int, steps: int, moves: int, moved: float, aspect: float = 1.0
+@dataclass(frozen=True)
+class View:
+    """A size in which the picture is looked at, from a step on.
+
+    Attributes:
+        step: The first step.
+        height: Rows.
+        width: Columns.
+        strokes: How many there are by its end.
+    """
+
+    step: int
+    height: int
+    width: int
+    strokes: int
+
+
+def plan_views(height: int, width: int, strokes: int, steps: int) -> list[View]:
+    """Plan the sizes in which a picture (height, width) is looked at: the last one is its own.
+
+    A large one is begun in a quarter and a half of its size, where steps cost little, with as many
+    strokes as so many pixels can tell apart.
+    """
+    shares = [share for share in (4, 2) if min(height, width) // share >= _LEAST_SIDE]
+    views = []
+    for number, share in enumerate([*shares, 1]):
+        size = max(1, round(height / share)), max(1, round(width / share))
+        count = strokes if share == 1 else min(strokes, size[0] * size[1] // _PIXELS_EACH)
+        first = int(steps * number * _VIEWED / max(1, len(shares)))
+        views.append(View(first, *size, count))
+    return views
+
+
+def plan_events(
+    views: Sequence[View], present: int, steps: int, moves: int, moved: float
 ) -> dict[int, Event]:
-    """Plan coarse to fine: stages of ever more and smaller strokes, then moves.
+    """Plan coarse to fine: in each view stages of ever more and smaller strokes, then moves.
 
     Args:
-        present: How many strokes there are at the start; with some, the rest comes at once.
-        strokes: How many strokes there are in the end.
+        views: The sizes in which the picture is looked at, in their order.
+        present: How many strokes there are at the start.
         steps: How many steps there are.
         moves: How often strokes are moved after all are there.
         moved: Share of the strokes that each move takes away and proposes anew.
-        aspect: The canvas's longer side over its shorter one.
 
     Returns:
         Events by the step before which they happen; the first one is before step 0.
     """
+    last = views[-1]
+    aspect = max(last.height, last.width) / min(last.height, last.width)
     events: dict[int, Event] = {}
-    first = min(_FIRST_STROKES, strokes)
-    stages = 1 + math.ceil(math.log(strokes / first, _STAGE_GROWTH))
-    before = 0
-    if present:
-        first, stages, before = strokes, int(present < strokes), present
-    for stage in range(stages):
-        after = round(first * (strokes / first) ** (stage / max(1, stages - 1)))
-        step = int(_GROWING * steps * stage / stages)
-        earlier = events[step].add if step in events else 0  # in a run of few steps
-        events[step] = Event(0, after - before + earlier, _radius(after, aspect))
-        before = after
-    count = int(moved * strokes)
+    before = present
+    for view in views:
+        counts = _growth(before, view.strokes)
+        for number, after in enumerate(counts):
+            step = view.step + int(_GROWING * steps * number / len(counts))
+            earlier = events[step].add if step in events else 0  # in a run of few steps
+            events[step] = Event(0, after - before + earlier, _radius(after, aspect))
+            before = after
+    count = int(moved * last.strokes)
+    start = last.step / steps + _GROWING
     for move in range(1, moves + 1 if count else 1):
-        step = int(steps * (_GROWING + (_MOVING - _GROWING) * move / moves))
-        events.setdefault(step, Event(count, count, _radius(strokes, aspect)))
+        step = int(steps * (start + max(0.0, _MOVING - start) * move / moves))
+        events.setdefault(step, Event(count, count, _radius(last.strokes, aspect)))
     return events
+
+
+def _growth(before: int, strokes: int) -> list[int]:
+    """Return how many strokes there are after each stage of growth."""
+    if before >= strokes:
+        return []
+    first = before or min(_FIRST_STROKES, strokes)
+    stages = math.ceil(math.log(strokes / first, _STAGE_GROWTH))
+    counts = [round(first * (strokes / first) ** (n / stages)) for n in range(1, stages + 1)]
+    return counts if before else [first, *counts]
 
 
 def cooling(step: int, steps: int) -> float:
@@ -66,7 +112,5 @@ def cooling(step: int, steps: int) -> float:
 
 
 def _radius(count: int, aspect: float) -> float:
-    """Return the radius of `count` strokes that cover the canvas, in shorter sides."""
-    return SC * min(0.25, 0.5 * math.sqrt(aspect / count))
-import os
-SC=float(os.environ.get('SC','0.5'))
+    """Return the radius of `count` new strokes that cover a quarter of the canvas, in its sides."""
+    return min(0.125, 0.25 * math.sqrt(aspect / count))

@@ -179,7 +179,11 @@ def _lift(
         red += of_red * opacity
         green += of_green * opacity
         blue += of_blue * opacity
-        grad[0, pixel], grad[1, pixel], grad[2, pixel] = of_red * left, of_green * left, of_blue * left
+        grad[0, pixel], grad[1, pixel], grad[2, pixel] = (
+            of_red * left,
+            of_green * left,
+            of_blue * left,
+        )
     of_color[0], of_color[1], of_color[2] = red, green, blue
 
 
@@ -285,9 +289,7 @@ def _multiply(start: Array, owner: Array, fit: Fit, values: Array, product: Arra
 
 
 @compiled
-def paint(
-    begin: int, end: int, source: Any, color: Array, layout: Layout, canvas: Array
-) -> None:
+def paint(begin: int, end: int, source: Any, color: Array, layout: Layout, canvas: Array) -> None:
     """Paint over the tiles (C, 3, T T) of a canvas, from begin to end."""
     room, alpha = make_room(1, 0), np.empty((TILE, TILE), np.float32)
     change = np.empty((3, TILE * TILE), np.float32)

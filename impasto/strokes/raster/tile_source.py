@@ -22,7 +22,8 @@ from impasto.strokes.raster.pen import FEWEST, LEAVES, SHADES
 from impasto.strokes.raster.pen_loops import Array, box, compiled
 
 import numba
-inlined = numba.njit(inline='always', fastmath={'contract','reassoc','nsz','arcp'})
+
+inlined = numba.njit(inline="always", fastmath={"contract", "reassoc", "nsz", "arcp"})
 TILE = 16  # known when the loops are compiled: a line of a tile is two or four registers
 CURVE = 10  # numbers of a curve: x0, y0, x1, y1, x2, y2, radius0, radius1, opacity0, opacity1
 _LINE = np.uint64(TILE)
@@ -135,8 +136,17 @@ def _draw(source, row, stroke, x, y, alpha, layer, room):
                 along, across = below * sine, below * cosine
                 for column in range(_LINE):
                     now = _coverage(
-                        centers[column] - start_x, along, across, cosine, sine, length, lean,
-                        shift, edge, growth, ink,
+                        centers[column] - start_x,
+                        along,
+                        across,
+                        cosine,
+                        sine,
+                        length,
+                        lean,
+                        shift,
+                        edge,
+                        growth,
+                        ink,
                     )
                     more = max(now - covered[down, column], _ZERO)
                     covered[down, column] += more
@@ -174,8 +184,17 @@ def _note(source, row, stroke, x, y, alpha, layer, room, notes):
                 place, total = np.uint64(min(notes, len(note) - 1)), _ZERO
                 for column in range(_LINE):
                     now = _coverage(
-                        centers[column] - start_x, along, across, cosine, sine, length, lean,
-                        shift, edge, growth, ink,
+                        centers[column] - start_x,
+                        along,
+                        across,
+                        cosine,
+                        sine,
+                        length,
+                        lean,
+                        shift,
+                        edge,
+                        growth,
+                        ink,
                     )
                     more = max(now - covered[down, column], _ZERO)
                     covered[down, column] += more
@@ -339,9 +358,19 @@ def find_rows(pen: Pen, across: int, down: int, tiles: Array, strokes: Array) ->
         low_x, low_y, high_x, high_y = np.inf, np.inf, -np.inf, -np.inf
         for index in range(begin, end):
             x, y, cosine, sine, length, radius, growth = pen.segments[index, :7]
-            end_x, end_y, end_radius = x + cosine * length, y + sine * length, radius + growth * length
-            low_x, high_x = min(low_x, x - radius, end_x - end_radius), max(high_x, x + radius, end_x + end_radius)
-            low_y, high_y = min(low_y, y - radius, end_y - end_radius), max(high_y, y + radius, end_y + end_radius)
+            end_x, end_y, end_radius = (
+                x + cosine * length,
+                y + sine * length,
+                radius + growth * length,
+            )
+            low_x, high_x = (
+                min(low_x, x - radius, end_x - end_radius),
+                max(high_x, x + radius, end_x + end_radius),
+            )
+            low_y, high_y = (
+                min(low_y, y - radius, end_y - end_radius),
+                max(high_y, y + radius, end_y + end_radius),
+            )
         left = max(0, math.floor((low_x - 0.5) / TILE))
         right = min(across - 1, math.floor((high_x + 0.5) / TILE))
         top = max(0, math.floor((low_y - 0.5) / TILE))
