@@ -152,6 +152,7 @@ def _paint_source(
         raise stop.cause from None
     delivered = painted.at(size)
     delivered.save(folder, order.exports)
+    bar.set_postfix(psnr=f"{delivered.psnr:.1f} dB")
     return [delivered.measures()], delivered
 
 
@@ -228,7 +229,7 @@ def _reports(bar: "tqdm[NoReturn]") -> Progress:
     start = bar.n
 
     def progress(sketch: Sketch) -> None:
-        # On the painter's canvas: how near the picture that is written comes is in the summary.
+        # On the painter's canvas: how near the picture comes is known when it is drawn.
         bar.set_postfix(canvas=f"{sketch.psnr:.1f} dB", refresh=False)
         bar.update(start + sketch.step - bar.n)
 

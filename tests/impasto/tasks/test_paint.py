@@ -116,6 +116,14 @@ def test_limits_hold_in_what_is_written(tmp_path: Path) -> None:
     assert len(np.unique(read(out / "a" / "pixel.png").reshape(-1, 3), axis=0)) <= 2
 
 
+def test_the_bar_ends_with_the_figure_of_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = paint(CirclePainter(), save(tmp_path / "a.png"), tmp_path / "run")
+    last = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
+    assert f"psnr={result['psnr']:.1f} dB" in last  # the painter said 20 of its canvas
+
+
 @pytest.mark.parametrize("size", [None, 25, 80])
 def test_figures_are_those_of_the_files(tmp_path: Path, size: int | None) -> None:
     """Which are larger than the painter's canvas, smaller, or of another aspect."""
