@@ -20,10 +20,10 @@ from benchmarks.conftest import Timed
 from benchmarks.machine import ROOT, device
 from benchmarks.workbench import Scale, Workbench
 from impasto.io.images import fit_size, read_image, resize_image, write_png
-from impasto.metrics import measure
 from impasto.painters import OptimizePainter
 from impasto.strokes import Bezier
 from impasto.tasks.runs.run_folder import load_summary
+from impasto.trial import Trial, measure
 
 pytestmark = pytest.mark.slow
 
@@ -69,10 +69,9 @@ def _sizes(scale: Scale, longer: int, strokes: int) -> tuple[int, int]:
 
 def _paint(what: str, image: NDArray[np.uint8], painter: OptimizePainter, timed: Timed) -> Any:
     """Time a painting; what only the first one waits for is done before."""
-    size = image.shape[:2]
     measure(replace(painter, strokes=10, steps=2), image, device=device())
-    what = f"{what}, {max(size)} px, {painter.strokes:,} strokes"
-    return timed(what, lambda: measure(painter, image, size, device=device()), rounds=1, unit="dB")
+    what = f"{what}, {max(image.shape[:2])} px, {painter.strokes:,} strokes"
+    return timed(what, lambda: measure(painter, image, device=device()), rounds=1, unit="dB")
 
 
 def _painter(scale: Scale, strokes: int, work_size: int | None) -> OptimizePainter:
@@ -102,9 +101,9 @@ def test_large(bench: Workbench, timed: Timed, benchmark: Any) -> None:
     benchmark.extra_info |= _figures(trial) | {"aim": "27 dB, 300 s"}
 
 
-def _figures(trial: Any) -> dict[str, object]:
+def _figures(trial: Trial) -> dict[str, object]:
     more = f"{trial.cpu_seconds:.1f} s of CPU, {trial.peak_memory_mb:,.0f} MB"
-    return {"figure": trial.nearness.psnr, "more": more}
+    return {"figure": trial.painting.psnr, "more": more}
 
 
 @pytest.mark.benchmark(group="cold")

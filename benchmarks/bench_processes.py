@@ -24,7 +24,7 @@ from benchmarks.workbench import Workbench
 from impasto.io.images import write_png
 from impasto.runtime.memory import MemoryPeak, return_large_blocks
 
-PAINTED = b"psnr="
+PAINTED = b"canvas="
 """What `task=paint` shows behind its progress bar once there is a first stroke."""
 
 _PATIENCE = 300.0  # seconds

@@ -1,6 +1,5 @@
 """Cache of strokes that a program draws slowly: drawn once, by all cores, with their shapes."""
 
-import json
 import logging
 import multiprocessing
 import os
@@ -9,7 +8,6 @@ import signal
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -18,11 +16,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from datamodules.files import digest
+from datamodules.growing_files import GrowingFiles
 from impasto.bounds import Count, Seed, validated
 from impasto.canvas import to_float, to_uint8
 from impasto.errors import UserError
-from impasto.io.files import read_json
-from impasto.persistence.atomic import durable_write, flush
 from impasto.persistence.locks import lock
 from impasto.strokes import Stroke
 
@@ -62,6 +59,8 @@ class StrokePairs:
         key = digest({"version": _VERSION, "seed": seed, "config": stroke.config()})
         name = f"{stroke.name}-{canvas_size}px-{key}"
         self.folder = Path(cache).expanduser() / "strokes" / name
+        self._item_bytes = {"shapes.f32": 4 * stroke.shape_dim, "alphas.u8": canvas_size**2}
+        self._files = GrowingFiles(self.folder, self._item_bytes)
         self._arrays: tuple[NDArray[np.float32], NDArray[np.uint8]] | None = None
 
     def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -110,35 +109,17 @@ class StrokePairs:
         if self._arrays is None:
             self.prepare()
             size = self.canvas_size
-            shapes = np.memmap(
-                self.folder / "shapes.f32", np.float32, "r", shape=(self.count, self._dim)
-            )
+            dim = self.stroke.shape_dim
+            shapes = np.memmap(self.folder / "shapes.f32", np.float32, "r", shape=(self.count, dim))
             alphas = np.memmap(
                 self.folder / "alphas.u8", np.uint8, "r", shape=(self.count, size, size)
             )
             self._arrays = shapes, alphas
         return self._arrays
 
-    @property
-    def _dim(self) -> int:
-        return self.stroke.shape_dim
-
-    @property
-    def _bytes_of(self) -> dict[str, int]:
-        """Bytes of one stroke in each file."""
-        return {"shapes.f32": 4 * self._dim, "alphas.u8": self.canvas_size**2}
-
     def _progress(self) -> int:
         """Return the number of strokes that are safely on the disk."""
-        try:
-            done = int(read_json(self.folder / "progress.json")["done"])
-            whole = all(
-                (self.folder / name).stat().st_size >= done * each
-                for name, each in self._bytes_of.items()
-            )
-        except (OSError, ValueError, KeyError, TypeError):
-            return 0
-        return done if whole else 0
+        return int(self._files.progress()["done"])
 
     def _draw(self) -> None:
         """Append chunk after chunk, each counted once it is safe on the disk."""
@@ -148,25 +129,23 @@ class StrokePairs:
         if done:
             _log.info("drawing %s goes on after %s of them", self._what, f"{done:,}")
         with (
-            (self.folder / "shapes.f32").open("ab") as shapes,
-            (self.folder / "alphas.u8").open("ab") as alphas,
+            self._files.opened(done) as files,
             tqdm(
                 total=self.count, initial=done, desc=f"Drawing {self._what}", unit="stroke"
             ) as bar,
         ):
-            for file, each in zip((shapes, alphas), self._bytes_of.values(), strict=True):
-                file.truncate(done * each)
+            shapes, alphas = files
             for number, (shape, alpha) in enumerate(self._drawn(chunks), start=1):
                 shapes.write(shape.data)
                 alphas.write(alpha.data)
-                done += len(shape)
-                bar.update(len(shape))
+                done += _CHUNK
+                bar.update(_CHUNK)
                 if number % _SAVE_EVERY == 0:
-                    self._save_progress(done, shapes, alphas)
-            self._save_progress(done, shapes, alphas)
+                    self._files.save(files, done)
+            self._files.save(files, done)
 
     def _check_space(self, missing: int) -> None:
-        needed = missing * sum(self._bytes_of.values())
+        needed = missing * sum(self._item_bytes.values())
         free = shutil.disk_usage(self.folder).free
         if needed > free:
             raise UserError(
@@ -184,12 +163,6 @@ class StrokePairs:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         with multiprocessing.get_context("spawn").Pool(cores, _be_quiet) as pool:
             yield from pool.imap(draw, chunks)
-
-    def _save_progress(self, done: int, *files: BinaryIO) -> None:
-        for file in files:
-            flush(file)
-        with durable_write(self.folder / "progress.json") as draft:
-            draft.file.write(json.dumps({"done": done}).encode())
 
 
 def _be_quiet() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +11,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from impasto.io.exporters import Exporter, Png
-from impasto.io.images import asked_size, read_image, read_picture, resize_image
+from impasto.io.images import asked_size, read_image, read_picture, resize_image, write_png
 from impasto.io.record import StrokeRecord, write_record
-from impasto.metrics import Nearness, target_of
+from impasto.metrics import Nearness, as_tensor, target_of
 from impasto.painters import OptimizePainter, Painter, Progress, Sketch
-from impasto.painters.transparency import Color, composite_on, on_opaque, opaque, unlike
+from impasto.painters.transparency import (
+    Color,
+    composite_on,
+    on_opaque,
+    opaque,
+    shown_on,
+    unlike,
+)
 from impasto.painters.weight_map import weights
-from impasto.rendering import draw_canvas, draw_picture
 from impasto.runtime.memory import check_finding
 from impasto.strokes import Bezier, Stroke
 
@@ -27,27 +33,54 @@ PICTURE = "painting.png"
 
 @dataclass(frozen=True)
 class Painting:
-    """A painting, and how near it came to its picture.
+    """A painting, and how near it comes to its picture.
+
+    What is measured is what is written: the bytes of `painting.png`, against the picture at that
+    size. A picture that is smaller or larger is resampled to it: beside a painting several times
+    larger than its photograph there is a photograph without detail. What is transparent is
+    compared as it is shown on the blank canvas.
 
     Attributes:
-        record: Its strokes, at the picture's own size.
-        target: The picture at the size at which the strokes were found, (3, H, W) in [0, 1].
-        canvas: The painting at that size, drawn by the exact rasterizer.
+        record: Its strokes, and the size at which it is drawn: the picture's own, but after `at`.
+        image: The picture, (h, w, 3) uint8, RGB, or (h, w, 4) with alpha, of its own size.
+        background: RGB in [0, 1] of the blank canvas.
     """
 
     record: StrokeRecord
-    target: Tensor
-    canvas: Tensor
+    image: NDArray[np.uint8]
+    background: Color
+
+    @cached_property
+    def drawn(self) -> NDArray[np.uint8]:
+        """Bytes of `painting.png`: see `picture`."""
+        return self.record.draw()
+
+    @cached_property
+    def nearness(self) -> Nearness:
+        """Similarity of `painting.png` to the picture at its size."""
+        image = shown_on(self.image, self.background)
+        size = self.record.height, self.record.width
+        target = image if image.shape[:2] == size else resize_image(image, *size)
+        return Nearness(shown_on(self.drawn, self.background), target)
 
     @property
     def psnr(self) -> float:
-        """Peak signal to noise ratio, dB."""
-        return Nearness(self.canvas, self.target).psnr
+        """Peak signal to noise ratio of `painting.png`, dB."""
+        return self.nearness.psnr
+
+    @property
+    def canvas(self) -> Tensor:
+        """`painting.png` as it is measured, (3, H, W) in [0, 1]."""
+        return as_tensor(self.nearness.canvas)
+
+    @property
+    def target(self) -> Tensor:
+        """The picture that it is measured against, (3, H, W) in [0, 1]."""
+        return as_tensor(self.nearness.target)
 
     def measures(self) -> dict[str, float]:
-        """`l2`, `psnr` and `ssim`: see `Nearness`."""
-        near = Nearness(self.canvas, self.target)
-        return {"l2": near.l2, "psnr": near.psnr, "ssim": near.ssim}
+        """`l2`, `psnr` and `ssim` of `painting.png`: see `Nearness`."""
+        return self.nearness.measures()
 
     def picture(self, size: int | None = None) -> NDArray[np.uint8]:
         """Draw the painting exactly.
@@ -58,10 +91,7 @@ class Painting:
         Returns:
             (H, W, 3) uint8, RGB; with alpha, (H, W, 4), on a transparent background.
         """
-        record = self.at(size).record
-        return draw_picture(
-            record.stroke, record.strokes, record.height, record.width, record.background
-        )
+        return self.at(size).drawn.copy()
 
     def at(self, size: int | None) -> "Painting":
         """Return the same painting, to be drawn at another size.
@@ -73,6 +103,8 @@ class Painting:
             UserError: It makes no sense.
         """
         height, width = asked_size(self.record.height, self.record.width, size)
+        if (height, width) == (self.record.height, self.record.width):
+            return self  # with what is drawn already
         return replace(self, record=replace(self.record, height=height, width=width))
 
     def save(self, folder: str | Path, exports: Iterable[Exporter] = ()) -> None:
@@ -85,24 +117,31 @@ class Painting:
         Raises:
             UserError: The folder cannot be written, or an export not be made.
         """
-        save_record(folder, self.record, exports)
+        save_record(folder, self.record, exports, self.drawn)
 
 
-def save_record(folder: str | Path, record: StrokeRecord, exports: Iterable[Exporter] = ()) -> None:
+def save_record(
+    folder: str | Path,
+    record: StrokeRecord,
+    exports: Iterable[Exporter] = (),
+    drawn: NDArray[np.uint8] | None = None,
+) -> None:
     """Write a record as a painting: `painting.png`, `strokes.json` and further files.
 
     Args:
         folder: Where; made if need be.
         record: The strokes.
         exports: What else to write.
+        drawn: What `record.draw` gave, where that was asked already.
 
     Raises:
         UserError: The folder cannot be written, or an export not be made.
     """
     write_record(Path(folder) / RECORD, record)
-    others = [export for export in exports if not isinstance(export, Png)]
-    for export in (Png(), *others):
-        export.write(Path(folder), record)
+    write_png(Path(folder) / PICTURE, record.draw() if drawn is None else drawn)
+    for export in exports:
+        if not isinstance(export, Png):
+            export.write(Path(folder), record)
 
 
 class Unfinished(KeyboardInterrupt):
@@ -161,8 +200,8 @@ def paint(
         ValueError: A `start` is given for a picture with alpha.
         Unfinished: It was interrupted, after the first step.
     """
-    if not isinstance(image, np.ndarray):
-        image = read_picture(image)
+    # A copy, as it is measured later: whoever reads frames into one array gives the next there.
+    image = image.copy() if isinstance(image, np.ndarray) else read_picture(image)
     if painter is None:
         kind = stroke or Bezier()
         painter = OptimizePainter(kind, strokes, background=background, seed=seed)
@@ -180,7 +219,7 @@ def paint(
 
     def finished(strokes: Tensor) -> Painting:
         record = StrokeRecord(painter.stroke, strokes, width, height, (red, green, blue))
-        return _beside(target, record, painter.background)
+        return Painting(record, image, (red, green, blue))
 
     find = partial(painter.paint, target.to(device), start=start, weight=weight)
     return _paint(find, progress, finished)
@@ -216,7 +255,7 @@ def _paint_opaque(
     device: torch.device | str,
     weight: Tensor | None,
 ) -> Painting:
-    """Paint a picture (H, W, 4) where it is opaque; it is measured on the blank canvas."""
+    """Paint a picture (H, W, 4) where it is opaque."""
     painter = painter.on(unlike(image))
     red, green, blue = painter.background
     ground = _target(composite_on(image, (red, green, blue)), painter)
@@ -227,7 +266,7 @@ def _paint_opaque(
     def finished(strokes: Tensor) -> Painting:
         on_picture = on_opaque(painter.stroke, strokes, small)
         record = StrokeRecord(painter.stroke, on_picture, width, height, None)
-        return _beside(_target(composite_on(image, background), painter), record, background)
+        return Painting(record, image, background)
 
     find = partial(painter.paint, ground.to(device), weight=weight)
     return _paint(find, progress, finished)
@@ -238,10 +277,3 @@ def _target(image: NDArray[np.uint8], painter: Painter) -> Tensor:
     rows, columns = painter.canvas(*image.shape[:2])
     check_finding(rows, columns)
     return target_of(image, (rows, columns))
-
-
-def _beside(target: Tensor, record: StrokeRecord, background: Sequence[float]) -> Painting:
-    """Make a painting with its canvas, drawn on a background at its target's size."""
-    height, width = target.shape[1:]
-    canvas = draw_canvas(record.stroke, record.strokes, height, width, background)
-    return Painting(record, target, canvas)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from datamodules.cache.image_cache import HeldOut, ImageCache
 from datamodules.cache.writer import CacheWriter
 from datamodules.files import digest
+from datamodules.growing_files import PROGRESS
 from datamodules.items import Items
 from impasto.errors import UserError
 from impasto.persistence.atomic import remove_leftovers
@@ -136,7 +137,7 @@ def _make(folder: Path, name: str, canvas_size: int, load: Callable[[], Items]) 
         if folder.exists():  # damaged, or it would be complete
             shutil.rmtree(folder)
         os.rename(part, folder)
-        (folder / "progress.json").unlink()
+        (folder / PROGRESS).unlink()
 
 
 def _loaded(name: str, load: Callable[[], Items]) -> Items:

@@ -1,6 +1,5 @@
 """A prepared set as files, written in pieces of which each is safe once it is counted."""
 
-import json
 import logging
 import multiprocessing
 import os
@@ -15,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from datamodules.growing_files import GrowingFiles, write_json
 from datamodules.items import Items
 from impasto.errors import UserError
-from impasto.io.files import TABLE, read_json
-from impasto.persistence.atomic import atomic_replace, flush
+from impasto.persistence.atomic import flush
 
 _log = logging.getLogger(__name__)
 
@@ -32,9 +31,6 @@ _WORTH_PROCESSES = 1_000
 
 class CacheWriter:
     """Writes ``images.npy``, ``items.npz`` and ``cache.json`` into a folder, or what is missing.
-
-    ``progress.json`` says how many images are on the disk for good. It is replaced, never
-    rewritten, after the images that it counts have been flushed.
 
     Args:
         folder: Where; may hold what another process left.
@@ -54,8 +50,8 @@ class CacheWriter:
         self._items = items
         self._count = len(items.names)
         self._image_bytes = 3 * canvas_size**2
-        self._file = folder / "images.npy"
-        self._header = self._file_header()
+        each = {"images.npy": self._image_bytes}
+        self._files = GrowingFiles(folder, each, self._file_header())
         self._done, self._broken = self._progress()
 
     @property
@@ -77,13 +73,8 @@ class CacheWriter:
                 f"{self._done:,}",
                 f"{self._count:,}",
             )
-        # Plain writes, not writes through a mapping: on a full disk those raise, these would crash.
-        with self._file.open("r+b" if self._file.exists() else "w+b") as file:
-            if not self._done:
-                file.write(self._header)
-            file.truncate(len(self._header) + self._done * self._image_bytes)
-            file.seek(0, os.SEEK_END)
-            self._write_images(file)
+        with self._files.opened(self._done) as files:
+            self._write_images(files)
         if len(self._broken) == self._count:
             self.useless = True
             raise UserError(
@@ -93,7 +84,8 @@ class CacheWriter:
             )
         self._write_about()
 
-    def _write_images(self, file: BinaryIO) -> None:
+    def _write_images(self, files: list[BinaryIO]) -> None:
+        (file,) = files
         chunk = max(1, _CHUNK_BYTES // self._image_bytes)
         written = self._done
         numbers = range(self._done, self._count)
@@ -109,8 +101,8 @@ class CacheWriter:
                 written += len(decoded.images)
                 bar.update(len(decoded.images))
                 if (written - self._done) * self._image_bytes >= _SAVE_BYTES:
-                    self._save_progress(file, written)
-        self._save_progress(file, written)
+                    self._save_progress(files, written)
+        self._save_progress(files, written)
 
     def _file_header(self) -> bytes:
         buffer = BytesIO()
@@ -121,26 +113,16 @@ class CacheWriter:
 
     def _progress(self) -> tuple[int, dict[int, str]]:
         """Read what a process left: how many images, and which of them are broken."""
+        left = self._files.progress()
         try:
-            left = read_json(self._folder / "progress.json", TABLE)
-            done = int(left["done"])
-            size = self._file.stat().st_size
             broken = {int(number): str(reason) for number, reason in left["broken"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, AttributeError):
             return 0, {}
-        whole = size >= len(self._header) + done * self._image_bytes and done <= self._count
-        return (done, broken) if whole else (0, {})
+        return (left["done"], broken) if left["done"] <= self._count else (0, {})
 
-    def _save_progress(self, file: BinaryIO, written: int) -> None:
-        flush(file)
-        self._write_safely("progress.json", {"done": written, "broken": self._broken})
+    def _save_progress(self, files: list[BinaryIO], written: int) -> None:
+        self._files.save(files, written, broken=self._broken)
         self._done = written
-
-    def _write_safely(self, name: str, content: object) -> None:
-        path = self._folder / name
-        with atomic_replace(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-            flush(file)
 
     def _write_about(self) -> None:
         items = self._items
@@ -158,7 +140,7 @@ class CacheWriter:
             ],
             "run": items.run,
         }
-        self._write_safely("cache.json", about)
+        write_json(self._folder / "cache.json", about)
 
 
 def _processes(count: int, read: Callable[[Any], Any]) -> tuple[int, str | None]:

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from impasto.errors import UserError, brief
 from impasto.io.files import read_json
 from impasto.io.images import LARGEST
 from impasto.persistence.atomic import atomic_write
+from impasto.rendering import draw_picture
 from impasto.strokes import COLOR_DIM, Stroke
 from impasto.strokes.base import loaded_kinds
 from impasto.strokes.conversion import from_record, to_record
@@ -56,6 +59,14 @@ class StrokeRecord:
     def ground(self) -> tuple[float, float, float]:
         """The background where nothing can be transparent: black takes its place."""
         return self.background or (0.0, 0.0, 0.0)
+
+    def draw(self) -> NDArray[np.uint8]:
+        """Draw the painting exactly: `painting.png`.
+
+        Returns:
+            (H, W, 3) uint8, RGB; (H, W, 4) with alpha on a transparent background.
+        """
+        return draw_picture(self.stroke, self.strokes, self.height, self.width, self.background)
 
 
 def write_record(path: str | Path, record: StrokeRecord) -> None:

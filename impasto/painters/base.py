@@ -16,7 +16,7 @@ class Sketch:
 
     Attributes:
         step: How many of the painter's steps are done.
-        psnr: Peak signal to noise ratio so far, dB.
+        psnr: Peak signal to noise ratio so far on the painter's canvas, dB.
         stroke: The stroke kind.
         strokes: Those so far in painting order, (n, D), within their limits; n is at most the
             painter's `strokes`.

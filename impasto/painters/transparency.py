@@ -30,6 +30,18 @@ def composite_on(image: NDArray[np.uint8], color: Color) -> NDArray[np.uint8]:
     return np.where(opaque(image)[..., None], image[..., :3], ground)
 
 
+def shown_on(image: NDArray[np.uint8], color: Color) -> NDArray[np.uint8]:
+    """Show a picture (H, W, 3) or (H, W, 4) as a viewer does on one colour: (H, W, 3)."""
+    if image.shape[2] == 3:
+        return image
+    ground = np.rint(np.multiply(color, 255)).astype(np.uint16)
+    shown = np.empty((*image.shape[:2], 3), np.uint8)
+    for row, line in zip(shown, image, strict=True):  # 24 bytes a pixel for all at once
+        alpha = line[:, 3:].astype(np.uint16)
+        row[:] = (line[:, :3] * alpha + ground * (255 - alpha) + 127) // 255
+    return shown
+
+
 def opaque(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return a mask (H, W) of the painted pixels of a picture (H, W, 4).
 

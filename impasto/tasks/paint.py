@@ -60,7 +60,8 @@ def paint(
     """Paint pictures and videos.
 
     The strokes of each are found at the painter's size, in the picture's own aspect ratio, and
-    drawn exactly at the size asked for. Written per picture, in a folder of its
+    drawn exactly at the size asked for, at which the painting is measured: the picture is
+    resampled to it, be it smaller or larger. Written per picture, in a folder of its
     name: `painting.png`, `strokes.json`, exports; for several pictures also a sheet of all. Of a
     video: `painting.mp4` and a record of each frame. Ctrl-C leaves what is painted so far.
 
@@ -76,7 +77,7 @@ def paint(
 
     Returns:
         `images` (of a video its frames), `strokes`, and the means of `l2`, `psnr` (dB) and `ssim`,
-        measured at canvas size, drawn by the exact rasterizer.
+        of `painting.png` (of a video its frames before they are encoded) against the picture.
 
     Raises:
         UserError: No picture can be read, a picture asked for by name cannot, the size makes no
@@ -105,10 +106,9 @@ def paint(
             else:
                 measures, painted = _paint_source(source, Path(folder) / name, order, bar)
                 done += measures
-                if len(sheet) < _SHEET_PICTURES:
-                    sheet.append(
-                        [framed(one, _SHOWN_SIZE) for one in (painted.target, painted.canvas)]
-                    )
+                if len(files) > 1 and len(sheet) < _SHEET_PICTURES:
+                    target = framed(painted.target, _SHOWN_SIZE)
+                    sheet.append([target, framed(painted.canvas, _SHOWN_SIZE)])
             bar.update(painter.steps * (number + 1) - bar.n)  # also past a skipped picture
     if not done:
         what = f"none of the {len(files)} pictures of {images} can be painted"
@@ -150,8 +150,10 @@ def _paint_source(
         stop.painting.at(size).save(folder)
         log.warning("painted so far: %s", shown(folder / PICTURE))
         raise stop.cause from None
-    painted.at(size).save(folder, order.exports)
-    return [painted.measures()], painted
+    delivered = painted.at(size)
+    delivered.save(folder, order.exports)
+    bar.set_postfix(psnr=f"{delivered.psnr:.1f} dB")
+    return [delivered.measures()], delivered
 
 
 def _find(images: Source | None, order: _Order) -> dict[Path, NDArray[np.uint8] | None]:
@@ -227,7 +229,8 @@ def _reports(bar: "tqdm[NoReturn]") -> Progress:
     start = bar.n
 
     def progress(sketch: Sketch) -> None:
-        bar.set_postfix(psnr=f"{sketch.psnr:.2f} dB", refresh=False)
+        # On the painter's canvas: how near the picture comes is known when it is drawn.
+        bar.set_postfix(canvas=f"{sketch.psnr:.1f} dB", refresh=False)
         bar.update(start + sketch.step - bar.n)
 
     return progress

@@ -64,16 +64,24 @@ def paint_frames(
     """
     following = painter.following(steps)
     last: Painting | None = None
-    anew = 0.0  # dB
+    anew = 0.0  # dB on the painter's canvas
     for frame in frames:
         painted = None
         if last is not None:
             painted = paint(frame, painter=following, device=device, start=last.record.strokes)
-        if painted is None or painted.psnr < anew - _CUT:
+        if painted is None or _canvas_psnr(painter, painted) < anew - _CUT:
             painted = paint(frame, painter=painter, device=device)
-            anew = painted.psnr
+            anew = _canvas_psnr(painter, painted)
         last = painted
         yield painted
+
+
+def _canvas_psnr(painter: Painter, painting: Painting) -> float:
+    """Return the PSNR, dB, at the size at which strokes are found.
+
+    At the film's size detail that is never painted would hide another scene.
+    """
+    return painting.at(max(painter.canvas(*painting.image.shape[:2]))).psnr
 
 
 def paint_video(
@@ -97,14 +105,14 @@ def paint_video(
         device: Where to paint.
 
     Returns:
-        How near each frame's painting came, and the first frame's painting.
+        How near each frame came before the film was encoded, and the first frame's painting.
 
     Raises:
         UserError: It is damaged, or the painter cannot paint videos.
     """
     check_film(clip, size)
-    frames = _Frames(folder, size)
-    paintings = _painted(painter, clip, settings, device)
+    frames = _Frames(folder)
+    paintings = _painted(painter, clip, size, settings, device)
     try:
         write_video(folder / FILM, frames.drawn(paintings), settings.fps or clip.fps)
     finally:
@@ -136,8 +144,8 @@ def check_film(clip: Clip, size: int | None) -> None:
 class _Frames:
     """Record of a video's frames, filled while they are drawn."""
 
-    def __init__(self, folder: Path, size: int | None) -> None:
-        self.folder, self.size = folder, size
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.measured: list[dict[str, float]] = []
         self.first: Painting | None = None
         self.interruption: KeyboardInterrupt | None = None
@@ -146,9 +154,8 @@ class _Frames:
         """Write each frame's record, and draw it; end early, but in order, when interrupted."""
         try:
             for number, painted in enumerate(paintings, start=1):
-                at_size = painted.at(self.size)
-                picture = at_size.picture()
-                write_record(self.folder / "frames" / f"{number:06d}.json", at_size.record)
+                picture = painted.drawn
+                write_record(self.folder / "frames" / f"{number:06d}.json", painted.record)
                 self.measured.append(painted.measures())
                 self.first = self.first or painted
                 yield picture
@@ -157,9 +164,13 @@ class _Frames:
 
 
 def _painted(
-    painter: Painter, clip: Clip, settings: VideoSettings, device: torch.device | str
+    painter: Painter,
+    clip: Clip,
+    size: int | None,
+    settings: VideoSettings,
+    device: torch.device | str,
 ) -> Iterator[Painting]:
-    """The paintings of a video's frames, with a bar of their own."""
+    """The paintings of a video's frames at the film's size, with a bar of their own."""
     fps, most = settings.fps or clip.fps, settings.frames
     count = max(1, round(clip.frames * fps / clip.fps))
     total = count if most is None else min(count, most)
@@ -168,6 +179,7 @@ def _painted(
         closing(clip.read(settings.fps, most)) as frames,
     ):
         for painted in paint_frames(painter, frames, settings.steps, device):
-            bar.set_postfix(psnr=f"{painted.psnr:.2f} dB", refresh=False)
+            delivered = painted.at(size)
+            bar.set_postfix(psnr=f"{delivered.psnr:.2f} dB", refresh=False)
             bar.update()
-            yield painted
+            yield delivered

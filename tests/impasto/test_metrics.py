@@ -1,80 +1,62 @@
-"""Measuring a painter: exact figures of a known canvas, and which canvas is measured."""
-
-import time
+"""Figures of known pictures, in bounded memory."""
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torchmetrics.functional.image import structural_similarity_index_measure
 
-from impasto.metrics import Nearness, measure, target_of
-from impasto.painters import Painter, Progress
-from impasto.rendering import draw
-from impasto.strokes import Circle
+from impasto.metrics import Nearness
+from impasto.runtime.memory import MemoryPeak
 
 
-class Disc(Painter):
-    """One white disc in the middle, of half the shorter side's radius."""
+def flat(level: int) -> NDArray[np.uint8]:
+    return np.full((16, 16, 3), level, np.uint8)
 
-    stroke = Circle()
-    strokes = 1
-    background = (0.25, 0.5, 0.75)
-    steps = 1
 
-    def canvas(self, height: int, width: int) -> tuple[int, int]:
-        return 16, 32
-
-    def paint(
-        self,
-        target: Tensor,
-        progress: Progress | None = None,
-        start: Tensor | None = None,
-        weight: Tensor | None = None,
-    ) -> Tensor:
-        assert target.shape == (3, 16, 32)
-        block = np.ones(64_000_000, np.uint8)
-        time.sleep(0.2)
-        del block
-        return torch.tensor([[0.5, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0]])
+def noise(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
+    generator = np.random.default_rng(seed)
+    return generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 def test_figures_of_a_known_canvas() -> None:
-    target = torch.full((3, 16, 16), 0.5)
-    canvas = target.clone()
-    canvas[0, :8] = 1.0  # a sixth of the values is off by a half
+    target = flat(51)
+    canvas = target.copy()
+    canvas[:8, :, 0] = 204  # a sixth of the values is off by 0.6
     near = Nearness(canvas, target)
-    assert near.l2 == pytest.approx(0.25 / 6)
-    assert near.psnr == pytest.approx(13.8021124)  # 10 log10 24
-    flat = Nearness(torch.full((3, 16, 16), 0.25), target)
-    assert flat.psnr == pytest.approx(12.0411998)  # 10 log10 16
+    assert near.l2 == pytest.approx(0.36 / 6)
+    assert near.psnr == pytest.approx(12.2184875)  # 10 log10 (50 / 3)
+    even = Nearness(flat(102), target)
+    assert even.psnr == pytest.approx(13.9794001)  # 10 log10 25
     # Two flat pictures: only the luminances differ, (2 a b + C1) / (a² + b² + C1), C1 = 0.01².
-    assert flat.ssim == pytest.approx((0.25 + 1e-4) / (0.3125 + 1e-4), rel=1e-4)
+    assert even.ssim == pytest.approx((0.16 + 1e-4) / (0.2 + 1e-4), rel=1e-4)
 
 
 def test_a_perfect_canvas_has_100_db() -> None:
-    picture = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(0))
-    near = Nearness(picture, picture)
+    near = Nearness(noise(16, 16), noise(16, 16))
     assert (near.l2, near.psnr, near.ssim) == (0, 100, pytest.approx(1))
 
 
-def test_a_trial_measures_the_exact_canvas_at_the_size_asked_for() -> None:
-    image = np.random.default_rng(0).integers(0, 256, (30, 60, 3), dtype=np.uint8)
-    trial = measure(Disc(), image)
-    canvas = draw(Circle(), trial.strokes[None], 16, 32, Disc.background)[0]
-    assert trial.work_size == 32
-    assert torch.allclose(trial.nearness.canvas, canvas, atol=1e-6)
-    assert torch.equal(trial.nearness.target, target_of(image, (16, 32)))
-    large = measure(Disc(), image, (24, 48))
-    assert large.work_size == 32
-    assert large.nearness.canvas.shape == large.nearness.target.shape == (3, 24, 48)
-    assert torch.equal(large.nearness.target, target_of(image, (24, 48)))
-    assert large.nearness.canvas[:, 12, 24].tolist() == [1, 1, 1]
-    assert large.nearness.canvas[:, 0, 0].tolist() == [0.25, 0.5, 0.75]
+@pytest.mark.parametrize("size", [(6, 6), (30, 47), (300, 251)])
+def test_ssim_is_that_of_torchmetrics(size: tuple[int, int]) -> None:
+    """Also over more than one band, and where the window reaches over every edge."""
+    target = noise(*size)
+    canvas = np.where(noise(*size, seed=1) < 60, noise(*size, seed=2), target)
+    pair = (torch.from_numpy(one / 255).permute(2, 0, 1)[None] for one in (canvas, target))
+    expected = structural_similarity_index_measure(*pair, data_range=1.0)
+    assert Nearness(canvas, target).ssim == pytest.approx(float(expected), rel=1e-5)
 
 
-def test_time_and_memory_are_of_painting() -> None:
-    image = np.zeros((16, 32, 3), np.uint8)
-    trial = measure(Disc(), image)
-    assert 0.2 <= trial.seconds < 2
-    assert 0 <= trial.cpu_seconds < trial.seconds
-    assert trial.peak_memory_mb > 64
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (3, 2)])
+def test_pictures_smaller_than_the_window_have_figures(size: tuple[int, int]) -> None:
+    assert Nearness(noise(*size), noise(*size)).ssim == pytest.approx(1)
+    assert -1 <= Nearness(noise(*size), noise(*size, seed=1)).ssim < 1
+
+
+def test_memory_is_that_of_a_band() -> None:
+    canvas, target = np.zeros((2, 2000, 2000, 3), np.uint8)
+    with MemoryPeak(0.01) as memory:
+        before = memory.megabytes
+        near = Nearness(canvas, target)
+        assert (near.l2, near.ssim) == (0, pytest.approx(1))
+        assert memory.megabytes - before < 60  # six GB at once

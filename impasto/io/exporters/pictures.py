@@ -1,5 +1,6 @@
 """A painting as one picture: PNG, and pixel art."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,6 @@ from impasto.io.exporters.base import STEM, Exporter
 from impasto.io.images import write_png
 from impasto.io.palette import pixelate
 from impasto.io.record import StrokeRecord
-from impasto.rendering import draw_picture
 from impasto.runtime.memory import check_export
 
 _PIXEL = 40  # bytes a pixel of the painting while pixel art is made of it
@@ -22,16 +22,7 @@ class Png(Exporter):
     def write(self, folder: Path, painting: StrokeRecord) -> Path:
         """See `Exporter.write`."""
         path = folder / f"{STEM}.png"
-        write_png(
-            path,
-            draw_picture(
-                painting.stroke,
-                painting.strokes,
-                painting.height,
-                painting.width,
-                painting.background,
-            ),
-        )
+        write_png(path, painting.draw())
         return path
 
 
@@ -60,9 +51,7 @@ class PixelArt(Exporter):
     def write(self, folder: Path, painting: StrokeRecord) -> Path:
         """See `Exporter.write`."""
         stroke = painting.stroke
-        picture = draw_picture(
-            stroke, painting.strokes, painting.height, painting.width, painting.ground
-        )
+        picture = replace(painting, background=painting.ground).draw()
         grid = stroke.options().get("grid", self.grid)
         path = folder / "pixel.png"
         write_png(path, pixelate(picture, grid, stroke.palette or self.colors))

@@ -17,11 +17,11 @@ from tqdm import tqdm
 from impasto.bounds import Count, validated
 from impasto.errors import UserError
 from impasto.io.figures import Panel, framed, save_panels, save_sheet
-from impasto.io.images import Size, asked_size, find_images, read_image
-from impasto.metrics import Trial, measure
+from impasto.io.images import Size, find_images, read_image
 from impasto.networks.lpips import Lpips
 from impasto.painters import Painter, Progress
 from impasto.persistence.atomic import atomic_write
+from impasto.trial import Trial, measure
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +29,7 @@ Row = dict[str, Any]
 MEAN = "mean"  # instead of a picture's name
 _TABLE = "painters.csv"
 _SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of `strokes`, where no counts are given
-_LEAST_SIZE = 16  # pixels on the longer side; the shorter one has at least half as many
-MeasuredSize = Annotated[Size, Ge(_LEAST_SIZE)]
+MeasuredSize = Annotated[Size, Ge(16)]
 _SHOWN_SIZE = 128  # pixels of a picture on a sheet
 _SHOWN = 64  # pictures on a sheet
 _SHEET_COLUMNS = 8
@@ -49,7 +48,7 @@ def evaluate_painters(
 ) -> dict[str, float]:
     """Paint every picture with every painter in every number of strokes, and measure.
 
-    All paintings of a picture are drawn exactly at one size, and compared with it at that size.
+    All paintings of a picture are measured at one size, as `Painting` does.
     Leaves ``painters.csv`` (a row per painting, then the means), ``painters.png`` (PSNR by strokes
     and by seconds), and per painter a sheet of targets above the paintings, fewest strokes first.
 
@@ -59,8 +58,7 @@ def evaluate_painters(
         folder: The run folder.
         strokes: The largest number, where `counts` is not given.
         counts: Numbers of strokes; an eighth, a quarter, a half and all of `strokes` by default.
-        size: Longer side in pixels at which paintings are measured; by default the largest at
-            which any of the strokes of a picture are found.
+        size: Longer side in pixels at which paintings are measured; each picture's own by default.
         lpips: Weights of torchvision's AlexNet, a file, or ``default`` to download them; by default
             LPIPS is left out.
         device: Where to paint.
@@ -87,16 +85,16 @@ def evaluate_painters(
     sheets: dict[str, list[list[Tensor]]] = {name: [] for name in by_count}
     with tqdm(total=len(paths) * steps, unit="step", dynamic_ncols=True, file=sys.stderr) as bar:
         for label, image in _read(paths):
-            common = _common_size(by_count, image, size)
             for name, several in by_count.items():
                 trials = []
                 for painter in several:
                     bar.set_description(f"{label}, {name}, {painter.strokes} strokes")
-                    trials.append(measure(painter, image, common, _reports(bar), device))
+                    trials.append(measure(painter, image, size, _reports(bar), device))
                 rows += [_row(name, label, trial, network) for trial in trials]
                 if len(sheets[name]) < _SHOWN:
-                    canvases = [trials[0].nearness.target, *(t.nearness.canvas for t in trials)]
-                    sheets[name].append([framed(canvas, _SHOWN_SIZE) for canvas in canvases])
+                    target = framed(trials[0].painting.target, _SHOWN_SIZE)
+                    canvases = (framed(one.painting.canvas, _SHOWN_SIZE) for one in trials)
+                    sheets[name].append([target, *canvases])
             write_table(folder / _TABLE, pd.DataFrame(rows))  # what an interruption leaves
     if not rows:
         raise UserError(f"none of the {len(paths)} pictures of {images} can be read", "replace it")
@@ -153,33 +151,19 @@ def _read(paths: Sequence[Path]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         yield path.name if names.count(path.name) == 1 else str(path), image
 
 
-def _common_size(
-    by_count: Mapping[str, Sequence[Painter]], image: NDArray[np.uint8], size: int | None
-) -> tuple[int, int]:
-    """Rows and columns at which all paintings of a picture are measured."""
-    height, width = image.shape[:2]
-    if size is not None:
-        rows, columns = asked_size(height, width, size)
-        return max(_LEAST_SIZE // 2, rows), max(_LEAST_SIZE // 2, columns)
-    canvases = [
-        painter.canvas(height, width) for several in by_count.values() for painter in several
-    ]
-    return max(canvases, key=max)
-
-
 def _reports(bar: "tqdm[Any]") -> Progress:
     start = bar.n
     return lambda sketch: bar.update(start + sketch.step - bar.n) and None
 
 
 def _row(name: str, label: str, trial: Trial, network: Lpips | None) -> Row:
-    near = trial.nearness
-    row: Row = {"painter": name, "picture": label, "strokes": len(trial.strokes)}
+    near, record = trial.painting.nearness, trial.painting.record
+    row: Row = {"painter": name, "picture": label, "strokes": len(record.strokes)}
     row |= {"psnr": near.psnr, "ssim": near.ssim, "l2": near.l2}
     if network is not None:
         row["lpips"] = near.lpips(network)
     row |= {"seconds": trial.seconds, "peak_memory_mb": trial.peak_memory_mb}
-    return row | {"work_size": trial.work_size, "size": max(near.target.shape[1:])}
+    return row | {"work_size": trial.work_size, "size": max(record.height, record.width)}
 
 
 def _save_pictures(

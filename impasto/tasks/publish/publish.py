@@ -16,12 +16,12 @@ from datamodules.sets.photos import held_out_photographs
 from impasto.bounds import Count, validated
 from impasto.errors import UserError
 from impasto.io.images import read_image, resize_image
-from impasto.metrics import measure
 from impasto.painters import AgentPainter
 from impasto.persistence.model_zoo import FOLDER
 from impasto.rl.policy import PaintingPolicy
 from impasto.tasks.publish.model_card import write_card
 from impasto.tasks.runs.comparison.runs import Run, read_run
+from impasto.trial import measure
 
 _DTYPE = torch.float16
 _SIZE = 128  # pixels on a side at which photographs are painted and judged
@@ -104,7 +104,7 @@ def photograph_psnr(policy: PaintingPolicy, strokes: int) -> dict[str, float]:
     psnr = {}
     for path in tqdm(held_out_photographs(), desc=f"painting with {strokes} strokes", leave=False):
         image = resize_image(read_image(path), _SIZE, _SIZE)
-        psnr[path.stem] = measure(painter, image, (_SIZE, _SIZE)).nearness.psnr
+        psnr[path.stem] = measure(painter, image).painting.psnr
     return psnr
 
 

@@ -168,7 +168,7 @@ class Session:
                     return
                 yield Message(f"In the queue: {_number(ahead, 'painting')} before this one.")
             yield Message("Looking at the picture.", share=0.0)
-            worker = Worker(image, painter, self.device)
+            worker = Worker(image, painter, self.device, self.size)
             visitor.begin(worker)
             try:
                 yield from _watch(worker, painter)
@@ -238,7 +238,7 @@ def _watch(worker: Worker, painter: Painter) -> Iterator[Message]:
             text = "Looking at the picture."
         else:
             strokes = f"{progress.strokes} of {_number(painter.strokes, 'stroke')}"
-            text = f"Painting: {strokes}, {progress.psnr:.1f} dB."
+            text = f"Painting: {strokes}, canvas {progress.psnr:.1f} dB."
         yield Message(text, picture, progress.share)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from impasto.api import Unfinished, paint
+from impasto.api import Painting, Unfinished, paint
 from impasto.canvas import to_array
 from impasto.io.images import fit_size
 from impasto.io.record import StrokeRecord
@@ -28,7 +28,7 @@ class Progress:
     Attributes:
         share: Of its painter's steps, in [0, 1].
         strokes: How many strokes it has by now.
-        psnr: Peak signal to noise ratio, dB.
+        psnr: Peak signal to noise ratio on the painter's canvas, dB.
     """
 
     share: float
@@ -43,12 +43,18 @@ class Worker:
         image: (H, W, 3) uint8, RGB, or (H, W, 4) with alpha.
         painter: Finds the strokes.
         device: Where to paint.
+        size: Pixels on the longer side at which the painting is measured; the picture's own by
+            default.
     """
 
     def __init__(
-        self, image: NDArray[np.uint8], painter: Painter, device: torch.device | str = "cpu"
+        self,
+        image: NDArray[np.uint8],
+        painter: Painter,
+        device: torch.device | str = "cpu",
+        size: int | None = None,
     ) -> None:
-        self._image, self._painter, self._device = image, painter, device
+        self._image, self._painter, self._device, self._size = image, painter, device, size
         self._sketch: Sketch | None = None
         self._result: tuple[StrokeRecord, float] | None = None
         self._error: BaseException | None = None
@@ -98,7 +104,7 @@ class Worker:
         return to_array(self._tiled.canvas(sketch.strokes))
 
     def result(self) -> tuple[StrokeRecord, float] | None:
-        """Return the painting at the picture's size and its PSNR, dB, once it is over.
+        """Return the painting at the picture's size, and its PSNR as it is delivered, once over.
 
         None if it was stopped before there was any.
 
@@ -115,14 +121,17 @@ class Worker:
             done = paint(
                 self._image, painter=self._painter, progress=self._report, device=self._device
             )
-            self._result = done.record, done.psnr
+            self._result = self._measured(done)
         except Unfinished as stop:
             so_far = stop.painting
-            self._result = (so_far.record, so_far.psnr) if len(so_far.record.strokes) else None
+            self._result = self._measured(so_far) if len(so_far.record.strokes) else None
         except BaseException as error:  # handed on by `result`
             self._error = error
         finally:
             self._over.set()
+
+    def _measured(self, painting: Painting) -> tuple[StrokeRecord, float]:
+        return painting.record, painting.at(self._size).psnr
 
     def _report(self, sketch: Sketch) -> None:
         self._sketch = sketch

@@ -11,7 +11,7 @@ from impasto.api import paint
 from impasto.errors import UserError
 from impasto.io.record import read_record
 from impasto.painters import OptimizePainter
-from impasto.painters.transparency import composite_on, on_opaque, opaque, unlike
+from impasto.painters.transparency import composite_on, on_opaque, opaque, shown_on, unlike
 from impasto.strokes import Circle
 
 
@@ -74,3 +74,13 @@ def test_a_picture_is_painted_where_it_is_opaque(
     assert np.abs(drawn[painted][:, :3] - color).mean() < 8
     assert read_record(tmp_path / "strokes.json").background is None
     assert painting.psnr > 20
+
+
+def test_it_is_shown_as_a_viewer_does() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (30, 40, 4), dtype=np.uint8)
+    color = (1.0, 0.5, 0.0)
+    ground = Image.new("RGBA", (40, 30), (255, 128, 0, 255))
+    ground.alpha_composite(Image.fromarray(image))
+    expected = np.asarray(ground.convert("RGB")).astype(int)
+    assert np.abs(shown_on(image, color).astype(int) - expected).max() <= 1
+    assert shown_on(image[..., :3], color).tolist() == image[..., :3].tolist()

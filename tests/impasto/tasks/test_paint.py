@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
 from impasto.errors import UserError
@@ -16,7 +17,7 @@ from impasto.io.exporters import Gcode, Gif, Html, PixelArt, Svg
 from impasto.io.images import resize_image
 from impasto.io.record import read_record
 from impasto.painters import OptimizePainter, Painter, Progress, Sketch
-from impasto.rendering import draw, draw_picture
+from impasto.rendering import draw_picture
 from impasto.strokes import Bezier, Circle
 from impasto.tasks.paint import paint
 from tests.bad_input_files import png
@@ -115,17 +116,29 @@ def test_limits_hold_in_what_is_written(tmp_path: Path) -> None:
     assert len(np.unique(read(out / "a" / "pixel.png").reshape(-1, 3), axis=0)) <= 2
 
 
-def test_figures_are_measured_exactly_at_canvas_size(tmp_path: Path) -> None:
+def test_the_bar_ends_with_the_figure_of_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = paint(CirclePainter(), save(tmp_path / "a.png"), tmp_path / "run")
+    last = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
+    assert f"psnr={result['psnr']:.1f} dB" in last  # the painter said 20 of its canvas
+
+
+@pytest.mark.parametrize("size", [None, 25, 80])
+def test_figures_are_those_of_the_files(tmp_path: Path, size: int | None) -> None:
+    """Which are larger than the painter's canvas, smaller, or of another aspect."""
     sources = [save(tmp_path / "a.png"), save(tmp_path / "b.png", picture(50, 30)[::-1] // 2)]
-    result = paint(CirclePainter(), sources, tmp_path / "run")
-    errors = []
-    for source in sources:
-        target = torch.from_numpy(resize_image(read(source), SIZE, SIZE)).permute(2, 0, 1) / 255
-        strokes = CirclePainter().paint(target)
-        canvas = draw(Circle(), strokes[None], SIZE, SIZE, (0.0, 0.0, 1.0))[0]
-        errors.append(float((canvas - target).square().mean()))
-    assert result["l2"] == pytest.approx(np.mean(errors), rel=1e-5)
-    assert result["psnr"] == pytest.approx(np.mean(-10 * np.log10(errors)), rel=1e-5)
+    result = paint(CirclePainter(), sources, tmp_path / "run", size=size)
+    paintings = [read(tmp_path / "run" / name / "painting.png") for name in "ab"]
+    targets = [
+        resize_image(read(source), *painting.shape[:2])
+        for source, painting in zip(sources, paintings, strict=True)
+    ]
+    pairs = list(zip(targets, paintings, strict=True))
+    psnr = [peak_signal_noise_ratio(*pair) for pair in pairs]
+    l2 = [np.square(target / 255 - painting / 255).mean() for target, painting in pairs]
+    assert result["psnr"] == pytest.approx(np.mean(psnr))
+    assert result["l2"] == pytest.approx(np.mean(l2))
     assert 0 < result["ssim"] < 1
 
 
@@ -147,10 +160,12 @@ def test_a_folder_leaves_a_sheet_of_targets_above_paintings(tmp_path: Path) -> N
         save(source / f"{name}.png")
     paint(CirclePainter(), source, tmp_path / "run")
     sheet = read(tmp_path / "run" / "paintings.png")
-    target = resize_image(picture(), SIZE, SIZE).repeat(4, axis=0).repeat(4, axis=1)  # enlarged
-    assert (sheet[:128, :128] == target).all()
+    # Pictures of 20 x 40 pixels, enlarged to 64 x 128, in white squares.
+    assert (sheet[32:96, 8:56] == (200, 50, 50)).all()
+    assert (sheet[32:96, 72:120] == (50, 200, 50)).all()
+    assert (sheet[:32, :128] == 255).all()
     assert sheet.shape[1] >= 3 * 128
-    assert sheet[132, 0].tolist() == [0, 0, 255]  # below it a painting's corner: the background
+    assert sheet[130 + 32, 0].tolist() == [0, 0, 255]  # below it a painting's corner: background
     assert {path.name for path in (tmp_path / "run" / "b").iterdir()} == {
         "painting.png",
         "strokes.json",

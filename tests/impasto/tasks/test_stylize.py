@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio
 
 from impasto.errors import UserError
 from impasto.io.exporters import Csv
@@ -70,7 +71,12 @@ def test_the_content_is_found_and_written(
     assert (record.width, record.height, len(record.strokes)) == (60, 40, 40)
     drawn = draw_picture(record.stroke, record.strokes, 40, 60, record.background)
     with Image.open(folder / "painting.png") as picture:
-        assert np.abs(np.asarray(picture).astype(int) - drawn).max() <= 1
+        written = np.asarray(picture)
+    assert np.abs(written.astype(int) - drawn).max() <= 1
+    with Image.open(image) as picture:
+        assert result["psnr"] == pytest.approx(
+            peak_signal_noise_ratio(np.asarray(picture), written)
+        )
 
 
 def test_in_grey_and_of_any_size(image: Path, features: ClassifierFeatures, tmp_path: Path) -> None:

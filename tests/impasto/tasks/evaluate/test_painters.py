@@ -13,12 +13,12 @@ from PIL import Image
 from torch import Tensor
 
 from impasto.errors import UserError
-from impasto.io.images import read_image
+from impasto.io.images import read_image, resize_image
 from impasto.metrics import target_of
 from impasto.networks import Actor
 from impasto.painters import Painter, Progress, Sketch
 from impasto.renderers import AnalyticRenderer
-from impasto.rendering import draw
+from impasto.rendering import draw_picture
 from impasto.rl.environment import PaintingEnvironment
 from impasto.rl.policy import PaintingPolicy
 from impasto.strokes import Bezier, Circle
@@ -83,8 +83,8 @@ def read_rows(folder: Path) -> list[dict[str, str]]:
 def expected_l2(picture: Path, painter: Dots, size: tuple[int, int]) -> float:
     image = read_image(picture)
     strokes = painter.paint(target_of(image, painter.canvas(*image.shape[:2])))
-    canvas = draw(painter.stroke, strokes[None], *size)[0]
-    return float((canvas - target_of(image, size)).square().mean())
+    drawn = draw_picture(painter.stroke, strokes, *size, painter.background)
+    return float(np.square(drawn / 255 - resize_image(image, *size) / 255).mean())
 
 
 def test_every_painting_has_a_row_and_every_count_a_mean(pictures: Path, tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_every_painting_has_a_row_and_every_count_a_mean(pictures: Path, tmp_pat
     keys = [(row["painter"], row["picture"], row["strokes"]) for row in rows]
     single = [("dots", f"{name}.png", count) for name in "abc" for count in "25"]
     assert keys == [*single, ("dots", "mean", "2"), ("dots", "mean", "5")]
-    sizes = {"a.png": (8, 16), "b.png": (16, 8), "c.png": (8, 16)}
+    sizes = {"a.png": (20, 40), "b.png": (50, 30), "c.png": (8, 12)}
     for row in rows[:6]:
         count, size = int(row["strokes"]), sizes[row["picture"]]
         l2 = expected_l2(pictures / row["picture"], Dots(count), size)
@@ -104,7 +104,7 @@ def test_every_painting_has_a_row_and_every_count_a_mean(pictures: Path, tmp_pat
         assert float(row["ssim"]) < 1
         assert float(row["seconds"]) > 0
         assert float(row["peak_memory_mb"]) > 10
-        assert (row["work_size"], row["size"]) == ("16", "16")
+        assert (row["work_size"], row["size"]) == ("16", str(max(size)))
     for key in ("l2", "psnr", "ssim", "seconds"):
         mean = np.mean([float(row[key]) for row in rows[1:6:2]])
         assert float(rows[7][key]) == pytest.approx(mean)
@@ -124,8 +124,8 @@ def test_painters_are_compared_at_one_size(pictures: Path, tmp_path: Path) -> No
     result = evaluate_painters(painters, [pictures / "a.png"], tmp_path / "out", counts=3)
     small, large, *_ = read_rows(tmp_path / "out")
     assert (small["work_size"], large["work_size"]) == ("16", "32")
-    assert small["size"] == large["size"] == "32"
-    l2 = expected_l2(pictures / "a.png", Dots(3), (16, 32))
+    assert small["size"] == large["size"] == "40"
+    l2 = expected_l2(pictures / "a.png", Dots(3), (20, 40))
     assert float(small["l2"]) == pytest.approx(l2, rel=1e-5)
     assert result["l2_small"] == pytest.approx(l2, rel=1e-5)
     assert {"l2_large", "psnr_small", "ssim_large"} < set(result)
@@ -220,7 +220,7 @@ def test_an_interruption_leaves_what_is_measured(pictures: Path, tmp_path: Path)
         def with_strokes(self, strokes: int) -> "Interrupted":
             return Interrupted(strokes)
 
-        def paint(self, target: Tensor, *others: object) -> Tensor:
+        def paint(self, target: Tensor, *others: object, **named: object) -> Tensor:
             if target.shape[1] > target.shape[2]:  # the second one
                 raise KeyboardInterrupt
             return super().paint(target)
