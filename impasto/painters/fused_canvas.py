@@ -3,7 +3,6 @@
 Shapes: N strokes, R rows (parts of a stroke on a tile), C tiles, T pixels on a tile's side.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any

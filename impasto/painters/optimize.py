@@ -36,6 +36,7 @@ _LARGEST = 4096
 _PER_STROKE = 16  # pixels on a side for the square root of the number of strokes
 _COARSE = 0.25 * math.sqrt(1 / 200)  # radius from which on strokes move at the full rate
 _OPACITY = 4.0  # its learning rate beside that of coordinates
+_THINNEST = 0.5  # pixels of the canvas, a radius
 _LENGTHS = "xyrwhs"  # how parameters begin that are in pixels: x, y, radius, width, height, size
 _CALM = 0.2  # learning rate in a film's later frames: strokes that jump flicker
 _BETAS = (0.9, 0.9)  # the scene changes under a stroke: a long memory of squares only slows it
@@ -118,9 +119,10 @@ class OptimizePainter(Painter):
         if isinstance(stroke.palette, int):
             stroke = with_palette(stroke, find_palette(to_array(target), stroke.palette))
         strokes = target.new_empty(0, stroke.dim)  # free ones
+        thinnest = _THINNEST / min(target.shape[1:])
         views = plan_views(*target.shape[1:], self.strokes, self.steps)
         if start is not None:
-            strokes = into_range(stroke, release(stroke, start.to(target)))
+            strokes = into_range(stroke, release(stroke, start.to(target)), thinnest)
             views = [replace(views[-1], step=0)]
         events = plan_events(views, len(strokes), self.steps, self.moves, self.moved)
         canvases = self._canvases(stroke, target, weight, views)
@@ -138,7 +140,7 @@ class OptimizePainter(Painter):
             drawing = tiled.draw(stroke.limit(strokes.requires_grad_()), fits)
             (gradient,) = torch.autograd.grad(drawing.error, strokes)
             change = adam.step(gradient) * rates * cooling(step, self.steps)
-            strokes = into_range(stroke, strokes.detach() - change)
+            strokes = into_range(stroke, strokes.detach() - change, thinnest)
             if fits:
                 strokes = tiled.fit(strokes, drawing, ridge=1e-5)
             if progress is not None:

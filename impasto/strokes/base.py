@@ -171,7 +171,8 @@ class Stroke(ABC):
             sides: Width and height of the canvas, in shorter sides.
 
         Returns:
-            (N, S) in [0, 1].
+            (N, S) in [0, 1]; a radius, width, height or size may be below 0, for one that is
+            smaller than strokes usually are (`impasto.strokes.conversion.into_range`).
         """
         shape = torch.rand(len(center), self.shape_dim, generator=generator, device=center.device)
         points = sum(name.startswith("x") for name in self.parameters)
@@ -188,7 +189,9 @@ class Stroke(ABC):
                 shape[:, column] = size / largest(self, name)
             elif name.startswith("opacity"):
                 shape[:, column] = 1
-        shape = shape.clamp(0, 1)
+        sizes = [unit(name)[0] > 0 for name in self.parameters]
+        least = torch.where(torch.tensor(sizes, device=shape.device), -1.0, 0.0)
+        shape = shape.clamp_max(1).maximum(least)
         between = [self.parameters.index(name) for name in self.relative]
         if between:
             many = len(center), len(between)

@@ -143,12 +143,24 @@ def from_region(
     return result
 
 
-def into_range(stroke: Stroke, strokes: Tensor) -> Tensor:
-    """Bring strokes (N, D) or shapes (N, S) into [0, 1]: angles wrap, all else is clamped."""
+def into_range(stroke: Stroke, strokes: Tensor, thinnest: float | None = None) -> Tensor:
+    """Bring strokes (N, D) or shapes (N, S) into [0, 1]: angles wrap, all else is clamped.
+
+    Args:
+        stroke: Their kind.
+        strokes: Any numbers.
+        thinnest: Least radius, in shorter sides of the canvas, where it is less than that of 0 in
+            the vector; widths, heights and sizes are twice as large at least.
+    """
     wrapped = strokes.clamp(0, 1)
     for column, name in enumerate(stroke.parameters):
+        offset, reach = unit(name)
         if name.startswith("angle"):
             wrapped[:, column] = strokes[:, column] % 1
+        elif thinnest is not None and offset:
+            share = (1 if name.startswith("radius") else 2) * thinnest
+            least = min(0.0, (share - offset) / reach)
+            wrapped[:, column] = strokes[:, column].clamp(least, 1)
     return wrapped
 
 

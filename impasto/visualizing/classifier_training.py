@@ -13,6 +13,7 @@ from impasto.networks.small_classifier import SmallClassifier
 from impasto.painters.schedule import cooling
 from impasto.rendering import draw
 from impasto.strokes import Stroke
+from impasto.strokes.conversion import into_range
 from impasto.visualizing.augmentations import Views, view_maps, view_pictures
 
 _NOISE = 0.1  # standard deviation of the noise on pixels, at most
@@ -100,7 +101,7 @@ class Lesson:
         strokes = torch.rand(count, each, self.stroke.dim, generator=generator)
         scale = float(torch.rand(1, generator=generator)) * 0.1 + 0.03
         center = torch.rand(count * each, 2, generator=generator)
-        shapes = self.stroke.place(center, scale, generator)
+        shapes = into_range(self.stroke, self.stroke.place(center, scale, generator))
         strokes[..., : self.stroke.shape_dim] = shapes.view(count, each, -1)
         # Of some only the first few are painted: the others are as black as the paper.
         shown = torch.randint(each + 1, (count, 1), generator=generator)

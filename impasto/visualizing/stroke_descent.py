@@ -43,7 +43,7 @@ class Descent:
     def start(self, stroke: Stroke, count: int, generator: torch.Generator) -> Tensor:
         """Draw random strokes of full paint and any colour, (count, D), before `limit`."""
         center = 0.5 + self.spread * (torch.rand(count, 2, generator=generator) - 0.5)
-        shape = stroke.place(center, self.size, generator)
+        shape = into_range(stroke, stroke.place(center, self.size, generator))
         return torch.cat([shape, torch.rand(count, COLOR_DIM, generator=generator)], dim=1)
 
     def run(

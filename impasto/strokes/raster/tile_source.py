@@ -14,14 +14,13 @@ tile's side. Lengths are pixels.
 import math
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 from numba import types
 from numba.extending import overload
 
 from impasto.strokes.raster.pen import FEWEST, LEAVES, SHADES
 from impasto.strokes.raster.pen_loops import Array, box, compiled
-
-import numba
 
 inlined = numba.njit(inline="always", fastmath={"contract", "reassoc", "nsz", "arcp"})
 TILE = 16  # known when the loops are compiled: a line of a tile is two or four registers
