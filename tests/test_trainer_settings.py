@@ -146,5 +146,7 @@ def test_the_script_in_the_docs_trains_an_agent() -> None:
     names: dict[str, Any] = {}
     exec(script.partition("```")[0], names)
     assert names["trainer"].global_step == names["agent"].update_count == 20
-    assert names["agent"].rollout_count == 4 + 2  # 8 steps of 2 each fill the replay; 20 updates
+    assert (
+        names["agent"].collector.rollout_count == 4 + 2
+    )  # 8 steps of 2 each fill the replay; 20 updates
     assert Path("agent/config.yaml").is_file()
