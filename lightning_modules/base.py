@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from impasto.errors import Diverged, UserError
+from impasto.renderers import Renderer
 from impasto.runtime.precision import full_precision
 from impasto.runtime.random_state import get_random_state, seed_random_state, set_random_state
 from lightning_modules.distributed import (
@@ -58,11 +59,14 @@ class UpdateModule(pl.LightningModule, ABC):
         seed: Fixes everything that the module draws.
 
     Attributes:
+        renderer: Draws strokes; it learns, or is frozen.
         update_count: Updates made.
         networks_that_learn: By name; one without parameters that learn is left out.
         stop_requested: The signal that asked this rank to stop; 0 if none did.
         moving_buffers: What training moves beside parameters: see `distributed.moving_buffers`.
     """
+
+    renderer: Renderer
 
     def __init__(self, updates: int, seed: int = 0) -> None:
         super().__init__()
@@ -87,8 +91,11 @@ class UpdateModule(pl.LightningModule, ABC):
 
     @property
     def compilable(self) -> list[nn.Module]:
-        """Networks that `torch.compile` may compile, each differentiated once at most."""
-        return []
+        """Networks that `torch.compile` may compile, each differentiated once at most.
+
+        The renderer, if it is a network.
+        """
+        return [self.renderer] if any(True for _ in self.renderer.parameters()) else []
 
     @property
     def autocast_networks(self) -> list[tuple[nn.Module, int]]:
@@ -235,8 +242,12 @@ class UpdateModule(pl.LightningModule, ABC):
     # ---- resume
 
     def geometry(self) -> dict[str, Any]:
-        """Return what a checkpoint and this module must agree on for one to load the other."""
-        return {}
+        """Return what a checkpoint and this module must agree on for one to load the other.
+
+        Stroke kind and canvas.
+        """
+        stroke = self.renderer.stroke
+        return {**stroke.geometry(), "canvas.size": self.renderer.canvas_size}
 
     def training_state(self) -> dict[str, Any]:
         """Return the state that is no parameter (replay, draws), as values that load safely."""

@@ -22,6 +22,7 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined]
 from torch.distributed.nn.functional import all_reduce
 from torch.optim import Optimizer
 
+from impasto.runtime.ranks import LOST, STARTED_BY_US
 from lightning_modules.internals import keep_signals, make_equal
 
 T = TypeVar("T")
@@ -162,12 +163,6 @@ def _become(model: nn.Module, of: type[nn.Module], to: type[nn.Module]) -> nn.Mo
             module.__class__ = to
     return model
 
-
-STARTED_BY_US = "IMPASTO_RANKS"
-"""Set in the environment of ranks that were started for this job, and not by torchrun or Slurm."""
-
-LOST = "lost"
-"""A key of the store at which ranks meet, set when one of them died."""
 
 _POLL = 0.1  # seconds
 _log = logging.getLogger(__name__)

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from impasto.rl.environment import OBSERVATION_CHANNELS, State
+from impasto.rl.environment import State
 from impasto.rl.replay import Transition
-from lightning_modules.agents.off_policy import CriticFactory, OffPolicyAgent
+from lightning_modules.agents.off_policy import OffPolicyAgent
 from lightning_modules.base import Metrics
 
 
@@ -23,16 +23,7 @@ class DDPG(OffPolicyAgent):
     The arguments are those of `OffPolicyAgent`; its critic is `impasto.networks.ActionCritic`.
     """
 
-    needs_gradient = False
-
-    @property
-    def needs_critic(self) -> bool:
-        """Return True: the actor learns from nothing else."""
-        return True
-
-    def make_critic(self, factory: CriticFactory) -> nn.Module:
-        """Build Q from the observation's channels and the numbers in an action."""
-        return factory(OBSERVATION_CHANNELS, self.environment.action_dim)
+    model_based = False
 
     def update(self, transition: Transition) -> Metrics:
         """Update critic, actor and discriminator in turn, then the target networks."""

@@ -15,7 +15,7 @@ from impasto.rl.demonstrations import NoPreconditioning, Preconditioning
 from impasto.rl.environment import PaintingEnvironment, State
 from impasto.rl.exploration import Exploration, NoExploration
 from impasto.rl.policy import PaintingPolicy
-from impasto.rl.rewards import Reward
+from impasto.rl.rewards import Reward, l2_distance
 from impasto.strokes import COLOR_DIM
 from impasto.strokes.levels import gumbel_levels
 from lightning_modules.agents import painting
@@ -246,7 +246,6 @@ class LstmAdversarial(UpdateModule):
         """Set the mode; renderer and target network stay in evaluation mode."""
         super().train(mode)
         self.renderer.eval()
-        painting.set_mode(self.reward, mode)
         return self
 
     # ---- measuring
@@ -258,17 +257,20 @@ class LstmAdversarial(UpdateModule):
 
     def pictures(self, batch: Any, count: int) -> tuple[Tensor, Tensor]:
         """Return the first targets of a batch and their exact paintings, (N, 3, n, n) each."""
-        return painting.pictures_of(self.policy, batch["target"][:count])
+        target = to_float(batch["target"][:count]).to(self.device)
+        return target, painting.paint_exactly(self.policy, target)
 
     def validation_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> None:
         """Measure the mean L2 of paintings of the validation split, drawn exactly."""
-        self.validation_l2.update(painting.l2_of(self.policy, batch))
+        target = to_float(batch["target"])
+        canvas = painting.paint_exactly(self.policy, target)
+        self.validation_l2.update(l2_distance(canvas, target))
         self.log("val_l2", self.validation_l2, on_epoch=True, prog_bar=True)
 
     @property
     def compilable(self) -> list[nn.Module]:
         """The actor, and the renderer if it is a network."""
-        return painting.compilable_of(self.actor, self.renderer)
+        return [*super().compilable, self.actor]
 
     @property
     def autocast_networks(self) -> list[tuple[nn.Module, int]]:
@@ -296,7 +298,12 @@ class LstmAdversarial(UpdateModule):
 
     def geometry(self) -> dict[str, Any]:
         """Return stroke kind, canvas and bundle: an actor of others does not fit."""
-        return painting.geometry_of(self, self.environment)
+        return {
+            "agent": type(self).__name__,
+            **super().geometry(),
+            "strokes": self.environment.strokes,
+            "bundle": self.environment.bundle,
+        }
 
     def training_state(self) -> dict[str, Any]:
         """Return the random state, and the batch, if it has updates left."""

@@ -20,7 +20,7 @@ from impasto.rl.exploration import Exploration
 from impasto.rl.initial_states import ContinuedStart
 from impasto.rl.policy import PaintingPolicy
 from impasto.rl.replay import PrioritizedReplay, ReplayBuffer, Transition
-from impasto.rl.rewards import Reward
+from impasto.rl.rewards import Reward, l2_distance
 from impasto.runtime.network_memory import check_network
 from lightning_modules.agents import painting
 from lightning_modules.agents.collector import Collector
@@ -41,12 +41,12 @@ class OffPolicyAgent(UpdateModule):
     that fill the replay before the first one, later one for every N updates. An algorithm says what
     an update of a mini-batch is (`update`): its losses, in which order networks step, and when
     target networks follow. Its critic is a state value V(s) that holds the discount, and is 0 where
-    the painting is finished; an algorithm with another one makes it in `make_critic`.
+    the painting is finished, or a Q(s, a) (`model_based`); another one is made in `make_critic`.
 
     Args:
         environment: Where the agent paints; its renderer is frozen here.
         actor: Makes the policy from (observation channels, K * D).
-        critic: Makes V from the observation's channels.
+        critic: Makes the critic: see `make_critic`.
         reward: Judges each bundle; a `LearnedReward` is trained too.
         replay: Keeps the rollouts.
         updates: How many updates the run makes, counted from its very beginning.
@@ -78,8 +78,9 @@ class OffPolicyAgent(UpdateModule):
     target_networks: ClassVar[tuple[str, ...]] = ("actor", "critic")
     """Names of the networks that have a target network, ``target_<name>``."""
 
-    needs_gradient: ClassVar[bool] = True
-    """Whether the actor learns through the renderer."""
+    model_based: ClassVar[bool] = True
+    """Whether the actor learns through the renderer, and from a V(s) if there is a future to value:
+    not in a painting of a single bundle. Otherwise it learns from a Q(s, a) alone."""
 
     target_actor: nn.Module
     target_critic: nn.Module
@@ -127,7 +128,7 @@ class OffPolicyAgent(UpdateModule):
             "critic": Learner(self.critic, critic_optimizer, critic_scheduler),
             "actor": Learner(self.actor, actor_optimizer, actor_scheduler),
         } | painting.reward_learner(reward, reward_optimizer, reward_scheduler)
-        if not self.needs_critic:
+        if self.model_based and environment.max_steps == 1:
             del learners["critic"]
         self.register_learners(learners)
         self._check_combination()
@@ -141,7 +142,7 @@ class OffPolicyAgent(UpdateModule):
         self.validation_l2 = MeanMetric()
 
     def _check_combination(self) -> None:
-        if self.needs_gradient:
+        if self.model_based:
             painting.check_gradient(self, self.renderer)
         if isinstance(self.replay, PrioritizedReplay) and "critic" not in self.networks_that_learn:
             raise UserError(
@@ -161,14 +162,10 @@ class OffPolicyAgent(UpdateModule):
             Scalars to log, detached; every loss is among them.
         """
 
-    @property
-    def needs_critic(self) -> bool:
-        """Return True if there is a future to value: not in a painting of a single bundle."""
-        return self.environment.max_steps > 1
-
     def make_critic(self, factory: CriticFactory) -> nn.Module:
-        """Build the critic by its factory."""
-        return factory(OBSERVATION_CHANNELS)
+        """Build V from the observation's channels, or Q from these and the numbers in an action."""
+        of_action = () if self.model_based else (self.environment.action_dim,)
+        return factory(OBSERVATION_CHANNELS, *of_action)
 
     # ---- what algorithms have in common
 
@@ -262,7 +259,6 @@ class OffPolicyAgent(UpdateModule):
         for name in self.target_networks:
             batch_statistics = name == "actor" and self.target_batch_statistics
             getattr(self, f"target_{name}").train(mode and batch_statistics)
-        painting.set_mode(self.reward, mode)
         return self
 
     # ---- measuring
@@ -274,11 +270,14 @@ class OffPolicyAgent(UpdateModule):
 
     def pictures(self, batch: Any, count: int) -> tuple[Tensor, Tensor]:
         """Return the first targets of a batch and their exact paintings, (N, 3, n, n) each."""
-        return painting.pictures_of(self.policy, batch["target"][:count])
+        target = to_float(batch["target"][:count]).to(self.device)
+        return target, painting.paint_exactly(self.policy, target)
 
     def validation_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> None:
         """Measure the mean L2 of paintings of the validation split, drawn exactly."""
-        self.validation_l2.update(painting.l2_of(self.policy, batch))
+        target = to_float(batch["target"])
+        canvas = painting.paint_exactly(self.policy, target)
+        self.validation_l2.update(l2_distance(canvas, target))
         self.log("val_l2", self.validation_l2, on_epoch=True, prog_bar=True)
 
     # ---- how networks run
@@ -287,7 +286,7 @@ class OffPolicyAgent(UpdateModule):
     def compilable(self) -> list[nn.Module]:
         """Actor, critic, and target networks; not the discriminator, differentiated twice."""
         targets = [getattr(self, f"target_{name}") for name in self.target_networks]
-        return [*painting.compilable_of(self.actor, self.renderer), self.critic, *targets]
+        return [*super().compilable, self.actor, self.critic, *targets]
 
     @property
     def autocast_networks(self) -> list[tuple[nn.Module, int]]:
@@ -299,7 +298,12 @@ class OffPolicyAgent(UpdateModule):
 
     def geometry(self) -> dict[str, Any]:
         """Return stroke kind, canvas and bundle: a replay and an actor of others do not fit."""
-        return painting.geometry_of(self, self.environment)
+        return {
+            "agent": type(self).__name__,
+            **super().geometry(),
+            "strokes": self.environment.strokes,
+            "bundle": self.environment.bundle,
+        }
 
     def training_state(self) -> dict[str, Any]:
         """Return what the collector has, and the agent's random state."""

@@ -1,20 +1,18 @@
 """What agents of every kind have in common: an actor, a reward that may learn, exact paintings."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from impasto.canvas import to_float
 from impasto.errors import UserError
 from impasto.renderers import Renderer
 from impasto.rendering import draw
 from impasto.rl.environment import OBSERVATION_CHANNELS, PaintingEnvironment, State
 from impasto.rl.policy import PaintingPolicy
-from impasto.rl.rewards import LearnedReward, Reward, l2_distance
+from impasto.rl.rewards import LearnedReward, Reward
 from impasto.runtime.network_memory import check_batch, check_network
 from impasto.runtime.precision import full_precision
 from lightning_modules.base import Metrics, UpdateModule
@@ -76,46 +74,11 @@ def check_gradient(agent: UpdateModule, renderer: Renderer) -> None:
         )
 
 
-def geometry_of(agent: UpdateModule, environment: PaintingEnvironment) -> dict[str, Any]:
-    """Return stroke kind, canvas and bundle: a replay and an actor of others do not fit."""
-    return {
-        "agent": type(agent).__name__,
-        **environment.renderer.stroke.geometry(),
-        "canvas.size": environment.renderer.canvas_size,
-        "strokes": environment.strokes,
-        "bundle": environment.bundle,
-    }
-
-
-def compilable_of(actor: nn.Module, renderer: Renderer) -> list[nn.Module]:
-    """Return the actor, and the renderer if it is a network."""
-    learned = any(True for _ in renderer.parameters())
-    return [actor, renderer] if learned else [actor]
-
-
-# ---- measuring
-
-
-def draw_paintings(policy: PaintingPolicy, target: Tensor) -> Tensor:
+def paint_exactly(policy: PaintingPolicy, target: Tensor) -> Tensor:
     """Paint targets (B, 3, n, n), and return the strokes drawn exactly, of the same shape."""
     strokes, _ = policy.paint(target)
     height, width = target.shape[2:]
     return draw(policy.stroke, strokes, height, width, policy.environment.background)
-
-
-def pictures_of(policy: PaintingPolicy, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Return targets (N, 3, n, n), uint8 on any device, and their paintings, both in [0, 1]."""
-    target = to_float(target).to(next(policy.actor.parameters()).device)
-    return target, draw_paintings(policy, target)
-
-
-def l2_of(policy: PaintingPolicy, batch: Mapping[str, Tensor]) -> Tensor:
-    """Return the L2 (B,) of exact paintings of a batch's targets."""
-    target = to_float(batch["target"])
-    return l2_distance(draw_paintings(policy, target), target)
-
-
-# ---- rewards that learn
 
 
 def reward_learner(
@@ -125,13 +88,6 @@ def reward_learner(
     if not isinstance(reward, LearnedReward):
         return {}
     return {"reward": Learner(reward.trained, optimizer, scheduler)}
-
-
-def set_mode(reward: Reward, mode: bool) -> None:
-    """Set the mode of what learns in a reward; the rest stays in evaluation mode."""
-    if isinstance(reward, LearnedReward):
-        reward.eval()
-        reward.trained.train(mode)
 
 
 def train_reward(agent: UpdateModule, reward: Reward, state: State) -> Metrics:

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from impasto.bounds import Count, validated
 from impasto.compositing import to_tiles
 from impasto.errors import UserError
-from impasto.rl.environment import OBSERVATION_CHANNELS, State
+from impasto.rl.environment import State
 from impasto.rl.replay import Transition
 from lightning_modules.agents import painting
-from lightning_modules.agents.off_policy import CriticFactory, OffPolicyAgent
+from lightning_modules.agents.off_policy import OffPolicyAgent
 from lightning_modules.base import Metrics
 
 
@@ -36,7 +36,7 @@ class PatchQ(OffPolicyAgent):
         UserError: `patches` doesn't divide the canvas.
     """
 
-    needs_gradient = False
+    model_based = False
 
     def __init__(self, *, patches: Count = 4, **shared: Any) -> None:
         super().__init__(**shared)
@@ -54,15 +54,6 @@ class PatchQ(OffPolicyAgent):
         """Actor, which sees whole canvases, and critic, which sees patches."""
         (actor, size), (critic, _) = super().autocast_networks
         return [(actor, size), (critic, self._side)]
-
-    @property
-    def needs_critic(self) -> bool:
-        """Return True: the actor learns from nothing else."""
-        return True
-
-    def make_critic(self, factory: CriticFactory) -> nn.Module:
-        """Build Q from the observation's channels and the numbers in an action."""
-        return factory(OBSERVATION_CHANNELS, self.environment.action_dim)
 
     def update(self, transition: Transition) -> Metrics:
         """Update critic, actor and discriminator in turn, then the target networks."""

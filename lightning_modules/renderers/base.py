@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Protocol
 
 import torch
 from annotated_types import Ge
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
@@ -88,11 +88,6 @@ class RendererModule(UpdateModule):
     def last_phase(self) -> tuple[int, str]:
         """First update of the last phase of learning, and the argument that sets it."""
         return 0, "updates"
-
-    @property
-    def compilable(self) -> list[nn.Module]:
-        """The renderer."""
-        return [self.renderer]
 
     @property
     def rate_keys(self) -> list[str]:
@@ -182,8 +177,4 @@ class RendererModule(UpdateModule):
 
     def geometry(self) -> dict[str, Any]:
         """Return kinds of renderer and stroke, and the canvas."""
-        return {
-            "renderer": type(self.renderer).__name__,
-            **self.renderer.stroke.geometry(),
-            "canvas.size": self.renderer.canvas_size,
-        }
+        return {"renderer": type(self.renderer).__name__, **super().geometry()}

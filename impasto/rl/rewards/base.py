@@ -83,6 +83,12 @@ class LearnedReward(Reward):
     def trained(self) -> nn.Module:
         """The network that learns; everything else of this module is frozen."""
 
+    def train(self, mode: bool = True) -> "LearnedReward":
+        """Set the mode of what learns; the rest stays in evaluation mode."""
+        super().train(False)
+        self.trained.train(mode)
+        return self
+
     @abstractmethod
     def loss(
         self, canvas: Tensor, target: Tensor, generator: torch.Generator | None = None
