@@ -24,7 +24,7 @@ from lightning_modules.distributed import (
     rank_count,
     seed_of_rank,
 )
-from lightning_modules.internals import set_logged_step
+from lightning_modules.internals import lengthen_epoch, set_logged_step
 from lightning_modules.optimizers import (
     Learner,
     Settings,
@@ -242,12 +242,8 @@ class UpdateModule(pl.LightningModule, ABC):
     # ---- resume
 
     def geometry(self) -> dict[str, Any]:
-        """Return what a checkpoint and this module must agree on for one to load the other.
-
-        Stroke kind and canvas.
-        """
-        stroke = self.renderer.stroke
-        return {**stroke.geometry(), "canvas.size": self.renderer.canvas_size}
+        """Return what a checkpoint and this module must agree on for one to load the other."""
+        return {}
 
     def training_state(self) -> dict[str, Any]:
         """Return the state that is no parameter (replay, draws), as values that load safely."""
@@ -310,9 +306,8 @@ class UpdateModule(pl.LightningModule, ABC):
         _check_shapes(checkpoint["state_dict"], self.state_dict())
         self._restored = restored
         self.update_count = restored["update_count"]
-        if not self.finished:  # Lightning would take the last batch of a shorter run for the last
-            progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
-            progress["is_last_batch"] = False
+        if not self.finished:
+            lengthen_epoch(checkpoint)
         data, datamodule = self._own_of(restored["ranks"])["data"], self._datamodule
         if data is not None and datamodule is not None:  # Lightning gave it the first process's
             datamodule.load_state_dict(data)

@@ -23,7 +23,7 @@ from torch.distributed.nn.functional import all_reduce
 from torch.optim import Optimizer
 
 from impasto.runtime.ranks import LOST, STARTED_BY_US
-from lightning_modules.internals import keep_signals, make_equal
+from lightning_modules.internals import keep_signals, make_equal, sync_layers_by
 
 T = TypeVar("T")
 
@@ -203,8 +203,8 @@ class RankStrategy(DDPStrategy):
 
     def setup(self, trainer: pl.Trainer) -> None:
         """Set up, and log the effective batch and the schedules."""
-        if self._layer_sync is not None and self.root_device.type == "cpu":
-            self._layer_sync = SyncedLayers()  # torch's own needs GPUs
+        if self.root_device.type == "cpu":
+            sync_layers_by(self, SyncedLayers())
         super().setup(trainer)
         keep_signals(trainer)
         if trainer.state.fn == TrainerFn.FITTING and self.is_global_zero:

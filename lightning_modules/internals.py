@@ -1,7 +1,11 @@
 """What this project uses of Lightning that is private there, in one place, each with the reason."""
 
+from typing import Any
+
 import pytorch_lightning as pl
 from pytorch_lightning.overrides.distributed import _sync_module_states
+from pytorch_lightning.plugins.layer_sync import LayerSync
+from pytorch_lightning.strategies import ParallelStrategy
 from torch import nn
 
 
@@ -13,6 +17,14 @@ def set_logged_step(trainer: pl.Trainer, step: int) -> None:
     when one is.
     """
     trainer.fit_loop.epoch_loop._batches_that_stepped = step
+
+
+def lengthen_epoch(checkpoint: dict[str, Any]) -> None:
+    """Let a run go on from the checkpoint of a shorter one.
+
+    Lightning would take that one's last batch for the last, and begin another epoch.
+    """
+    checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["is_last_batch"] = False
 
 
 def stops_early(trainer: pl.Trainer) -> bool:
@@ -30,6 +42,15 @@ def keep_signals(trainer: pl.Trainer) -> None:
     A stop is agreed on between updates: see `UpdateModule.stops`.
     """
     vars(trainer)["_signal_connector"].register_signal_handlers = lambda: None
+
+
+def sync_layers_by(strategy: ParallelStrategy, layer_sync: LayerSync) -> None:
+    """Replace torch's synchronized batch normalization, where it is asked for: it needs GPUs.
+
+    As a plugin it could be given instead of `sync_batchnorm=true`, but not for it.
+    """
+    if strategy._layer_sync is not None:
+        strategy._layer_sync = layer_sync
 
 
 def make_equal(module: nn.Module) -> None:

@@ -258,13 +258,12 @@ class LstmAdversarial(UpdateModule):
     def pictures(self, batch: Any, count: int) -> tuple[Tensor, Tensor]:
         """Return the first targets of a batch and their exact paintings, (N, 3, n, n) each."""
         target = to_float(batch["target"][:count]).to(self.device)
-        return target, painting.paint_exactly(self.policy, target)
+        return target, self.policy.paint_exactly(target)
 
     def validation_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> None:
         """Measure the mean L2 of paintings of the validation split, drawn exactly."""
         target = to_float(batch["target"])
-        canvas = painting.paint_exactly(self.policy, target)
-        self.validation_l2.update(l2_distance(canvas, target))
+        self.validation_l2.update(l2_distance(self.policy.paint_exactly(target), target))
         self.log("val_l2", self.validation_l2, on_epoch=True, prog_bar=True)
 
     @property
@@ -298,12 +297,7 @@ class LstmAdversarial(UpdateModule):
 
     def geometry(self) -> dict[str, Any]:
         """Return stroke kind, canvas and bundle: an actor of others does not fit."""
-        return {
-            "agent": type(self).__name__,
-            **super().geometry(),
-            "strokes": self.environment.strokes,
-            "bundle": self.environment.bundle,
-        }
+        return {"agent": type(self).__name__, **self.environment.geometry()}
 
     def training_state(self) -> dict[str, Any]:
         """Return the random state, and the batch, if it has updates left."""

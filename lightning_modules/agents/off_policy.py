@@ -15,6 +15,7 @@ from impasto.bounds import Count, Fraction, Seed, Whole, validated
 from impasto.canvas import to_float
 from impasto.errors import Interrupted, UserError
 from impasto.networks import frozen_copy, polyak_update
+from impasto.rl.collector import Collector
 from impasto.rl.environment import OBSERVATION_CHANNELS, PaintingEnvironment, State
 from impasto.rl.exploration import Exploration
 from impasto.rl.initial_states import ContinuedStart
@@ -23,7 +24,6 @@ from impasto.rl.replay import PrioritizedReplay, ReplayBuffer, Transition
 from impasto.rl.rewards import Reward, l2_distance
 from impasto.runtime.network_memory import check_network
 from lightning_modules.agents import painting
-from lightning_modules.agents.collector import Collector
 from lightning_modules.base import Metrics, UpdateModule
 from lightning_modules.distributed import rank_count
 from lightning_modules.optimizers import Learner, OptimizerFactory, SchedulerFactory
@@ -271,13 +271,12 @@ class OffPolicyAgent(UpdateModule):
     def pictures(self, batch: Any, count: int) -> tuple[Tensor, Tensor]:
         """Return the first targets of a batch and their exact paintings, (N, 3, n, n) each."""
         target = to_float(batch["target"][:count]).to(self.device)
-        return target, painting.paint_exactly(self.policy, target)
+        return target, self.policy.paint_exactly(target)
 
     def validation_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> None:
         """Measure the mean L2 of paintings of the validation split, drawn exactly."""
         target = to_float(batch["target"])
-        canvas = painting.paint_exactly(self.policy, target)
-        self.validation_l2.update(l2_distance(canvas, target))
+        self.validation_l2.update(l2_distance(self.policy.paint_exactly(target), target))
         self.log("val_l2", self.validation_l2, on_epoch=True, prog_bar=True)
 
     # ---- how networks run
@@ -298,12 +297,7 @@ class OffPolicyAgent(UpdateModule):
 
     def geometry(self) -> dict[str, Any]:
         """Return stroke kind, canvas and bundle: a replay and an actor of others do not fit."""
-        return {
-            "agent": type(self).__name__,
-            **super().geometry(),
-            "strokes": self.environment.strokes,
-            "bundle": self.environment.bundle,
-        }
+        return {"agent": type(self).__name__, **self.environment.geometry()}
 
     def training_state(self) -> dict[str, Any]:
         """Return what the collector has, and the agent's random state."""

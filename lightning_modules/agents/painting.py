@@ -1,15 +1,14 @@
-"""What agents of every kind have in common: an actor, a reward that may learn, exact paintings."""
+"""What agents of every kind have in common: an actor, and a reward that may learn."""
 
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from impasto.errors import UserError
 from impasto.renderers import Renderer
-from impasto.rendering import draw
 from impasto.rl.environment import OBSERVATION_CHANNELS, PaintingEnvironment, State
 from impasto.rl.policy import PaintingPolicy
 from impasto.rl.rewards import LearnedReward, Reward
@@ -72,13 +71,6 @@ def check_gradient(agent: UpdateModule, renderer: Renderer) -> None:
             f"`{type(renderer).__name__}` has no gradient",
             f"{renderer.advice}, or choose an agent without a model: `DDPG` or `PatchQ`",
         )
-
-
-def paint_exactly(policy: PaintingPolicy, target: Tensor) -> Tensor:
-    """Paint targets (B, 3, n, n), and return the strokes drawn exactly, of the same shape."""
-    strokes, _ = policy.paint(target)
-    height, width = target.shape[2:]
-    return draw(policy.stroke, strokes, height, width, policy.environment.background)
 
 
 def reward_learner(

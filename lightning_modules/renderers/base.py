@@ -177,4 +177,8 @@ class RendererModule(UpdateModule):
 
     def geometry(self) -> dict[str, Any]:
         """Return kinds of renderer and stroke, and the canvas."""
-        return {"renderer": type(self.renderer).__name__, **super().geometry()}
+        return {
+            "renderer": type(self.renderer).__name__,
+            **self.renderer.stroke.geometry(),
+            "canvas.size": self.renderer.canvas_size,
+        }
