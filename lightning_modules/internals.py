@@ -1,4 +1,4 @@
-"""What this project uses of Lightning that is private there, in one place, each with the reason."""
+"""Private members of Lightning that this project uses, in one place, each with the reason."""
 
 from typing import Any
 

@@ -90,7 +90,7 @@ class LstmAdversarial(UpdateModule):
         preconditioning: Preconditioning | None = None,
         actor_every: Count = 1,
         gumbel: Positive | None = None,
-        updates_per_rollout: Count = 1,
+        updates_per_rollout: Count = 10,
         batch_size: Count = 96,
         exploration: Exploration | None = None,
         start: object = None,

@@ -1,4 +1,4 @@
-"""What agents of every kind have in common: an actor, and a reward that may learn."""
+"""Parts of agents of every kind: an actor, and a reward that may learn."""
 
 from collections.abc import Callable
 from functools import partial
