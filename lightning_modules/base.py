@@ -17,6 +17,7 @@ from impasto.errors import Diverged, UserError
 from impasto.renderers import Renderer
 from impasto.runtime.precision import full_precision
 from impasto.runtime.random_state import get_random_state, seed_random_state, set_random_state
+from lightning_modules.checkpoint_io import VERSION, check_fits
 from lightning_modules.distributed import (
     average,
     gather,
@@ -40,7 +41,6 @@ log = logging.getLogger(__name__)
 # No loss of a run that learns is near this: scores that have grown so far never come back, and the
 # run would only waste its hours until they overflow.
 _EXPLODED = 1e6
-_VERSION = 2  # of what a checkpoint holds; in 1 a batch was a rollout with several updates
 
 Metrics = dict[str, Tensor]
 T = TypeVar("T")
@@ -275,7 +275,7 @@ class UpdateModule(pl.LightningModule, ABC):
         data = None if self._datamodule is None else self._datamodule.state_dict()
         own = {"random": get_random_state(), "state": self.training_state(), "data": data}
         checkpoint["impasto"] = {
-            "version": _VERSION,
+            "version": VERSION,
             "update_count": self.update_count,
             "geometry": self.geometry(),
             "settings": self._settings,
@@ -288,22 +288,7 @@ class UpdateModule(pl.LightningModule, ABC):
         Raises:
             UserError: It was saved by another kind of run, or for other strokes or canvases.
         """
-        if "impasto" not in checkpoint:
-            raise UserError("the checkpoint was not written by this project", "resume another one")
-        restored = checkpoint["impasto"]
-        if restored.get("version") != _VERSION:
-            raise UserError(
-                "the checkpoint is of an earlier version, in which a batch was a rollout",
-                "start a new run; an agent that was exported can be learned on from",
-            )
-        saved, here = restored["geometry"], self.geometry()
-        for key in sorted(saved.keys() | here.keys()):
-            if saved.get(key) != here.get(key):
-                raise UserError(
-                    f"the checkpoint has {key} {saved.get(key)}, this run has {here.get(key)}",
-                    f"resume with {key} {saved.get(key)}, or start a new run",
-                )
-        _check_shapes(checkpoint["state_dict"], self.state_dict())
+        restored = check_fits(checkpoint, self.geometry(), self.state_dict())
         self._restored = restored
         self.update_count = restored["update_count"]
         if not self.finished:
@@ -364,17 +349,6 @@ class UpdateModule(pl.LightningModule, ABC):
                 "this run is no longer bit for bit what it would have been",
                 saved,
                 world,
-            )
-
-
-def _check_shapes(saved: Mapping[str, Tensor], here: Mapping[str, Tensor]) -> None:
-    """Refuse parameters of other networks by the first that does not fit."""
-    for name in sorted(saved.keys() | here.keys()):
-        shapes = [tuple(d[name].shape) if name in d else "none" for d in (saved, here)]
-        if shapes[0] != shapes[1]:
-            raise UserError(
-                f"the checkpoint has {name} of shape {shapes[0]}, this run has {shapes[1]}",
-                "give the networks that it was saved with, or start a new run",
             )
 
 
