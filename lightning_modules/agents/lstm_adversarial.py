@@ -107,9 +107,12 @@ class LstmAdversarial(UpdateModule):
         self.renderer = environment.renderer.requires_grad_(False).eval()
         self.actor = painting.make_actor(actor, environment, batch_size, weights)
         self.reward = reward
-        learners = {"actor": Learner(self.actor, actor_optimizer, actor_scheduler)}
-        learners |= painting.reward_learner(reward, reward_optimizer, reward_scheduler)
-        self.register_learners(learners)
+        self.register_learners(
+            {
+                "actor": Learner(self.actor, actor_optimizer, actor_scheduler),
+                "reward": Learner(reward.trained, reward_optimizer, reward_scheduler),
+            }
+        )
         self.preconditioning = preconditioning or NoPreconditioning()
         self.actor_every = actor_every
         self.gumbel = gumbel

@@ -127,7 +127,8 @@ class OffPolicyAgent(UpdateModule):
         learners = {
             "critic": Learner(self.critic, critic_optimizer, critic_scheduler),
             "actor": Learner(self.actor, actor_optimizer, actor_scheduler),
-        } | painting.reward_learner(reward, reward_optimizer, reward_scheduler)
+            "reward": Learner(reward.trained, reward_optimizer, reward_scheduler),
+        }
         if self.model_based and environment.max_steps == 1:
             del learners["critic"]
         self.register_learners(learners)

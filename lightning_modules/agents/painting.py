@@ -15,7 +15,6 @@ from impasto.rl.rewards import LearnedReward, Reward
 from impasto.runtime.network_memory import check_batch, check_network
 from impasto.runtime.precision import full_precision
 from lightning_modules.base import Metrics, UpdateModule
-from lightning_modules.optimizers import Learner, OptimizerFactory, SchedulerFactory
 
 ActorFactory = Callable[[int, int], nn.Module]
 _ONE_PIXEL = 32  # size of a canvas of which the last stage of the actor sees one pixel
@@ -71,15 +70,6 @@ def check_gradient(agent: UpdateModule, renderer: Renderer) -> None:
             f"`{type(renderer).__name__}` has no gradient",
             f"{renderer.advice}, or choose an agent without a model: `DDPG` or `PatchQ`",
         )
-
-
-def reward_learner(
-    reward: Reward, optimizer: OptimizerFactory, scheduler: SchedulerFactory | None
-) -> dict[str, Learner]:
-    """Return the network of a reward that learns, as ``reward``; nothing of another reward."""
-    if not isinstance(reward, LearnedReward):
-        return {}
-    return {"reward": Learner(reward.trained, optimizer, scheduler)}
 
 
 def train_reward(agent: UpdateModule, reward: Reward, state: State) -> Metrics:

@@ -57,6 +57,12 @@ def check_ranks(cfg: DictConfig) -> None:
             f"trainer=ddp is of no use: task={_choice(cfg, 'task')} doesn't train",
             "leave it out, or give trainer=gpu for where to work",
         )
+    if isinstance(interval := select(cfg, "trainer.val_check_interval"), str):
+        raise UserError(
+            f"trainer.val_check_interval={interval} with trainer=ddp, of whose processes each has "
+            "a clock of its own",
+            "give a number of updates, or a share of the run such as 0.25",
+        )
     _pick_accelerator(cfg)
     count = _device_count(cfg, devices)
     nodes = _counted("trainer.num_nodes", select(cfg, "trainer.num_nodes"))

@@ -19,6 +19,11 @@ class Reward(nn.Module, ABC):
     def score(self, canvas: Tensor, target: Tensor) -> Tensor:
         """Score canvases, higher is better: (B, 3, H, W) twice to (B,)."""
 
+    @property
+    def trained(self) -> nn.Module:
+        """The network that learns: one without parameters, where the reward learns nothing."""
+        return nn.Module()
+
     def forward(self, canvas: Tensor, next_canvas: Tensor, target: Tensor) -> Tensor:
         """Return the reward of painting `canvas` into `next_canvas`.
 
