@@ -71,6 +71,15 @@ def as_in_a_run(module: UpdateModule) -> AbstractContextManager[None]:
     return context
 
 
+def step_renderer(module: RendererModule) -> None:
+    """Make an update of a renderer as Lightning does."""
+    [optimizer] = module.trainer.optimizers
+    loss, _ = module.loss(module.update_count)
+    optimizer.zero_grad()
+    module.backward(loss)
+    optimizer.step()
+
+
 def _attach(module: UpdateModule, cfg: DictConfig) -> None:
     """Let Lightning make the optimizers and choose the precision."""
     trainer = make_trainer(cfg, max_epochs=1, limit_train_batches=0)

@@ -109,7 +109,7 @@ def run(overrides: Sequence[str]) -> RunMemory:
         for _ in range(0, episodes, _CHUNK):
             agent.replay.add(*some)
         del some
-        agent.rollout_count = agent.warmup_rollouts
+        agent.collector.rollout_count = agent.collector.warmup_rollouts
         target = torch.randint(256, (agent.batch_size, 3, size, size), dtype=torch.uint8)
         with as_in_a_run(agent):
             for batch in ([{"target": target.to(where)}], *[[]] * (_UPDATES - 1)):

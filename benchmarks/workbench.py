@@ -6,7 +6,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from benchmarks.agents import as_in_a_run, make_agent, make_pretraining
+from benchmarks.agents import as_in_a_run, make_agent, make_pretraining, step_renderer
 from benchmarks.floors import Ceilings, measure_ceilings
 from benchmarks.machine import device
 from impasto.renderers import AnalyticRenderer
@@ -130,7 +130,7 @@ class Workbench:
         """One update of a renderer that learns: strokes drawn exactly, loss, step."""
         module = self.pretraining
         with as_in_a_run(module):
-            module.update()
+            step_renderer(module)
 
     @cached_property
     def policy(self) -> PaintingPolicy:

@@ -29,6 +29,9 @@ CanvasSize = Annotated[int, Ge(16), MultipleOf(16)]
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
 Width = Annotated[int, Ge(1), Le(2**16)]  # of a layer
 Depth = Annotated[int, Ge(1), Le(64)]  # of a network, in layers
+Duration = Annotated[
+    str, Field(pattern=r"^\d+:\d+:\d+:\d+$", description="a time such as 00:00:10:00, ten minutes")
+]
 
 _NUMBERS = {bool, int, float, NoneType}
 _BOUNDS = {
@@ -140,6 +143,8 @@ def _words(schema: Mapping[str, Any], several: bool = False) -> str:
         return ", or ".join(_words(one) for one in schema["anyOf"])
     if (kind := schema["type"]) in _WORDS:
         return _WORDS[kind]
+    if kind == "string":
+        return str(schema["description"])
     if kind == "array":
         count = f", {schema['minItems']} of them" if "minItems" in schema else ""
         what, comma, bounds = _words(schema["items"], several=True).partition(",")

@@ -1,11 +1,10 @@
 """LightningModules: the pretraining of renderers, and the painting agents."""
 
 from lightning_modules.acceleration import AutoPrecision
-from lightning_modules.agents.actor_critic import ActorCritic
 from lightning_modules.agents.ddpg import DDPG
 from lightning_modules.agents.lstm_adversarial import LstmAdversarial
 from lightning_modules.agents.model_based_ddpg import ModelBasedDDPG
-from lightning_modules.agents.painting_agent import PaintingAgent
+from lightning_modules.agents.off_policy import OffPolicyAgent
 from lightning_modules.agents.patch_q import PatchQ
 from lightning_modules.agents.short_horizon import ShortHorizon
 from lightning_modules.agents.td3 import TD3
@@ -20,13 +19,12 @@ from lightning_modules.trainer import Trainer
 __all__ = [
     "DDPG",
     "TD3",
-    "ActorCritic",
     "AtomicCheckpointIO",
     "AutoPrecision",
     "GanRendererModule",
     "LstmAdversarial",
     "ModelBasedDDPG",
-    "PaintingAgent",
+    "OffPolicyAgent",
     "PatchQ",
     "RankStrategy",
     "RendererModule",

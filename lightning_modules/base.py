@@ -1,7 +1,7 @@
 """Base of every module that learns: one batch is one update, which steps several networks."""
 
 import logging
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,9 +14,18 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from impasto.errors import Diverged, UserError
+from impasto.renderers import Renderer
 from impasto.runtime.precision import full_precision
 from impasto.runtime.random_state import get_random_state, seed_random_state, set_random_state
-from lightning_modules.distributed import Agreement, gather, seed_of_rank
+from lightning_modules.checkpoint_io import VERSION, check_fits
+from lightning_modules.distributed import (
+    average,
+    gather,
+    moving_buffers,
+    rank_count,
+    seed_of_rank,
+)
+from lightning_modules.internals import lengthen_epoch, set_logged_step
 from lightning_modules.optimizers import (
     Learner,
     Settings,
@@ -32,7 +41,6 @@ log = logging.getLogger(__name__)
 # No loss of a run that learns is near this: scores that have grown so far never come back, and the
 # run would only waste its hours until they overflow.
 _EXPLODED = 1e6
-_VERSION = 2  # of what a checkpoint holds; in 1 a batch was a rollout with several updates
 
 Metrics = dict[str, Tensor]
 T = TypeVar("T")
@@ -41,18 +49,24 @@ T = TypeVar("T")
 class UpdateModule(pl.LightningModule, ABC):
     """A module that makes one update from each batch: a step of every network that learns.
 
-    Of the optimizers that step in an update, Lightning counts one, so that `global_step` is the
-    number of updates. Ranks that learn as one log and stop alike, and draw apart.
+    A further one says which networks learn (`register_learners`), and makes its `training_step`:
+    each network's step in turn (`descend`), then `record`. Of the optimizers that step in an
+    update, Lightning counts one, so that `global_step` is the number of updates. Ranks that learn
+    as one log and stop alike, and draw apart.
 
     Args:
         updates: How many updates the run makes, counted from its very beginning.
         seed: Fixes everything that the module draws.
 
     Attributes:
+        renderer: Draws strokes; it learns, or is frozen.
         update_count: Updates made.
         networks_that_learn: By name; one without parameters that learn is left out.
         stop_requested: The signal that asked this rank to stop; 0 if none did.
+        moving_buffers: What training moves beside parameters: see `distributed.moving_buffers`.
     """
+
+    renderer: Renderer
 
     def __init__(self, updates: int, seed: int = 0) -> None:
         super().__init__()
@@ -61,9 +75,11 @@ class UpdateModule(pl.LightningModule, ABC):
         self.seed = seed
         self.update_count = 0
         self.stop_requested = 0
-        self.agreement = Agreement()
+        self.moving_buffers: list[Tensor] = []
         self.networks_that_learn: dict[str, Learner] = {}
+        self._generator: torch.Generator | None = None
         self._has_stepped = False  # in the present update
+        self._all_stop = False  # the ranks, once they know that one of them was asked to
         self._restored: dict[str, Any] | None = None
         self._pairs: list[tuple[Optimizer, LRScheduler | None]] = []
         self._settings: list[Settings] = []
@@ -75,8 +91,11 @@ class UpdateModule(pl.LightningModule, ABC):
 
     @property
     def compilable(self) -> list[nn.Module]:
-        """Networks that `torch.compile` may compile, each differentiated once at most."""
-        return []
+        """Networks that `torch.compile` may compile, each differentiated once at most.
+
+        The renderer, if it is a network.
+        """
+        return [self.renderer] if any(True for _ in self.renderer.parameters()) else []
 
     @property
     def autocast_networks(self) -> list[tuple[nn.Module, int]]:
@@ -85,45 +104,63 @@ class UpdateModule(pl.LightningModule, ABC):
 
     @property
     def rate_keys(self) -> list[str]:
-        """Names of the learning rates, as errors give them."""
-        return []
+        """Names of the learning rates of every network that learns, as errors give them."""
+        return [f"`{name}_optimizer.lr`" for name in self.networks_that_learn]
+
+    @property
+    def generator(self) -> torch.Generator:
+        """Generator of the module's own random numbers, on its device; each rank has its own."""
+        if self._generator is None:
+            seed = seed_of_rank(self.seed, self.global_rank)
+            self._generator = torch.Generator(self.device).manual_seed(seed)
+        return self._generator
 
     # ---- the loop
 
-    @abstractmethod
-    def make_update(self, batch: Any) -> Metrics:
-        """Make one step of every network that learns.
-
-        Returns:
-            Scalars to log, detached; every loss is among them.
-        """
-
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Let loggers count updates: Lightning loses one where a shorter run is gone on with."""
-        self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.update_count
+        """Let loggers count updates, also where a shorter run is gone on with."""
+        set_logged_step(self.trainer, self.update_count)
 
-    def training_step(self, batch: Any, batch_idx: int) -> Metrics:
-        """Make one update, and count it.
+    def record(self, metrics: Metrics) -> Metrics:
+        """Count the update that was made, and log its metrics.
+
+        Args:
+            metrics: Detached scalars; every loss is among them.
 
         Returns:
-            Its metrics: the ranks' means.
+            The ranks' means of them.
 
         Raises:
             Diverged: One of them is NaN or infinite, or beyond a million: a discriminator or a
                 critic whose scores explode.
         """
-        metrics = self.agreement.reach(
-            self.make_update(batch), bool(self.stop_requested), self.device
-        )
+        metrics = self._agree(metrics)
         self._check_finite(metrics)
         self.log_dict(metrics, prog_bar=True)
-        for scheduler in _as_list(self.lr_schedulers() or []):
-            advance(scheduler)  # also that of a network that made no step
+        if not self.automatic_optimization:
+            for scheduler in _as_list(self.lr_schedulers() or []):
+                advance(scheduler)  # also that of a network that made no step
         self.update_count += 1
         self._has_stepped = False
         if self.finished:
             self.trainer.should_stop = True  # after a validation; also where epochs are shorter
         return metrics
+
+    def _agree(self, metrics: Metrics) -> Metrics:
+        """Exchange metrics for the ranks' means, in one message that keeps ranks in step.
+
+        Any rank's request to stop becomes that of all, at the same update: a rank that stopped
+        alone would leave the others waiting.
+        """
+        if rank_count() == 1:
+            return dict(metrics)
+        asked = torch.tensor(float(bool(self.stop_requested)), device=self.device)
+        means = {name: value.detach().clone() for name, value in metrics.items()}
+        # Where Lightning steps, a backward pass is still to come, and needs them as they are.
+        moved = [] if self.automatic_optimization else self.moving_buffers
+        average([*means.values(), asked, *moved])
+        self._all_stop |= bool(asked > 0)
+        return means
 
     def _check_finite(self, metrics: Metrics) -> None:
         values = torch.stack([torch.zeros((), device=self.device), *metrics.values()]).abs()
@@ -138,7 +175,7 @@ class UpdateModule(pl.LightningModule, ABC):
     @property
     def stops(self) -> bool:
         """Return True if a signal has asked this rank, or one that it learns with, to stop."""
-        return self.agreement.stops(bool(self.stop_requested))
+        return bool(self.stop_requested) if rank_count() == 1 else self._all_stop
 
     def pictures(self, batch: Any, count: int) -> tuple[Tensor, Tensor] | None:
         """Return targets and what the module presently makes of them.
@@ -173,7 +210,10 @@ class UpdateModule(pl.LightningModule, ABC):
         return [
             {"optimizer": optimizer}
             if scheduler is None
-            else {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler}}
+            else {
+                "optimizer": optimizer,
+                "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+            }
             for optimizer, scheduler in self._pairs
         ]
 
@@ -185,8 +225,7 @@ class UpdateModule(pl.LightningModule, ABC):
         """Make one step of one network's optimizer; the first one of an update is counted."""
         optimizer = self.optimizer_of(name)
         optimizer.zero_grad()
-        with full_precision(loss):  # each gradient in the type that its value had
-            self.manual_backward(loss)
+        self.manual_backward(loss)
         if self._has_stepped:
             self.trainer.strategy.optimizer_step(optimizer.optimizer, lambda: None)
         else:
@@ -194,6 +233,11 @@ class UpdateModule(pl.LightningModule, ABC):
         self._has_stepped = True
         # A training step is one context of autocast, which would go on with the weights of before.
         torch.clear_autocast_cache()
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Differentiate a loss, each gradient in the type that its value had."""
+        with full_precision(loss):
+            super().backward(loss, *args, **kwargs)
 
     # ---- resume
 
@@ -224,13 +268,14 @@ class UpdateModule(pl.LightningModule, ABC):
     def draw_anew(self, seed: int) -> None:
         """Seed every generator, global ones and the module's own."""
         seed_random_state(seed)
+        self.generator.manual_seed(seed)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add counters, settings, and each process's own state: random numbers, replay and data."""
         data = None if self._datamodule is None else self._datamodule.state_dict()
         own = {"random": get_random_state(), "state": self.training_state(), "data": data}
         checkpoint["impasto"] = {
-            "version": _VERSION,
+            "version": VERSION,
             "update_count": self.update_count,
             "geometry": self.geometry(),
             "settings": self._settings,
@@ -243,27 +288,11 @@ class UpdateModule(pl.LightningModule, ABC):
         Raises:
             UserError: It was saved by another kind of run, or for other strokes or canvases.
         """
-        if "impasto" not in checkpoint:
-            raise UserError("the checkpoint was not written by this project", "resume another one")
-        restored = checkpoint["impasto"]
-        if restored.get("version") != _VERSION:
-            raise UserError(
-                "the checkpoint is of an earlier version, in which a batch was a rollout",
-                "start a new run; an agent that was exported can be learned on from",
-            )
-        saved, here = restored["geometry"], self.geometry()
-        for key in sorted(saved.keys() | here.keys()):
-            if saved.get(key) != here.get(key):
-                raise UserError(
-                    f"the checkpoint has {key} {saved.get(key)}, this run has {here.get(key)}",
-                    f"resume with {key} {saved.get(key)}, or start a new run",
-                )
-        _check_shapes(checkpoint["state_dict"], self.state_dict())
+        restored = check_fits(checkpoint, self.geometry(), self.state_dict())
         self._restored = restored
         self.update_count = restored["update_count"]
-        if not self.finished:  # Lightning would take the last batch of a shorter run for the last
-            progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
-            progress["is_last_batch"] = False
+        if not self.finished:
+            lengthen_epoch(checkpoint)
         data, datamodule = self._own_of(restored["ranks"])["data"], self._datamodule
         if data is not None and datamodule is not None:  # Lightning gave it the first process's
             datamodule.load_state_dict(data)
@@ -282,7 +311,7 @@ class UpdateModule(pl.LightningModule, ABC):
 
     def on_train_start(self) -> None:
         """Load the state that waited for the device."""
-        self.agreement.moving = _moving_buffers(self)
+        self.moving_buffers = moving_buffers(self)
         if self._restored is None and self.global_rank:
             seed_random_state(seed_of_rank(self.seed, self.global_rank))
         if self._restored is not None:
@@ -320,31 +349,6 @@ class UpdateModule(pl.LightningModule, ABC):
                 "this run is no longer bit for bit what it would have been",
                 saved,
                 world,
-            )
-
-
-def _moving_buffers(module: nn.Module) -> list[Tensor]:
-    """Return the saved floating-point buffers of networks that learn and of target networks.
-
-    Args:
-        module: Whose ``renderer``, where it is frozen, has none of them.
-    """
-    renderer = module.get_submodule("renderer")
-    learns = any(parameter.requires_grad for parameter in renderer.parameters())
-    left_out = {id(tensor) for tensor in module.parameters()}
-    left_out |= set() if learns else {id(tensor) for tensor in renderer.buffers()}
-    tensors = module.state_dict(keep_vars=True).values()
-    return [t for t in tensors if id(t) not in left_out and t.is_floating_point()]
-
-
-def _check_shapes(saved: Mapping[str, Tensor], here: Mapping[str, Tensor]) -> None:
-    """Refuse parameters of other networks by the first that does not fit."""
-    for name in sorted(saved.keys() | here.keys()):
-        shapes = [tuple(d[name].shape) if name in d else "none" for d in (saved, here)]
-        if shapes[0] != shapes[1]:
-            raise UserError(
-                f"the checkpoint has {name} of shape {shapes[0]}, this run has {shapes[1]}",
-                "give the networks that it was saved with, or start a new run",
             )
 
 

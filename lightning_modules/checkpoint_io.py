@@ -1,7 +1,7 @@
 """Writing checkpoints whole or not at all, and reading them safely."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
+from torch import Tensor
 
 from impasto.errors import UserError
 from impasto.io.files import open_file
@@ -16,6 +17,8 @@ from impasto.persistence.atomic import durable_write
 from impasto.persistence.checkpoints import beside
 from impasto.persistence.manifest import Broken, Manifest, seal, verify, versions
 from impasto.persistence.tensors import UNREADABLE, load
+
+VERSION = 2  # of what a checkpoint holds; in 1 a batch was a rollout with several updates
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,48 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             files = [path.parent / entry["file"] for entry in manifest.replay or ()]
             checkpoint["impasto"]["replay_files"] = files
         return checkpoint
+
+
+def check_fits(
+    checkpoint: Mapping[str, Any], geometry: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> dict[str, Any]:
+    """Check that a module can go on from a checkpoint.
+
+    Args:
+        checkpoint: As it was read.
+        geometry: What the module and the one that was saved must agree on.
+        tensors: The module's, by name.
+
+    Returns:
+        What the project has in it.
+
+    Raises:
+        UserError: It was saved by another kind of run, or for other strokes, canvases or networks.
+    """
+    if "impasto" not in checkpoint:
+        raise UserError("the checkpoint was not written by this project", "resume another one")
+    restored: dict[str, Any] = checkpoint["impasto"]
+    if restored.get("version") != VERSION:
+        raise UserError(
+            "the checkpoint is of an earlier version, in which a batch was a rollout",
+            "start a new run; an agent that was exported can be learned on from",
+        )
+    saved = restored["geometry"]
+    for key in sorted(saved.keys() | geometry.keys()):
+        if saved.get(key) != geometry.get(key):
+            raise UserError(
+                f"the checkpoint has {key} {saved.get(key)}, this run has {geometry.get(key)}",
+                f"resume with {key} {saved.get(key)}, or start a new run",
+            )
+    there = checkpoint["state_dict"]
+    for name in sorted(there.keys() | tensors.keys()):
+        shapes = [tuple(d[name].shape) if name in d else "none" for d in (there, tensors)]
+        if shapes[0] != shapes[1]:
+            raise UserError(
+                f"the checkpoint has {name} of shape {shapes[0]}, this run has {shapes[1]}",
+                "give the networks that it was saved with, or start a new run",
+            )
+    return restored
 
 
 @contextmanager

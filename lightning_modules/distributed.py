@@ -7,14 +7,13 @@ normalization over their batches, and the Lightning strategy that averages their
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import pytorch_lightning as pl
 import torch
 import torch.distributed as dist
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from pytorch_lightning.overrides.distributed import _sync_module_states
 from pytorch_lightning.plugins.layer_sync import LayerSync
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.trainer.states import TrainerFn
@@ -22,6 +21,9 @@ from torch import Tensor, nn
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 from torch.distributed.nn.functional import all_reduce
 from torch.optim import Optimizer
+
+from impasto.runtime.ranks import LOST, STARTED_BY_US
+from lightning_modules.internals import keep_signals, make_equal, sync_layers_by
 
 T = TypeVar("T")
 
@@ -66,48 +68,6 @@ def average(tensors: Sequence[Tensor]) -> None:
             tensor.copy_(part.view_as(tensor))
 
 
-class Agreement:
-    """Exchange of the ranks at the end of an update, in one message, so that they stay in step.
-
-    Any rank's request to stop becomes that of all, at the same update: a rank that stopped alone
-    would leave the others waiting. Statistics of batches, and whatever else training moves beside
-    parameters, become their mean, so that every rank has the same network. Target networks are
-    averages already, of which the mean may just as well be taken afterwards.
-
-    Attributes:
-        moving: The buffers that training moves, floating-point.
-    """
-
-    def __init__(self) -> None:
-        self.moving: list[Tensor] = []
-        self._to_stop = False
-
-    def reach(
-        self, metrics: Mapping[str, Tensor], stop: bool, device: torch.device
-    ) -> dict[str, Tensor]:
-        """Exchange this rank's metrics for the means of all ranks'.
-
-        Args:
-            metrics: Scalars, by the same names on every rank.
-            stop: Whether this rank was asked to stop.
-            device: Where messages are made.
-
-        Returns:
-            The means of the metrics.
-        """
-        if rank_count() == 1:
-            return dict(metrics)
-        asked = torch.tensor(float(stop), device=device)
-        means = {name: value.detach().clone() for name, value in metrics.items()}
-        average([*means.values(), asked, *self.moving])
-        self._to_stop |= bool(asked > 0)
-        return means
-
-    def stops(self, asked: bool) -> bool:
-        """Return True if the run stops here: this rank alone was asked to, or all know of one."""
-        return asked if rank_count() == 1 else self._to_stop
-
-
 def goes_on_alone(trainer: pl.Trainer) -> bool:
     """End the process group after the ranks' last common step; return True if this one goes on.
 
@@ -134,6 +94,24 @@ def gather(value: T) -> list[T]:
     gathered: list[T] = [value] * dist.get_world_size()
     dist.all_gather_object(gathered, value)
     return gathered
+
+
+def moving_buffers(module: nn.Module) -> list[Tensor]:
+    """Return the saved floating-point buffers of networks that learn and of target networks.
+
+    Statistics of batches, and whatever else training moves beside parameters, become the ranks'
+    mean in every update, so that every rank has the same network. Target networks are averages
+    already, of which the mean may just as well be taken afterwards.
+
+    Args:
+        module: Whose ``renderer``, where it is frozen, has none of them.
+    """
+    renderer = module.get_submodule("renderer")
+    learns = any(parameter.requires_grad for parameter in renderer.parameters())
+    left_out = {id(tensor) for tensor in module.parameters()}
+    left_out |= set() if learns else {id(tensor) for tensor in renderer.buffers()}
+    tensors = module.state_dict(keep_vars=True).values()
+    return [t for t in tensors if id(t) not in left_out and t.is_floating_point()]
 
 
 class SyncedBatchNorm(nn.BatchNorm2d):
@@ -186,12 +164,6 @@ def _become(model: nn.Module, of: type[nn.Module], to: type[nn.Module]) -> nn.Mo
     return model
 
 
-STARTED_BY_US = "IMPASTO_RANKS"
-"""Set in the environment of ranks that were started for this job, and not by torchrun or Slurm."""
-
-LOST = "lost"
-"""A key of the store at which ranks meet, set when one of them died."""
-
 _POLL = 0.1  # seconds
 _log = logging.getLogger(__name__)
 
@@ -227,16 +199,14 @@ class RankStrategy(DDPStrategy):
     def configure_ddp(self) -> None:
         """Make all ranks equal, and wrap nothing."""
         assert self.model is not None
-        _sync_module_states(self.model)
+        make_equal(self.model)
 
     def setup(self, trainer: pl.Trainer) -> None:
         """Set up, and log the effective batch and the schedules."""
-        if self._layer_sync is not None and self.root_device.type == "cpu":
-            self._layer_sync = SyncedLayers()  # torch's own needs GPUs
+        if self.root_device.type == "cpu":
+            sync_layers_by(self, SyncedLayers())
         super().setup(trainer)
-        # Lightning's handler of SIGTERM sends from whatever point it finds this rank at, and waits
-        # there for the others. A stop is agreed on between updates: see `UpdateModule.agree`.
-        vars(trainer)["_signal_connector"].register_signal_handlers = lambda: None
+        keep_signals(trainer)
         if trainer.state.fn == TrainerFn.FITTING and self.is_global_zero:
             for line in self._described(trainer):
                 _log.info(line)

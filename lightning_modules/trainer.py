@@ -22,6 +22,8 @@ class Trainer(pl.Trainer):
         precision: ``auto``, or one of Lightning's.
         plugins: See Lightning's.
         max_epochs: See Lightning's.
+        val_check_interval: Lightning's: a number of updates, a share of the run, or a time.
+        check_val_every_n_epoch: Lightning's; a share goes by epochs, whatever is given.
         overfit_batches: Lightning's: how many batches of targets are painted again and again.
         options: Further arguments of Lightning's.
 
@@ -36,6 +38,8 @@ class Trainer(pl.Trainer):
         precision: Any = AUTO,
         plugins: Sequence[Any] = (),
         max_epochs: int | None = 1,
+        val_check_interval: int | float | str | None = None,
+        check_val_every_n_epoch: int | None = 1,
         overfit_batches: int | float = 0,
         **options: Any,
     ) -> None:
@@ -45,11 +49,15 @@ class Trainer(pl.Trainer):
             precision = FULL
             if fastest_precision(device) != FULL:
                 precision, plugins = None, [*plugins, AutoPrecision(device)]
+        if isinstance(val_check_interval, float):  # of the one epoch that the run is
+            check_val_every_n_epoch = 1
         super().__init__(
             accelerator=accelerator,
             precision=precision,
             plugins=plugins,
             max_epochs=-1 if overfit_batches else max_epochs,
+            val_check_interval=val_check_interval,
+            check_val_every_n_epoch=check_val_every_n_epoch,
             overfit_batches=overfit_batches,
             **options,
         )

@@ -1,6 +1,7 @@
 """Importing is free, and imports run one way."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -208,3 +209,16 @@ def test_the_collector_pauses_only_while_libraries_are_loaded(tmp_path: Path) ->
     )
     lines = ["False False", "True True", "False True", "True True", "None"]
     assert done.stdout.splitlines() == lines
+
+
+def test_what_is_private_in_lightning_is_used_in_one_file() -> None:
+    """An update of Lightning may change it; `_trial_id` is Optuna's."""
+    found = []
+    for path in sorted((ROOT / "lightning_modules").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Attribute) or not re.match("_[a-z]", node.attr):
+                continue
+            own = isinstance(node.value, ast.Name) and node.value.id == "self"
+            if not own and node.attr not in ("_replace", "_trial_id"):
+                found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {node.attr}")
+    assert {one.partition(":")[0] for one in found} == {"lightning_modules/internals.py"}, found

@@ -135,7 +135,7 @@ HOSTILE = [
     "impasto.rendering.torch.load",
     "torch.optim.adam.torch.load",
     "impasto.tasks.ablations.runner.subprocess.Popen",
-    "lightning_modules.agents.painting_agent.torch.hub.load",
+    "lightning_modules.agents.off_policy.torch.hub.load",
     "lightning_modules.DDPG.load_from_checkpoint",  # Lightning's, which unpickles
     "pytorch_lightning.LightningModule.load_from_checkpoint",
     "impasto.persistence.exports.write_export",  # functions of the project that write or delete

@@ -44,6 +44,18 @@ def test_updates_are_batches(run_main: RunMain) -> None:
     assert validations() == [2, 4, 6]
 
 
+@pytest.mark.parametrize(
+    ("interval", "wanted"),
+    [("0.5", [3, 6]), ("1.0", [6]), ("2.0", [2, 4, 6]), ("00:00:00:00", [1, 2, 3, 4, 5, 6])],
+)
+def test_validations_come_by_updates_by_shares_of_the_run_or_by_time(
+    run_main: RunMain, interval: str, wanted: list[int]
+) -> None:
+    done = run_main(*SETTINGS, f"trainer.val_check_interval={interval}")
+    assert done.code == 0, done.err
+    assert validations() == wanted
+
+
 def test_fast_dev_run_tries_everything_and_writes_nothing(run_main: RunMain) -> None:
     done = run_main(*SETTINGS, "trainer.fast_dev_run=true")
     assert done.code == 0
@@ -146,5 +158,7 @@ def test_the_script_in_the_docs_trains_an_agent() -> None:
     names: dict[str, Any] = {}
     exec(script.partition("```")[0], names)
     assert names["trainer"].global_step == names["agent"].update_count == 20
-    assert names["agent"].rollout_count == 4 + 2  # 8 steps of 2 each fill the replay; 20 updates
+    assert (
+        names["agent"].collector.rollout_count == 4 + 2
+    )  # 8 steps of 2 each fill the replay; 20 updates
     assert Path("agent/config.yaml").is_file()

@@ -27,9 +27,10 @@ from impasto.launch.resume import find_run
 from impasto.launch.run_task import gc_paused, outlive_terminal
 from impasto.launch.slurm import resumed
 from impasto.launch.sweeps.folder import find_sweep
-from impasto.launch.validation.devices import check_arguments, is_rank_zero
+from impasto.launch.validation.devices import check_arguments
 from impasto.launch.validation.targets import check_hydra
 from impasto.launch.validation.validate import validate
+from impasto.runtime.ranks import is_rank_zero
 from impasto.tasks.runs.run_folder import command
 
 # Ray's own handler of SIGTERM aborts the process that is about to end a sweep in order.

@@ -25,9 +25,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from impasto.errors import Interrupted, Pruned, UserError
+from impasto.runtime.ranks import LOST, STARTED_BY_US
 
 _HOST = "127.0.0.1"
-_STARTED, _LOST = "IMPASTO_RANKS", "lost"  # as lightning_modules/distributed.py knows them
 _THREADS = "OMP_NUM_THREADS"
 _POLL = 0.2
 # Seconds: for a rank to be seen dead after this one has noticed, to leave by itself, to obey.
@@ -166,7 +166,7 @@ class Ranks:
     def start(self, cfg: DictConfig) -> None:
         """Start the others, and tell them what to do and where to meet."""
         shared = {"MASTER_ADDR": _HOST, "WORLD_SIZE": str(self.count), "NODE_RANK": "0"}
-        shared |= {_STARTED: str(self.count), "TORCHELASTIC_USE_AGENT_STORE": "True"}
+        shared |= {STARTED_BY_US: str(self.count), "TORCHELASTIC_USE_AGENT_STORE": "True"}
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         threads = os.environ.get(_THREADS, str(max(1, (cores or 1) // self.count)))
         path = os.pathsep.join(entry for entry in sys.path if entry)
@@ -193,7 +193,7 @@ class Ranks:
         """
         while not self._ended.wait(_POLL):
             if any(rank.process.poll() for rank in self._others):
-                self._store.set(_LOST, "1")
+                self._store.set(LOST, "1")
                 if self._ended.wait(_SEEN_DEAD):
                     return
                 from torch.distributed import distributed_c10d, is_initialized

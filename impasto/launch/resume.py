@@ -13,10 +13,10 @@ from omegaconf import DictConfig, open_dict, read_write
 from impasto.errors import UserError
 from impasto.launch.arguments import quote
 from impasto.launch.changes import changes, refuse_changes
-from impasto.launch.validation.devices import assigned_rank, is_rank_zero
 from impasto.persistence.checkpoints import Good, has_checkpoint, newest_good, whole, written
 from impasto.persistence.locks import lock
 from impasto.persistence.manifest import Manifest, versions
+from impasto.runtime.ranks import assigned_rank, is_rank_zero
 from impasto.tasks.runs.run_folder import read_summary
 from impasto.tasks.runs.run_state import LOCK, is_complete, is_held
 

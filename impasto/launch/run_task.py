@@ -25,10 +25,11 @@ from impasto.launch.outcome import Outcome, outcome_of, terminable, undisturbed
 from impasto.launch.resume import CHECKPOINTS, locked
 from impasto.launch.summary import SUMMARY, git_commit, write_summary
 from impasto.launch.sweeps.processes import register_process
-from impasto.launch.validation.devices import assigned_rank, rank_count
+from impasto.launch.validation.devices import rank_count
 from impasto.persistence.atomic import remove_leftovers
 from impasto.persistence.checkpoints import newest_good
 from impasto.runtime.memory import MemoryPeak, return_large_blocks
+from impasto.runtime.ranks import assigned_rank
 from impasto.tasks.runs.written_files import begin_list, end_list
 
 _NO_NEWS = (

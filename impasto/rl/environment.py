@@ -5,7 +5,7 @@ It is a pure, differentiable function of state and action. Rollouts and the upda
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -94,6 +94,15 @@ class PaintingEnvironment:
     def max_steps(self) -> int:
         """Steps in an episode, T = ceil(strokes / bundle)."""
         return math.ceil(self.strokes / self.bundle)
+
+    def geometry(self) -> dict[str, Any]:
+        """Return stroke kind, canvas and bundle: a replay and an actor of others do not fit."""
+        return {
+            **self.renderer.stroke.geometry(),
+            "canvas.size": self.renderer.canvas_size,
+            "strokes": self.strokes,
+            "bundle": self.bundle,
+        }
 
     @property
     def action_dim(self) -> int:

@@ -19,6 +19,7 @@ from impasto.persistence.exports import (
 )
 from impasto.persistence.model_zoo import find_weights
 from impasto.renderers.base import Renderer
+from impasto.rendering import draw
 from impasto.rl.environment import OBSERVATION_CHANNELS, PaintingEnvironment
 from impasto.strokes import Stroke
 
@@ -73,6 +74,12 @@ class PaintingPolicy(nn.Module):
         self.actor.train(training)
         strokes = environment.strokes_of(torch.cat(actions, dim=1))
         return strokes[:, : environment.strokes], state.canvas
+
+    def paint_exactly(self, target: Tensor) -> Tensor:
+        """Paint targets (B, 3, n, n), and return the strokes drawn exactly, of the same shape."""
+        strokes, _ = self.paint(target)
+        height, width = target.shape[2:]
+        return draw(self.stroke, strokes, height, width, self.environment.background)
 
     def save(
         self,

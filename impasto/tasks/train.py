@@ -8,13 +8,14 @@ import pytorch_lightning as pl
 from datamodules.base import ImageDataModule
 from impasto.tasks.evaluate.agent import evaluate
 from impasto.tasks.fit import TRIED, find_callback, fit, save_history
-from lightning_modules.agents.painting_agent import PaintingAgent
+from lightning_modules.agents.lstm_adversarial import LstmAdversarial
+from lightning_modules.agents.off_policy import OffPolicyAgent
 from lightning_modules.callbacks import Checkpoints
 from lightning_modules.distributed import goes_on_alone
 
 
 def train(
-    agent: PaintingAgent,
+    agent: OffPolicyAgent | LstmAdversarial,
     datamodule: ImageDataModule,
     trainer: pl.Trainer,
     folder: Path,

@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor, nn
 
-from impasto.rl.environment import OBSERVATION_CHANNELS, State
+from impasto.rl.environment import State
 from impasto.rl.replay import Transition
-from lightning_modules.agents.actor_critic import ActorCritic, CriticFactory
+from lightning_modules.agents.off_policy import OffPolicyAgent
 from lightning_modules.base import Metrics
 
 
-class DDPG(ActorCritic):
+class DDPG(OffPolicyAgent):
     """DDPG that learns what a stroke does from rewards alone, with an action value Q(s, a).
 
     ICCV 2019, Eq. 2 and Figure 4 (a); the actor never sees a gradient of the renderer:
@@ -20,35 +20,27 @@ class DDPG(ActorCritic):
     States, actions and canvases are those of the replay; the reward is computed anew by the present
     discriminator. A painting of one bundle needs its critic, too.
 
-    The arguments are those of `ActorCritic`; its critic is `impasto.networks.ActionCritic`.
+    The arguments are those of `OffPolicyAgent`; its critic is `impasto.networks.ActionCritic`.
     """
 
-    needs_gradient = False
+    model_based = False
 
-    @property
-    def needs_critic(self) -> bool:
-        """Return True: the actor learns from nothing else."""
-        return True
-
-    def make_critic(self, factory: CriticFactory) -> nn.Module:
-        """Build Q from the observation's channels and the numbers in an action."""
-        return factory(OBSERVATION_CHANNELS, self.environment.action_dim)
-
-    def update_actor_critic(self, transition: Transition) -> Metrics:
-        """Update the critic, then the actor."""
-        return self.update_critic(transition) | self.update_actor(transition)
+    def update(self, transition: Transition) -> Metrics:
+        """Update critic, actor and discriminator in turn, then the target networks."""
+        metrics = self.update_critic(transition)
+        metrics |= self.update_actor(transition)
+        metrics |= self.update_discriminator(transition)
+        self.update_target_networks()
+        return metrics
 
     def update_critic(self, transition: Transition) -> Metrics:
-        """Regress Q(s_t, a_t) on the reward earned and Q' of the target policy after it."""
+        """Regress Q(s_t, a_t) on the reward earned and Q' of the target policy after it (Eq. 2)."""
         state, following = transition.state, transition.next_state
         with torch.no_grad():
-            reward = self.rewards(state, following)
-            future = self.action_value(
-                self.target_critic, following, self.act(self.target_actor, following)
-            )
-            goes_on = ~self.environment.done(following)
-            goes_on = goes_on.view(-1, *[1] * (future.ndim - 1))
-            target_value = reward + self.discount * future * goes_on
+            reward = self.reward(state.canvas, following.canvas, state.target)  # (B,)
+            action = self.act(self.target_actor, following)
+            future = self.action_value(self.target_critic, following, action)
+            target_value = reward + self.discount * future * ~self.environment.done(following)
         value = self.action_value(self.critic, state, transition.action)
         return self.fit_critic(value, target_value, transition)
 
@@ -59,11 +51,6 @@ class DDPG(ActorCritic):
             loss = -self.action_value(self.critic, state, self.act(self.actor, state)).mean()
             self.descend("actor", loss)
         return {"actor_loss": loss.detach()}
-
-    def rewards(self, state: State, following: State) -> Tensor:
-        """Return r(s_t, a_t), (B,)."""
-        reward: Tensor = self.reward(state.canvas, following.canvas, state.target)
-        return reward
 
     def action_value(self, critic: nn.Module, state: State, action: Tensor) -> Tensor:
         """Return Q(s, a), (B,)."""

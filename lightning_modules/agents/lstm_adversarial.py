@@ -5,23 +5,30 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
 
-from impasto.bounds import Count, Positive, validated
+from impasto.bounds import Count, Positive, Seed, validated
 from impasto.canvas import to_float
 from impasto.errors import UserError
 from impasto.rl.demonstrations import NoPreconditioning, Preconditioning
-from impasto.rl.environment import State
-from impasto.rl.exploration import NoExploration
-from impasto.rl.replay import Transition
+from impasto.rl.environment import PaintingEnvironment, State
+from impasto.rl.exploration import Exploration, NoExploration
+from impasto.rl.policy import PaintingPolicy
+from impasto.rl.rewards import Reward, l2_distance
 from impasto.strokes import COLOR_DIM
 from impasto.strokes.levels import gumbel_levels
-from lightning_modules.agents.actor_critic import ActorCritic
-from lightning_modules.base import Metrics
+from lightning_modules.agents import painting
+from lightning_modules.base import Metrics, UpdateModule
+from lightning_modules.optimizers import Learner, OptimizerFactory, SchedulerFactory
+
+# Arguments of `OffPolicyAgent` that experiments set for any agent.
+_OF_OFF_POLICY = {"replay", "warmup_env_steps", "discount", "tau", "target_batch_statistics"}
+_OF_OFF_POLICY |= {"critic", "critic_optimizer", "critic_scheduler"}
 
 
 @validated
-class LstmAdversarial(ActorCritic):
+class LstmAdversarial(UpdateModule):
     """Whole paintings against a discriminator that learns beside them (Neural Painters, section 3).
 
     With I the target, C the blank canvas, and C_T what pi paints on it in all its T bundles, which
@@ -39,91 +46,123 @@ class LstmAdversarial(ActorCritic):
     all (section 4). Strokes are compared in the units of an action, within their limits.
 
     An update paints a batch of the data set's own targets, each one `updates_per_rollout` times;
-    nothing is kept for later. So there is no critic, and of the shared arguments `replay`,
-    `warmup_env_steps`, `discount`, `tau` and `target_batch_statistics` have nothing to act on.
+    nothing is kept for later, and there is no critic.
 
     Args:
+        environment: See `OffPolicyAgent`, for what is not said here.
+        actor: Makes pi from (observation channels, K * D).
+        reward: Judges paintings; a `LearnedReward` is trained too.
+        updates: How many updates the run makes, counted from its very beginning.
+        actor_optimizer: Makes pi's optimizer; the other three like it.
+        reward_optimizer: See `actor_optimizer`.
+        actor_scheduler: See `actor_optimizer`.
+        reward_scheduler: See `actor_optimizer`.
         preconditioning: Strokes to learn first; none by default.
         actor_every: The actor learns at every so many updates, D at all of them; while strokes are
             learned alone, it learns at all of them.
         gumbel: Of a stroke kind with levels: the temperature at which those of an action are drawn
             by chance while learning (`gumbel_levels`); by default they are the nearest ones.
-        shared: Arguments of `ActorCritic`.
+        updates_per_rollout: Updates on each batch of targets.
+        batch_size: Targets in a batch.
+        exploration: None or `NoExploration`.
+        start: None.
+        weights: Exported agent whose actor this one learns on from; a new actor by default.
+        seed: Seed of everything that updates draw, each rank's apart.
+        off_policy: What else a config gives any agent, and has nothing to act on here.
 
     Raises:
         UserError: An exploration or a start of rollouts is given: there are none. The examples are
             no paintings of so many strokes of the kind. The stroke kind has no levels to be drawn.
+            The renderer has no gradient.
     """
-
-    target_networks = ()
 
     def __init__(
         self,
+        environment: PaintingEnvironment,
+        actor: painting.ActorFactory,
+        reward: Reward,
+        updates: Count,
         *,
+        actor_optimizer: OptimizerFactory,
+        reward_optimizer: OptimizerFactory,
+        actor_scheduler: SchedulerFactory | None = None,
+        reward_scheduler: SchedulerFactory | None = None,
         preconditioning: Preconditioning | None = None,
         actor_every: Count = 1,
         gumbel: Positive | None = None,
-        **shared: Any,
+        updates_per_rollout: Count = 10,
+        batch_size: Count = 96,
+        exploration: Exploration | None = None,
+        start: object = None,
+        weights: str | Path | None = None,
+        seed: Seed = 0,
+        **off_policy: Any,
     ) -> None:
-        super().__init__(**shared)
-        self.gumbel = gumbel
-        if gumbel is not None and not self.renderer.stroke.levels:
-            raise UserError(
-                f"`gumbel={gumbel}`: a {self.renderer.stroke.name} stroke has no levels here",
-                "leave it null, or choose `MyPaint` with `levels` or `lift`",
+        super().__init__(updates, seed)
+        for name in off_policy.keys() - _OF_OFF_POLICY:
+            raise TypeError(
+                f"LstmAdversarial.__init__() got an unexpected keyword argument '{name}'"
             )
+        self.environment = environment
+        self.renderer = environment.renderer.requires_grad_(False).eval()
+        self.actor = painting.make_actor(actor, environment, batch_size, weights)
+        self.reward = reward
+        self.register_learners(
+            {
+                "actor": Learner(self.actor, actor_optimizer, actor_scheduler),
+                "reward": Learner(reward.trained, reward_optimizer, reward_scheduler),
+            }
+        )
         self.preconditioning = preconditioning or NoPreconditioning()
-        if self.preconditioning.examples is not None:
-            self.preconditioning.examples.check(self.renderer.stroke, self.environment.strokes)
         self.actor_every = actor_every
-        if actor_every > 1 and "reward" not in self.networks_that_learn:
-            raise UserError(
-                f"`actor_every={actor_every}`: with a reward that learns nothing, no network would "
-                "learn in the other updates",
-                "give `actor_every=1`, or choose a reward that learns",
-            )
-        self._examples: Tensor | None = None  # (C, N, D), once the classes are known
+        self.gumbel = gumbel
+        self.batch_size = batch_size
+        self.updates_per_rollout = updates_per_rollout
+        self.validation_l2 = MeanMetric()  # counts images over all ranks: see `OffPolicyAgent`
+        self.batch_count = 0
         self._batch: dict[str, Tensor] = {}
+        self._examples: Tensor | None = None  # (C, N, D), once the classes are known
+        self._check_combination(exploration, start)
 
-    def _check_combination(self) -> None:
-        super()._check_combination()
-        if not isinstance(self.exploration, NoExploration) or self.start is not None:
+    def _check_combination(self, exploration: Exploration | None, start: object) -> None:
+        painting.check_gradient(self, self.renderer)
+        if not isinstance(exploration, NoExploration | None) or start is not None:
             raise UserError(
                 "`LstmAdversarial` makes no rollouts that could explore or begin elsewhere",
                 "choose `NoExploration`, and leave `start` null",
             )
+        if self.gumbel is not None and not self.renderer.stroke.levels:
+            raise UserError(
+                f"`gumbel={self.gumbel}`: a {self.renderer.stroke.name} stroke has no levels here",
+                "leave it null, or choose `MyPaint` with `levels` or `lift`",
+            )
+        if self.preconditioning.examples is not None:
+            self.preconditioning.examples.check(self.renderer.stroke, self.environment.strokes)
+        if self.actor_every > 1 and "reward" not in self.networks_that_learn:
+            raise UserError(
+                f"`actor_every={self.actor_every}`: with a reward that learns nothing, no network "
+                "would learn in the other updates",
+                "give `actor_every=1`, or choose a reward that learns",
+            )
 
-    @property
-    def needs_critic(self) -> bool:
-        """Return False: a painting is judged when it is finished."""
-        return False
-
-    # ---- the loop: of targets that come, not of a replay
+    # ---- the loop
 
     @property
     def rollouts_due(self) -> int:
         """Number of batches of targets, 0 or 1, that the present update waits for."""
-        return self.update_count // self.updates_per_rollout + 1 - self.rollout_count
+        return self.update_count // self.updates_per_rollout + 1 - self.batch_count
 
-    def make_update(self, batch: Iterable[Mapping[str, Tensor]]) -> Metrics:
+    def training_step(self, batch: Iterable[Mapping[str, Tensor]], batch_idx: int) -> Metrics:
         """Make one update on the newest targets (B, 3, n, n), uint8, and their labels (B,)."""
         for targets in batch:
             self._batch = {key: targets[key] for key in ("target", "label") if key in targets}
-            self.rollout_count += 1
+            self.batch_count += 1
         state = self.environment.reset(to_float(self._batch["target"]))
-        return self.learn(state, self._batch.get("label"))
-
-    def update(self, transition: Transition) -> Metrics:
-        """Make one update from the states in which transitions begin."""
-        return self.learn(transition.state)
-
-    def update_actor_critic(self, transition: Transition) -> Metrics:
-        """Make one step of the actor."""
-        return self.update_actor(transition.state)[0]
+        return self.record(self.update(state, self._batch.get("label")))
 
     # ---- the update
 
-    def learn(self, state: State, label: Tensor | None = None) -> Metrics:
+    def update(self, state: State, label: Tensor | None = None) -> Metrics:
         """Update the actor, if it is due, then the discriminator, both on the same paintings.
 
         Args:
@@ -137,7 +176,7 @@ class LstmAdversarial(ActorCritic):
         else:
             with torch.no_grad():
                 metrics, painted = {}, self.paint(state)[0]
-        return metrics if alone else metrics | self.teach_reward(painted)
+        return metrics if alone else metrics | painting.train_reward(self, self.reward, painted)
 
     def update_actor(self, state: State, label: Tensor | None = None) -> tuple[Metrics, State]:
         """Make one step of pi, through the painter and every canvas, by the losses that are due.
@@ -188,7 +227,7 @@ class LstmAdversarial(ActorCritic):
         environment = self.environment
         actions = []
         for number in range(environment.max_steps):
-            action = self._decided(self.act(self.actor, state))
+            action = self._decided(self.actor(environment.observe(state)))
             actions.append(action)
             if finish or number + 1 < environment.max_steps:
                 state = environment.step(state, action)
@@ -205,6 +244,40 @@ class LstmAdversarial(ActorCritic):
         levels = self.renderer.stroke.levels
         drawn = gumbel_levels(shape, levels, self.gumbel, self.generator)
         return torch.cat([drawn, color], dim=2).flatten(1)
+
+    def train(self, mode: bool = True) -> "LstmAdversarial":
+        """Set the mode; renderer and target network stay in evaluation mode."""
+        super().train(mode)
+        self.renderer.eval()
+        return self
+
+    # ---- measuring
+
+    @property
+    def policy(self) -> PaintingPolicy:
+        """Policy of the present actor."""
+        return PaintingPolicy(self.actor, self.environment)
+
+    def pictures(self, batch: Any, count: int) -> tuple[Tensor, Tensor]:
+        """Return the first targets of a batch and their exact paintings, (N, 3, n, n) each."""
+        target = to_float(batch["target"][:count]).to(self.device)
+        return target, self.policy.paint_exactly(target)
+
+    def validation_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> None:
+        """Measure the mean L2 of paintings of the validation split, drawn exactly."""
+        target = to_float(batch["target"])
+        self.validation_l2.update(l2_distance(self.policy.paint_exactly(target), target))
+        self.log("val_l2", self.validation_l2, on_epoch=True, prog_bar=True)
+
+    @property
+    def compilable(self) -> list[nn.Module]:
+        """The actor, and the renderer if it is a network."""
+        return [*super().compilable, self.actor]
+
+    @property
+    def autocast_networks(self) -> list[tuple[nn.Module, int]]:
+        """The actor, which sees whole canvases."""
+        return [(self.actor, self.renderer.canvas_size)]
 
     # ---- resume
 
@@ -225,16 +298,20 @@ class LstmAdversarial(ActorCritic):
             self._examples = examples.to(self.device)
         super().on_train_start()
 
+    def geometry(self) -> dict[str, Any]:
+        """Return stroke kind, canvas and bundle: an actor of others does not fit."""
+        return {"agent": type(self).__name__, **self.environment.geometry()}
+
     def training_state(self) -> dict[str, Any]:
         """Return the random state, and the batch, if it has updates left."""
-        return super().training_state() | {"batch": {} if self.rollouts_due else self._batch}
+        return {
+            "rollout_count": self.batch_count,
+            "generator": self.generator.get_state(),
+            "batch": {} if self.rollouts_due else self._batch,
+        }
 
     def load_training_state(self, state: dict[str, Any], replay: Path | None) -> None:
         """Load what `training_state` returned."""
-        self.rollout_count = state["rollout_count"]
+        self.batch_count = state["rollout_count"]
         self.generator.set_state(state["generator"].cpu())
         self._batch = {key: part.to(self.device) for key, part in state["batch"].items()}
-
-    def save_replay(self, folder: Path) -> dict[str, str] | None:
-        """Write nothing: there is no replay."""
-        return None

@@ -5,11 +5,11 @@ from torch import Tensor
 
 from impasto.rl.environment import State
 from impasto.rl.replay import Transition
-from lightning_modules.agents.actor_critic import ActorCritic
+from lightning_modules.agents.off_policy import OffPolicyAgent
 from lightning_modules.base import Metrics
 
 
-class ModelBasedDDPG(ActorCritic):
+class ModelBasedDDPG(OffPolicyAgent):
     """DDPG whose actor is differentiated through the renderer, with a state value V(s) as critic.
 
     With r the reward, trans the environment, pi the actor and primes for target networks (Eq. 3,
@@ -22,15 +22,19 @@ class ModelBasedDDPG(ActorCritic):
     The authors add r(s_t, a_t) to both sides of the critic's loss, where it cancels; here it is
     left out, and the value of a finished painting is 0 by construction rather than learned.
 
-    The arguments are those of `ActorCritic`.
+    The arguments are those of `OffPolicyAgent`.
     """
 
-    def update_actor_critic(self, transition: Transition) -> Metrics:
-        """Update the critic, then the actor."""
-        return self.update_critic(transition) | self.update_actor(transition)
+    def update(self, transition: Transition) -> Metrics:
+        """Update critic, actor, discriminator, then the target networks, in turn (section 5.2)."""
+        metrics = self.update_critic(transition)
+        metrics |= self.update_actor(transition)
+        metrics |= self.update_discriminator(transition)
+        self.update_target_networks()
+        return metrics
 
     def update_critic(self, transition: Transition) -> Metrics:
-        """Regress V(s_{t+1}) on the discounted reward of the target policy from there on."""
+        """Regress V(s_{t+1}) on what the target policy earns from there on (Eq. 3)."""
         if "critic" not in self.networks_that_learn:
             return {}
         state = transition.next_state
@@ -42,7 +46,7 @@ class ModelBasedDDPG(ActorCritic):
         """Move pi(s_t) towards more reward now and more value afterwards, through the renderer."""
         state = transition.state
         with self.toggled_optimizer(self.optimizer_of("actor")):
-            following = self.environment.step(state, self.act(self.actor, state))
+            following = self.environment.step(state, self.act(self.actor, state))  # Figure 4 (b)
             reward = self.reward(state.canvas, following.canvas, state.target)  # (B,)
             value = self.value(self.critic, following)  # (B,)
             loss = -(reward + value).mean()
@@ -52,15 +56,7 @@ class ModelBasedDDPG(ActorCritic):
     @torch.no_grad()
     def target_value(self, state: State) -> Tensor:
         """Return the target value of V(s) by the target networks, (B,); 0 where finished."""
-        following = self.environment.step(state, self.target_action(state))
+        following = self.environment.step(state, self.act(self.target_actor, state))
         reward = self.reward(state.canvas, following.canvas, state.target)  # (B,)
-        value: Tensor = self.discount * (reward + self.future(following))
+        value: Tensor = self.discount * (reward + self.value(self.target_critic, following))
         return value * ~self.environment.done(state)
-
-    def future(self, state: State) -> Tensor:
-        """Return V'(s), (B,), by the target critic."""
-        return self.value(self.target_critic, state)
-
-    def target_action(self, state: State) -> Tensor:
-        """Return pi'(s), (B, K * D), by the target actor."""
-        return self.act(self.target_actor, state)

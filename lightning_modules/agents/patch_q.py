@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from impasto.bounds import Count, validated
@@ -9,12 +10,13 @@ from impasto.compositing import to_tiles
 from impasto.errors import UserError
 from impasto.rl.environment import State
 from impasto.rl.replay import Transition
-from lightning_modules.agents.ddpg import DDPG
+from lightning_modules.agents import painting
+from lightning_modules.agents.off_policy import OffPolicyAgent
 from lightning_modules.base import Metrics
 
 
 @validated
-class PatchQ(DDPG):
+class PatchQ(OffPolicyAgent):
     """`DDPG` whose critic judges every patch of the picture by a reward of its own.
 
     "We split the images into patches before feeding the critic, then use the patch-level rewards to
@@ -28,11 +30,13 @@ class PatchQ(DDPG):
 
     Args:
         patches: Patches on a side.
-        shared: Arguments of `ActorCritic`.
+        shared: Arguments of `OffPolicyAgent`.
 
     Raises:
         UserError: `patches` doesn't divide the canvas.
     """
+
+    model_based = False
 
     def __init__(self, *, patches: Count = 4, **shared: Any) -> None:
         super().__init__(**shared)
@@ -51,18 +55,46 @@ class PatchQ(DDPG):
         (actor, size), (critic, _) = super().autocast_networks
         return [(actor, size), (critic, self._side)]
 
+    def update(self, transition: Transition) -> Metrics:
+        """Update critic, actor and discriminator in turn, then the target networks."""
+        metrics = self.update_critic(transition)
+        metrics |= self.update_actor(transition)
+        metrics |= self.update_discriminator(transition)
+        self.update_target_networks()
+        return metrics
+
+    def update_critic(self, transition: Transition) -> Metrics:
+        """Regress Q of every patch on its reward and on Q' of the target policy after it."""
+        state, following = transition.state, transition.next_state
+        with torch.no_grad():
+            action = self.act(self.target_actor, following)
+            future = self.action_value(self.target_critic, following, action)  # (B, P)
+            goes_on = ~self.environment.done(following)[:, None]
+            target_value = self.rewards(state, following) + self.discount * future * goes_on
+        value = self.action_value(self.critic, state, transition.action)
+        return self.fit_critic(value, target_value, transition)
+
+    def update_actor(self, transition: Transition) -> Metrics:
+        """Move pi(s_t) towards more Q in the mean over patches."""
+        state = transition.state
+        with self.toggled_optimizer(self.optimizer_of("actor")):
+            loss = -self.action_value(self.critic, state, self.act(self.actor, state)).mean()
+            self.descend("actor", loss)
+        return {"actor_loss": loss.detach()}
+
+    def update_discriminator(self, transition: Transition) -> Metrics:
+        """Train a learned reward on the patches that it judges, all at once."""
+        state = transition.next_state
+        canvas, target = (to_tiles(p, self._side) for p in (state.canvas, state.target))
+        patches = state._replace(canvas=canvas, target=target)
+        return painting.train_reward(self, self.reward, patches)
+
     def rewards(self, state: State, following: State) -> Tensor:
         """Return the reward of every patch, (B, P)."""
         pictures = (state.canvas, following.canvas, state.target)
         patches = (to_tiles(picture, self._side) for picture in pictures)
         reward: Tensor = self.reward(*patches)  # (B * P,)
         return reward.view(len(state.canvas), -1)
-
-    def update_discriminator(self, transition: Transition) -> Metrics:
-        """Train a learned reward on the patches that it judges, all at once."""
-        state = transition.next_state
-        canvas, target = (to_tiles(p, self._side) for p in (state.canvas, state.target))
-        return self.teach_reward(state._replace(canvas=canvas, target=target))
 
     def action_value(self, critic: nn.Module, state: State, action: Tensor) -> Tensor:
         """Return Q of every patch, (B, P)."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from impasto.bounds import Count, Fraction, validated
 from impasto.rl.environment import State
 from impasto.rl.replay import Transition
-from lightning_modules.agents.actor_critic import ActorCritic
+from lightning_modules.agents.off_policy import OffPolicyAgent
 from lightning_modules.base import Metrics
 
 
@@ -26,7 +26,7 @@ class Unrolled(NamedTuple):
 
 
 @validated
-class ShortHorizon(ActorCritic):
+class ShortHorizon(OffPolicyAgent):
     """The actor climbs the reward of its next h bundles through the canvas, and a value after them.
 
     The canvas is differentiable, so a policy gradient over many steps is exact; model-based DDPG
@@ -46,7 +46,7 @@ class ShortHorizon(ActorCritic):
     Args:
         horizon: h, in bundles.
         td_lambda: lambda, in [0, 1]; 0 looks one bundle ahead, 1 to the horizon.
-        shared: Arguments of `ActorCritic`.
+        shared: Arguments of `OffPolicyAgent`.
     """
 
     target_networks = ("critic",)
@@ -56,14 +56,18 @@ class ShortHorizon(ActorCritic):
         self.horizon = horizon
         self.td_lambda = td_lambda
 
-    def update_actor_critic(self, transition: Transition) -> Metrics:
-        """Roll the actor out from s_t, and update the critic, then the actor, on that."""
+    def update(self, transition: Transition) -> Metrics:
+        """Roll the actor out from s_t; update critic and actor on that, then the others in turn."""
         with self.toggled_optimizer(self.optimizer_of("actor")):
             unrolled = self.unroll(transition.state)
-        return self.update_critic(unrolled, transition) | self.update_actor(unrolled)
+        metrics = self.update_critic(unrolled, transition)
+        metrics |= self.update_actor(unrolled)
+        metrics |= self.update_discriminator(transition)
+        self.update_target_networks()
+        return metrics
 
     def update_critic(self, unrolled: Unrolled, transition: Transition) -> Metrics:
-        """Regress V(s_0) to V(s_{h-1}) on their returns."""
+        """Regress V(s_0) to V(s_{h-1}) on their returns (Eq. 6)."""
         if "critic" not in self.networks_that_learn:
             return {}
         returns = self.returns(unrolled)
@@ -71,7 +75,7 @@ class ShortHorizon(ActorCritic):
         return self.fit_critic(self.values(self.critic, states), returns, transition)
 
     def update_actor(self, unrolled: Unrolled) -> Metrics:
-        """Move pi towards more reward up to the horizon and more value after it."""
+        """Move pi towards more reward up to the horizon and more value after it (Eq. 5)."""
         with self.toggled_optimizer(self.optimizer_of("actor")):
             discounts = self.discount ** torch.arange(self.horizon, device=self.device)
             last = self.value(self.critic, unrolled.states[-1])  # (B,)
@@ -93,7 +97,7 @@ class ShortHorizon(ActorCritic):
 
     @torch.no_grad()
     def returns(self, unrolled: Unrolled) -> Tensor:
-        """Return G_0 to G_{h-1}, (B, h); 0 after the end of an episode."""
+        """Return G_0 to G_{h-1}, (B, h); 0 after the end of an episode (Eq. 7)."""
         values = self.values(self.target_critic, unrolled.states[1:])  # V'(s_1) to V'(s_h)
         later = values[:, -1]  # G_h
         returns = []

@@ -24,6 +24,7 @@ from impasto.persistence.manifest import (
 from lightning_modules.base import UpdateModule, leaves_nothing
 from lightning_modules.checkpoint_io import SaveOptions
 from lightning_modules.distributed import gather
+from lightning_modules.internals import stops_early
 
 _REPLAYS = "replay-*.safetensors"
 
@@ -125,7 +126,7 @@ class Checkpoints(Checkpoint):
         assert isinstance(pl_module, UpdateModule)
         interval = trainer.val_check_batch
         due = interval is not None and pl_module.update_count % interval == 0
-        if not (trainer.enable_validation and (due or _stops_early(trainer))):
+        if not (trainer.enable_validation and (due or stops_early(trainer))):
             self._save_if_due(trainer, pl_module)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -148,7 +149,7 @@ class Checkpoints(Checkpoint):
     def _save_if_due(self, trainer: pl.Trainer, module: UpdateModule) -> None:
         """Save at the end, at a stop, and every so many updates; then stop if asked to."""
         due = module.update_count - self._saved_at >= self.every
-        ends = module.finished or module.stops or _stops_early(trainer) or _is_at_its_end(trainer)
+        ends = module.finished or module.stops or stops_early(trainer) or _is_at_its_end(trainer)
         if (due or ends) and not leaves_nothing(trainer):
             self._save_last(trainer, module)
         if not module.stops:
@@ -191,11 +192,6 @@ class Checkpoints(Checkpoint):
         for file in self.folder.glob(_REPLAYS):
             if file.name not in named:
                 file.unlink()
-
-
-def _stops_early(trainer: pl.Trainer) -> bool:
-    """Return True if Lightning heeds `should_stop`: it validates, and then ends."""
-    return trainer.should_stop and trainer.fit_loop._can_stop_early
 
 
 def _is_at_its_end(trainer: pl.Trainer) -> bool:

@@ -71,6 +71,10 @@ class MetricsCsv(pl.Callback):
         """Add an update's metrics to the means of the next row."""
         assert isinstance(pl_module, UpdateModule)
         for name, value in outputs.items():
+            if (
+                name == "loss"
+            ):  # what Lightning minimizes, by its own name for it; a metric has it too
+                continue
             self._sums[name] = self._sums.get(name, 0) + value
             self._counts[name] = self._counts.get(name, 0) + 1
         if pl_module.update_count % self.every == 0:

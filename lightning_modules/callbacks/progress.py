@@ -1,5 +1,6 @@
 """Progress bar of a run."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytorch_lightning as pl
@@ -43,7 +44,7 @@ class Progress(TQDMProgressBar):
 
     def on_exception(self, *_: Any) -> None:
         """Close the bar where a run ends otherwise."""
-        if self._train_progress_bar is not None:
+        with suppress(TypeError):  # by which Lightning says that there is none yet
             self.train_progress_bar.close()
 
     def init_sanity_tqdm(self) -> Tqdm:

@@ -4,15 +4,16 @@ from typing import Annotated, Any, ClassVar, Protocol
 
 import torch
 from annotated_types import Ge
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
+from torch.optim import Optimizer
 
 from impasto.bounds import Count, Seed, validated
 from impasto.renderers import Renderer, Verdict, judge
 from impasto.runtime.memory import LEARNING, check_count
 from impasto.runtime.precision import full_precision
 from lightning_modules.base import Metrics, UpdateModule
-from lightning_modules.distributed import APART, rank_count
+from lightning_modules.distributed import APART, average, rank_count
 from lightning_modules.optimizers import Learner, OptimizerFactory, SchedulerFactory
 
 
@@ -37,8 +38,9 @@ class RendererModule(UpdateModule):
     """Trains a renderer on random strokes against the exact rasterizer (ICCV 2019, section 4.1).
 
     The strokes of an update are a function of the seed, of its number and of the rank, so that a
-    resumed run goes on exactly. A renderer that is learned otherwise has a subclass, which says
-    what learns (`register_learners`), and what an update is (`update`).
+    resumed run goes on exactly. One that learns by another loss has a subclass, which says what it
+    is (`loss`) and what learns (`register_learners`); one with several optimizers makes its own
+    `training_step`, as `GanRendererModule` does.
 
     Args:
         renderer: The network.
@@ -71,6 +73,7 @@ class RendererModule(UpdateModule):
         self.batch_size = batch_size
         self.judged_strokes = judged_strokes
         self.pairs = pairs if pairs is not None and pairs.count else None
+        self.automatic_optimization = True  # Lightning steps the one optimizer that there is
         self.register_learners({"renderer": Learner(renderer, optimizer, scheduler)})
 
     def train_dataloader(self) -> range:
@@ -85,11 +88,6 @@ class RendererModule(UpdateModule):
     def last_phase(self) -> tuple[int, str]:
         """First update of the last phase of learning, and the argument that sets it."""
         return 0, "updates"
-
-    @property
-    def compilable(self) -> list[nn.Module]:
-        """The renderer."""
-        return [self.renderer]
 
     @property
     def rate_keys(self) -> list[str]:
@@ -130,21 +128,29 @@ class RendererModule(UpdateModule):
         # Torch's generator on the CPU uses the lower 32 bits alone.
         return (self.seed * APART + number) % 2**63
 
-    def make_update(self, batch: int) -> Metrics:
-        """Make the update: see `update`."""
-        return self.update()
+    def training_step(self, batch: int, batch_idx: int) -> Metrics:
+        """Return the loss of the update, which Lightning minimizes, beside its metrics."""
+        loss, metrics = self.loss(self.update_count)
+        return {"loss": loss, **self.record(metrics)}
 
-    def update(self) -> Metrics:
-        """Make one step by the mean squared error of the alpha of fresh strokes.
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Average what training moves beside parameters, once gradients are made."""
+        if self.automatic_optimization:
+            average(self.moving_buffers)
+
+    def loss(self, draw: int) -> tuple[Tensor, Metrics]:
+        """Return the mean squared error of the alpha of fresh strokes.
+
+        Args:
+            draw: Number of the update.
 
         Returns:
-            Scalars to log, detached; every loss is among them.
+            A scalar, and scalars to log, detached; every loss is among them.
         """
-        shape, exact = self.pairs_of(self.update_count)
+        shape, exact = self.pairs_of(draw)
         with full_precision(shape):
             loss = F.mse_loss(self.renderer(shape), exact)
-        self.descend("renderer", loss)
-        return {"renderer_loss": loss.detach()}
+        return loss, {"renderer_loss": loss.detach()}
 
     def validation_step(self, batch: int, batch_idx: int) -> None:
         """Log the error on fresh strokes beside the mean image's, their structure and texture."""

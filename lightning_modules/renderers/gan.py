@@ -76,6 +76,7 @@ class GanRendererModule(RendererModule):
         self.critic_alone = critic_alone
         self.pixel_weight = pixel_weight
         self.gradient_penalty = gradient_penalty
+        self.automatic_optimization = False  # the two step in turn
         ours = Learner(self.critic, critic_optimizer or optimizer, None)
         self.register_learners({**self.networks_that_learn, "critic": ours})
 
@@ -92,10 +93,16 @@ class GanRendererModule(RendererModule):
             return super().rate_keys
         return [*super().rate_keys, "`GanRendererModule.critic_optimizer.lr`"]
 
+    def training_step(self, batch: int, batch_idx: int) -> Metrics:
+        """Make one update, and count it."""
+        return self.record(self.update())
+
     def update(self) -> Metrics:
         """Update the critic, then the renderer; at first the renderer alone, by pixels."""
         if self.update_count < self.pixel_updates:
-            return super().update()
+            loss, pixel_metrics = self.loss(self.update_count)
+            self.descend("renderer", loss)
+            return pixel_metrics
         first = self.update_count * (self.critic_updates + 1)  # each step has a draw of its own
         metrics: Metrics = {}
         for draw in range(first, first + self.critic_updates):

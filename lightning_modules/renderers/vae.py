@@ -34,8 +34,8 @@ class VaeRendererModule(RendererModule):
         encoder: Makes E from the pixels on a side and the numbers of a latent point.
         vae_updates: Updates of stage 1.
         kl_weight: Of the divergence.
-        optimizer: Makes the optimizers, one for each stage.
-        scheduler: Makes the schedule of each in updates, from the beginning of stage 1 on.
+        optimizer: Makes the optimizer, which in each stage moves what has a gradient.
+        scheduler: Makes its schedule in updates, from the beginning of stage 1 on.
         shared: Arguments of `RendererModule`.
     """
 
@@ -57,13 +57,8 @@ class VaeRendererModule(RendererModule):
         self.encoder = encoder(renderer.canvas_size, renderer.latent)
         self.vae_updates = vae_updates
         self.kl_weight = kl_weight
-        coders = nn.ModuleList([self.encoder, renderer.draw])
-        self.register_learners(
-            {
-                "vae": Learner(coders, optimizer, scheduler),
-                "mapper": Learner(renderer.to_latent, optimizer, scheduler),
-            }
-        )
+        learning = nn.ModuleList([self.encoder, renderer.draw, renderer.to_latent])
+        self.register_learners({"renderer": Learner(learning, optimizer, scheduler)})
 
     @property
     def last_phase(self) -> tuple[int, str]:
@@ -75,19 +70,14 @@ class VaeRendererModule(RendererModule):
         """The parts of the renderer, which learn apart, and the encoder."""
         return [self.encoder, self.renderer.draw, self.renderer.to_latent]
 
-    def update(self) -> Metrics:
-        """Make one step of the stage that is due."""
-        draw = self.update_count
+    def loss(self, draw: int) -> tuple[Tensor, Metrics]:
+        """Return the loss of the stage that is due."""
         shape, exact = self.pairs_of(draw)
         with full_precision(shape):
             if draw < self.vae_updates:
-                loss, metrics = self.vae_loss(exact, self._numbers_of(draw))
-                self.descend("vae", loss)
-            else:
-                loss = self.latent_loss(shape, exact)
-                self.descend("mapper", loss)
-                metrics = {"latent_error": loss.detach()}
-        return metrics
+                return self.vae_loss(exact, self._numbers_of(draw))
+            loss = self.latent_loss(shape, exact)
+        return loss, {"latent_error": loss.detach()}
 
     def vae_loss(self, exact: Tensor, generator: torch.Generator) -> tuple[Tensor, Metrics]:
         """Return the loss of stage 1, as above, in nats per stroke.

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lightning_modules import ActorCritic
+from lightning_modules import OffPolicyAgent
 from tests.lightning_modules.conftest import (
     Agent,
     MemoryData,
@@ -70,7 +70,7 @@ def twin(module: nn.Module, device: torch.device) -> nn.Module:
     return copy.deepcopy(module).to(device)
 
 
-def everything_of(agent: ActorCritic) -> dict[str, Tensor]:
+def everything_of(agent: OffPolicyAgent) -> dict[str, Tensor]:
     """Parameters, buffers, and what the optimizers keep of each: all that takes memory."""
     optimizers: Any = agent.optimizers()
     every = optimizers if isinstance(optimizers, list) else [optimizers]

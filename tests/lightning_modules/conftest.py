@@ -20,9 +20,10 @@ from impasto.rl.rewards import L2Reward, Reward, WganGpReward
 from impasto.strokes import Circle
 from lightning_modules import (
     DDPG,
-    ActorCritic,
     AtomicCheckpointIO,
     ModelBasedDDPG,
+    OffPolicyAgent,
+    PatchQ,
     RendererModule,
     UpdateModule,
 )
@@ -85,7 +86,7 @@ def make_reward(name: str) -> Reward:
     return L2Reward(10.0) if name == "l2" else WganGpReward(Discriminator([4, 4]), tau=0.1)
 
 
-Agent = TypeVar("Agent", bound=ActorCritic)
+Agent = TypeVar("Agent", bound=OffPolicyAgent)
 
 
 def make_agent(reward: str | Reward = "wgan_gp", **arguments: Any) -> ModelBasedDDPG:
@@ -100,7 +101,7 @@ def make_agent_of(kind: type[Agent], reward: str | Reward = "wgan_gp", **argumen
     settings: dict[str, Any] = {
         "environment": PaintingEnvironment(AnalyticRenderer(Circle(), SIZE), STROKES, BUNDLE),
         "actor": partial(Actor, **SMALL),
-        "critic": partial(ActionCritic if issubclass(kind, DDPG) else Critic, **SMALL),
+        "critic": partial(ActionCritic if issubclass(kind, DDPG | PatchQ) else Critic, **SMALL),
         "replay": ReplayBuffer(6),
         "updates": 10,
         "batch_size": 5,
@@ -209,7 +210,8 @@ class AfterUpdate(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *_: Any
     ) -> None:
         assert isinstance(pl_module, UpdateModule)
-        self.function(pl_module.update_count, outputs)
+        metrics = {name: value for name, value in outputs.items() if name != "loss"}
+        self.function(pl_module.update_count, metrics)
 
 
 def run(

@@ -10,7 +10,7 @@ from impasto.rl.environment import State
 from impasto.rl.replay import Transition
 from impasto.rl.rewards import L2Reward
 from impasto.strokes import Circle
-from lightning_modules import ActorCritic, ModelBasedDDPG
+from lightning_modules import ModelBasedDDPG, OffPolicyAgent
 from tests.lightning_modules.conftest import BUNDLE, SIZE, Agent, attached, make_agent_of
 
 PARTS = {
@@ -25,7 +25,7 @@ PARTS = {
 
 
 @contextmanager
-def only_changes(agent: ActorCritic, *parts: str) -> Iterator[None]:
+def only_changes(agent: OffPolicyAgent, *parts: str) -> Iterator[None]:
     """Assert that in the block every one of these parts changes, and nothing else does."""
     before = {key: value.clone() for key, value in agent.state_dict().items()}
     yield
@@ -38,11 +38,11 @@ def only_changes(agent: ActorCritic, *parts: str) -> Iterator[None]:
     assert changed == set(parts)
 
 
-def transition(agent: ActorCritic, count: int = 6) -> Transition:
+def transition(agent: OffPolicyAgent, count: int = 6) -> Transition:
     return agent.replay.sample(count, torch.Generator().manual_seed(0))
 
 
-def parameters(agent: ActorCritic, part: str) -> list[nn.Parameter]:
+def parameters(agent: OffPolicyAgent, part: str) -> list[nn.Parameter]:
     return [p for name, p in agent.named_parameters() if name.startswith(PARTS[part])]
 
 

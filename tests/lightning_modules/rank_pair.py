@@ -26,7 +26,7 @@ from impasto.rl.environment import State
 from impasto.rl.replay import Transition
 from impasto.rl.rewards import wgan_gp
 from impasto.rl.rewards.penalties import slope_penalty
-from lightning_modules import ActorCritic, ModelBasedDDPG, RankStrategy, UpdateModule
+from lightning_modules import ModelBasedDDPG, OffPolicyAgent, RankStrategy, UpdateModule
 from lightning_modules.callbacks import Checkpoints, MetricsCsv, Progress
 from tests.lightning_modules.conftest import (
     BATCH,
@@ -166,7 +166,7 @@ def digits(cache: Path) -> Digits:
     return Digits(canvas_size=SIZE, batch_size=BATCH, cache=str(cache), val_limit=7)
 
 
-def described(agent: ActorCritic, note: Note) -> dict[str, Any]:
+def described(agent: OffPolicyAgent, note: Note) -> dict[str, Any]:
     """What may be compared with another rank or another run."""
     return {
         "state": dict(agent.state_dict()),

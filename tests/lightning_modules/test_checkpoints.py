@@ -226,11 +226,13 @@ def test_without_its_replay_a_run_fills_it_again_first(
     episodes = settings.pop("episodes")
     agent = train(tmp_path, 6, replay=ReplayBuffer(episodes, save=False), **settings)
     assert not replays_in(tmp_path)
-    rollouts = agent.rollout_count
+    rollouts = agent.collector.rollout_count
     assert rollouts == warmup // 3 + 2
     resumed = make_agent("l2", updates=16, replay=ReplayBuffer(episodes, save=False), **settings)
     made: list[tuple[int, int]] = []
-    note = AfterUpdate(lambda number, _: made.append((number, resumed.rollout_count - rollouts)))
+    note = AfterUpdate(
+        lambda number, _: made.append((number, resumed.collector.rollout_count - rollouts))
+    )
     caplog.clear()
     trainer = make_trainer(tmp_path, [note, Checkpoints(tmp_path, every=4)])
     trainer.fit(resumed, MemoryData(), ckpt_path=tmp_path / "last.ckpt")

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.distributed import TCPStore
 
-from lightning_modules.distributed import STARTED_BY_US, average, gather, rank_count
+from impasto.runtime.ranks import STARTED_BY_US
+from lightning_modules.distributed import average, gather, rank_count
 from tests.conftest import ROOT, environment
 from tests.lightning_modules.conftest import BATCH, make_trainer
 from tests.lightning_modules.rank_pair import (

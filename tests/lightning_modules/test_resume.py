@@ -23,7 +23,7 @@ from impasto.rl.exploration import ActionNoise, ParameterNoise
 from impasto.rl.replay import PrioritizedReplay
 from impasto.rl.rewards import L2Reward
 from impasto.runtime.random_state import get_random_state, set_random_state
-from lightning_modules import DDPG, TD3, ActorCritic, ModelBasedDDPG, PatchQ, ShortHorizon
+from lightning_modules import DDPG, TD3, ModelBasedDDPG, OffPolicyAgent, PatchQ, ShortHorizon
 from lightning_modules.callbacks import Checkpoints, MetricsCsv
 from tests.lightning_modules.conftest import (
     AfterUpdate,
@@ -79,7 +79,7 @@ def train(
     stops: list[int],
     reward: str = "wgan_gp",
     seed: int = 0,
-    kind: type[ActorCritic] = ModelBasedDDPG,
+    kind: type[OffPolicyAgent] = ModelBasedDDPG,
     **arguments: Any,
 ) -> dict[str, Any]:
     """One run, stopped and resumed at some updates in a new process's objects; its checkpoint."""

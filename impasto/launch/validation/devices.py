@@ -1,8 +1,7 @@
 """Number of processes of a run, and checks of it."""
 
-import os
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import cast
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -10,44 +9,11 @@ from omegaconf import DictConfig, OmegaConf
 from impasto.bounds import Count, fits, misfit
 from impasto.errors import UserError
 from impasto.launch.validation.numbers import select
+from impasto.runtime.ranks import AssignedRank, assigned_rank
 
 _STRATEGY = "lightning_modules.RankStrategy"
 _ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
 _AUTO = ("auto", -1)
-_SHELLS = ("bash", "interactive")  # by which Lightning, too, knows a session at a prompt
-
-
-class AssignedRank(NamedTuple):
-    """Rank that torchrun or Slurm has given this process.
-
-    Attributes:
-        starter: Its name.
-        rank: Which process this is, of all.
-        world: How many it started, on all machines.
-    """
-
-    starter: str
-    rank: int
-    world: int
-
-
-def assigned_rank() -> AssignedRank | None:
-    """The place that torchrun or Slurm gave this process; None if a person started it alone."""
-    env = os.environ
-    if "TORCHELASTIC_RUN_ID" in env:
-        return AssignedRank("torchrun", int(env["RANK"]), int(env["WORLD_SIZE"]))
-    count = int(env.get("SLURM_NTASKS", "1"))
-    # A batch script has a rank of its own in the environment, too, but is no step of the job.
-    step = "SLURM_STEP_ID" in env and "SLURM_PROCID" in env
-    if count > 1 and step and env.get("SLURM_JOB_NAME") not in _SHELLS:
-        return AssignedRank("srun", int(env["SLURM_PROCID"]), count)
-    return None
-
-
-def is_rank_zero() -> bool:
-    """Return True if this process writes, reports and measures: it is rank 0, or no rank at all."""
-    place = assigned_rank()
-    return place is None or place.rank == 0
 
 
 def check_arguments(arguments: Sequence[str], multirun: bool) -> None:
@@ -90,6 +56,12 @@ def check_ranks(cfg: DictConfig) -> None:
         raise UserError(
             f"trainer=ddp is of no use: task={_choice(cfg, 'task')} doesn't train",
             "leave it out, or give trainer=gpu for where to work",
+        )
+    if isinstance(interval := select(cfg, "trainer.val_check_interval"), str):
+        raise UserError(
+            f"trainer.val_check_interval={interval} with trainer=ddp, of whose processes each has "
+            "a clock of its own",
+            "give a number of updates, or a share of the run such as 0.25",
         )
     _pick_accelerator(cfg)
     count = _device_count(cfg, devices)

@@ -7,11 +7,11 @@ libraries have none that say as much: theirs stand here.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
-from annotated_types import Ge, Len, Lt
+from annotated_types import Ge, Gt, Le, Len, Lt
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from impasto.bounds import Count, Fraction, NotNegative, Positive, bounded, fits, misfit
+from impasto.bounds import Count, Duration, Fraction, NotNegative, Positive, bounded, fits, misfit
 from impasto.errors import UserError, first_line
 from impasto.launch.validation.targets import find_target
 
@@ -27,7 +27,10 @@ _OTHERS: dict[str, dict[str, Any]] = {
         "betas": Annotated[Sequence[Annotated[float, Ge(0), Lt(1)]], Len(2, 2)],
         "lr": NotNegative,
     },
-    "lightning_modules.Trainer": {"max_epochs": int, "val_check_interval": Count},
+    "lightning_modules.Trainer": {
+        "max_epochs": int,
+        "val_check_interval": Count | Annotated[float, Gt(0), Le(1)] | Duration,
+    },
 }
 
 

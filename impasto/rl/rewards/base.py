@@ -19,6 +19,11 @@ class Reward(nn.Module, ABC):
     def score(self, canvas: Tensor, target: Tensor) -> Tensor:
         """Score canvases, higher is better: (B, 3, H, W) twice to (B,)."""
 
+    @property
+    def trained(self) -> nn.Module:
+        """The network that learns: one without parameters, where the reward learns nothing."""
+        return nn.Module()
+
     def forward(self, canvas: Tensor, next_canvas: Tensor, target: Tensor) -> Tensor:
         """Return the reward of painting `canvas` into `next_canvas`.
 
@@ -82,6 +87,12 @@ class LearnedReward(Reward):
     @abstractmethod
     def trained(self) -> nn.Module:
         """The network that learns; everything else of this module is frozen."""
+
+    def train(self, mode: bool = True) -> "LearnedReward":
+        """Set the mode of what learns; the rest stays in evaluation mode."""
+        super().train(False)
+        self.trained.train(mode)
+        return self
 
     @abstractmethod
     def loss(

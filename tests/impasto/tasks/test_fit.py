@@ -215,7 +215,7 @@ def test_the_same_targets_again_and_again(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path, [Checkpoints(tmp_path), GracefulStop()], **options)
     assert fit(agent, trainer, data) == "finished"
     assert agent.update_count == saved_at(tmp_path) == 10
-    assert agent.rollout_count == 10
+    assert agent.collector.rollout_count == 10
     assert data.stream.position == 2
 
 

@@ -11,7 +11,7 @@ from impasto.rl.environment import PaintingEnvironment
 from impasto.rl.exploration import ActionNoise
 from impasto.rl.replay import PrioritizedReplay
 from impasto.strokes import Circle
-from lightning_modules import DDPG, TD3, ActorCritic, ModelBasedDDPG, PatchQ, ShortHorizon
+from lightning_modules import DDPG, TD3, ModelBasedDDPG, OffPolicyAgent, PatchQ, ShortHorizon
 from tests.lightning_modules.conftest import (
     BATCH,
     BUNDLE,
@@ -26,17 +26,19 @@ AGENTS = [ModelBasedDDPG, TD3, DDPG, PatchQ, ShortHorizon]
 every_agent = pytest.mark.parametrize("kind", AGENTS, ids=lambda kind: kind.__name__)
 
 
-def through_a_network(kind: type[ActorCritic], **arguments: object) -> ActorCritic:
+def through_a_network(
+    kind: type[OffPolicyAgent], reward: str = "wgan_gp", **arguments: object
+) -> OffPolicyAgent:
     """One that paints through a learned renderer, which has parameters to protect."""
     torch.manual_seed(1)
     world = PaintingEnvironment(NeuralRenderer(Circle(), SIZE, [16, 16], 8), 5, BUNDLE)
-    agent = attached(make_agent_of(kind, environment=world, **arguments))
+    agent = attached(make_agent_of(kind, reward, environment=world, **arguments))
     agent.update_count = 1  # TD3's actor is due at every second update
     return agent
 
 
 @every_agent
-def test_an_update_changes_all_that_learns_and_no_more(kind: type[ActorCritic]) -> None:
+def test_an_update_changes_all_that_learns_and_no_more(kind: type[OffPolicyAgent]) -> None:
     agent = through_a_network(kind)
     targets = {f"target_{name}" for name in agent.target_networks} | {"target_discriminator"}
     learns = {"actor", "critic", "discriminator"}
@@ -53,21 +55,22 @@ def test_an_update_changes_all_that_learns_and_no_more(kind: type[ActorCritic]) 
 
 @every_agent
 def test_the_critics_step_leaves_the_actor_and_the_other_way_round(
-    kind: type[ActorCritic], monkeypatch: pytest.MonkeyPatch
+    kind: type[OffPolicyAgent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each loss steps its own network: with the other optimizers' rates at 0 only it moves."""
     for name, learner in (("critic", 0), ("actor", 1)):
-        agent = through_a_network(kind, tau=0.0)
+        agent = through_a_network(kind, "l2")
+        monkeypatch.setattr(agent, "update_target_networks", lambda: None)
         for number, optimizer in enumerate(agent.optimizers()):
             optimizer.param_groups[0]["lr"] = 1e-2 if number == learner else 0.0
         if name == "critic":
             agent.actor.eval()  # batch statistics would move
         with only_changes(agent, name):
-            agent.update_actor_critic(transition(agent))
+            agent.update(transition(agent))
 
 
 @every_agent
-def test_figures_are_finite_detached_scalars(kind: type[ActorCritic]) -> None:
+def test_figures_are_finite_detached_scalars(kind: type[OffPolicyAgent]) -> None:
     figures = through_a_network(kind).update(transition(through_a_network(kind)))
     assert {"critic_loss", "value", "actor_loss", "discriminator_loss"} <= set(figures)
     for value in figures.values():
@@ -78,7 +81,7 @@ def test_figures_are_finite_detached_scalars(kind: type[ActorCritic]) -> None:
 
 @every_agent
 def test_the_critics_errors_become_priorities(
-    kind: type[ActorCritic], monkeypatch: pytest.MonkeyPatch
+    kind: type[OffPolicyAgent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replay = PrioritizedReplay(6, alpha=1.0, epsilon=1e-3)
     agent = attached(make_agent_of(kind, "l2", replay=replay))
@@ -110,22 +113,22 @@ def test_the_critics_errors_become_priorities(
 
 @pytest.mark.parametrize("kind", [ModelBasedDDPG, TD3])
 def test_finished_paintings_get_the_mean_priority(
-    kind: type[ActorCritic], monkeypatch: pytest.MonkeyPatch
+    kind: type[OffPolicyAgent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their value is 0 by construction: an error of 0 would hide the last bundle for good."""
     agent = attached(make_agent_of(kind, "l2"))
     seen: list[Tensor] = []
     monkeypatch.setattr(agent.replay, "prioritize", lambda _, error: seen.append(error))
-    agent.update_actor_critic(batch_of([0, 1, 2, 2]))
+    agent.update(batch_of([0, 1, 2, 2]))
     [error] = seen
     assert error[0] != error[1]
     torch.testing.assert_close(error[2:], error[:2].mean().expand(2))
-    agent.update_actor_critic(batch_of([2, 2]))
+    agent.update(batch_of([2, 2]))
     assert seen[1].tolist() == [0, 0]
 
 
 @every_agent
-def test_the_critics_loss_is_weighted(kind: type[ActorCritic]) -> None:
+def test_the_critics_loss_is_weighted(kind: type[OffPolicyAgent]) -> None:
     """It is linear in the weights, and a transition of weight 0 teaches the critic nothing."""
 
     def loss(weight: list[float]) -> Tensor:
@@ -140,7 +143,7 @@ def test_the_critics_loss_is_weighted(kind: type[ActorCritic]) -> None:
 
 
 @pytest.mark.parametrize("kind", [ModelBasedDDPG, TD3, ShortHorizon])
-def test_prioritized_replay_needs_a_critic(kind: type[ActorCritic]) -> None:
+def test_prioritized_replay_needs_a_critic(kind: type[OffPolicyAgent]) -> None:
     one_step = PaintingEnvironment(AnalyticRenderer(Circle(), SIZE), 2, 2)
     with pytest.raises(UserError, match=r"`PrioritizedReplay`.*no critic"):
         make_agent_of(kind, replay=PrioritizedReplay(6), environment=one_step)
@@ -161,7 +164,7 @@ class Opaque(AnalyticRenderer):
 
 @every_agent
 def test_a_renderer_without_a_gradient_is_for_agents_without_a_model(
-    kind: type[ActorCritic],
+    kind: type[OffPolicyAgent],
 ) -> None:
     world = PaintingEnvironment(Opaque(Circle(), SIZE), 4, 2)
     if kind in (DDPG, PatchQ):
@@ -173,7 +176,7 @@ def test_a_renderer_without_a_gradient_is_for_agents_without_a_model(
 
 
 @pytest.mark.parametrize("kind", [ModelBasedDDPG, TD3, ShortHorizon])
-def test_a_painting_of_one_bundle_has_no_critic(kind: type[ActorCritic]) -> None:
+def test_a_painting_of_one_bundle_has_no_critic(kind: type[OffPolicyAgent]) -> None:
     one_step = PaintingEnvironment(AnalyticRenderer(Circle(), SIZE), 2, 2)
     agent = attached(make_agent_of(kind, "l2", environment=one_step))
     agent.update_count = 1
@@ -183,14 +186,14 @@ def test_a_painting_of_one_bundle_has_no_critic(kind: type[ActorCritic]) -> None
 
 
 @pytest.mark.parametrize("kind", [DDPG, PatchQ])
-def test_without_a_model_even_one_bundle_has_a_critic(kind: type[ActorCritic]) -> None:
+def test_without_a_model_even_one_bundle_has_a_critic(kind: type[OffPolicyAgent]) -> None:
     one_step = PaintingEnvironment(AnalyticRenderer(Circle(), SIZE), 2, 2)
     agent = attached(make_agent_of(kind, "l2", environment=one_step))
     assert set(agent.update(transition(agent))) == {"critic_loss", "value", "actor_loss"}
 
 
 @every_agent
-def test_rollouts_explore_and_paintings_do_not(kind: type[ActorCritic]) -> None:
+def test_rollouts_explore_and_paintings_do_not(kind: type[OffPolicyAgent]) -> None:
     agents = [
         attached(make_agent_of(kind, "l2", exploration=exploration))
         for exploration in (None, ActionNoise(0.1))
@@ -204,7 +207,7 @@ def test_rollouts_explore_and_paintings_do_not(kind: type[ActorCritic]) -> None:
 
 
 @every_agent
-def test_the_target_networks_are_those_that_are_named(kind: type[ActorCritic]) -> None:
+def test_the_target_networks_are_those_that_are_named(kind: type[OffPolicyAgent]) -> None:
     agent = make_agent_of(kind)
     names = {name for name, _ in agent.named_children() if name.startswith("target_")}
     assert names == {f"target_{name}" for name in agent.target_networks}
@@ -222,7 +225,7 @@ def test_the_target_networks_are_those_that_are_named(kind: type[ActorCritic]) -
         (PatchQ, {"patches": 0}),
     ],
 )
-def test_wrong_arguments(kind: type[ActorCritic], wrong: dict[str, float]) -> None:
+def test_wrong_arguments(kind: type[OffPolicyAgent], wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         make_agent_of(kind, **wrong)
 

@@ -16,7 +16,7 @@ from impasto.renderers import AnalyticRenderer
 from impasto.rl.environment import PaintingEnvironment, State
 from impasto.rl.exploration import ActionNoise
 from impasto.rl.initial_states import ContinuedStart
-from impasto.rl.replay import PrioritizedReplay
+from impasto.rl.replay import ReplayBuffer
 from impasto.rl.rewards import L2Reward, Reward, WganGpReward
 from impasto.strokes import Bezier, Circle
 from lightning_modules import LstmAdversarial
@@ -87,7 +87,7 @@ def test_both_losses_by_hand() -> None:
     gain = 2.0 * canvas.mean()  # D'(I, C_T) - D'(I, blank), whatever I is
     (slope,) = torch.autograd.grad(-gain, action)
     with only_changes(agent, "actor", "discriminator", "target_discriminator"):
-        figures = agent.learn(state)
+        figures = agent.update(state)
     torch.testing.assert_close(figures["actor_loss"], -gain.detach(), rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(action.grad, slope, rtol=1e-3, atol=1e-6)
     # D: the slope by I is 2 * 0.5 / n, by x 2 / n, in each of n = 3 * 16 * 16 numbers.
@@ -107,7 +107,7 @@ def test_without_a_discriminator_it_is_the_loss_of_the_whole_painting() -> None:
     with torch.no_grad():
         canvas = agent.paint(state)[0].canvas
     before, after = (((c - state.target) ** 2).mean() for c in (state.canvas, canvas))
-    figures = agent.learn(state)
+    figures = agent.update(state)
     assert set(figures) == {"actor_loss", "reward"}
     torch.testing.assert_close(figures["actor_loss"], 10 * (after - before))
 
@@ -115,7 +115,7 @@ def test_without_a_discriminator_it_is_the_loss_of_the_whole_painting() -> None:
 def test_the_gradient_reaches_every_parameter_through_every_canvas() -> None:
     """Of bundles, the first is judged by what the later ones left of it."""
     agent = held(make(actor=partial(LstmActor, bundle=BUNDLE, layers=2, **NETWORK)))
-    agent.learn(start(agent))
+    agent.update(start(agent))
     for name, parameter in agent.actor.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
@@ -145,7 +145,7 @@ def test_the_actor_learns_at_every_so_many_updates() -> None:
         agent.update_count = number
         before = agent.actor.head.weight.clone()
         judge = agent.reward.discriminator.layers[0].bias.clone()
-        figures = agent.learn(start(agent, number))
+        figures = agent.update(start(agent, number))
         moved.append(not torch.equal(before, agent.actor.head.weight))
         assert ("actor_loss" in figures) == moved[-1]
         assert not torch.equal(judge, agent.reward.discriminator.layers[0].bias)
@@ -158,19 +158,19 @@ def test_each_batch_gets_its_updates_and_nothing_is_kept(
     data = MemoryData()
     agent = make(updates=7, updates_per_rollout=3)
     seen: list[Tensor] = []
-    learn = agent.learn
+    update = agent.update
 
     def watched(state: State, label: Tensor | None = None) -> Metrics:
         seen.append(state.target)
-        return learn(state, label)
+        return update(state, label)
 
-    monkeypatch.setattr(agent, "learn", watched)
+    monkeypatch.setattr(agent, "update", watched)
     last = run(agent, tmp_path, data)
     wanted = [to_float(pictures(number, BATCH)) for number in (1, 1, 1, 2, 2, 2, 3)]
     assert all(torch.equal(a, b) for a, b in zip(seen, wanted, strict=True))
-    assert len(agent.replay) == 0
     assert data.stream.position == 3
-    assert content(last)["replay"] == {}
+    [own] = content(last)["impasto"]["ranks"]
+    assert set(own["state"]) == {"rollout_count", "generator", "batch"}
     assert not list(tmp_path.glob("replay*"))
 
 
@@ -209,8 +209,12 @@ def test_what_needs_rollouts_is_refused() -> None:
     for wrong in ({"exploration": ActionNoise(0.1)}, {"start": ContinuedStart()}):
         with pytest.raises(UserError, match="no rollouts"):
             make(**wrong)
-    with pytest.raises(UserError, match=r"`PrioritizedReplay`.*no critic"):
-        make(replay=PrioritizedReplay(6))
+
+
+def test_what_only_other_agents_have_is_left_alone_and_what_none_has_is_refused() -> None:
+    make(replay=ReplayBuffer(6), tau=0.5, critic=ZeroCritic)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'foo'"):
+        make(foo=3)
 
 
 def test_a_renderer_without_a_gradient_is_refused() -> None:
@@ -223,7 +227,7 @@ def test_any_renderer_and_stroke_with_a_gradient_will_do() -> None:
     world = PaintingEnvironment(AnalyticRenderer(Bezier(), SIZE), 3, 3)
     agent = held(make(environment=world, actor=partial(LstmActor, bundle=3, **NETWORK)))
     with only_changes(agent, "actor", "discriminator", "target_discriminator"):
-        agent.learn(start(agent))
+        agent.update(start(agent))
 
 
 # ---- levels
@@ -254,7 +258,7 @@ def test_without_chance_a_level_is_the_nearest_one() -> None:
     agent = flagged()
     _, strokes = agent.paint(start(agent))
     assert not strokes[..., 3].any()
-    assert agent.learn(start(agent))["painted"] == 0
+    assert agent.update(start(agent))["painted"] == 0
     assert agent.actor.action.grad.unflatten(0, (-1, 7))[:, 3].abs().min() > 0
 
 
@@ -263,7 +267,7 @@ def test_with_chance_it_is_drawn_as_often_as_its_number_says() -> None:
     flags = torch.cat([agent.paint(start(agent))[1][..., 3].flatten() for _ in range(60)])
     assert flags.unique().tolist() == [0, 1]
     assert flags.mean().item() == pytest.approx(0.3, abs=0.05)
-    agent.learn(start(agent))
+    agent.update(start(agent))
     assert agent.actor.action.grad.unflatten(0, (-1, 7))[:, 3].abs().min() > 0
     _, strokes = agent.paint(start(agent))
     by_policy, _ = agent.policy.paint(start(agent).target)

@@ -78,7 +78,7 @@ def test_in_the_first_phase_strokes_count_alone() -> None:
     with torch.no_grad():
         error = agent.stroke_error(agent.paint(state)[1], label)
     with only_changes(agent, "actor"):  # the discriminator rests
-        metrics = agent.learn(state, label)
+        metrics = agent.update(state, label)
     assert set(metrics) == {"actor_loss", "stroke_error"}
     torch.testing.assert_close(metrics["actor_loss"], error)
     assert all(p.grad is None for p in agent.reward.parameters())
@@ -93,7 +93,7 @@ def test_then_they_count_beside_the_reward_with_the_weight_of_the_update() -> No
         error = agent.stroke_error(strokes, label)
         reward = agent.reward(state.canvas, painted.canvas, state.target).mean()
     with only_changes(agent, "actor", "discriminator", "target_discriminator"):
-        metrics = agent.learn(state, label)
+        metrics = agent.update(state, label)
     torch.testing.assert_close(metrics["actor_loss"], 4 * error - reward)
     torch.testing.assert_close(metrics["reward"], reward)
     torch.testing.assert_close(metrics["stroke_error"], error)
@@ -102,14 +102,14 @@ def test_then_they_count_beside_the_reward_with_the_weight_of_the_update() -> No
 def test_a_weight_of_0_asks_for_no_class_any_more() -> None:
     agent = held(shown(weight=0.0))
     agent.update_count = 100
-    assert "stroke_error" not in agent.learn(start(agent))
+    assert "stroke_error" not in agent.update(start(agent))
 
 
 def test_the_actor_learns_at_every_update_of_the_first_phase() -> None:
     agent = shown()
     agent.actor_every = 5
     ready(agent)
-    metrics = agent.learn(start(agent), torch.tensor([1, 2, 3, 4]))
+    metrics = agent.update(start(agent), torch.tensor([1, 2, 3, 4]))
     assert "actor_loss" in metrics
 
 

@@ -180,7 +180,7 @@ def test_ddpg_learns_from_actions_which_stroke_pays() -> None:
         critic_optimizer=partial(torch.optim.Adam, lr=0.03),
     )
     best = 0.3
-    agent.rewards = lambda state, following: -(agent.drawn - best).square().sum(1)  # type: ignore[method-assign]
+    agent.reward.forward = lambda *_: -(agent.drawn - best).square().sum(1)
     for _ in range(300):
         batch = batch_of([STEPS - 1] * 64)
         agent.drawn = torch.rand_like(batch.action)
@@ -233,7 +233,8 @@ def test_rewards_of_patches_average_to_that_of_the_picture() -> None:
     patches = simple_agent(PatchQ, patches=4, critic=lambda channels, dim: Weighted())
     rewards = patches.rewards(batch.state, batch.next_state)
     assert rewards.shape == (3, 16)
-    torch.testing.assert_close(rewards.mean(1), whole.rewards(batch.state, batch.next_state))
+    whole_reward = whole.reward(batch.state.canvas, batch.next_state.canvas, batch.state.target)
+    torch.testing.assert_close(rewards.mean(1), whole_reward)
 
 
 @pytest.mark.parametrize("patches", [1, 2])

@@ -44,7 +44,7 @@ def test_exactly_so_many_updates(tmp_path: Path, updates: int, group: int, rollo
     assert numbers == list(range(1, updates + 1))
     assert agent.update_count == updates
     assert agent.finished
-    assert agent.rollout_count == rollouts
+    assert agent.collector.rollout_count == rollouts
     assert data.stream.position == rollouts  # not one batch more was read
 
 
@@ -53,7 +53,7 @@ def test_warm_up_rolls_out_without_updates(tmp_path: Path, env_steps: int, rollo
     """In environment steps of the whole batch: three to an episode."""
     agent = make_agent("l2", updates=2, updates_per_rollout=2, warmup_env_steps=env_steps)
     counts: list[int] = []
-    note = AfterUpdate(lambda number, metrics: counts.append(agent.rollout_count))
+    note = AfterUpdate(lambda number, metrics: counts.append(agent.collector.rollout_count))
     run(agent, tmp_path, MemoryData(), callbacks=[note])
     assert counts == [rollouts + 1] * 2
     assert len(agent.replay) == min(6, BATCH * (rollouts + 1)) * STEPS
