@@ -55,7 +55,6 @@ ARGUMENTS = {
     "rounded": "stroke.rounded",
     "stroke": "stroke",
     # of the painter by gradient descent
-    "coarse": "painter.coarse",
     "fit_every": "painter.fit_every",
     "focus": "painter.focus",
     "learning_rate": "painter.learning_rate",
