@@ -15,22 +15,17 @@ from torch.nn import functional
 
 from impasto.canvas import decibels
 from impasto.compositing import from_tiles, rows_of, to_tiles
-from impasto.painters import tile_loops
-from impasto.painters.tile_loops import Fit, Layout, Tiles
 from impasto.painters.tiled_canvas import TiledCanvas
 from impasto.strokes import Stroke
+from impasto.strokes.raster import tile_loops
 from impasto.strokes.raster.frame import Windows
 from impasto.strokes.raster.pen_kernel import in_threads
-from impasto.strokes.raster.tile_source import (
-    CURVE,
-    TILE,
-    Drawn,
-    Pen,
-    count_segments,
-    cut,
-    find_rows,
-)
+from impasto.strokes.raster.tile_areas import Discs, Rectangles, Triangles
+from impasto.strokes.raster.tile_loops import Fit, Layout, Tiles
+from impasto.strokes.raster.tile_pen import Pen, count_segments, cut, find_rows
+from impasto.strokes.raster.tile_source import TILE, Drawn
 
+_AREAS = {"disc": Discs, "triangle": Triangles, "rectangle": Rectangles}
 _ITERATIONS = 10  # of conjugate gradients; a step later the colours are solved for again
 _PRECISION = 1e-4
 _ROWS = 256  # of these at least for each thread
@@ -42,11 +37,11 @@ class _Rows:
 
     Attributes:
         source: What draws them.
-        numbers: What it draws them by: curves (N, CURVE), or alpha (R, T, T); differentiable.
+        numbers: What it draws them by, (N, K), or alpha (R, T, T); differentiable.
         layout: Where they lie.
     """
 
-    source: Pen | Drawn
+    source: Pen | Discs | Triangles | Rectangles | Drawn
     numbers: Tensor
     layout: Layout
 
@@ -96,8 +91,8 @@ class FusedCanvas(TiledCanvas):
         """See `TiledCanvas.draw`."""
         shape, color = self._split(strokes)
         rows = self._rows(shape)
-        numbers = rows.numbers.detach()
-        width = CURVE if isinstance(rows.source, Pen) else TILE * TILE
+        numbers, drawn = rows.numbers.detach(), isinstance(rows.source, Drawn)
+        width = TILE * TILE if drawn else numbers.shape[1]
         count, (layout, tiles) = len(rows.layout.strokes), (rows.layout, self._arrays)
         canvas, errors = np.empty_like(tiles.ground), np.empty(len(tiles.ground), np.float32)
         of_rows, of_color = (np.empty((count, wide), np.float32) for wide in (width, 3))
@@ -107,9 +102,9 @@ class FusedCanvas(TiledCanvas):
         self._over_tiles(tile_loops.differentiate, layout, *parts)
         pixels = 3 * self.height * self.width
         scale = 2 / pixels
-        of_numbers = torch.from_numpy(of_rows)
-        if isinstance(rows.source, Pen):
-            of_numbers = _added(layout, of_rows, len(strokes))
+        of_numbers = (
+            _added(layout, of_rows, len(strokes)) if not drawn else torch.from_numpy(of_rows)
+        )
         gradients = (
             of_numbers.view_as(numbers) * scale,
             _added(layout, of_color, len(strokes)) * scale,
@@ -161,15 +156,15 @@ class FusedCanvas(TiledCanvas):
         return _added(rows.layout, sums, len(shape))
 
     def _rows(self, shape: Tensor) -> _Rows:
-        curves = self.stroke.curves(shape, self.height, self.width)
-        if curves is not None:
-            return self._pen_rows(curves)
+        form, numbers = self.stroke.form(shape, self.height, self.width) or (None, shape)
+        if form == "pen":
+            return self._pen_rows(numbers)
         outlines = self.stroke.outlines(shape, self.height, self.width)
         owner, x, y = rows_of(outlines, TILE)
-        windows = Windows(TILE, TILE, owner, torch.stack([x, y], dim=1) * TILE)
-        alpha = outlines.draw(windows).float()
-        tiles = (y * self._across + x).int().numpy()
-        layout = self._layout(tiles, owner.int().numpy())
+        layout = self._layout((y * self._across + x).int().numpy(), owner.int().numpy())
+        if form is not None:
+            return _Rows(_AREAS[form](numbers.detach().contiguous().numpy()), numbers, layout)
+        alpha = outlines.draw(Windows(TILE, TILE, owner, torch.stack([x, y], dim=1) * TILE)).float()
         return _Rows(Drawn(alpha.detach().contiguous().numpy()), alpha, layout)
 
     def _pen_rows(self, curves: Tensor) -> _Rows:

@@ -11,6 +11,7 @@ from impasto.strokes.raster.coverage import (
     THINNEST,
     disc_coverage,
     in_chunks,
+    inward_normals,
     rectangle_coverage,
     triangle_coverage,
 )
@@ -22,6 +23,12 @@ class Circle(Stroke):
     name = "circle"
     parameters = ("x", "y", "radius", "opacity")
     along = ("radius",)
+
+    def form(self, shape: Tensor, height: int, width: int) -> tuple[str, Tensor]:
+        """See `Stroke.form`."""
+        frame = Frame(height, width, height, width)
+        numbers = frame.pixels(shape[:, 0:2]), frame.radius(shape[:, 2:3]), shape[:, 3:4]
+        return "disc", torch.cat(numbers, dim=1).float()
 
     def _draw(self, shape: Tensor, frame: Frame) -> Tensor:
         def draw(center: Tensor, radius: Tensor, opacity: Tensor) -> Tensor:
@@ -48,6 +55,13 @@ class Triangle(Stroke):
 
     name = "triangle"
     parameters = ("x0", "y0", "x1", "y1", "x2", "y2", "opacity")
+
+    def form(self, shape: Tensor, height: int, width: int) -> tuple[str, Tensor]:
+        """See `Stroke.form`."""
+        corners = Frame(height, width, height, width).pixels(shape[:, :6].reshape(-1, 3, 2))
+        inward = inward_normals(corners)
+        sides = torch.cat([inward, -(inward * corners).sum(2, keepdim=True)], dim=2)
+        return "triangle", torch.cat([sides.flatten(1), shape[:, 6:7]], dim=1).float()
 
     def _draw(self, shape: Tensor, frame: Frame) -> Tensor:
         corners = frame.pixels(shape[:, :6].reshape(-1, 3, 2))
@@ -86,6 +100,12 @@ class Rectangle(Stroke):
     across = ("height",)
     along = ("width", "height")
     turn = math.pi
+
+    def form(self, shape: Tensor, height: int, width: int) -> tuple[str, Tensor]:
+        """See `Stroke.form`."""
+        center, size, angle = self._placed(shape, Frame(height, width, height, width))
+        direction = torch.stack([angle.cos(), angle.sin()], dim=1)
+        return "rectangle", torch.cat([center, direction, size / 2, shape[:, 5:6]], dim=1).float()
 
     def _draw(self, shape: Tensor, frame: Frame) -> Tensor:
         center, size, angle = self._placed(shape, frame)

@@ -251,14 +251,13 @@ class Stroke(ABC):
         """
         return PlainOutlines(self._checked(shape), height, width, self._draw, self._extent)
 
-    def curves(self, shape: Tensor, height: int, width: int) -> Tensor | None:
-        """Return the quadratic curves along which a round pen draws shapes (N, S) on a canvas.
-
-        Compiled loops draw by them; None where the kind is drawn otherwise.
+    def form(self, shape: Tensor, height: int, width: int) -> tuple[str, Tensor] | None:
+        """Return what compiled loops draw shapes (N, S) on a canvas by; None where they can't.
 
         Returns:
-            (N, 10) float32: x and y of three points, two radii, all in pixels, and two opacities;
-            differentiable.
+            The form, and of each shape its numbers (N, K) float32, differentiable. ``"pen"``: x and
+            y of a quadratic curve's three points, two radii, two opacities; others: see
+            `impasto.strokes.raster.tile_areas`. Lengths are pixels.
         """
         return None
 

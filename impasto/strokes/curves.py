@@ -44,11 +44,11 @@ class PenStroke(Stroke):
         segments = to_segments(points, radii)
         return _PenOutlines(shape, height, width, points, radii, segments, opacity, count)
 
-    def curves(self, shape: Tensor, height: int, width: int) -> Tensor:
-        """See `Stroke.curves`."""
+    def form(self, shape: Tensor, height: int, width: int) -> tuple[str, Tensor]:
+        """See `Stroke.form`."""
         frame, trace = Frame(height, width, height, width), self.trace(shape)
         parts = (frame.pixels(trace.points).flatten(1), frame.radius(trace.radius), trace.pressure)
-        return torch.cat(parts, dim=1).float()
+        return "pen", torch.cat(parts, dim=1).float()
 
     def _draw(self, shape: Tensor, frame: Frame) -> Tensor:
         windows = Windows(frame.rows, frame.columns, None, frame.corner)

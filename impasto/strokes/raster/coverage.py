@@ -94,12 +94,7 @@ def triangle_coverage(corners: Tensor, height: int, width: int) -> Tensor:
         (N, H, W) in [0, 1].
     """
     x, y = pixel_centers(height, width, corners)
-    edge = corners.roll(-1, dims=1) - corners  # (N, 3, 2)
-    length = (edge.square().sum(-1) + 1e-9).sqrt()
-    doubled_area = edge[:, 0, 0] * edge[:, 1, 1] - edge[:, 0, 1] * edge[:, 1, 0]  # (N,)
-    side = torch.where(doubled_area < 0, -1.0, 1.0)[:, None].to(corners.dtype)
-    inward_x = -edge[..., 1] / length * side  # (N, 3)
-    inward_y = edge[..., 0] / length * side
+    inward_x, inward_y = inward_normals(corners).unbind(2)  # (N, 3)
 
     def draw(corners: Tensor, inward_x: Tensor, inward_y: Tensor) -> Tensor:
         total: Tensor | None = None
@@ -112,6 +107,15 @@ def triangle_coverage(corners: Tensor, height: int, width: int) -> Tensor:
         return (total - 2).clamp_min(0)
 
     return in_chunks(draw, height * width, 8, corners, inward_x, inward_y)
+
+
+def inward_normals(corners: Tensor) -> Tensor:
+    """Return the unit normals (N, 3, 2) of the sides of triangles (N, 3, 2), to their insides."""
+    edge = corners.roll(-1, dims=1) - corners  # (N, 3, 2)
+    length = (edge.square().sum(-1) + 1e-9).sqrt()
+    doubled_area = edge[:, 0, 0] * edge[:, 1, 1] - edge[:, 0, 1] * edge[:, 1, 0]  # (N,)
+    side = torch.where(doubled_area < 0, -1.0, 1.0)[:, None].to(corners.dtype)
+    return torch.stack([-edge[..., 1] / length * side, edge[..., 0] / length * side], dim=2)
 
 
 def rectangle_coverage(

@@ -3,8 +3,10 @@
 Shapes: N strokes, M segments of ten numbers (`pen.to_segments`), R windows of H rows, W columns.
 """
 
+import hashlib
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -13,16 +15,29 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-_FAST = {"contract", "reassoc", "nsz", "arcp"}  # of LLVM's liberties those that keep NaN
+FAST = {"contract", "reassoc", "nsz", "arcp"}  # of LLVM's liberties those that keep NaN
+
+
+def _sources() -> str:
+    """Return a fingerprint of this folder: loops of one file are compiled into those of another."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+_SOURCES = _sources()
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile when it is first called; kept for the next start where a folder can be written."""
     try:
-        compiled: Callable[..., Any] = numba.njit(cache=True, nogil=True, fastmath=_FAST)(function)
+        loop: Callable[..., Any] = numba.njit(cache=True, nogil=True, fastmath=FAST)(function)
+        # numba looks at the file of the function alone, and would go on with what is no longer so.
+        loop._cache._cache_file._source_stamp = _SOURCES  # type: ignore[attr-defined]
     except RuntimeError:  # neither this folder nor the user's cache can be
-        compiled = numba.njit(nogil=True, fastmath=_FAST)(function)
-    return compiled
+        loop = numba.njit(nogil=True, fastmath=FAST)(function)
+    return loop
 
 
 @compiled

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from impasto.strokes.raster.pen_loops import Array, compiled
-from impasto.strokes.raster.tile_source import TILE, draw_row, make_room, note_row, pull_row
+from impasto.strokes.raster.tile_source import LINE, TILE, draw_row, make_room, pull_row
 
-_LINE, _PIXELS = np.uint64(TILE), np.uint64(TILE * TILE)
+_PIXELS = np.uint64(TILE * TILE)
 
 
 class Layout(NamedTuple):
@@ -119,7 +119,7 @@ def differentiate(
             for layer in range(len(rows)):
                 row, paper = rows[layer], alpha[layer]
                 stroke = layout.strokes[row]
-                notes = note_row(source, row, stroke, x, y, paper, layer, room, ends[layer])
+                notes = draw_row(source, row, stroke, x, y, paper, layer, room, ends[layer])
                 ends[layer + 1] = notes
             if ends[len(rows)] < len(room.note):
                 break
@@ -147,7 +147,7 @@ def _lay(canvas: Array, alpha: Array, color: Array, change: Array, span: Array) 
     """Lay a stroke over a tile (3, T T); `change` gets colour minus canvas."""
     for channel in range(3):
         paint, below, over = color[channel], canvas[channel], change[channel]
-        for pixel in range(span[0] * _LINE, span[1] * _LINE):
+        for pixel in range(span[0] * LINE, span[1] * LINE):
             over[pixel] = paint - below[pixel]
             below[pixel] += over[pixel] * alpha[pixel]
 
@@ -170,7 +170,7 @@ def _lift(
 ) -> None:
     """Take a stroke from a tile's gradient (3, T T); write its own in alpha and colour."""
     red, green, blue = np.float32(0), np.float32(0), np.float32(0)
-    for pixel in range(span[0] * _LINE, span[1] * _LINE):
+    for pixel in range(span[0] * LINE, span[1] * LINE):
         opacity, left = alpha[pixel], np.float32(1) - alpha[pixel]
         of_red, of_green, of_blue = grad[0, pixel], grad[1, pixel], grad[2, pixel]
         of_alpha[pixel] = (
@@ -190,7 +190,7 @@ def _lift(
 @compiled
 def _see(rest: Array, alpha: Array, seen: Array, span: Array) -> None:
     """Write how much of a stroke is seen, under what is painted over it and leaves `rest`."""
-    for pixel in range(span[0] * _LINE, span[1] * _LINE):
+    for pixel in range(span[0] * LINE, span[1] * LINE):
         shows = rest[pixel] * alpha[pixel]
         seen[pixel] = shows
         rest[pixel] -= shows
@@ -205,7 +205,7 @@ def _add_equations(
     weight, target, ground = tiles.weight[tile], tiles.target[tile], tiles.ground[tile]
     for layer in range(count):
         shows, right = seen[layer], fit.right[rows[layer]]
-        low, high = span[layer, 0] * _LINE, span[layer, 1] * _LINE
+        low, high = span[layer, 0] * LINE, span[layer, 1] * LINE
         right[:] = 0
         for channel in range(3):
             wanted = np.float32(0)
@@ -215,7 +215,7 @@ def _add_equations(
             right[channel] = wanted
         for other in range(layer, count):
             both = np.float32(0)
-            first, last = span[other, 0] * _LINE, span[other, 1] * _LINE
+            first, last = span[other, 0] * LINE, span[other, 1] * LINE
             for pixel in range(max(low, first), min(high, last)):
                 both += shows[pixel] * seen[other, pixel] * weight[pixel]
             fit.matrix[begin + layer * count + other] = both
@@ -297,7 +297,7 @@ def paint(begin: int, end: int, source: Any, color: Array, layout: Layout, canva
         x, y = _corner(layout, tile)
         for row in layout.order[layout.start[tile] : layout.start[tile + 1]]:
             stroke = layout.strokes[row]
-            draw_row(source, row, stroke, x, y, alpha, 0, room)
+            draw_row(source, row, stroke, x, y, alpha, 0, room, 0)
             _lay(canvas[tile], alpha.ravel(), color[stroke], change, room.span[0])
 
 
@@ -316,12 +316,12 @@ def weigh(
         canvas[:] = tiles.ground[tile]
         for layer in range(len(rows)):
             stroke = layout.strokes[rows[layer]]
-            draw_row(source, rows[layer], stroke, x, y, alpha[layer], layer, room)
+            draw_row(source, rows[layer], stroke, x, y, alpha[layer], layer, room, 0)
             _lay(canvas, alpha[layer].ravel(), color[stroke], change[layer], room.span[layer])
         rest[:] = 1
         for layer in range(len(rows) - 1, -1, -1):
             total, drawn = np.float32(0), alpha[layer].ravel()
-            low, high = room.span[layer, 0] * _LINE, room.span[layer, 1] * _LINE
+            low, high = room.span[layer, 0] * LINE, room.span[layer, 1] * LINE
             for channel in range(3):
                 for pixel in range(low, high):
                     lost = change[layer, channel, pixel] * drawn[pixel] * rest[pixel]
@@ -350,8 +350,8 @@ def try_rows(begin: int, end: int, source: Any, layout: Layout, tiles: Tiles, su
     for row in range(begin, end):
         tile = layout.tiles[row]
         x, y = _corner(layout, tile)
-        draw_row(source, row, layout.strokes[row], x, y, paper, 0, room)
-        low, high = room.span[0, 0] * _LINE, room.span[0, 1] * _LINE
+        draw_row(source, row, layout.strokes[row], x, y, paper, 0, room, 0)
+        low, high = room.span[0, 0] * LINE, room.span[0, 1] * LINE
         square, gain = np.float32(0), np.float32(0)
         for pixel in range(low, high):
             square += alpha[pixel] * alpha[pixel] * tiles.weight[tile, pixel]
