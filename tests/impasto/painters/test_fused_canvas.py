@@ -14,7 +14,8 @@ from impasto.strokes.conversion import columns
 from impasto.strokes.curves import PenStroke
 from impasto.strokes.raster.frame import Frame
 from impasto.strokes.raster.pen_eager import hull_coverage
-from impasto.strokes.raster.tile_source import TILE, count_segments, cut
+from impasto.strokes.raster.tile_pen import count_segments, cut
+from impasto.strokes.raster.tile_source import TILE
 from tests.impasto.strokes.kinds import KINDS, every_kind, hard_shapes, names
 
 H, W, N = 50, 70, 30  # no side is whole tiles
@@ -242,7 +243,7 @@ def crowded() -> torch.Tensor:
 
 def notes_of(strokes: torch.Tensor, side: int) -> int:
     """How many segments show on how many lines of the first tile, as `hull_coverage` has it."""
-    curves = Line().curves(strokes[:, :-3], side, side).numpy()
+    curves = Line().form(strokes[:, :-3], side, side)[1].numpy()
     first = np.empty(len(curves) + 1, np.int64)
     count_segments(curves, first)
     segments = np.empty((first[-1], 10), np.float32)
@@ -272,7 +273,7 @@ def test_segments_are_counted_as_the_reference_does(
 ) -> None:
     shape = stroke.sample(1000, random(0))
     first = np.empty(1001, np.int64)
-    count_segments(stroke.curves(shape, height, width).numpy(), first)
+    count_segments(stroke.form(shape, height, width)[1].numpy(), first)
     needed = stroke._needed(shape, Frame(height, width, height, width))
     assert len(needed.unique()) > 8
     assert torch.equal(torch.from_numpy(np.diff(first)), needed)
