@@ -1,6 +1,7 @@
 """The compiled canvas beside the reference by tensor operations: `TiledCanvas`."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -253,7 +254,7 @@ def notes_of(strokes: torch.Tensor, side: int) -> int:
     dx, dy = along - x, down - y
     coverage = hull_coverage(dx * cosine + dy * sine, dy * cosine - dx * sine, *pen)  # (S, T, T)
     total = 0
-    for begin, end in zip(first[:-1], first[1:], strict=True):
+    for begin, end in pairwise(first.tolist()):
         latest = coverage[begin:end].flip(0)
         before = torch.cat([torch.zeros(1, TILE, TILE), latest.cummax(0).values[:-1]])
         total += int((latest > before).any(2).sum())
