@@ -101,12 +101,29 @@ def draw_picture(
         (H, W, 3) uint8, RGB; (H, W, 4) with alpha on a transparent background.
     """
     picture = np.empty((height, width, 3 if background else 4), dtype=np.uint8)
+    top = 0
+    for band in _bands(stroke, strokes, height, width, background):
+        picture[top : top + band.shape[1]] = to_array(band if background else _unmultiplied(band))
+        top += band.shape[1]
+    return picture
+
+
+def _bands(
+    stroke: Stroke, strokes: Tensor, height: int, width: int, background: Sequence[float] | None
+) -> Iterator[Tensor]:
+    """Yield a finished painting band by band, (3 or 4, rows, W) as `blank` gives them."""
+    single = strokes.device.type == "cpu" and strokes.dtype == torch.float32
+    if single and stroke.form(strokes[:1, : stroke.shape_dim], height, width) is not None:
+        from impasto.strokes.tile_rows import painted_bands  # importing numba takes half a second
+
+        color = (0.0,) * 4 if background is None else background
+        yield from painted_bands(stroke, strokes, height, width, color, _BAND_PIXELS)
+        return
     rows = max(1, _BAND_PIXELS // width)
     for top in range(0, height, rows):
         band = blank(min(rows, height - top), width, background, strokes)
         *_, band = states(stroke, strokes, band, height, top)
-        picture[top : top + rows] = to_array(band if background else _unmultiplied(band))
-    return picture
+        yield band
 
 
 @torch.no_grad()
@@ -160,9 +177,7 @@ def draw_canvas(
     Returns:
         (3, H, W) in [0, 1].
     """
-    blank_one = blank(height, width, background, strokes)
-    *_, canvas = states(stroke, strokes, blank_one, height)
-    return canvas
+    return torch.cat(list(_bands(stroke, strokes, height, width, background)), dim=1)
 
 
 def blank(rows: int, width: int, background: Sequence[float] | None, like: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from impasto.canvas import decibels
 from impasto.errors import UserError
 from impasto.painters.base import Painter, Progress, Sketch
 from impasto.painters.regions import Region, cover, worst_regions
-from impasto.painters.tiled_canvas import TiledCanvas
+from impasto.painters.tiled_canvas import TiledCanvas, canvas_beside
 from impasto.rl.inference import fast_form
 from impasto.rl.policy import PaintingPolicy, check_agreement
 from impasto.runtime.precision import AUTO, check_compiling, check_precision
@@ -123,7 +123,7 @@ class AgentPainter(Painter):
         if start is not None:
             raise ValueError("an agent paints anew: it does not go on from strokes")
         policy = self._policy_on(target.device)
-        tiled = TiledCanvas(self.stroke, target, self.background, weight)
+        tiled = canvas_beside(self.stroke, target, self.background, weight)
         strokes = target.new_empty(0, self.stroke.dim)
         regions = cover(*target.shape[1:])
         side = regions[0].side

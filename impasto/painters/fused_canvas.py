@@ -3,7 +3,7 @@
 Shapes: N strokes, R rows (parts of a stroke on a tile), C tiles, T pixels on a tile's side.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,36 +14,17 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from impasto.canvas import decibels
-from impasto.compositing import from_tiles, rows_of, to_tiles
+from impasto.compositing import to_tiles
 from impasto.painters.tiled_canvas import TiledCanvas
 from impasto.strokes import Stroke
 from impasto.strokes.raster import tile_loops
-from impasto.strokes.raster.frame import Windows
 from impasto.strokes.raster.pen_kernel import in_threads
-from impasto.strokes.raster.tile_areas import Discs, Rectangles, Triangles
 from impasto.strokes.raster.tile_loops import Fit, Layout, Tiles
-from impasto.strokes.raster.tile_pen import Pen, count_segments, cut, find_rows
 from impasto.strokes.raster.tile_source import TILE, Drawn
+from impasto.strokes.tile_rows import TileRows, flat, joined, shares
 
-_AREAS = {"disc": Discs, "triangle": Triangles, "rectangle": Rectangles}
 _ITERATIONS = 10  # of conjugate gradients; a step later the colours are solved for again
 _PRECISION = 1e-4
-_ROWS = 256  # of these at least for each thread
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Strokes on the tiles.
-
-    Attributes:
-        source: What draws them.
-        numbers: What it draws them by, (N, K), or alpha (R, T, T); differentiable.
-        layout: Where they lie.
-    """
-
-    source: Pen | Discs | Triangles | Rectangles | Drawn
-    numbers: Tensor
-    layout: Layout
 
 
 @dataclass(frozen=True)
@@ -83,9 +64,8 @@ class FusedCanvas(TiledCanvas):
     ) -> None:
         super().__init__(stroke, target, background, weight, TILE)
         self._even = weight is None
-        self._arrays = Tiles(*(_flat(tiles) for tiles in self._tiles[:3]))
-        self._across = -(-self.width // TILE)
-        self._down = -(-self.height // TILE)
+        ground, wanted, weights = (flat(tiles) for tiles in self._tiles[:3])
+        self._arrays = Tiles(ground, wanted, weights[:, 0])
 
     def draw(self, strokes: Tensor, fits: bool = False) -> FusedDrawing:
         """See `TiledCanvas.draw`."""
@@ -99,19 +79,19 @@ class FusedCanvas(TiledCanvas):
         fit = _equations(layout, fits)
         paint = color.detach().contiguous().numpy()
         parts = (rows.source, paint, layout, tiles, canvas, errors, of_rows, of_color, fit)
-        self._over_tiles(tile_loops.differentiate, layout, *parts)
+        rows.each_tile(tile_loops.differentiate, *parts)
         pixels = 3 * self.height * self.width
         scale = 2 / pixels
-        of_numbers = (
-            _added(layout, of_rows, len(strokes)) if not drawn else torch.from_numpy(of_rows)
-        )
+        of_numbers = rows.added(of_rows, len(strokes)) if not drawn else torch.from_numpy(of_rows)
         gradients = (
             of_numbers.view_as(numbers) * scale,
-            _added(layout, of_color, len(strokes)) * scale,
+            rows.added(of_color, len(strokes)) * scale,
         )
         total = float(errors.sum(dtype=np.float64)) / pixels
         error: Tensor = _Error.apply(rows.numbers, color, torch.tensor(total), *gradients)
-        squares = total if self._even else self._squares(canvas)
+        squares = (
+            total if self._even else float(functional.mse_loss(self._joined(canvas), self.target))
+        )
         return FusedDrawing(error, squares, layout, fit)
 
     @torch.no_grad()
@@ -119,10 +99,10 @@ class FusedCanvas(TiledCanvas):
         """See `TiledCanvas.canvas`."""
         shape, color = self._split(strokes)
         rows = self._rows(shape)
-        below = self._arrays.ground if over is None else _flat(to_tiles(over, TILE))
+        below = self._arrays.ground if over is None else flat(to_tiles(over, TILE))
         tiles = below.copy()  # of a single tile it is no copy yet
-        parts = (rows.source, color.contiguous().numpy(), rows.layout, tiles)
-        self._over_tiles(tile_loops.paint, rows.layout, *parts)
+        parts = (rows.source, color.contiguous().numpy(), rows.layout, 0, tiles)
+        rows.each_tile(tile_loops.paint, *parts)
         return self._joined(tiles)
 
     @torch.no_grad()
@@ -133,8 +113,8 @@ class FusedCanvas(TiledCanvas):
         worth = np.empty((len(rows.layout.strokes), 1), np.float32)
         paint = color.contiguous().numpy()
         parts = (rows.source, paint, rows.layout, self._arrays, worth)
-        self._over_tiles(tile_loops.weigh, rows.layout, *parts)
-        return _added(rows.layout, worth, len(strokes))[:, 0]
+        rows.each_tile(tile_loops.weigh, *parts)
+        return rows.added(worth, len(strokes))[:, 0]
 
     def fit(self, strokes: Tensor, drawing: Any, ridge: float) -> Tensor:
         """See `TiledCanvas.fit`; the drawing must be one that `fits`."""
@@ -149,52 +129,17 @@ class FusedCanvas(TiledCanvas):
     def color_sums(self, shape: Tensor, canvas: Tensor) -> Tensor:
         """See `TiledCanvas.color_sums`."""
         rows = self._rows(shape)
-        tiles = self._arrays._replace(ground=_flat(to_tiles(canvas, TILE)))
+        tiles = self._arrays._replace(ground=flat(to_tiles(canvas, TILE)))
         sums = np.empty((len(rows.layout.strokes), 5), np.float32)
-        ends = _shares(np.arange(len(sums) + 1))
+        ends = shares(np.arange(len(sums) + 1))
         in_threads(tile_loops.try_rows, ends, rows.source, rows.layout, tiles, sums)
-        return _added(rows.layout, sums, len(shape))
+        return rows.added(sums, len(shape))
 
-    def _rows(self, shape: Tensor) -> _Rows:
-        form, numbers = self.stroke.form(shape, self.height, self.width) or (None, shape)
-        if form == "pen":
-            return self._pen_rows(numbers)
-        outlines = self.stroke.outlines(shape, self.height, self.width)
-        owner, x, y = rows_of(outlines, TILE)
-        layout = self._layout((y * self._across + x).int().numpy(), owner.int().numpy())
-        if form is not None:
-            return _Rows(_AREAS[form](numbers.detach().contiguous().numpy()), numbers, layout)
-        alpha = outlines.draw(Windows(TILE, TILE, owner, torch.stack([x, y], dim=1) * TILE)).float()
-        return _Rows(Drawn(alpha.detach().contiguous().numpy()), alpha, layout)
-
-    def _pen_rows(self, curves: Tensor) -> _Rows:
-        numbers, first = curves.detach().contiguous().numpy(), np.empty(len(curves) + 1, np.int64)
-        count_segments(numbers, first)
-        pen = Pen(numbers, np.empty((first[-1], 10), np.float32), first)
-        cut(numbers, first, pen.segments)
-        count = 8 * len(curves) + 64
-        while True:
-            tiles, strokes = np.empty(count, np.int32), np.empty(count, np.int32)
-            found = find_rows(pen, self._across, self._down, tiles, strokes)
-            if found <= count:
-                return _Rows(pen, curves, self._layout(tiles[:found], strokes[:found]))
-            count = found
-
-    def _layout(self, tiles: Any, strokes: Any) -> Layout:
-        start = np.empty(self._across * self._down + 1, np.int64)
-        order = np.empty(len(tiles), np.int32)
-        tile_loops.sort_rows(tiles, start, order)
-        return Layout(self._across, tiles, strokes, start, order)
-
-    def _over_tiles(self, loop: Callable[..., None], layout: Layout, *parts: Any) -> None:
-        in_threads(loop, _shares(layout.start), *parts)
+    def _rows(self, shape: Tensor) -> TileRows:
+        return TileRows.of(self.stroke, shape, self.height, self.width)
 
     def _joined(self, tiles: Any) -> Tensor:
-        square = torch.from_numpy(tiles).unflatten(2, (TILE, TILE))
-        return from_tiles(square, self.height, self.width)
-
-    def _squares(self, canvas: Any) -> float:
-        return float(functional.mse_loss(self._joined(canvas), self.target))
+        return joined(tiles, self.height, self.width)
 
 
 class _Error(torch.autograd.Function):
@@ -219,12 +164,6 @@ class _Error(torch.autograd.Function):
         return grad * of_numbers, grad * of_color, None, None, None
 
 
-def _flat(tiles: Tensor) -> Any:
-    """Return tiles (C, D, T, T) as an array (C, D, T T), (C, T T) of one channel."""
-    array = tiles.flatten(2).contiguous().float().numpy()
-    return array[:, 0] if array.shape[1] == 1 else array
-
-
 def _equations(layout: Layout, fits: bool) -> Fit:
     if not fits:
         none = np.empty((0, 3), np.float32)
@@ -232,16 +171,3 @@ def _equations(layout: Layout, fits: bool) -> Fit:
     begin = np.concatenate([[0], np.square(np.diff(layout.start)).cumsum()])
     right = np.empty((len(layout.strokes), 3), np.float32)
     return Fit(begin, np.empty(begin[-1], np.float32), right)
-
-
-def _added(layout: Layout, of_rows: Any, count: int) -> Tensor:
-    sums = np.zeros((count, of_rows.shape[1]), np.float32)
-    tile_loops.add_up(layout.strokes, of_rows, sums)
-    return torch.from_numpy(sums)
-
-
-def _shares(start: Any) -> list[int]:
-    """Return the first tile of each thread, by the rows of all, and the end of the last one's."""
-    threads = max(1, min(torch.get_num_threads(), int(start[-1]) // _ROWS))
-    inside = [int(start[-1]) * thread // threads for thread in range(1, threads)]
-    return [0, *np.searchsorted(start, inside).tolist(), len(start) - 1]

@@ -120,7 +120,7 @@ class OptimizePainter(Painter):
             stroke = with_palette(stroke, find_palette(to_array(target), stroke.palette))
         strokes = target.new_empty(0, stroke.dim)  # free ones
         thinnest = _THINNEST / min(target.shape[1:])
-        views = plan_views(*target.shape[1:], self.strokes, self.steps)
+        views = plan_views(target.shape[1], target.shape[2], self.strokes, self.steps)
         if start is not None:
             strokes = into_range(stroke, release(stroke, start.to(target)), thinnest)
             views = [replace(views[-1], step=0)]

@@ -5,6 +5,7 @@ Letters in comments: N strokes, C tiles, R rows, T pixels on a tile's side.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -17,9 +18,21 @@ from impasto.strokes import Stroke
 TILE = 8  # pixels; divides every canvas size, and wastes little on small strokes
 
 
+class Drawing(Protocol):
+    """Strokes drawn beside a target."""
+
+    @property
+    def error(self) -> Tensor:
+        """Mean squared error by the weights, a scalar, by which strokes are judged."""
+
+    @property
+    def psnr(self) -> float:
+        """Peak signal to noise ratio, of all pixels alike, dB."""
+
+
 @dataclass
-class Drawing:
-    """Strokes drawn on the tiles, all in the tiling's order."""
+class TensorDrawing:
+    """Strokes drawn on the tiles, all in the tiling's order; see `Drawing`."""
 
     tiling: Tiling
     alpha: Tensor  # (R, 1, T, T), without a gradient
@@ -32,12 +45,12 @@ class Drawing:
 
     @property
     def error(self) -> Tensor:
-        """Mean squared error by the weights, a scalar, by which strokes are judged."""
+        """See `Drawing.error`."""
         return ((self.canvas - self.target).square() * self.weight).sum() / (3 * self.inside.sum())
 
     @property
     def psnr(self) -> float:
-        """Peak signal to noise ratio, of all pixels alike, dB."""
+        """See `Drawing.psnr`."""
         squares = (self.canvas.detach() - self.target).square() * self.inside
         return decibels(squares.sum() / (3 * self.inside.sum()))
 
@@ -78,14 +91,15 @@ class TiledCanvas:
         """
         return self._drawn(strokes, None)
 
-    def _drawn(self, strokes: Tensor, over: Tensor | None) -> Drawing:
+    def _drawn(self, strokes: Tensor, over: Tensor | None) -> TensorDrawing:
         shape, color = self._split(strokes)
         outlines = self.stroke.outlines(shape, self.height, self.width)
         tiling, alpha = rasterize_tiles(outlines, TILE)
         all_tiles = self._tiles if over is None else [to_tiles(over, TILE), *self._tiles[1:]]
-        ground, *beside = (tiles[tiling.order] for tiles in all_tiles)
+        ground, target, weight, inside = (tiles[tiling.order] for tiles in all_tiles)
         canvas = composite_rows(ground, alpha, color, tiling)
-        return Drawing(tiling, alpha.detach(), color.detach(), ground, *beside, canvas)
+        beside = (ground, target, weight, inside, canvas)
+        return TensorDrawing(tiling, alpha.detach(), color.detach(), *beside)
 
     @torch.no_grad()
     def canvas(self, strokes: Tensor, over: Tensor | None = None) -> Tensor:
@@ -105,11 +119,11 @@ class TiledCanvas:
     @torch.no_grad()
     def worth(self, strokes: Tensor) -> Tensor:
         """Return by how much the squared error would grow without each stroke, (N,)."""
-        drawing = self.draw(strokes)
+        drawing = self._drawn(strokes, None)
         parts = (drawing.alpha, drawing.color, drawing.ground, drawing.target, drawing.tiling)
         return stroke_worth(*parts, drawing.weight)
 
-    def fit(self, strokes: Tensor, drawing: Drawing, ridge: float) -> Tensor:
+    def fit(self, strokes: Tensor, drawing: Any, ridge: float) -> Tensor:
         """Return strokes (N, D) with the colours that fit what was drawn of their shapes.
 
         Args:

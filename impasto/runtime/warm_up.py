@@ -1,6 +1,6 @@
 """Compile once what the first painting would wait for: ``python -m impasto.runtime.warm_up``.
 
-The loops that draw take twenty seconds to compile. They are kept for every later start on this machine: in
+The loops take twenty seconds to compile. They are kept for every later start on this machine: in
 NUMBA_CACHE_DIR where that is set, else beside their source, else, where nobody may write there, in
 the user's cache.
 """

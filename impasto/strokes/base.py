@@ -190,8 +190,7 @@ class Stroke(ABC):
             elif name.startswith("opacity"):
                 shape[:, column] = 1
         sizes = [unit(name)[0] > 0 for name in self.parameters]
-        least = torch.where(torch.tensor(sizes, device=shape.device), -1.0, 0.0)
-        shape = shape.clamp_max(1).maximum(least)
+        shape = shape.clamp_max(1).maximum(-torch.tensor(sizes).to(shape))
         between = [self.parameters.index(name) for name in self.relative]
         if between:
             many = len(center), len(between)

@@ -87,7 +87,7 @@ def _even_shares(alpha: Tensor) -> list[int]:
     return [len(alpha) * thread // threads for thread in range(threads + 1)]
 
 
-def in_threads(kernel: Callable[..., None], ends: Sequence[int], *arrays: Array) -> None:
+def in_threads(kernel: Callable[..., None], ends: Sequence[int], *arrays: Any) -> None:
     """Call a kernel for each range of windows, in a thread of its own."""
     if len(ends) == 2:
         kernel(*ends, *arrays)

@@ -7,6 +7,9 @@ Shapes: N strokes, R rows (`tile_source`), C tiles, T pixels on a tile's side. A
 rows lie on a tile.
 """
 
+# numba reads the functions below as code.
+# mypy: allow-untyped-calls
+
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,7 +61,7 @@ def sort_rows(tiles: Array, start: Array, order: Array) -> None:
 
 
 @compiled
-def _corner(layout: Layout, tile: int) -> tuple[float, float]:
+def _corner(layout: Layout, tile: int) -> tuple[Any, Any]:
     down, along = divmod(tile, layout.across)
     return np.float32(along * TILE), np.float32(down * TILE)
 
@@ -144,8 +147,8 @@ def differentiate(
 
 @compiled
 def _lay(canvas: Array, alpha: Array, color: Array, change: Array, span: Array) -> None:
-    """Lay a stroke over a tile (3, T T); `change` gets colour minus canvas."""
-    for channel in range(3):
+    """Lay a stroke over a tile (3 or 4, T T); `change` gets colour minus canvas."""
+    for channel in range(len(canvas)):
         paint, below, over = color[channel], canvas[channel], change[channel]
         for pixel in range(span[0] * LINE, span[1] * LINE):
             over[pixel] = paint - below[pixel]
@@ -153,7 +156,7 @@ def _lay(canvas: Array, alpha: Array, color: Array, change: Array, span: Array) 
 
 
 @compiled
-def _compare(canvas: Array, target: Array, weight: Array, grad: Array) -> float:
+def _compare(canvas: Array, target: Array, weight: Array, grad: Array) -> Any:
     """Return the weighted squared error of a tile; `grad` gets the gradient of half of it."""
     total = np.float32(0)
     for channel in range(3):
@@ -289,16 +292,18 @@ def _multiply(start: Array, owner: Array, fit: Fit, values: Array, product: Arra
 
 
 @compiled
-def paint(begin: int, end: int, source: Any, color: Array, layout: Layout, canvas: Array) -> None:
-    """Paint over the tiles (C, 3, T T) of a canvas, from begin to end."""
+def paint(
+    begin: int, end: int, source: Any, color: Array, layout: Layout, first: int, canvas: Array
+) -> None:
+    """Paint over the tiles (n, 3 or 4, T T) of a canvas from `first` on: from begin to end."""
     room, alpha = make_room(1, 0), np.empty((TILE, TILE), np.float32)
-    change = np.empty((3, TILE * TILE), np.float32)
+    change = np.empty((canvas.shape[1], TILE * TILE), np.float32)
     for tile in range(begin, end):
         x, y = _corner(layout, tile)
         for row in layout.order[layout.start[tile] : layout.start[tile + 1]]:
             stroke = layout.strokes[row]
             draw_row(source, row, stroke, x, y, alpha, 0, room, 0)
-            _lay(canvas[tile], alpha.ravel(), color[stroke], change, room.span[0])
+            _lay(canvas[tile - first], alpha.ravel(), color[stroke], change, room.span[0])
 
 
 @compiled

@@ -11,7 +11,7 @@ tile's side. Lengths are pixels.
 # ruff: noqa: ANN001, ANN202
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba.extending import overload
@@ -182,7 +182,7 @@ def _pull(source, row, stroke, x, y, grad, layer, room, begin, end, out):
 
 
 @compiled
-def _radius(curve: Array, t: float) -> float:
+def _radius(curve: Array, t: float) -> Any:
     return curve[6] + (curve[7] - curve[6]) * t
 
 
@@ -220,7 +220,7 @@ def cut(curves: Array, first: Array, segments: Array) -> None:
             dx, dy = next_x - x, next_y - y
             length = math.sqrt(dx * dx + dy * dy)
             if length < 1e-4:
-                length, dx, dy = np.float32(1e-4), one, zero
+                length, dx, dy = 1e-4, one, zero
             else:
                 dx, dy = dx / length, dy / length
             start, end = max(radius, _THINNEST), max(next_radius, _THINNEST)
@@ -278,7 +278,7 @@ def find_rows(pen: Pen, across: int, down: int, tiles: Array, strokes: Array) ->
 
 
 @compiled
-def _touches(segment: Array, x: float, y: float, around: float) -> bool:
+def _touches(segment: Array, x: float, y: float, around: float) -> Any:
     """Return True if a disc around a point, with a pixel's edge, meets the hull of a segment."""
     dx, dy = x - segment[0], y - segment[1]
     u, v = dx * segment[2] + dy * segment[3], dy * segment[2] - dx * segment[3]

@@ -76,7 +76,7 @@ def pull_row(source, row, stroke, x, y, grad, layer, room, begin, end, out):
 
 def is_kind(source: Any, kind: type) -> bool:
     """Return True if a type of numba's is that of a kind of source."""
-    return isinstance(source, types.BaseNamedTuple) and source.instance_class is kind
+    return isinstance(source, types.BaseNamedTuple) and vars(source)["instance_class"] is kind
 
 
 @overload(draw_row)

@@ -12,7 +12,7 @@ from impasto.canvas import to_array
 from impasto.io.images import fit_size
 from impasto.io.record import StrokeRecord
 from impasto.painters import Painter, Sketch
-from impasto.painters.tiled_canvas import TILE, TiledCanvas
+from impasto.painters.tiled_canvas import TiledCanvas, canvas_beside
 
 _SKETCH = 256  # pixels on the longer side, at most, of a painting that is on its way
 
@@ -98,9 +98,9 @@ class Worker:
             return None
         if self._tiled is None or self._tiled.stroke is not sketch.stroke:
             height, width = self._painter.canvas(*self._image.shape[:2])
-            tiles = [max(1, n // TILE) * TILE for n in fit_size(height, width, _SKETCH)]
-            target = sketch.strokes.new_zeros(3, *tiles)  # of which only the size counts
-            self._tiled = TiledCanvas(sketch.stroke, target, self._painter.background)
+            # Of the target only the size counts.
+            target = sketch.strokes.new_zeros(3, *fit_size(height, width, _SKETCH))
+            self._tiled = canvas_beside(sketch.stroke, target, self._painter.background)
         return to_array(self._tiled.canvas(sketch.strokes))
 
     def result(self) -> tuple[StrokeRecord, float] | None:

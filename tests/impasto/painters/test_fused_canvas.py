@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from impasto.painters import fused_canvas
 from impasto.painters.fused_canvas import FusedCanvas, FusedDrawing
 from impasto.painters.tiled_canvas import TiledCanvas, canvas_beside
 from impasto.strokes import Bezier, Line, Stroke
@@ -17,6 +16,7 @@ from impasto.strokes.raster.frame import Frame
 from impasto.strokes.raster.pen_eager import hull_coverage
 from impasto.strokes.raster.tile_pen import count_segments, cut
 from impasto.strokes.raster.tile_source import TILE
+from impasto.strokes.tile_rows import shares
 from tests.impasto.strokes.kinds import KINDS, every_kind, hard_shapes, names
 
 H, W, N = 50, 70, 30  # no side is whole tiles
@@ -217,7 +217,7 @@ def test_the_number_of_threads_changes_no_bit(stroke: Stroke) -> None:
         torch.set_num_threads(count)
         _, fused = both(stroke, weighted=True)
         drawing = fused.draw(strokes, fits=True)
-        assert len(fused_canvas._shares(drawing.layout.start)) == count + 1  # all have work
+        assert len(shares(drawing.layout.start)) == count + 1  # all have work
         results.append(
             [
                 drawing.error,
