@@ -153,6 +153,19 @@ def test_hard_strokes_of_a_pen(stroke: PenStroke) -> None:
     assert_same(*both(stroke), strokes[1:])
 
 
+@pytest.mark.parametrize("broken", [torch.nan, torch.inf])
+@pytest.mark.parametrize("stroke", PENS, ids=lambda kind: kind.name)
+def test_a_curve_that_is_no_number_leaves_the_others_alone(
+    stroke: PenStroke, broken: float
+) -> None:
+    _, fused = both(stroke)
+    strokes = some(stroke, 8)
+    strokes[3, : stroke.shape_dim] = broken
+    expected = fused.canvas(torch.cat([strokes[:3], strokes[4:]]))
+    assert torch.equal(fused.canvas(strokes), expected)
+    assert fused.draw(strokes).error.isfinite()
+
+
 @pytest.mark.parametrize("weighted", [False, True], ids=["even", "weighted"])
 @pytest.mark.parametrize("stroke", EXACT, ids=lambda kind: kind.name)
 def test_the_references_gradient_is_that_of_finite_differences(
