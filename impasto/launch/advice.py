@@ -22,6 +22,8 @@ ARGUMENTS = {
     "ckpt_path": "resume",
     "compiled": "compile",
     "precision": "precision",
+    "quality": "quality",
+    "seconds": "seconds",
     "seed": "seed",
     "size": "size",
     "strokes": "strokes",
@@ -55,7 +57,6 @@ ARGUMENTS = {
     "rounded": "stroke.rounded",
     "stroke": "stroke",
     # of the painter by gradient descent
-    "coarse": "painter.coarse",
     "fit_every": "painter.fit_every",
     "focus": "painter.focus",
     "learning_rate": "painter.learning_rate",
