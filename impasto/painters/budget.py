@@ -42,8 +42,8 @@ Seconds = Annotated[float, Gt(0), Le(86_400)]
 
 _FEWEST, _MOST = 50, 16_000  # strokes that are chosen
 _LONGER = 1024  # pixels of the picture in which detail is counted
-_WANTED = 26.0  # dB, that the counted wavelets come to
-_STROKES_EACH = 1.0  # for a wavelet
+_WANTED = 30.0  # dB, that the counted wavelets come to, and about what the strokes do
+_SHARE, _POWER = 0.01, 1.25  # of wavelets to strokes, from what ten photographs needed for 30 dB
 
 _PLANNED = 1000  # steps of a plan, of whose shares any number's are
 _TIMED = 3  # steps, at most
@@ -51,6 +51,8 @@ _LONG = 0.1  # seconds, after which fewer do
 _TRIED = 32  # strokes, proposed in `_BATCHES` times
 _BATCHES = 4
 _LAST = 3  # steps that the colours of the end take
+_GROWN = 3.5  # size of strokes that were moved beside new ones: so they lie on as many tiles
+_STILL = 1e-9  # learning rate: on another picture than theirs, strokes would grow at every step
 _WARM_UP = View(0, 32, 32, 8)
 
 
@@ -165,7 +167,7 @@ class Budget:
 
 def strokes_for(wavelets: int) -> int:
     """Return the number of strokes for a picture of so much detail: see `count_wavelets`."""
-    return min(_MOST, max(_FEWEST, round(_STROKES_EACH * wavelets)))
+    return min(_MOST, max(_FEWEST, round(_SHARE * wavelets**_POWER)))
 
 
 def count_wavelets(image: NDArray[np.uint8]) -> int:
@@ -282,8 +284,10 @@ def _step_seconds(painter: "OptimizePainter", target: Tensor, start: Tensor) -> 
             raise _Enough
 
     with suppress(_Enough):
-        shorter = replace(painter, strokes=len(start), steps=_TIMED + 2, moves=0)
-        shorter.paint(target, clock, start)
+        still = replace(
+            painter, strokes=len(start), steps=_TIMED + 2, moves=0, learning_rate=_STILL
+        )
+        still.paint(target, clock, start)
     return float(np.diff(times[1:]).min())
 
 
@@ -296,7 +300,7 @@ def _timed(work: Callable[[], object]) -> float:
 def _random_strokes(stroke: Stroke, view: View, generator: torch.Generator) -> Tensor:
     """Return the view's strokes (N, D), of the size that so many have, anywhere."""
     shorter = min(view.height, view.width)
-    scale = plan_events([replace(view, step=0)], 0, 1, 0, 0.0)[0].scale
+    scale = _GROWN * plan_events([replace(view, step=0)], 0, 1, 0, 0.0)[0].scale
     center = torch.rand(view.strokes, 2, generator=generator)
     sides = view.width / shorter, view.height / shorter
     shape = into_range(stroke, stroke.place(center, scale, generator, sides), 0.5 / shorter)
