@@ -5,6 +5,7 @@ the cost of a few of them, which is measured; given as numbers, they make the sa
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -168,7 +169,7 @@ class Budget:
 
 def strokes_for(wavelets: int) -> int:
     """Return the number of strokes for a picture of so much detail: see `count_wavelets`."""
-    return min(_MOST, max(_FEWEST, round(_SHARE * wavelets**_POWER)))
+    return min(_MOST, max(_FEWEST, round(_SHARE * math.pow(wavelets, _POWER))))
 
 
 def count_wavelets(image: NDArray[np.uint8]) -> int:
@@ -261,7 +262,8 @@ class _Rehearsal:
         if not events:
             return 0.0
         one, many = (self._propose(count, events[-1].scale) for count in (1, _TRIED))
-        each = max(0.0, (many - _BATCHES * one) / (_TRIED - _BATCHES))
+        one = min(one, many / _BATCHES)  # or it was disturbed
+        each = (many - _BATCHES * one) / (_TRIED - _BATCHES)
         batch = max(0.0, one - each)
         proposed = sum(event.add for event in events)
         return proposed * each + len(events) * (_BATCHES * batch + self.step)
@@ -293,9 +295,12 @@ def _step_seconds(painter: "OptimizePainter", target: Tensor, start: Tensor) -> 
 
 
 def _timed(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+    """Return how long work takes at best: what is short, others on the machine disturb."""
+    times = [time.perf_counter()]
+    while len(times) <= _TIMED and times[-1] - times[0] < _LONG:
+        work()
+        times.append(time.perf_counter())
+    return float(np.diff(times).min())
 
 
 def _random_strokes(stroke: Stroke, view: View, generator: torch.Generator) -> Tensor:
