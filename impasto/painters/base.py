@@ -56,7 +56,7 @@ class Painter(ABC):
 
     @property
     def gradient_steps(self) -> int | None:
-        """How many gradient steps `paint` takes; None of a painter that takes none."""
+        """Number of gradient steps that `paint` takes; None of a painter that takes none."""
         return None
 
     @abstractmethod

@@ -112,7 +112,7 @@ class Budget:
 
     @property
     def is_given(self) -> bool:
-        """Whether anything is left to it."""
+        """True if it settles anything."""
         return self.strokes == AUTO or self.quality is not None or self.seconds is not None
 
     def check(self, painter: Painter) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from impasto.api import paint
 from impasto.errors import UserError
 from impasto.io.record import read_record
+from impasto.launch.validation.validate import validate
 from impasto.painters import AgentOptimizePainter, AgentPainter, OptimizePainter
 from impasto.painters import optimize as optimize_module
 from impasto.painters.budget import QUALITIES, Budget, Cost, count_wavelets, strokes_for
@@ -21,6 +22,7 @@ from impasto.rl.environment import PaintingEnvironment
 from impasto.rl.policy import PaintingPolicy
 from impasto.strokes import Bezier, Circle
 from impasto.tasks.paint import paint as paint_task
+from tests.conftest import Compose
 from tests.impasto.painters.test_agent import BACKGROUND, MeanColorActor
 
 SIZE = 32
@@ -182,3 +184,23 @@ def test_the_library_plans_only_what_it_is_asked() -> None:
     assert torch.equal(timed.record.strokes, paint(image, painter=painter()).record.strokes)
     with pytest.raises(UserError, match="unknown"):
         paint(image, quality="fine")
+
+
+@pytest.mark.parametrize("choice", ["agent", "optimize", "agent+optimize"])
+def test_on_the_command_line_auto_is_left_to_the_task(compose_config: Compose, choice: str) -> None:
+    """Painters are built for a number that the task puts another one for."""
+    given = ("image=a.png", "strokes=auto", f"painter={choice}")
+    cfg = compose_config("task=paint", *given)
+    validate(cfg)
+    part = cfg.painter.proposer if "+" in choice else cfg.painter
+    assert (part.strokes, cfg.strokes, cfg.task.call.budget.strokes) == (500, "auto", "auto")
+    with pytest.raises(UserError, match="strokes is 'auto'"):
+        validate(compose_config("task=evaluate", *given))
+
+
+def test_steps_that_were_given_are_known(compose_config: Compose) -> None:
+    for choice, key in (("optimize", "painter.steps"), ("agent+optimize", "painter.refiner.steps")):
+        assert compose_config("task=paint", f"painter={choice}").task.call.budget.steps is None
+        cfg = compose_config("task=paint", f"painter={choice}", f"{key}=9")
+        assert cfg.task.call.budget.steps == 9
+    assert compose_config("task=paint", "painter=agent").task.call.budget.steps is None
