@@ -1,8 +1,8 @@
 """The painter that needs no training: gradient descent on all strokes through the exact rasterizer.
 
 A painting starts coarse: a few large strokes, then ever more and smaller ones where the error is
-left (`proposals`), while all strokes there are keep moving. Later the least useful strokes are taken
-away and put where they help more. Colours are also solved for in closed form (`color_fit`).
+left (`proposals`), while all strokes there are keep moving. Later the least useful strokes are
+taken away and put where they help more. Colours are also solved for in closed form (`color_fit`).
 
 What moves are free strokes; what is drawn, in the end and on the way, are these within the limits
 of their kind (`Stroke.limit`).
