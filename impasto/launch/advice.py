@@ -55,12 +55,12 @@ ARGUMENTS = {
     "rounded": "stroke.rounded",
     "stroke": "stroke",
     # of the painter by gradient descent
-    "coarse": "painter.coarse",
     "fit_every": "painter.fit_every",
     "focus": "painter.focus",
     "learning_rate": "painter.learning_rate",
     "moved": "painter.moved",
     "moves": "painter.moves",
+    "refine": "painter.refine",
     "steps": "painter.steps",
     "tries": "painter.tries",
     "work_size": "painter.work_size",

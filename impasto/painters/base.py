@@ -82,7 +82,7 @@ class Painter(ABC):
         """
         raise UserError(
             "this painter paints every frame of a video anew, which would flicker",
-            "take `OptimizePainter` or `AgentOptimizePainter`",
+            "take `OptimizePainter`, or an agent with `refine=120`",
         )
 
     @abstractmethod
