@@ -112,8 +112,7 @@ def _bands(
     stroke: Stroke, strokes: Tensor, height: int, width: int, background: Sequence[float] | None
 ) -> Iterator[Tensor]:
     """Yield a finished painting band by band, (3 or 4, rows, W) as `blank` gives them."""
-    single = strokes.device.type == "cpu" and strokes.dtype == torch.float32
-    if single and stroke.form(strokes[:1, : stroke.shape_dim], height, width) is not None:
+    if _has_form(stroke, strokes):
         from impasto.strokes.tile_rows import painted_bands  # importing numba takes half a second
 
         color = (0.0,) * 4 if background is None else background
@@ -124,6 +123,12 @@ def _bands(
         band = blank(min(rows, height - top), width, background, strokes)
         *_, band = states(stroke, strokes, band, height, top)
         yield band
+
+
+def _has_form(stroke: Stroke, strokes: Tensor) -> bool:
+    """Return True if compiled loops draw these strokes (N, D)."""
+    single = strokes.device.type == "cpu" and strokes.dtype == torch.float32
+    return single and stroke.form(strokes[:1, : stroke.shape_dim], 1, 1) is not None
 
 
 @torch.no_grad()
@@ -148,10 +153,17 @@ def draw_frames(
     Yields:
         (H, W, 3) uint8: the blank canvas, states at equal distances, the finished painting.
     """
-    shown = set(np.linspace(0, len(strokes), min(frames, len(strokes) + 1)).round().astype(int))
+    count = min(frames, len(strokes) + 1)
+    shown = np.linspace(0, len(strokes), count).round().astype(int).tolist()
+    if _has_form(stroke, strokes):
+        from impasto.strokes.tile_rows import painted_states  # importing numba takes half a second
+
+        for state in painted_states(stroke, strokes, height, width, background, shown):
+            yield to_array(state)
+        return
     canvas = blank(height, width, background, strokes)
-    for count, state in enumerate(states(stroke, strokes, canvas, height)):
-        if count in shown:
+    for number, state in enumerate(states(stroke, strokes, canvas, height)):
+        if number in shown:
             yield to_array(state)
 
 

@@ -123,8 +123,19 @@ def test_limits_of_validation(run_main: RunMain) -> None:
 
 def test_profilers_and_checks(run_main: RunMain) -> None:
     settings = ("debug=profiler", "trainer.deterministic=true", "trainer.detect_anomaly=true")
-    assert run_main(*SETTINGS, *settings, "trainer.enable_model_summary=true").code == 0
+    done = run_main(*SETTINGS, *settings, "trainer.enable_model_summary=true")
+    assert done.code == 0
     assert summary()["status"] == "finished"
+    assert "Total params" in done.out
+    assert "FIT Profiler Report" in done.out
+    assert "FIT Profiler Report" in Path("out/run.log").read_text()
+
+
+def test_a_hundredth_of_a_run_is_interrupted(run_main: RunMain) -> None:
+    done = run_main(*SETTINGS, "debug=limit", "updates=200", "trainer.val_check_interval=0.5")
+    assert done.code == 130, done.err
+    assert (summary()["status"], summary()["updates"]) == ("interrupted", 2)
+    assert validations() == [1, 2]
 
 
 def test_loggers_and_their_callbacks(run_main: RunMain) -> None:

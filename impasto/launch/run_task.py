@@ -50,6 +50,8 @@ def silence_libraries() -> None:
         logger.setLevel(logging.WARNING)
         logger.handlers.clear()  # its own, from when nothing else was there to log to
         logger.propagate = True
+    for asked in ("profilers", "callbacks"):  # a report or a summary that a setting asks for
+        logging.getLogger(f"pytorch_lightning.{asked}").setLevel(logging.INFO)
     logging.raiseExceptions = False  # a log that can't be written, on a full disk, says nothing
     for message in _NO_NEWS:
         warnings.filterwarnings("ignore", message=message)

@@ -1,4 +1,4 @@
-"""Painter by a trained agent, on a picture of any size."""
+"""Painters by a trained agent, on a picture of any size: feed-forward, and refined."""
 
 import math
 from collections.abc import Sequence
@@ -186,7 +186,6 @@ class AgentPainter(Painter):
         return new if done else new[helpful]  # when next to nothing helps, they come to an end
 
 
-
 @validated
 @dataclass(eq=False)
 class AgentOptimizePainter(OptimizePainter):
@@ -211,8 +210,10 @@ class AgentOptimizePainter(OptimizePainter):
                 "strokes could be refined",
                 "give `refine=0`",
             )
+        super().__post_init__()
 
-    def _proposer(self, tiled: TiledCanvas, generator: torch.Generator) -> Proposer:
+    def proposer(self, tiled: TiledCanvas, generator: torch.Generator) -> Proposer:
+        """See `OptimizePainter.proposer`."""
         policy = self.agent.policy_on(tiled.target.device)
         fewest = math.ceil(_FEWEST * self.strokes)
         return AgentProposer(tiled, self.tries, self.focus, generator, policy, fewest)

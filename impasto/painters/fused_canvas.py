@@ -99,7 +99,8 @@ class FusedCanvas(TiledCanvas):
         """See `TiledCanvas.canvas`."""
         shape, color = self._split(strokes)
         rows = self._rows(shape)
-        tiles = self._arrays.ground.copy() if over is None else flat(to_tiles(over, TILE))
+        below = self._arrays.ground if over is None else flat(to_tiles(over, TILE))
+        tiles = below.copy()  # of a single tile it is no copy yet
         parts = (rows.source, color.contiguous().numpy(), rows.layout, 0, tiles)
         rows.each_tile(tile_loops.paint, *parts)
         return self._joined(tiles)

@@ -78,7 +78,7 @@ class TiledCanvas:
         self.height, self.width = target.shape[1:]
         self.target = target
         self.weight = torch.ones_like(target[0]) if weight is None else weight
-        blank = blank_canvas(1, self.height, self.width, background, target.device)[0]
+        blank = blank_canvas(1, self.height, self.width, background)[0].to(target)
         parts = (blank, target, self.weight[None], torch.ones_like(target[:1]))
         self._tiles = [to_tiles(part, tile) for part in parts]
 

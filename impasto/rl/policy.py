@@ -61,7 +61,8 @@ class PaintingPolicy(nn.Module):
 
         Returns:
             The strokes (B, N, D) within their limits, exactly as many as the painting has, or those
-            of so many bundles; and the canvas (B, 3, n, n) that the actor saw at the end, drawn by its own renderer.
+            of so many bundles; and the canvas (B, 3, n, n) that the actor saw at the end, drawn by
+            its own renderer.
         """
         training = self.actor.training
         self.actor.eval()

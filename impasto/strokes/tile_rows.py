@@ -5,6 +5,7 @@ Shapes: N strokes, R rows (parts of a stroke on a tile), C tiles, T pixels on a 
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -122,14 +123,35 @@ def painted_bands(
     Yields:
         (3 or 4, rows, W), from the top down.
     """
-    shape, color = strokes.split([stroke.shape_dim, strokes.shape[1] - stroke.shape_dim], dim=1)
+    shape, color = strokes[:, : stroke.shape_dim], strokes[:, stroke.shape_dim :]
     color = torch.cat([color, color.new_ones(len(color), len(blank) - 3)], dim=1)
-    rows, paint = TileRows.of(stroke, shape, height, width), color.contiguous().float().numpy()
+    rows, paint = TileRows.of(stroke, shape, height, width), color.contiguous().numpy()
     across, down, high = rows.layout.across, -(-height // TILE), max(1, pixels // (width * TILE))
     for top in range(0, down, high):
         tiles = range(top * across, min(top + high, down) * across)
-        canvas = np.empty((len(tiles), len(blank), TILE * TILE), np.float32)
-        canvas[:] = np.asarray(blank, np.float32)[None, :, None]
+        canvas = _blank(len(tiles), blank)
         parts = (rows.source, paint, rows.layout, tiles.start, canvas)
         rows.each_tile(tile_loops.paint, *parts, tiles=tiles)
         yield joined(canvas, min(high * TILE, height - top * TILE), width)
+
+
+def painted_states(
+    stroke: Stroke,
+    strokes: Tensor,
+    height: int,
+    width: int,
+    blank: Sequence[float],
+    counts: Sequence[int],
+) -> Iterator[Tensor]:
+    """Paint strokes as in `painted_bands`, and yield the canvas (3, H, W) after so many of them."""
+    canvas = _blank(-(-height // TILE) * -(-width // TILE), blank)
+    for before, count in pairwise([0, *counts]):
+        shape, color = strokes[before:count].split([stroke.shape_dim, 3], dim=1)
+        rows = TileRows.of(stroke, shape, height, width)
+        parts = (rows.source, color.contiguous().numpy(), rows.layout, 0, canvas)
+        rows.each_tile(tile_loops.paint, *parts)
+        yield joined(canvas, height, width)
+
+
+def _blank(tiles: int, color: Sequence[float]) -> Any:
+    return np.tile(np.asarray(color, np.float32)[:, None], (tiles, 1, TILE * TILE))

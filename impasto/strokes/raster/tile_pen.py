@@ -200,7 +200,10 @@ def count_segments(curves: Array, first: Array) -> None:
         bend_y = curve[1] - 2 * middle_y + curve[5]
         chords = math.sqrt(4 * math.hypot(bend_x, bend_y) / (8 * LEAVES))
         shades = abs(curve[9] - curve[8]) * max(math.sqrt(2 * length), SHADES)
-        first[stroke + 1] = first[stroke] + math.ceil(max(chords, shades, FEWEST))
+        needed = max(chords, shades, FEWEST)
+        if not needed < np.inf or chords != chords:  # a curve that is no number reaches no pixel
+            needed = np.float32(FEWEST)
+        first[stroke + 1] = first[stroke] + math.ceil(needed)
 
 
 @compiled

@@ -67,6 +67,8 @@ def test_choices_are_named_by_a_pattern(sweep: Sweep, tmp_path: Path) -> None:
     assert "exploration=action_noise" in texts[0]
     assert "exploration=parameter_noise" in texts[1]
     assert not (tmp_path / "sweep" / "2").exists()
+    assert sweep("experiment=glob(*_cpu,exclude=renderer*)").code == 0
+    assert "experiment=celeba_cpu" in (tmp_path / "sweep/2/.hydra/overrides.yaml").read_text()
 
 
 def test_failures_are_counted_run_again_and_the_way_on_is_named(

@@ -30,10 +30,12 @@ def test_no_painting_compiles_anything_more(tmp_path: Path) -> None:
         "pen_loops.draw",
         "pen_loops.differentiate",
         "pen_loops.touch",
+        "tile_loops.differentiate",
+        "tile_loops.weigh",
     }
     for painter in ("optimize", "agent"):
         folder = tmp_path / painter
-        arguments = [f"image={tmp_path / 'picture.png'}", f"painter={painter}", "strokes=5"]
+        arguments = [f"image={tmp_path / 'picture.png'}", f"painter={painter}", "strokes=20"]
         arguments += ["agent.weights=photos", f"hydra.run.dir={folder}", "export=[gif,svg]"]
         assert run("run.py", "task=paint", *arguments) == compiled
         assert (folder / "picture" / "painting.gif").is_file()
