@@ -167,7 +167,7 @@ bench-scale: $(STAMP) ## how cost grows with strokes, pixels and pictures: slope
 	$(PYTEST_BENCHMARK) --only growth
 	$(BIN)/python -m benchmarks.report --picture docs/pictures/cost.png
 
-bench-paint: $(STAMP) ## measure painter=optimize on photographs (15 minutes; PARTS=ten)
+bench-paint: $(STAMP) ## measure painters on photographs (15 minutes; PARTS=ten, PARTS=worth for the agent)
 	$(MAKE) bench ONLY='$(or $(PARTS),ten large cold)'
 
 painter-curves: $(STAMP) ## PSNR of three painters by strokes and by seconds: docs/pictures/painters.png
