@@ -15,6 +15,7 @@ from impasto.io.images import asked_size, read_image, read_picture, resize_image
 from impasto.io.record import StrokeRecord, write_record
 from impasto.metrics import Nearness, as_tensor, target_of
 from impasto.painters import OptimizePainter, Painter, Progress, Sketch
+from impasto.painters.budget import Budget
 from impasto.painters.transparency import (
     Color,
     composite_on,
@@ -29,6 +30,8 @@ from impasto.strokes import Bezier, Stroke
 
 RECORD = "strokes.json"
 PICTURE = "painting.png"
+
+_ANY = 1  # strokes of a painter before their number is chosen
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,7 @@ class Unfinished(KeyboardInterrupt):
 
 def paint(
     image: NDArray[np.uint8] | str | Path,
-    strokes: int = 500,
+    strokes: int | str = 500,
     stroke: Stroke | None = None,
     painter: Painter | None = None,
     background: Sequence[float] = (0.0, 0.0, 0.0),
@@ -169,6 +172,8 @@ def paint(
     device: torch.device | str = "cpu",
     start: Tensor | None = None,
     mask: NDArray[np.uint8] | str | Path | None = None,
+    quality: str | None = None,
+    seconds: float | None = None,
 ) -> Painting:
     """Paint one picture.
 
@@ -183,10 +188,10 @@ def paint(
         image: (H, W, 3) uint8, RGB, or (H, W, 4) with alpha, or the name of a picture's file. What
             is transparent is not painted: strokes that lie there are left out, and the painting's
             background is transparent.
-        strokes: How many strokes.
+        strokes: How many strokes; `auto` chooses by the picture's content.
         stroke: The stroke kind; quadratic Bézier curves by default.
-        painter: Finds the strokes, and has the four arguments beside it; without one they are
-            found by gradient descent, which needs no training.
+        painter: Finds the strokes, and has the arguments beside it, but for `auto`; without one
+            they are found by gradient descent, which needs no training.
         background: RGB in [0, 1] of the blank canvas.
         seed: Fixes the painting.
         progress: Called as the painting grows.
@@ -194,6 +199,9 @@ def paint(
         start: Strokes (n, D) of a similar picture to go on from, n at most `strokes`; for a painter
             that `refines`, and a picture without alpha.
         mask: A picture, or its file, of the same shape and any size: white where detail goes.
+        quality: `sketch`, `good` or `best`: 100, 400 or 1,500 gradient steps in place of the
+            painter's own, which are 400 without one.
+        seconds: About how long to paint, instead: the steps that there is time for are measured.
 
     Raises:
         UserError: The file is no picture, or an argument makes no sense.
@@ -203,8 +211,11 @@ def paint(
     # A copy, as it is measured later: whoever reads frames into one array gives the next there.
     image = image.copy() if isinstance(image, np.ndarray) else read_picture(image)
     if painter is None:
-        kind = stroke or Bezier()
-        painter = OptimizePainter(kind, strokes, background=background, seed=seed)
+        count = _ANY if isinstance(strokes, str) else strokes
+        painter = OptimizePainter(stroke or Bezier(), count, background=background, seed=seed)
+    budget = Budget(strokes, quality, seconds)
+    if budget.is_given:
+        painter = budget.plan(painter, image, device)
     red, green, blue = painter.background
     height, width = image.shape[:2]
     weight = None

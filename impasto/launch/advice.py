@@ -22,6 +22,8 @@ ARGUMENTS = {
     "ckpt_path": "resume",
     "compiled": "compile",
     "precision": "precision",
+    "quality": "quality",
+    "seconds": "seconds",
     "seed": "seed",
     "size": "size",
     "strokes": "strokes",

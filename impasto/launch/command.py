@@ -17,7 +17,8 @@ finds the brush strokes of a picture, without any training, and leaves in PHOTO-
   strokes.json    every stroke, in order, to be drawn again at any size
   painting.gif    the painting being made
 
-  strokes=500                 how many brush strokes
+  strokes=500                 how many brush strokes; auto: by the picture's content
+  quality=good                sketch, good or best; or seconds=20, about how long to paint
   size=2048                   pixels on the painting's longer side
   stroke=oil                  {strokes}
   stroke.palette=12           how many colours

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from impasto.painters.agent import AgentPainter
 from impasto.painters.base import Painter, Progress, Sketch
+from impasto.painters.budget import Cost, measure_cost
 from impasto.painters.optimize import OptimizePainter
 
 
@@ -32,7 +34,12 @@ class AgentOptimizePainter(Painter):
         self.refiner = replace(
             self.refiner, stroke=self.stroke, strokes=self.strokes, background=self.background
         )
-        self.steps = self.proposer.steps + self.refiner.steps
+        self.steps = self.proposer.steps + self.refiner.gradient_steps
+
+    @property
+    def gradient_steps(self) -> int:
+        """See `Painter.gradient_steps`: the refiner's."""
+        return self.refiner.gradient_steps
 
     def canvas(self, height: int, width: int) -> tuple[int, int]:
         """See `Painter.canvas`: the refiner's."""
@@ -41,6 +48,14 @@ class AgentOptimizePainter(Painter):
     def with_strokes(self, strokes: int) -> "AgentOptimizePainter":
         """See `Painter.with_strokes`."""
         return replace(self, proposer=self.proposer.with_strokes(strokes))
+
+    def with_steps(self, steps: int) -> "AgentOptimizePainter":
+        """See `Painter.with_steps`."""
+        return replace(self, refiner=self.refiner.with_steps(steps))
+
+    def cost(self, height: int, width: int, device: torch.device | str) -> Cost:
+        """See `Painter.cost`: without the agent's own time."""
+        return measure_cost(self.refiner, height, width, device, started=True)
 
     def following(self, steps: int) -> "AgentOptimizePainter":
         """See `Painter.following`: the refiner goes on alone."""

@@ -3,11 +3,16 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from impasto.errors import UserError
 from impasto.strokes import Stroke
+
+if TYPE_CHECKING:
+    from impasto.painters.budget import Cost
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,11 @@ class Painter(ABC):
     steps: int
     refines: bool = False
 
+    @property
+    def gradient_steps(self) -> int | None:
+        """Number of gradient steps that `paint` takes; None of a painter that takes none."""
+        return None
+
     @abstractmethod
     def canvas(self, height: int, width: int) -> tuple[int, int]:
         """Return rows and columns of the canvas on which a picture of this size is painted.
@@ -66,6 +76,22 @@ class Painter(ABC):
             return self
         todo = f"give `strokes={self.strokes}`, or another painter"
         raise UserError(f"{type(self).__name__} can't paint with {strokes} strokes", todo)
+
+    def with_steps(self, steps: int) -> "Painter":
+        """Return the same painter with so many gradient steps.
+
+        Raises:
+            UserError: It takes none, or this number makes no sense.
+        """
+        todo = "take `OptimizePainter` or `AgentOptimizePainter`"
+        raise UserError(f"{type(self).__name__} takes no gradient steps", todo)
+
+    def cost(self, height: int, width: int, device: torch.device | str) -> "Cost | None":
+        """Measure what painting a picture of this size costs here, by its gradient steps.
+
+        None of a painter that takes none; of strokes that it is given, their finding doesn't count.
+        """
+        return None
 
     def on(self, background: Sequence[float]) -> "Painter":
         """Return the same painter on another background; itself, if it must have its own."""

@@ -1,8 +1,8 @@
 """The painter that needs no training: gradient descent on all strokes through the exact rasterizer.
 
 A painting starts coarse: a few large strokes, then ever more and smaller ones where the error is
-left (`proposals`), while all strokes there are keep moving. Later the least useful strokes are taken
-away and put where they help more. Colours are also solved for in closed form (`color_fit`).
+left (`proposals`), while all strokes there are keep moving. Later the least useful strokes are
+taken away and put where they help more. Colours are also solved for in closed form (`color_fit`).
 
 What moves are free strokes; what is drawn, in the end and on the way, are these within the limits
 of their kind (`Stroke.limit`).
@@ -24,6 +24,7 @@ from impasto.errors import UserError
 from impasto.io.images import fit_size
 from impasto.io.palette import find_palette
 from impasto.painters.base import Painter, Progress, Sketch
+from impasto.painters.budget import QUALITIES, Cost, measure_cost
 from impasto.painters.proposals import Proposer
 from impasto.painters.schedule import View, cooling, plan_events, plan_views
 from impasto.painters.tiled_canvas import TiledCanvas, canvas_beside
@@ -52,7 +53,8 @@ class OptimizePainter(Painter):
         strokes: How many strokes, N.
         work_size: Pixels on the longer side of the canvas; by default what so many strokes need.
         background: RGB in [0, 1] of the blank canvas.
-        steps: Gradient steps: the budget. The same number gives the same painting.
+        steps: Gradient steps: the budget. The same number gives the same painting; by default it is
+            that of the quality `good`.
         learning_rate: Adam's for coordinates, in shorter sides a step; twice that for all else.
         tries: Random candidates per new stroke.
         focus: How much new strokes keep to where the error is largest (0: not at all).
@@ -69,7 +71,7 @@ class OptimizePainter(Painter):
     strokes: Count
     work_size: Annotated[int, Ge(16), Le(_LARGEST)] | None = None
     background: Rgb = (0.0, 0.0, 0.0)
-    steps: Count = 700
+    steps: Count | None = None  # type: ignore[assignment]  # a number once it is there
     learning_rate: Positive = 0.02
     tries: Count = 48
     focus: NotNegative = 2.0
@@ -80,6 +82,8 @@ class OptimizePainter(Painter):
     refines = True
 
     def __post_init__(self) -> None:
+        if self.steps is None:
+            self.steps = QUALITIES["good"]
         if not self.stroke.differentiable:
             kind = type(self.stroke).__name__
             raise UserError(
@@ -89,6 +93,12 @@ class OptimizePainter(Painter):
                 "learned with it",
             )
 
+    @property
+    def gradient_steps(self) -> int:
+        """See `Painter.gradient_steps`."""
+        assert self.steps is not None
+        return self.steps
+
     def canvas(self, height: int, width: int) -> tuple[int, int]:
         """See `Painter.canvas`: never larger than the picture."""
         enough = max(_LEAST, round(_PER_STROKE * math.sqrt(self.strokes)))
@@ -97,6 +107,14 @@ class OptimizePainter(Painter):
     def with_strokes(self, strokes: int) -> "OptimizePainter":
         """See `Painter.with_strokes`."""
         return replace(self, strokes=strokes)
+
+    def with_steps(self, steps: int) -> "OptimizePainter":
+        """See `Painter.with_steps`."""
+        return replace(self, steps=steps)
+
+    def cost(self, height: int, width: int, device: torch.device | str) -> Cost:
+        """See `Painter.cost`."""
+        return measure_cost(self, height, width, device)
 
     def on(self, background: Sequence[float]) -> "OptimizePainter":
         """See `Painter.on`."""
@@ -115,19 +133,19 @@ class OptimizePainter(Painter):
         weight: Tensor | None = None,
     ) -> Tensor:
         """See `Painter.paint`."""
-        stroke = self.stroke
+        stroke, steps = self.stroke, self.gradient_steps
         if isinstance(stroke.palette, int):
             stroke = with_palette(stroke, find_palette(to_array(target), stroke.palette))
         strokes = target.new_empty(0, stroke.dim)  # free ones
         thinnest = _THINNEST / min(target.shape[1:])
-        views = plan_views(target.shape[1], target.shape[2], self.strokes, self.steps)
+        views = plan_views(target.shape[1], target.shape[2], self.strokes, steps)
         if start is not None:
             strokes = into_range(stroke, release(stroke, start.to(target)), thinnest)
             views = [replace(views[-1], step=0)]
-        events = plan_events(views, len(strokes), self.steps, self.moves, self.moved)
+        events = plan_events(views, len(strokes), steps, self.moves, self.moved)
         canvases = self._canvases(stroke, target, weight, views)
         adam, rates = _Adam(stroke, strokes), self._rates(target)
-        for step in range(self.steps):
+        for step in range(steps):
             if step in canvases:
                 tiled, proposer = canvases[step]
             if event := events.get(step):
@@ -139,7 +157,7 @@ class OptimizePainter(Painter):
             fits = step % self.fit_every == 0
             drawing = tiled.draw(stroke.limit(strokes.requires_grad_()), fits)
             (gradient,) = torch.autograd.grad(drawing.error, strokes)
-            change = adam.step(gradient) * rates * cooling(step, self.steps)
+            change = adam.step(gradient) * rates * cooling(step, steps)
             strokes = into_range(stroke, strokes.detach() - change, thinnest)
             if fits:
                 strokes = tiled.fit(strokes, drawing, ridge=1e-5)

@@ -112,5 +112,8 @@ def cooling(step: int, steps: int) -> float:
 
 
 def _radius(count: int, aspect: float) -> float:
-    """Return the radius of `count` new strokes that cover a quarter of the canvas, in its sides."""
-    return min(0.125, 0.25 * math.sqrt(aspect / count))
+    """Return the radius of new strokes, in shorter sides, where there are `count` of them.
+
+    Narrow ones: they grow where it helps, and what begins wide hides what is there.
+    """
+    return min(0.125, 0.15 * math.sqrt(aspect / count))

@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import NoReturn
@@ -30,6 +31,7 @@ from impasto.io.images import (
 )
 from impasto.io.video import VIDEO_SUFFIXES, Clip, is_video, open_video
 from impasto.painters import Painter, Progress, Sketch
+from impasto.painters.budget import AUTO, Budget
 from impasto.painters.weight_map import check_mask
 from impasto.runtime.memory import check_drawing
 from impasto.tasks.paint_video import FILM, VideoSettings, check_film, paint_video
@@ -56,7 +58,8 @@ def paint(
     device: torch.device | str = "cpu",
     video: VideoSettings | None = None,
     mask: str | Path | None = None,
-) -> dict[str, float]:
+    budget: Budget | None = None,
+) -> dict[str, object]:
     """Paint pictures and videos.
 
     The strokes of each are found at the painter's size, in the picture's own aspect ratio, and
@@ -74,29 +77,39 @@ def paint(
         device: Where to paint.
         video: How to paint videos.
         mask: A picture's file, white where detail goes; for pictures of its shape.
+        budget: What each picture, or the first frame of a video, is given of strokes and gradient
+            steps; the painter's own by default.
 
     Returns:
-        `images` (of a video its frames), `strokes`, and the means of `l2`, `psnr` (dB) and `ssim`,
-        of `painting.png` (of a video its frames before they are encoded) against the picture.
+        `images` (of a video its frames); `strokes`, and gradient `steps` of a painter that takes
+        some, each a list where pictures differ; and the means of `l2`, `psnr` (dB) and `ssim`, of
+        `painting.png` (of a video its frames before they are encoded) against the picture.
 
     Raises:
         UserError: No picture can be read, a picture asked for by name cannot, the size makes no
-            sense, an export lacks what it needs, or a video is to be painted with a mask.
+            sense, an export lacks what it needs, a video is to be painted with a mask, or the
+            painter can't keep to the budget.
     """
+    budget = budget or Budget()
+    budget.check(painter)
     exports = list((export or {}).values())
     for one in exports:
         one.check(painter.stroke, painter.strokes)
     detail = None if mask is None else read_image(mask)
-    order = _Order(painter, size, exports, video or VideoSettings(), device, detail)
+    order = _Order(painter, budget, size, exports, video or VideoSettings(), device, detail)
     asked_size(1, 1, size)  # an error now, not after the first painting
     files = _find(images, order)
     names = folder_names(list(files))
     done: list[dict[str, float]] = []
     sheet: list[Sequence[Tensor]] = []
     unread: list[UserError] = []
-    with tqdm(total=len(files) * painter.steps, unit="step", dynamic_ncols=True) as bar:
-        for number, (path, name) in enumerate(zip(files, names, strict=True)):
-            bar.set_description(name)
+    planned: list[Painter] = []
+    # It is shown with the first steps, after what is said beforehand.
+    bar = tqdm(total=len(files) * painter.steps, unit="step", dynamic_ncols=True, delay=1e-9)
+    with bar:
+        for path, name in zip(files, names, strict=True):
+            bar.set_description(name, refresh=False)
+            steps, begun = painter.steps, bar.n
             try:
                 given = files[path]
                 source = _opened(path, order) if given is None else given
@@ -104,12 +117,16 @@ def paint(
                 unread.append(error)
                 log.warning("skipped: %s", error.what)
             else:
-                measures, painted = _paint_source(source, Path(folder) / name, order, bar)
+                planned.append(_planned(source, order))
+                steps = planned[-1].steps
+                bar.total += steps - painter.steps
+                own = replace(order, painter=planned[-1])
+                measures, painted = _paint_source(source, Path(folder) / name, own, bar)
                 done += measures
                 if len(files) > 1 and len(sheet) < _SHEET_PICTURES:
                     target = framed(painted.target, _SHOWN_SIZE)
                     sheet.append([target, framed(painted.canvas, _SHOWN_SIZE)])
-            bar.update(painter.steps * (number + 1) - bar.n)  # also past a skipped picture
+            bar.update(begun + steps - bar.n)  # also past a skipped picture
     if not done:
         what = f"none of the {len(files)} pictures of {images} can be painted"
         raise UserError(f"{what}; the first: {unread[0].what}", unread[0].todo)
@@ -117,7 +134,17 @@ def paint(
     only = Path(names[0], FILM if is_video(next(iter(files))) else PICTURE)
     log.info("%s", shown(Path(folder) / (only if len(names) == 1 else "")))
     means = {key: float(np.mean([one[key] for one in done])) for key in done[0]}
-    return {"images": len(done), "strokes": painter.strokes, **means}
+    return {"images": len(done), **_settled(planned), **means}
+
+
+def _settled(planned: Sequence[Painter]) -> dict[str, object]:
+    """Strokes and gradient steps of the pictures, by which they can be painted again."""
+    settled: dict[str, object] = {}
+    for key, name in (("strokes", "strokes"), ("steps", "gradient_steps")):
+        values = [getattr(painter, name) for painter in planned]
+        if values[0] is not None:
+            settled[key] = values[0] if len(set(values)) == 1 else values
+    return settled
 
 
 @dataclass(frozen=True)
@@ -125,11 +152,25 @@ class _Order:
     """Arguments of `paint` besides the pictures."""
 
     painter: Painter
+    budget: Budget
     size: int | None
     exports: Sequence[Exporter]
     video: VideoSettings
     device: torch.device | str
     mask: NDArray[np.uint8] | None
+
+
+def _planned(source: NDArray[np.uint8] | Clip, order: _Order) -> Painter:
+    """The painter of a picture, or of a video's first frame, which it says in the log."""
+    if isinstance(source, Clip):
+        with closing(source.read(frames=1)) as frames:
+            source = next(frames, np.zeros((source.height, source.width, 3), np.uint8))
+    with tqdm.external_write_mode():
+        painter = order.budget.plan(order.painter, source, order.device)
+    if order.budget.strokes == AUTO:
+        for one in order.exports:
+            one.check(painter.stroke, painter.strokes)
+    return painter
 
 
 def _paint_source(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from omegaconf import DictConfig
+from omegaconf import AnyNode, DictConfig
 
 from impasto.bounds import CanvasSize, Count, Rgb, Seed, bounded
 from impasto.errors import UserError
@@ -11,6 +11,7 @@ from impasto.launch.validation.numbers import check_numbers, check_section, sele
 from impasto.launch.validation.refused import check_combinations, check_refused
 from impasto.launch.validation.targets import check_hydra
 
+_AUTO = "auto"  # strokes, for a task that has a budget
 _NEEDED = {key: f"leave {key} as it is" for key in ("task", "task.call", "run")}
 _NEEDED["canvas"] = "give canvas.size=... or canvas.background=..."
 
@@ -34,6 +35,16 @@ class Knobs:
     seed: Seed
 
 
+def _stand_in(node: DictConfig, strokes: int) -> None:
+    """Build painters for some number of strokes, where the task will choose another one."""
+    for name in node:
+        child = node._get_node(name)
+        if isinstance(child, DictConfig):
+            _stand_in(child, strokes)
+        elif isinstance(child, AnyNode) and child._value() == "${strokes}":
+            node[name] = strokes
+
+
 def validate(cfg: DictConfig) -> None:
     """Check a config before anything is built or written.
 
@@ -55,6 +66,9 @@ def validate(cfg: DictConfig) -> None:
     check_refused(cfg)
     check_combinations(cfg)
     absent = [key for key in ("strokes", "updates") if select(cfg, key) is None]
+    if select(cfg, "strokes") == _AUTO and "budget" in cfg.task.call:
+        absent.append("strokes")
+        _stand_in(cfg.painter, cfg.task.strokes)
     knobs = {key: one for key, one in bounded(Knobs).items() if key not in absent}
     check_section(cfg, cfg, knobs)  # some tasks have none of these; what needs them says so
     check_section(cfg, cfg.canvas, bounded(Canvas))

@@ -13,6 +13,7 @@ from tests.conftest import CONF, Compose
 
 # Commands in whose configs every key of the tables is to be found.
 COMMANDS = (
+    "task=paint",
     "task=train agent=patch_q data=images stroke=mypaint renderer=gan",
     "task=train agent=lstm_adversarial data=photos stroke=brush reward=weighted",
     "task=train agent=td3 data=leaves stroke=pixel renderer=vae hydra/sweeper=optuna",
