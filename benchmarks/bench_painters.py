@@ -27,6 +27,7 @@ from impasto.errors import UserError
 from impasto.io.images import read_image, resize_image, write_png
 from impasto.metrics import Nearness
 from impasto.painters import OptimizePainter
+from impasto.painters.budget import QUALITIES
 from impasto.strokes import Bezier
 from impasto.tasks.runs.run_folder import load_summary
 from impasto.trial import Trial, measure
@@ -35,13 +36,8 @@ pytestmark = pytest.mark.slow
 
 _STEPS = 6  # where next to nothing is measured
 _LEAST = 32  # pixels
-# Steps of a sketch and of the best that is worth while; the others are the painter's own.
-QUALITIES: dict[str, dict[str, int]] = {
-    "sketch": {"strokes": 200, "steps": 100},
-    "200 strokes": {"strokes": 200},
-    "best": {"strokes": 200, "steps": 1500},
-    "500 strokes": {"strokes": 500},
-}
+# Strokes and quality of the ten; the last is the default.
+SETTINGS = {quality: (200, quality) for quality in QUALITIES} | {"500 strokes": (500, "good")}
 _ASTRONAUT_AIM = "32 dB, 25 s of CPU"
 
 
@@ -50,12 +46,10 @@ def _sizes(scale: Scale, longer: int, strokes: int) -> tuple[int, int]:
     return max(_LEAST, int(longer * scale.painted)), max(2, int(strokes * scale.painted))
 
 
-def _painter(scale: Scale, strokes: int, steps: int | None = None) -> OptimizePainter:
-    """Make `painter=optimize` with its defaults, but for the steps: Bézier curves on black."""
-    painter = OptimizePainter(Bezier(), strokes)
-    if scale.painted < 1:
-        return replace(painter, steps=_STEPS)
-    return painter if steps is None else replace(painter, steps=steps)
+def _painter(scale: Scale, strokes: int, quality: str = "good") -> OptimizePainter:
+    """Make `painter=optimize` with its defaults, but for the quality: Bézier curves on black."""
+    steps = QUALITIES[quality] if scale.painted == 1 else _STEPS
+    return OptimizePainter(Bezier(), strokes, steps=steps)
 
 
 def _paint(what: str, image: NDArray[np.uint8], painter: OptimizePainter, timed: Timed) -> Trial:
@@ -87,15 +81,15 @@ def _cells(name: str, by: str, psnr: float, cpu_seconds: float) -> dict[str, obj
 
 @pytest.mark.benchmark(group="ten")
 @pytest.mark.parametrize("name", TEN)
-@pytest.mark.parametrize("quality", QUALITIES)
-def test_ten(quality: str, name: str, bench: Workbench, timed: Timed, benchmark: Any) -> None:
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_ten(setting: str, name: str, bench: Workbench, timed: Timed, benchmark: Any) -> None:
     """A photograph in few strokes: quickly, as by default, and as well as it goes."""
-    settings = QUALITIES[quality]
-    _, strokes = _sizes(bench.scale, 0, settings["strokes"])
-    painter = _painter(bench.scale, strokes, settings.get("steps"))
-    trial = _paint(f"{name} ({quality})", _of_the_ten(name, bench.scale), painter, timed)
+    count, quality = SETTINGS[setting]
+    _, strokes = _sizes(bench.scale, 0, count)
+    painter = _painter(bench.scale, strokes, quality)
+    trial = _paint(f"{name} ({setting})", _of_the_ten(name, bench.scale), painter, timed)
     benchmark.extra_info |= _figures(trial)
-    benchmark.extra_info |= _cells(name, quality, trial.painting.psnr, trial.cpu_seconds)
+    benchmark.extra_info |= _cells(name, setting, trial.painting.psnr, trial.cpu_seconds)
 
 
 @pytest.mark.benchmark(group="large")
