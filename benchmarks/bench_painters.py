@@ -38,6 +38,7 @@ _STEPS = 6  # where next to nothing is measured
 _LEAST = 32  # pixels
 # Strokes and quality of the ten; the last is the default.
 SETTINGS = {quality: (200, quality) for quality in QUALITIES} | {"500 strokes": (500, "good")}
+_PAINTINGS = ROOT / "outputs" / "posters"  # to be looked at
 _ASTRONAUT_AIM = "32 dB, 25 s of CPU"
 
 
@@ -122,6 +123,8 @@ def test_posters(
         pytest.skip(f"NO PICTURE: {error}")
     image = fitted(image, min(size, max(image.shape[:2])))
     trial = _paint(name, image, _painter(bench.scale, strokes), timed)
+    if bench.scale.painted == 1:
+        trial.painting.save(_PAINTINGS / f"{name}_{strokes}")
     nearness = trial.painting.nearness
     cells = {
         "PSNR, dB": nearness.psnr,
