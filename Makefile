@@ -169,7 +169,7 @@ bench-scale: $(STAMP) ## how cost grows with strokes, pixels and pictures: slope
 	$(BIN)/python -m benchmarks.report --picture docs/pictures/cost.png
 
 # PEERS=FOLDER holds programs that are no part of this project (docs/measuring.md).
-bench-paint: $(STAMP) ## measure painter=optimize on photographs (PARTS=ten LARGE=1 PEERS=FOLDER WRITE=1)
+bench-paint: $(STAMP) ## measure painter=optimize on photographs (PARTS=ten PARTS=worth LARGE=1 PEERS=FOLDER WRITE=1)
 	$(MAKE) bench ONLY='$(or $(PARTS),ten large cold) $(if $(LARGE),posters) $(if $(PEERS),rivals)'
 
 painter-curves: $(STAMP) ## PSNR of three painters by strokes and by seconds: docs/pictures/painters.png

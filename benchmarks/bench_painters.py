@@ -3,7 +3,8 @@
 Groups: `ten` (ten photographs at 128 px), `large` (one at 512 px in 2,000 strokes), `cold` (the
 whole of ``python run.py task=paint``, start and compiling included), `posters` (five pictures of
 up to 1200 px in up to 16,000 strokes, ``LARGE=1``) and `rivals` (other programs on the ten,
-``PEERS=FOLDER``). What is measured is the delivered picture. Curves of several painters are
+``PEERS=FOLDER``); `worth` is what a trained agent adds to the ten, its proposals beside random ones
+in as many steps. What is measured is the delivered picture. Curves of several painters are
 `task=evaluate`'s: ``make painter-curves``.
 """
 
@@ -26,8 +27,9 @@ from benchmarks.workbench import Scale, Workbench
 from impasto.errors import UserError
 from impasto.io.images import read_image, resize_image, write_png
 from impasto.metrics import Nearness
-from impasto.painters import OptimizePainter
+from impasto.painters import AgentPainter, OptimizePainter
 from impasto.painters.budget import QUALITIES
+from impasto.rl.policy import PaintingPolicy
 from impasto.strokes import Bezier
 from impasto.tasks.runs.run_folder import load_summary
 from impasto.trial import Trial, measure
@@ -233,3 +235,28 @@ def test_cold(tmp_path: Path, bench: Workbench, timed: Timed, benchmark: Any) ->
     more = f"{summary['peak_memory_mb']:,.0f} MB"
     aim = {"unit": "dB", "aim": "24 dB, 60 s"}
     benchmark.extra_info |= {"figure": float(summary["psnr"]), "more": more, **aim}
+
+
+# Random strokes in place of the agent's: one at each place, or the best of eight.
+_PROPOSALS = {"random strokes": 1, "the best of 8 random strokes": 8, "the agent's strokes": None}
+
+
+@pytest.mark.benchmark(group="worth")
+@pytest.mark.parametrize("name", TEN)
+@pytest.mark.parametrize("proposals", _PROPOSALS)
+@pytest.mark.parametrize("steps", [15, 60])
+def test_worth(
+    steps: int, proposals: str, name: str, bench: Workbench, timed: Timed, benchmark: Any
+) -> None:
+    """A photograph in few steps, which begin with strokes of these proposals."""
+    size, strokes = _sizes(bench.scale, 128, 200)
+    image = resize_image(find_picture(name), size, size)
+    tries = _PROPOSALS[proposals]
+    steps = steps if bench.scale.painted == 1 else _STEPS
+    if tries is None:
+        agent = AgentPainter(PaintingPolicy.load("photos"), strokes)
+        painter: OptimizePainter = agent.refined(steps, work_size=size)
+    else:
+        painter = OptimizePainter(Bezier(), strokes, size, steps=steps, tries=tries)
+    trial = _paint(name, image, painter, timed)
+    benchmark.extra_info |= _figures(trial) | {"mean_of": f"{proposals}, {steps} steps"}

@@ -60,8 +60,8 @@ PAINTINGS = {
     "pixel": f"{OPTIMIZE} stroke=pixel",
     "ink": f"{OPTIMIZE} stroke=ink",
     "brush": f"{OPTIMIZE} stroke=brush stroke.image=brush.png stroke.max_width=0.2",
-    "agent": f"{PAINT} agent.weights=photos painter=agent",
-    "refined": f"{PAINT} agent.weights=photos painter=agent+optimize painter.refiner.steps=8",
+    "agent": f"{PAINT} agent.weights=photos painter=agent painter.refine=0",
+    "refined": f"{PAINT} agent.weights=photos painter=agent painter.refine=8",
 }
 
 

@@ -62,6 +62,7 @@ ARGUMENTS = {
     "learning_rate": "painter.learning_rate",
     "moved": "painter.moved",
     "moves": "painter.moves",
+    "refine": "painter.refine",
     "steps": "painter.steps",
     "tries": "painter.tries",
     "work_size": "painter.work_size",

@@ -1,7 +1,6 @@
 """Painters: from a picture to strokes, behind one interface."""
 
-from impasto.painters.agent import AgentPainter
-from impasto.painters.agent_optimize import AgentOptimizePainter
+from impasto.painters.agent import AgentOptimizePainter, AgentPainter
 from impasto.painters.base import Painter, Progress, Sketch
 from impasto.painters.optimize import OptimizePainter
 

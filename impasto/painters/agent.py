@@ -1,27 +1,33 @@
-"""Painter by a trained agent, on a picture of any size."""
+"""Painters by a trained agent, on a picture of any size: feed-forward, and refined."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from impasto.bounds import Count, validated
+from impasto.bounds import Count, Whole, validated
 from impasto.canvas import decibels
 from impasto.errors import UserError
+from impasto.painters.agent_proposals import AgentProposer, paint_regions
 from impasto.painters.base import Painter, Progress, Sketch
-from impasto.painters.regions import Region, cover, worst_regions
+from impasto.painters.optimize import OptimizePainter
+from impasto.painters.proposals import Proposer
+from impasto.painters.regions import cover, worst_regions
 from impasto.painters.tiled_canvas import TiledCanvas, canvas_beside
 from impasto.rl.inference import fast_form
 from impasto.rl.policy import PaintingPolicy, check_agreement
 from impasto.runtime.precision import AUTO, check_compiling, check_precision
-from impasto.strokes import COLOR_DIM, Stroke
-from impasto.strokes.conversion import from_region
+from impasto.strokes import Stroke
 
-_BATCH = 16  # regions that the agent paints at once
 _LARGEST = 512  # pixels on the longer side of the canvas
 _FEW = 0.05  # share of new strokes that help, below which more rounds are not worth their time
+# Share of the painting's strokes: where fewer are wanted, random ones are as good. So these are the
+# first large ones, and those that are put elsewhere.
+_FEWEST = 0.1
 
 
 @validated
@@ -69,7 +75,9 @@ class AgentPainter(Painter):
         strokes: Count | None = None,
         precision: str = AUTO,
         compiled: bool | str = "auto",
-    ) -> "AgentPainter":
+        refine: Whole = 0,
+        **settings: Any,
+    ) -> "AgentPainter | AgentOptimizePainter":
         """Load the painter of an exported agent.
 
         Args:
@@ -78,9 +86,12 @@ class AgentPainter(Painter):
             strokes: How many strokes; the agent's own by default.
             precision: See the class.
             compiled: See the class.
+            refine: Gradient steps on all strokes; 0 is the agent's painting as it is.
+            settings: Other arguments of `OptimizePainter`, which count where it is refined.
 
         Raises:
-            UserError: None is given, it does not hold an agent, or one of other limits.
+            UserError: None is given, it does not hold an agent, or one of other limits; or its
+                strokes can't be refined.
         """
         if weights is None:
             raise UserError(
@@ -93,7 +104,22 @@ class AgentPainter(Painter):
             f"stroke.{key}": value for key, value in (stroke.limits() if stroke else {}).items()
         }
         check_agreement(weights, asked, policy.stroke.geometry())
-        return cls(policy, strokes, precision, compiled)
+        painter = cls(policy, strokes, precision, compiled)
+        return painter.refined(refine, **settings) if refine else painter
+
+    def refined(self, steps: Count, **settings: Any) -> "AgentOptimizePainter":
+        """Return the painter that has this agent propose strokes, and refines them.
+
+        Args:
+            steps: Its gradient steps.
+            settings: Other arguments of `OptimizePainter`.
+
+        Raises:
+            UserError: What the agent's strokes draw has no gradient, or a number is out of its
+                bounds.
+        """
+        ours: dict[str, Any] = {"background": self.background, "steps": steps, "agent": self}
+        return AgentOptimizePainter(self.stroke, self.strokes, **ours, **settings)
 
     def canvas(self, height: int, width: int) -> tuple[int, int]:
         """See `Painter.canvas`: the agent's own size, twice that for each further round."""
@@ -122,14 +148,15 @@ class AgentPainter(Painter):
         """See `Painter.paint`."""
         if start is not None:
             raise ValueError("an agent paints anew: it does not go on from strokes")
-        policy = self._policy_on(target.device)
+        policy = self.policy_on(target.device)
         tiled = canvas_beside(self.stroke, target, self.background, weight)
         strokes = target.new_empty(0, self.stroke.dim)
         regions = cover(*target.shape[1:])
         side = regions[0].side
         while len(strokes) < self.strokes:
-            new = self._propose(policy, tiled.canvas(strokes), target, regions)
-            strokes = torch.cat([strokes, self._chosen(tiled, strokes, new, side)])
+            new, _ = paint_regions(policy, tiled, tiled.canvas(strokes), regions)
+            new = self._chosen(tiled, strokes, new.flatten(0, 1), side)
+            strokes = torch.cat([strokes, new])
             error = (tiled.canvas(strokes) - target).square().mean(0)  # (H, W)
             if progress is not None:
                 progress(Sketch(len(strokes), decibels(error.mean()), self.stroke, strokes))
@@ -140,34 +167,11 @@ class AgentPainter(Painter):
             regions = worst_regions(error.cpu(), side, max(1, passes)) or cover(*target.shape[1:])
         return strokes
 
-    def _policy_on(self, device: torch.device) -> PaintingPolicy:
-        """Return the policy's fast form, made once for each device."""
+    def policy_on(self, device: torch.device) -> PaintingPolicy:
+        """Return the agent's fast form, made once for each device."""
         if device not in self._fast:
             self._fast[device] = fast_form(self.policy, device, self.precision, self.compiled)
         return self._fast[device]
-
-    def _propose(
-        self, policy: PaintingPolicy, canvas: Tensor, target: Tensor, regions: Sequence[Region]
-    ) -> Tensor:
-        """Return the agent's strokes for each of the regions, within its limits: (R * P, D)."""
-        size, device = self.policy.canvas_size, target.device
-        height, width = target.shape[1:]
-        proposed = []
-        for start in range(0, len(regions), _BATCH):
-            batch = regions[start : start + _BATCH]
-            crops = (
-                torch.stack([region.of(image) for region in batch]) for image in (target, canvas)
-            )
-            strokes, _ = policy.paint(*(_resized(images, size) for images in crops))
-            for region, own in zip(batch, strokes, strict=True):
-                corner = torch.tensor([region.left / width, region.top / height], device=device)
-                sides = torch.tensor([region.side / width, region.side / height], device=device)
-                shape, color = own.split([self.stroke.shape_dim, COLOR_DIM], dim=1)
-                shape = from_region(
-                    self.stroke, shape, corner, sides, region.side / min(height, width)
-                )
-                proposed.append(torch.cat([shape, color], dim=1))
-        return torch.cat(proposed)
 
     def _chosen(self, tiled: TiledCanvas, strokes: Tensor, new: Tensor, side: int) -> Tensor:
         """Choose the new strokes that are painted, in order: at most as many as are to come."""
@@ -182,8 +186,34 @@ class AgentPainter(Painter):
         return new if done else new[helpful]  # when next to nothing helps, they come to an end
 
 
-def _resized(images: Tensor, size: int) -> Tensor:
-    """Resize square pictures (B, 3, s, s) to (B, 3, size, size)."""
-    if images.shape[-1] == size:
-        return images
-    return functional.interpolate(images, (size, size), mode="bilinear", antialias=True)
+@validated
+@dataclass(eq=False)
+class AgentOptimizePainter(OptimizePainter):
+    """Paints by gradient descent on strokes that an agent proposes.
+
+    The agent is asked where `OptimizePainter` tries random strokes, on the way from few large ones
+    to many small ones.
+
+    Attributes:
+        agent: The agent; its number of strokes doesn't count.
+
+    Raises:
+        UserError: See `OptimizePainter`.
+    """
+
+    agent: AgentPainter = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not self.stroke.differentiable:
+            raise UserError(
+                f"what `{type(self.stroke).__name__}` draws has no gradient by which an agent's "
+                "strokes could be refined",
+                "give `refine=0`",
+            )
+        super().__post_init__()
+
+    def proposer(self, tiled: TiledCanvas, generator: torch.Generator) -> Proposer:
+        """See `OptimizePainter.proposer`."""
+        policy = self.agent.policy_on(tiled.target.device)
+        fewest = math.ceil(_FEWEST * self.strokes)
+        return AgentProposer(tiled, self.tries, self.focus, generator, policy, fewest)

@@ -83,13 +83,13 @@ class Painter(ABC):
         Raises:
             UserError: It takes none, or this number makes no sense.
         """
-        todo = "take `OptimizePainter` or `AgentOptimizePainter`"
+        todo = "take `OptimizePainter`, or an agent with `refine=120`"
         raise UserError(f"{type(self).__name__} takes no gradient steps", todo)
 
     def cost(self, height: int, width: int, device: torch.device | str) -> "Cost | None":
         """Measure what painting a picture of this size costs here, by its gradient steps.
 
-        None of a painter that takes none; of strokes that it is given, their finding doesn't count.
+        None of a painter that takes none.
         """
         return None
 
@@ -108,7 +108,7 @@ class Painter(ABC):
         """
         raise UserError(
             "this painter paints every frame of a video anew, which would flicker",
-            "take `OptimizePainter` or `AgentOptimizePainter`",
+            "take `OptimizePainter`, or an agent with `refine=120`",
         )
 
     @abstractmethod

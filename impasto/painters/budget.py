@@ -23,7 +23,6 @@ from impasto.bounds import validated
 from impasto.errors import UserError
 from impasto.io.images import fit_size, resize_image
 from impasto.painters.base import Painter, Sketch
-from impasto.painters.proposals import Proposer
 from impasto.painters.schedule import Event, View, plan_events, plan_views
 from impasto.painters.tiled_canvas import canvas_beside
 from impasto.painters.transparency import shown_on
@@ -126,7 +125,7 @@ class Budget:
             raise UserError(
                 f"`{asked}={getattr(self, asked)}` with `{type(painter).__name__}`, which takes no "
                 "gradient steps",
-                "leave it out, or take `OptimizePainter` or `AgentOptimizePainter`",
+                "leave it out, or take `OptimizePainter`, or an agent with `refine=120`",
             )
 
     def plan(
@@ -152,7 +151,7 @@ class Budget:
             terms = count_wavelets(shown_on(image, (red, green, blue)))
             painter = painter.with_strokes(strokes_for(terms))
             come = "wavelet comes" if terms == 1 else "wavelets come"
-            what = f"strokes={AUTO}: {terms:,} {come} to {_WANTED:.0f} dB; "
+            what = f"by its content, {terms:,} {come} to {_WANTED:.0f} dB; "
         what += f"{painter.strokes:,} stroke{'s' * (painter.strokes != 1)}"
         if self.quality is not None:
             painter = painter.with_steps(QUALITIES[self.quality])
@@ -208,7 +207,6 @@ def measure_cost(
     height: int,
     width: int,
     device: torch.device | str,
-    started: bool = False,
 ) -> Cost:
     """Time a few steps and proposals of a painter, with strokes at random in place of a painting's.
 
@@ -217,7 +215,6 @@ def measure_cost(
         height: Rows of the picture.
         width: Columns of it.
         device: Where to paint.
-        started: Whether it goes on from strokes.
 
     Raises:
         UserError: There is not the memory.
@@ -225,10 +222,7 @@ def measure_cost(
     rows, columns = painter.canvas(height, width)
     check_finding(rows, columns)
     views = plan_views(rows, columns, painter.strokes, _PLANNED)
-    if started:
-        views = [replace(views[-1], step=0)]
-    present = painter.strokes if started else 0
-    events = plan_events(views, present, _PLANNED, painter.moves, painter.moved)
+    events = plan_events(views, 0, _PLANNED, painter.moves, painter.moved)
     _Rehearsal(painter, _WARM_UP, device).event_seconds([Event(0, 1, 0.1)])  # compiled, if need be
     ends = [*(view.step for view in views[1:]), _PLANNED]
     fixed = each = 0.0
@@ -254,7 +248,7 @@ class _Rehearsal:
         start = _random_strokes(stroke, view, generator).to(device)
         self.step = _step_seconds(replace(painter, stroke=stroke), target, start)
         tiled = canvas_beside(stroke, target, painter.background)
-        self._proposer = Proposer(tiled, painter.tries, painter.focus, generator)
+        self._proposer = painter.proposer(tiled, generator)
         self._canvas = tiled.canvas(start)
 
     def event_seconds(self, events: list[Event]) -> float:

@@ -179,8 +179,12 @@ class OptimizePainter(Painter):
                 image = functional.interpolate(parts[None], size, mode="area")[0]
             weights = None if weight is None else image[3]
             tiled = canvas_beside(stroke, image[:3], self.background, weights)
-            canvases[view.step] = tiled, Proposer(tiled, self.tries, self.focus, generator)
+            canvases[view.step] = tiled, self.proposer(tiled, generator)
         return canvases
+
+    def proposer(self, tiled: TiledCanvas, generator: torch.Generator) -> Proposer:
+        """Return what new strokes on a canvas come from."""
+        return Proposer(tiled, self.tries, self.focus, generator)
 
     def _rates(self, target: Tensor) -> Tensor:
         """Return each parameter's learning rate, (D,): the same in pixels along both sides."""

@@ -27,7 +27,7 @@ _FORMER = {
     "painting.environment": "impasto.rl.environment",
     "painting.exploration": "impasto.rl.exploration",
     "painting.exporters": "impasto.io.exporters",
-    "painting.painters.refined": "impasto.painters.agent_optimize",
+    "painting.painters.refined": "impasto.painters.agent",
     "painting.policy": "impasto.rl.policy",
     "painting.preconditioning": "impasto.rl.demonstrations",
     "painting.replay": "impasto.rl.replay",

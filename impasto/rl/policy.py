@@ -49,16 +49,20 @@ class PaintingPolicy(nn.Module):
         return self.renderer.canvas_size
 
     @torch.no_grad()
-    def paint(self, target: Tensor, canvas: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def paint(
+        self, target: Tensor, canvas: Tensor | None = None, bundles: int | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Paint pictures, without exploration, with batch statistics of training.
 
         Args:
             target: (B, 3, n, n) in [0, 1].
             canvas: What is painted so far, likewise; blank by default.
+            bundles: After how many it stops; the whole painting by default.
 
         Returns:
-            The strokes (B, N, D) within their limits, exactly as many as the painting has, and the
-            canvas (B, 3, n, n) that the actor saw at the end, drawn by its own renderer.
+            The strokes (B, N, D) within their limits, exactly as many as the painting has, or those
+            of so many bundles; and the canvas (B, 3, n, n) that the actor saw at the end, drawn by
+            its own renderer.
         """
         training = self.actor.training
         self.actor.eval()
@@ -67,7 +71,7 @@ class PaintingPolicy(nn.Module):
         if canvas is not None:
             state = state._replace(canvas=canvas)
         actions = []
-        for _ in range(environment.max_steps):
+        for _ in range(environment.max_steps if bundles is None else bundles):
             action = self.actor(environment.observe(state))
             state = environment.step(state, action)
             actions.append(action)

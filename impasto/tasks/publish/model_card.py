@@ -82,6 +82,6 @@ def _photographs(psnr_by_strokes: PsnrByStrokes) -> str:
     rows.append(["**mean**", *(f"**{mean:.2f}**" for mean in means)])
     return (
         "PSNR in dB of photographs that come with scikit-image and scikit-learn, resized to 128 x "
-        "128 and painted with `painter=agent`. **It never saw any of them**:\n\n"
+        "128 and painted with `painter=agent painter.refine=0`. **It never saw any of them**:\n\n"
         + markdown_table(pd.DataFrame(rows, columns=head))
     )

@@ -103,6 +103,6 @@ def test_one_painter_for_each_agent(offered: Any, tmp_path: Path) -> None:
     assert list(seen["painters"]) == [*names, "optimize"]
     painter = seen["painters"]["agent+optimize (mine)"].build(stroke=Line(), strokes=3)
     assert (painter.stroke.name, painter.strokes) == ("circle", 3)
-    assert (painter.refiner.stroke.name, painter.refiner.strokes) == ("circle", 3)
+    assert painter.steps == 400
     with pytest.raises(UserError, match="nobody"):
         seen["painters"]["agent (nobody)"].build(stroke=Line(), strokes=3)

@@ -14,7 +14,7 @@ from impasto.api import paint
 from impasto.errors import UserError
 from impasto.io.record import read_record
 from impasto.launch.validation.validate import validate
-from impasto.painters import AgentOptimizePainter, AgentPainter, OptimizePainter
+from impasto.painters import AgentPainter, OptimizePainter
 from impasto.painters import optimize as optimize_module
 from impasto.painters.budget import QUALITIES, Budget, Cost, count_wavelets, strokes_for
 from impasto.renderers import AnalyticRenderer
@@ -84,9 +84,8 @@ def test_steps_of_a_time() -> None:
 def test_a_painter_has_the_steps_of_good_quality() -> None:
     assert painter(steps=None).gradient_steps == QUALITIES["good"] == 400
     assert painter().gradient_steps == 3
-    both = AgentOptimizePainter(agent(), painter(steps=None))
-    assert (both.gradient_steps, both.steps) == (400, 9 + 400)
-    assert (both.with_steps(7).gradient_steps, both.with_steps(7).steps) == (7, 9 + 7)
+    refined = agent().refined(6)
+    assert (refined.gradient_steps, refined.with_steps(7).gradient_steps) == (6, 7)
     assert agent().gradient_steps is None
     assert agent().cost(SIZE, SIZE, "cpu") is None
 
@@ -104,7 +103,7 @@ def test_a_painter_has_the_steps_of_good_quality() -> None:
             Budget("auto", seconds=2.0),
             50,
             4,
-            "strokes=auto: 1 wavelet comes to 30 dB; 50 strokes, 4 steps: about 2 s",
+            "by its content, 1 wavelet comes to 30 dB; 50 strokes, 4 steps: about 2 s",
         ),
     ],
 )
@@ -154,8 +153,7 @@ def test_a_measured_cost_grows_with_the_work(stroke: Circle | Bezier) -> None:
     assert torch.equal(torch.get_rng_state(), before)
     assert 0 < cost.each < 10
     assert 0 < cost.fixed < 100
-    both = AgentOptimizePainter(agent(), painter())
-    assert 0 < both.cost(SIZE, SIZE, "cpu").each < 10
+    assert 0 < agent().refined(5, tries=2).cost(SIZE, SIZE, "cpu").each < 10
 
 
 @pytest.mark.usefixtures("costs")
@@ -192,15 +190,12 @@ def test_on_the_command_line_auto_is_left_to_the_task(compose_config: Compose, c
     given = ("image=a.png", "strokes=auto", f"painter={choice}")
     cfg = compose_config("task=paint", *given)
     validate(cfg)
-    part = cfg.painter.proposer if "+" in choice else cfg.painter
-    assert (part.strokes, cfg.strokes, cfg.task.call.budget.strokes) == (500, "auto", "auto")
+    assert (cfg.painter.strokes, cfg.strokes, cfg.task.call.budget.strokes) == (500, "auto", "auto")
     with pytest.raises(UserError, match="strokes is 'auto'"):
         validate(compose_config("task=evaluate", *given))
 
 
 def test_steps_that_were_given_are_known(compose_config: Compose) -> None:
-    for choice, key in (("optimize", "painter.steps"), ("agent+optimize", "painter.refiner.steps")):
+    for choice in ("optimize", "agent", "agent+optimize"):
         assert compose_config("task=paint", f"painter={choice}").task.call.budget.steps is None
-        cfg = compose_config("task=paint", f"painter={choice}", f"{key}=9")
-        assert cfg.task.call.budget.steps == 9
-    assert compose_config("task=paint", "painter=agent").task.call.budget.steps is None
+    assert compose_config("task=paint", "painter.steps=9").task.call.budget.steps == 9

@@ -11,7 +11,9 @@ from torch import Tensor
 from impasto.canvas import to_float
 from impasto.io.images import resize_image
 from impasto.painters import AgentPainter
+from impasto.painters.agent_proposals import paint_regions
 from impasto.painters.regions import Region
+from impasto.painters.tiled_canvas import TiledCanvas
 from impasto.rendering import draw, draw_canvas
 from impasto.rl.policy import PaintingPolicy
 
@@ -50,15 +52,14 @@ def _jump(image: Tensor, regions: Sequence[Region]) -> float:
 def test_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     painter = AgentPainter(PaintingPolicy.load("photos"), strokes=240)
     seen: list[Region] = []
-    propose = painter._propose
 
     def watched(
-        policy: PaintingPolicy, canvas: Tensor, image: Tensor, regions: Sequence[Region]
-    ) -> Tensor:
+        policy: PaintingPolicy, tiled: TiledCanvas, canvas: Tensor, regions: Sequence[Region]
+    ) -> tuple[Tensor, Tensor]:
         seen.extend(regions)
-        return propose(policy, canvas, image, regions)
+        return paint_regions(policy, tiled, canvas, regions)
 
-    monkeypatch.setattr(painter, "_propose", watched)
+    monkeypatch.setattr("impasto.painters.agent.paint_regions", watched)
     strokes = painter.paint(target())
     canvas = draw_canvas(painter.stroke, strokes, HEIGHT, WIDTH, painter.background)
     inner = [region for region in seen if region.side == 32]

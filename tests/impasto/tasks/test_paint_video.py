@@ -121,7 +121,7 @@ def test_what_is_no_film_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_painter_that_starts_anew_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"anew.*`OptimizePainter` or `AgentOptimizePainter`"):
+    with pytest.raises(UserError, match=r"anew.*`OptimizePainter`, or an agent with `refine=120`"):
         paint(CirclePainter(), clip(tmp_path / "a.mp4", frames=1), tmp_path / "run")
     assert not (tmp_path / "run").exists()
     assert AgentOptimizePainter.refines

@@ -253,14 +253,15 @@ def test_painters_side_by_side_from_the_command_line(
     environment = PaintingEnvironment(AnalyticRenderer(Bezier(), 16), strokes=4, bundle=2)
     actor = Actor(9, environment.action_dim, blocks=[1, 1], width=4)
     PaintingPolicy(actor, environment).save(tmp_path / "agent")
-    quick = tmp_path / "conf" / "painter" / "quick.yaml"  # a choice of the user's own
-    quick.parent.mkdir(parents=True)
-    quick.write_text("defaults: [agent+optimize, _self_]\nrefiner: {steps: 30}\n")
+    folder = tmp_path / "conf" / "painter"  # of choices of the user's own
+    folder.mkdir(parents=True)
+    for name, steps in (("plain", 0), ("quick", 30)):
+        (folder / f"{name}.yaml").write_text(f"defaults: [agent, _self_]\nrefine: {steps}\n")
     done = run_main(
-        f"hydra.searchpath=[file://{quick.parent.parent}]",
+        f"hydra.searchpath=[file://{folder.parent}]",
         "task=evaluate",
         f"image={pictures / 'a.png'}",
-        "painters=[agent,quick]",
+        "painters=[plain,quick]",
         "agent.weights=agent",
         "counts=[6]",
         "size=32",
@@ -269,9 +270,9 @@ def test_painters_side_by_side_from_the_command_line(
     )
     assert done.code == 0, done.err
     rows = read_rows(tmp_path / "out")
-    assert [row["painter"] for row in rows] == ["agent", "quick"] * 2
+    assert [row["painter"] for row in rows] == ["plain", "quick"] * 2
     psnr = {row["painter"]: float(row["psnr"]) for row in rows}
-    assert psnr["quick"] > psnr["agent"] + 1
+    assert psnr["quick"] > psnr["plain"] + 1
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert (summary["task"], summary["strokes"], summary["images"]) == ("evaluate", 6, 1)
     assert summary["psnr_quick"] == pytest.approx(psnr["quick"])
