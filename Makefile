@@ -160,15 +160,17 @@ PYTEST_BENCHMARK = $(BIN)/python -m pytest benchmarks -m "" --benchmark-timer=be
 	--benchmark-storage=benchmarks/history --benchmark-autosave --benchmark-columns=min,median,stddev,rounds
 # What was measured is reported, whatever failed.
 bench: $(STAMP) ## time what matters, beside the hardware's floor (ONLY=strokes,training PEER=FOLDER WRITE=1)
-	$(PYTEST_BENCHMARK) $(if $(ONLY),--only '$(ONLY)') $(if $(PEER),--peer '$(abspath $(PEER))'); code=$$?; \
+	$(PYTEST_BENCHMARK) $(if $(ONLY),--only '$(ONLY)') $(if $(PEER),--peer '$(abspath $(PEER))') \
+		$(if $(PEERS),--peers '$(abspath $(PEERS))'); code=$$?; \
 		[ $$code -gt 1 ] || $(BIN)/python -m benchmarks.report $(if $(WRITE),--write) || code=2; exit $$code
 
 bench-scale: $(STAMP) ## how cost grows with strokes, pixels and pictures: slopes, and docs/pictures/cost.png
 	$(PYTEST_BENCHMARK) --only growth
 	$(BIN)/python -m benchmarks.report --picture docs/pictures/cost.png
 
-bench-paint: $(STAMP) ## measure painters on photographs (15 minutes; PARTS=ten, PARTS=worth for the agent)
-	$(MAKE) bench ONLY='$(or $(PARTS),ten large cold)'
+# PEERS=FOLDER holds programs that are no part of this project (docs/measuring.md).
+bench-paint: $(STAMP) ## measure painter=optimize on photographs (PARTS=ten PARTS=worth LARGE=1 PEERS=FOLDER WRITE=1)
+	$(MAKE) bench ONLY='$(or $(PARTS),ten large cold) $(if $(LARGE),posters) $(if $(PEERS),rivals)'
 
 painter-curves: $(STAMP) ## PSNR of three painters by strokes and by seconds: docs/pictures/painters.png
 	$(BIN)/python run.py task=evaluate painters=[optimize,agent,agent+optimize] agent.weights=photos \

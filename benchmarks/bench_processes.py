@@ -17,9 +17,9 @@ import pytest
 import torch
 
 from benchmarks.agents import as_in_a_run, make_agent
-from benchmarks.bench_painters import fitted
 from benchmarks.conftest import Timed
 from benchmarks.machine import ROOT, device
+from benchmarks.photographs import find_picture, fitted
 from benchmarks.workbench import Workbench
 from impasto.io.images import write_png
 from impasto.runtime.memory import MemoryPeak, return_large_blocks
@@ -70,7 +70,7 @@ def test_first_stroke(tmp_path: Path, timed: Timed) -> None:
     The command is watched from outside, as a person does.
     """
     picture = tmp_path / "picture.png"
-    write_png(picture, fitted(_PHOTOGRAPH, _SIZE))
+    write_png(picture, fitted(find_picture(_PHOTOGRAPH), _SIZE))
     paths = (f"image={picture}", f"hydra.run.dir={tmp_path / 'painted'}")
     command = [sys.executable, str(ROOT / "run.py"), "task=paint", *paths]
     what = "`python run.py task=paint` to its first stroke"

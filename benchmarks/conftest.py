@@ -46,6 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--only", default="", help="groups to run, with commas; all that are not slow")
     parser.addoption("--quick", action="store_true", help="next to nothing, to see that it works")
     parser.addoption("--peer", help="a checkout of github.com/hzwer/ICCV2019-LearningToPaint")
+    parser.addoption("--peers", help="a folder of other painters: see docs/measuring.md")
 
 
 def pytest_report_header() -> list[str]:

@@ -93,7 +93,7 @@ def rows(run: Mapping[str, Any]) -> dict[str, Row]:
 
 
 def summaries(run: Mapping[str, Any]) -> Iterator[Row]:
-    """Yield rows that sum up several benchmarks: slopes of growth, and means."""
+    """Yield rows that sum up several benchmarks: slopes of growth."""
     for growth, curve in curves(run).items():
         if len(curve) > 1:
             work, seconds = list(curve), list(curve.values())
@@ -102,15 +102,28 @@ def summaries(run: Mapping[str, Any]) -> Iterator[Row]:
             what = f"growth of cost: {growth} (the upper half {late:.2f})"
             figure = f"{slope(work, seconds):.3f} slope"
             yield Row(what, None, figure, aim=f"≤ {LIMIT}")
-    together: dict[str, list[tuple[float, float]]] = {}
-    for benchmark in run["benchmarks"]:
-        info = benchmark["extra_info"]
-        if "mean_of" in info:
-            pair = (info["figure"], benchmark["stats"]["median"])
-            together.setdefault(info["mean_of"], []).append(pair)
-    for what, pairs in together.items():
-        decibels, seconds = (mean(side) for side in zip(*pairs, strict=True))
-        yield Row(f"mean of {what}", seconds, f"{number(decibels)} dB")
+
+
+def picture_tables(run: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Tables of painted pictures by name: a row for each, and their mean where one is asked for."""
+    cells: dict[str, dict[str, dict[str, float]]] = {}
+    averaged = set()
+    for info in (benchmark["extra_info"] for benchmark in run["benchmarks"]):
+        if "cells" in info:
+            cells.setdefault(info["table"], {}).setdefault(info["row"], {}).update(info["cells"])
+            averaged |= {info["table"]} if info.get("mean") else set()
+    found = {}
+    for name, painted in cells.items():
+        heads = list(dict.fromkeys(head for row in painted.values() for head in row))
+        if name in averaged:
+            whole = {h: [row[h] for row in painted.values() if h in row] for h in heads}
+            painted["mean"] = {head: mean(values) for head, values in whole.items()}
+        found[name] = [line(["picture", *heads]), line(["---", *["---:"] * len(heads)])]
+        for row, values in painted.items():
+            found[name].append(
+                line([row, *(number(values[h]) if h in values else "" for h in heads)])
+            )
+    return found
 
 
 def curves(run: Mapping[str, Any]) -> dict[str, dict[float, float]]:
@@ -170,6 +183,8 @@ def table(run: Mapping[str, Any], earlier: Iterable[Mapping[str, Any]]) -> list[
     last = last_seconds(run, earlier)
     lines += [row.line(last.get(name)) for name, row in rows(run).items() if "growth" not in name]
     lines += [row.line(None) for row in summaries(run)]
+    for painted in picture_tables(run).values():
+        lines += ["", *painted]
     for benchmark in run["benchmarks"]:
         if "lines" in benchmark["extra_info"]:
             lines += ["", *benchmark["extra_info"]["lines"]]
@@ -248,8 +263,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     lines = table(run, earlier)
     print("\n".join(lines))
     if args.write:
-        kind = "GPU" if run["machine_info"]["device"] == "cuda" else "CPU"
-        write_section(DOCUMENT, f"make bench WRITE=1 on a {kind}", ["", *lines, ""])
+        painted = picture_tables(run)
+        for name, rows_of_it in painted.items():
+            machine = f"Measured on {run['machine_info']['machine']}."
+            write_section(
+                DOCUMENT, f"make bench-paint WRITE=1: {name}", ["", machine, "", *rows_of_it, ""]
+            )
+        if not painted:
+            kind = "GPU" if run["machine_info"]["device"] == "cuda" else "CPU"
+            write_section(DOCUMENT, f"make bench WRITE=1 on a {kind}", ["", *lines, ""])
     if args.picture:
         save_growth(args.picture, curves(run))
 

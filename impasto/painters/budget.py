@@ -151,7 +151,7 @@ class Budget:
             terms = count_wavelets(shown_on(image, (red, green, blue)))
             painter = painter.with_strokes(strokes_for(terms))
             come = "wavelet comes" if terms == 1 else "wavelets come"
-            what = f"strokes={AUTO}: {terms:,} {come} to {_WANTED:.0f} dB; "
+            what = f"by its content, {terms:,} {come} to {_WANTED:.0f} dB; "
         what += f"{painter.strokes:,} stroke{'s' * (painter.strokes != 1)}"
         if self.quality is not None:
             painter = painter.with_steps(QUALITIES[self.quality])

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.bench_painters import PROTOTYPE, find_picture, fitted
 from benchmarks.bench_pretraining import AIM, pretrain_until
 from benchmarks.bench_processes import memory_of_a_run, run, watch
 from benchmarks.counted import Counted
-from benchmarks.report import main, rows
+from benchmarks.photographs import TEN, find_picture, fitted
+from benchmarks.report import main, picture_tables, rows
 from benchmarks.workbench import QUICK
 from tests.benchmarks.test_peer import write_peer
 
@@ -50,16 +50,38 @@ def test_strokes_and_floors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.slow
 def test_everything_else(tmp_path: Path) -> None:
     peer = write_peer(tmp_path / "peer")
-    only = "renderer,training,pictures,growth,memory,start,ten,large,cold,peer"
-    said = bench(tmp_path / "runs", "--only", only, "--peer", str(peer))
+    painters = tmp_path / "painters"
+    painters.mkdir()
+    write_program(painters / "primitive", COPY)
+    only = "renderer,training,pictures,growth,memory,start,ten,large,cold,peer,rivals"
+    peers = ("--peer", str(peer), "--peers", str(painters))
+    said = bench(tmp_path / "runs", "--only", only, *peers, "-rs")
     assert " failed" not in said
+    assert f"NO diffvg: {painters} has no diffvg/apps/painterly_rendering.py" in said
     (stored,) = (tmp_path / "runs").rglob("*.json")
-    found = {row.what: row for row in rows(json.loads(stored.read_text())).values()}
+    kept = json.loads(stored.read_text())
+    assert len(picture_tables(kept)["ten"]) == 2 + 10 + 1
+    assert "| 100 |" in picture_tables(kept)["ten"][-1]  # what copies the picture is at 100 dB
+    found = {row.what: row for row in rows(kept).values()}
     replay = next(row for what, row in found.items() if what.startswith("replay"))
     assert replay.figure == "12,808 B"  # two steps of two bundles at 32 px, two actions of 65
     assert replay.aim == "T + 2 canvases: 12,288 B"
     assert sum("LearningToPaint's" in what for what in found) >= 5
-    assert sum(row.figure.endswith("MB)") for row in found.values()) == 12
+    assert sum(row.figure.endswith("MB)") for row in found.values()) == 42
+
+
+# A program that is called as primitive is, and hands the picture back.
+COPY = """
+import shutil, sys
+words = sys.argv
+shutil.copy(words[words.index("-i") + 1], words[words.index("-o") + 1])
+"""
+
+
+def write_program(path: Path, text: str) -> None:
+    """Write an executable of Python."""
+    path.write_text(f"#!{sys.executable}\n{text}")
+    path.chmod(0o755)
 
 
 def test_unknown_groups_are_refused(tmp_path: Path) -> None:
@@ -104,8 +126,7 @@ time.sleep(60)
 
 
 def test_all_ten_photographs_are_there() -> None:
-    assert len(PROTOTYPE) == 10
-    assert sum(PROTOTYPE.values()) / 10 == pytest.approx(28.2)
-    for name in PROTOTYPE:
+    assert len(TEN) == 10
+    for name in TEN:
         assert find_picture(name).shape[2] == 3
-    assert fitted("coffee", 300).shape == (200, 300, 3)
+    assert fitted(find_picture("coffee"), 300).shape == (200, 300, 3)

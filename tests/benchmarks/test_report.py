@@ -12,6 +12,7 @@ from benchmarks.report import (
     floors_table,
     last_seconds,
     number,
+    picture_tables,
     rows,
     save_growth,
     slope,
@@ -52,9 +53,21 @@ def test_figures_that_are_no_time() -> None:
     assert line(run).startswith("| a | 28.1 dB (3 s of CPU) | 1.00 ms |")
     hours = stored("abc", 36.0, scaled=100 / 3600, unit="h")
     assert line(hours).split(" | ")[1] == "1.00 h"
-    mean = list(summaries(stored("abc", 2.0, figure=30.0, unit="dB", mean_of="some")))
-    assert [(row.what, row.figure, row.seconds) for row in mean] == [
-        ("mean of some", "30.0 dB", 2.0)
+
+
+def test_pictures_are_rows_beside_what_others_made_of_them() -> None:
+    run, other = (
+        stored("abc", 2.0, table="ten", row=name, cells={"ours: dB": decibels}, mean=True)
+        for name, decibels in (("coffee", 32.0), ("china", 30.0))
+    )
+    rival = stored("abc", 9.0, table="ten", row="china", cells={"its: dB": 25.0}, mean=True)
+    run["benchmarks"] += other["benchmarks"] + rival["benchmarks"]
+    assert picture_tables(run)["ten"] == [
+        "| picture | ours: dB | its: dB |",
+        "| --- | ---: | ---: |",
+        "| coffee | 32.0 |  |",
+        "| china | 30.0 | 25.0 |",
+        "| mean | 31.0 | 25.0 |",
     ]
 
 

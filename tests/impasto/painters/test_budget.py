@@ -103,7 +103,7 @@ def test_a_painter_has_the_steps_of_good_quality() -> None:
             Budget("auto", seconds=2.0),
             50,
             4,
-            "strokes=auto: 1 wavelet comes to 30 dB; 50 strokes, 4 steps: about 2 s",
+            "by its content, 1 wavelet comes to 30 dB; 50 strokes, 4 steps: about 2 s",
         ),
     ],
 )

@@ -304,7 +304,7 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 def test_the_optimizer_paints_through_the_task(tmp_path: Path) -> None:
-    painter = OptimizePainter(Bezier(), strokes=8, work_size=SIZE, steps=30, tries=8)
+    painter = OptimizePainter(Bezier(), strokes=8, work_size=SIZE, steps=60, tries=8)
     result = paint(painter, save(tmp_path / "a.png"), tmp_path / "run")
     assert result["psnr"] > 18  # one colour has 14
     assert result["strokes"] == 8

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from skimage import data
 
+from impasto.api import paint
 from impasto.io.exporters import Html, Svg
+from impasto.painters import OptimizePainter
 from impasto.strokes import Bezier, Stroke
 from tests.impasto.io.exporters.paintings import drawn, psnr, some_painting
 from tests.impasto.strokes.kinds import KINDS
@@ -100,3 +103,12 @@ def test_one_file_and_transparent(page: Any, tmp_path: Path) -> None:
     open_player(page, path)
     page.fill("#at", "40")
     assert psnr(seen(page)[..., 3], drawn(painting)[..., 3]) > 35
+
+
+@pytest.mark.slow
+def test_the_svg_of_an_optimized_painting_is_the_painting(page: Any, tmp_path: Path) -> None:
+    painter = OptimizePainter(Bezier(), strokes=300, steps=40)
+    painting = paint(data.coffee(), painter=painter)
+    page.set_viewport_size({"width": painting.record.width, "height": painting.record.height})
+    page.goto(Svg().write(tmp_path, painting.record).as_uri())
+    assert psnr(decode(page.screenshot())[..., :3], painting.drawn) >= 35
