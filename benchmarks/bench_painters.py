@@ -250,7 +250,7 @@ def test_worth(
 ) -> None:
     """A photograph in few steps, which begin with strokes of these proposals."""
     size, strokes = _sizes(bench.scale, 128, 200)
-    image = resize_image(find_picture(name), size, size)
+    image = _of_the_ten(name, bench.scale)
     tries = _PROPOSALS[proposals]
     steps = steps if bench.scale.painted == 1 else _STEPS
     if tries is None:
@@ -258,5 +258,7 @@ def test_worth(
         painter: OptimizePainter = agent.refined(steps, work_size=size)
     else:
         painter = OptimizePainter(Bezier(), strokes, size, steps=steps, tries=tries)
-    trial = _paint(name, image, painter, timed)
-    benchmark.extra_info |= _figures(trial) | {"mean_of": f"{proposals}, {steps} steps"}
+    trial = _paint(f"{name} ({proposals}, {painter.steps} steps)", image, painter, timed)
+    benchmark.extra_info |= _figures(trial)
+    cells = _cells(name, f"{proposals}, {steps} steps", trial.painting.psnr, trial.cpu_seconds)
+    benchmark.extra_info |= cells | {"table": "worth"}
