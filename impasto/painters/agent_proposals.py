@@ -19,12 +19,12 @@ from impasto.painters.tiled_canvas import TiledCanvas
 from impasto.rl.policy import PaintingPolicy
 from impasto.strokes.conversion import from_region, into_range
 from impasto.strokes.limits import release
+from impasto.strokes.raster.coverage import THINNEST
 
 _BATCH = 16  # squares that the agent is shown at once
 _SIDE = 12.0  # a square's side, in radii of the strokes that are wanted
 _LEAST_SIDE = 8  # pixels of the canvas; in fewer there is nothing that one stroke can't paint
 _ROUNDS = 4  # each on squares apart, where the ones before left most error
-_THINNEST = 0.5  # pixels of the canvas, a radius
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class AgentProposer(Proposer):
             return canvas.new_empty(0, tiled.stroke.dim)
         strokes, gain = paint_regions(self.policy, tiled, canvas, regions, bundles=1)
         free = release(tiled.stroke, strokes[gain > 0].flatten(0, 1))
-        return into_range(tiled.stroke, free, _THINNEST / shorter)
+        return into_range(tiled.stroke, free, THINNEST / shorter)
 
 
 def paint_regions(

@@ -30,6 +30,7 @@ from impasto.runtime.memory import check_finding
 from impasto.strokes import Stroke
 from impasto.strokes.conversion import into_range
 from impasto.strokes.limits import with_palette
+from impasto.strokes.raster.coverage import THINNEST
 
 if TYPE_CHECKING:
     from impasto.painters.optimize import OptimizePainter
@@ -303,7 +304,7 @@ def _random_strokes(stroke: Stroke, view: View, generator: torch.Generator) -> T
     scale = _GROWN * plan_events([replace(view, step=0)], 0, 1, 0, 0.0)[0].scale
     center = torch.rand(view.strokes, 2, generator=generator)
     sides = view.width / shorter, view.height / shorter
-    shape = into_range(stroke, stroke.place(center, scale, generator, sides), 0.5 / shorter)
+    shape = into_range(stroke, stroke.place(center, scale, generator, sides), THINNEST / shorter)
     return stroke.limit(torch.cat([shape, torch.rand(len(shape), 3, generator=generator)], dim=1))
 
 

@@ -52,7 +52,7 @@ class FusedDrawing:
 class FusedCanvas(TiledCanvas):
     """See `TiledCanvas`; strokes and target lie on the CPU.
 
-    What a pen paints is drawn in the loops; what another kind does, by its own drawing before.
+    What has a `Stroke.form` is drawn in the loops; any other kind, by its own drawing before.
     """
 
     def __init__(

@@ -31,13 +31,13 @@ from impasto.painters.tiled_canvas import TiledCanvas, canvas_beside
 from impasto.strokes import COLOR_DIM, Stroke
 from impasto.strokes.conversion import into_range
 from impasto.strokes.limits import release, with_palette
+from impasto.strokes.raster.coverage import THINNEST
 
 _LEAST = 128  # pixels on the longer side of a canvas, where the picture has as many
 _LARGEST = 4096
 _PER_STROKE = 16  # pixels on a side for the square root of the number of strokes
 _COARSE = 0.25 * math.sqrt(1 / 200)  # radius from which on strokes move at the full rate
 _OPACITY = 4.0  # its learning rate beside that of coordinates
-_THINNEST = 0.5  # pixels of the canvas, a radius
 _LENGTHS = "xyrwhs"  # how parameters begin that are in pixels: x, y, radius, width, height, size
 _CALM = 0.2  # learning rate in a film's later frames: strokes that jump flicker
 _BETAS = (0.9, 0.9)  # the scene changes under a stroke: a long memory of squares only slows it
@@ -137,7 +137,7 @@ class OptimizePainter(Painter):
         if isinstance(stroke.palette, int):
             stroke = with_palette(stroke, find_palette(to_array(target), stroke.palette))
         strokes = target.new_empty(0, stroke.dim)  # free ones
-        thinnest = _THINNEST / min(target.shape[1:])
+        thinnest = THINNEST / min(target.shape[1:])
         views = plan_views(target.shape[1], target.shape[2], self.strokes, steps)
         if start is not None:
             strokes = into_range(stroke, release(stroke, start.to(target)), thinnest)

@@ -15,12 +15,12 @@ from torch.nn import functional
 from impasto.painters.tiled_canvas import TiledCanvas
 from impasto.strokes.conversion import into_range
 from impasto.strokes.limits import limit_color, limit_shape
+from impasto.strokes.raster.coverage import THINNEST
 
 # Strokes are tried and painted in batches of this share of what is asked for, so that the later
 # ones see the earlier ones' paint.
 _BATCHES = 4
 _CANDIDATES = 2**11  # at most so many are drawn at once
-_THINNEST = 0.5  # pixels of this canvas, a radius
 _CELLS = 128  # at least half as many, on the shorter side of the grid on which places are drawn
 
 
@@ -99,7 +99,7 @@ class Proposer:
         sides = width / min(height, width), height / min(height, width)
         stroke = self.tiled.stroke
         shape = stroke.place(every, scale, self.generator, sides).to(canvas.device)  # (C, S)
-        shape = into_range(stroke, shape, _THINNEST / min(height, width))
+        shape = into_range(stroke, shape, THINNEST / min(height, width))
         pieces = shape.split(_CANDIDATES)  # in bounded memory
         colored = [self._best_colors(canvas, limit_shape(stroke, piece)) for piece in pieces]
         color, gain = (torch.cat(part) for part in zip(*colored, strict=True))

@@ -81,37 +81,25 @@ def _rectangle(n, x, y):
     return _overlap(along, n[4], shadow) * _overlap(across, n[5], shadow)
 
 
+def _drawn(cover, opacity):
+    """Return the loop that draws by a coverage function, and by the number that is its opacity."""
+
+    def draw(source, row, stroke, x, y, alpha, layer, room, notes):
+        number = source.numbers[stroke]
+        room.span[layer, 0], room.span[layer, 1] = np.uint64(0), LINE
+        for down in range(LINE):
+            for column in range(LINE):
+                covered = cover(number, room.centers[column] + x, room.centers[down] + y)
+                alpha[down, column] = covered * number[opacity]
+        return notes
+
+    return draw
+
+
 @overload(draw_row)
 def _draw(source, row, stroke, x, y, alpha, layer, room, notes):
-    def disc(source, row, stroke, x, y, alpha, layer, room, notes):
-        number = source.numbers[stroke]
-        room.span[layer, 0], room.span[layer, 1] = np.uint64(0), LINE
-        for down in range(LINE):
-            for column in range(LINE):
-                cover = _disc(number, room.centers[column] + x, room.centers[down] + y)
-                alpha[down, column] = cover * number[3]
-        return notes
-
-    def triangle(source, row, stroke, x, y, alpha, layer, room, notes):
-        number = source.numbers[stroke]
-        room.span[layer, 0], room.span[layer, 1] = np.uint64(0), LINE
-        for down in range(LINE):
-            for column in range(LINE):
-                cover = _triangle(number, room.centers[column] + x, room.centers[down] + y)
-                alpha[down, column] = cover * number[9]
-        return notes
-
-    def rectangle(source, row, stroke, x, y, alpha, layer, room, notes):
-        number = source.numbers[stroke]
-        room.span[layer, 0], room.span[layer, 1] = np.uint64(0), LINE
-        for down in range(LINE):
-            for column in range(LINE):
-                cover = _rectangle(number, room.centers[column] + x, room.centers[down] + y)
-                alpha[down, column] = cover * number[6]
-        return notes
-
-    forms = {Discs: disc, Triangles: triangle, Rectangles: rectangle}
-    return next((draw for kind, draw in forms.items() if is_kind(source, kind)), None)
+    forms = {Discs: (_disc, 3), Triangles: (_triangle, 9), Rectangles: (_rectangle, 6)}
+    return next((_drawn(*form) for kind, form in forms.items() if is_kind(source, kind)), None)
 
 
 @overload(pull_row)

@@ -16,13 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.extending import overload
 
+from impasto.strokes.raster.coverage import THINNEST
 from impasto.strokes.raster.pen import FEWEST, LEAVES, SHADES
 from impasto.strokes.raster.pen_loops import Array, box, compiled
 from impasto.strokes.raster.tile_source import LINE, TILE, draw_row, inlined, is_kind, pull_row
 
 CURVE = 10  # numbers of a curve: x0, y0, x1, y1, x2, y2, radius0, radius1, opacity0, opacity1
 _ZERO, _HALF, _ONE, _TINY = (np.float32(number) for number in (0, 0.5, 1, 1e-9))
-_THINNEST = np.float32(0.5)  # see `coverage.THINNEST`
+_THINNEST = np.float32(THINNEST)
 
 
 class Pen(NamedTuple):
