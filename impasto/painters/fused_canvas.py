@@ -16,9 +16,9 @@ from torch.nn import functional
 from impasto.canvas import decibels
 from impasto.compositing import to_tiles
 from impasto.painters.tiled_canvas import TiledCanvas
+from impasto.runtime.threads import in_threads
 from impasto.strokes import Stroke
 from impasto.strokes.raster import tile_loops
-from impasto.strokes.raster.pen_kernel import in_threads
 from impasto.strokes.raster.tile_loops import Fit, Layout, Tiles
 from impasto.strokes.raster.tile_source import TILE, Drawn
 from impasto.strokes.tile_rows import TileRows, flat, joined, shares

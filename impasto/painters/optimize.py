@@ -28,6 +28,7 @@ from impasto.painters.budget import QUALITIES, Cost, measure_cost
 from impasto.painters.proposals import Proposer
 from impasto.painters.schedule import View, cooling, plan_events, plan_views
 from impasto.painters.tiled_canvas import TiledCanvas, canvas_beside
+from impasto.runtime.threads import for_loops
 from impasto.strokes import COLOR_DIM, Stroke
 from impasto.strokes.conversion import into_range
 from impasto.strokes.limits import release, with_palette
@@ -133,6 +134,16 @@ class OptimizePainter(Painter):
         weight: Tensor | None = None,
     ) -> Tensor:
         """See `Painter.paint`."""
+        with for_loops(target.device.type == "cpu"):
+            return self._descend(target, progress, start, weight)
+
+    def _descend(
+        self,
+        target: Tensor,
+        progress: Progress | None,
+        start: Tensor | None,
+        weight: Tensor | None,
+    ) -> Tensor:
         stroke, steps = self.stroke, self.gradient_steps
         if isinstance(stroke.palette, int):
             stroke = with_palette(stroke, find_palette(to_array(target), stroke.palette))

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from impasto.compositing import from_tiles, rows_of
+from impasto.runtime.threads import in_threads, loop_threads
 from impasto.strokes import Stroke
 from impasto.strokes.raster import tile_loops
 from impasto.strokes.raster.frame import Windows
-from impasto.strokes.raster.pen_kernel import in_threads
 from impasto.strokes.raster.tile_areas import Discs, Rectangles, Triangles
 from impasto.strokes.raster.tile_loops import Layout
 from impasto.strokes.raster.tile_pen import Pen, count_segments, cut, find_rows
@@ -92,7 +92,7 @@ def _layout(across: int, down: int, tiles: Any, strokes: Any) -> Layout:
 def shares(start: Any) -> list[int]:
     """Return the first tile of each thread, by the rows of all, and the end of the last one's."""
     rows = int(start[-1] - start[0])
-    threads = max(1, min(torch.get_num_threads(), rows // _ROWS))
+    threads = max(1, min(loop_threads(), rows // _ROWS))
     inside = [int(start[0]) + rows * thread // threads for thread in range(1, threads)]
     return [0, *np.searchsorted(start, inside).tolist(), len(start) - 1]
 

@@ -8,16 +8,12 @@ Shapes: N strokes, M segments of ten numbers (`pen.to_segments`), R windows of H
 """
 
 import math
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from impasto.runtime.threads import in_threads, loop_threads
 from impasto.strokes.raster import pen_loops
 from impasto.strokes.raster.frame import Windows
 from impasto.strokes.raster.pen_loops import Array
@@ -83,22 +79,5 @@ def _arrays(*tensors: Tensor) -> list[Array]:
 
 def _even_shares(alpha: Tensor) -> list[int]:
     """Return the first window (R, H, W) of each thread, and the end of the last one's."""
-    threads = max(1, min(torch.get_num_threads(), alpha.numel() // _PIXELS))
+    threads = max(1, min(loop_threads(), alpha.numel() // _PIXELS))
     return [len(alpha) * thread // threads for thread in range(threads + 1)]
-
-
-def in_threads(kernel: Callable[..., None], ends: Sequence[int], *arrays: Any) -> None:
-    """Call a kernel for each range of windows, in a thread of its own."""
-    if len(ends) == 2:
-        kernel(*ends, *arrays)
-        return
-    pool = _pool(len(ends) - 1, os.getpid())
-    calls = [pool.submit(kernel, start, end, *arrays) for start, end in pairwise(ends)]
-    for call in calls:
-        call.result()
-
-
-@cache
-def _pool(threads: int, process: int) -> ThreadPoolExecutor:
-    """Threads of this process: one that was forked has none of its parent's."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="pen")
