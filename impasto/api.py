@@ -286,5 +286,5 @@ def _paint_opaque(
 def _target(image: NDArray[np.uint8], painter: Painter) -> Tensor:
     """Resize a picture (H, W, 3) to the painter's canvas: (3, rows, columns)."""
     rows, columns = painter.canvas(*image.shape[:2])
-    check_finding(rows, columns)
+    check_finding(rows, columns, painter.stroke.has_form)
     return target_of(image, (rows, columns))

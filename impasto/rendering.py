@@ -112,7 +112,7 @@ def _bands(
     stroke: Stroke, strokes: Tensor, height: int, width: int, background: Sequence[float] | None
 ) -> Iterator[Tensor]:
     """Yield a finished painting band by band, (3 or 4, rows, W) as `blank` gives them."""
-    if _has_form(stroke, strokes):
+    if _by_loops(stroke, strokes):
         from impasto.strokes.tile_rows import painted_bands  # importing numba takes half a second
 
         color = (0.0,) * 4 if background is None else background
@@ -125,10 +125,9 @@ def _bands(
         yield band
 
 
-def _has_form(stroke: Stroke, strokes: Tensor) -> bool:
+def _by_loops(stroke: Stroke, strokes: Tensor) -> bool:
     """Return True if compiled loops draw these strokes (N, D)."""
-    single = strokes.device.type == "cpu" and strokes.dtype == torch.float32
-    return single and stroke.form(strokes[:1, : stroke.shape_dim], 1, 1) is not None
+    return stroke.has_form and strokes.device.type == "cpu" and strokes.dtype == torch.float32
 
 
 @torch.no_grad()
@@ -155,7 +154,7 @@ def draw_frames(
     """
     count = min(frames, len(strokes) + 1)
     shown = np.linspace(0, len(strokes), count).round().astype(int).tolist()
-    if _has_form(stroke, strokes):
+    if _by_loops(stroke, strokes):
         from impasto.strokes.tile_rows import painted_states  # importing numba takes half a second
 
         for state in painted_states(stroke, strokes, height, width, background, shown):

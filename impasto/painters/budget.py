@@ -221,7 +221,7 @@ def measure_cost(
         UserError: There is not the memory.
     """
     rows, columns = painter.canvas(height, width)
-    check_finding(rows, columns)
+    check_finding(rows, columns, painter.stroke.has_form)
     views = plan_views(rows, columns, painter.strokes, _PLANNED)
     events = plan_events(views, 0, _PLANNED, painter.moves, painter.moved)
     _Rehearsal(painter, _WARM_UP, device).event_seconds([Event(0, 1, 0.1)])  # compiled, if need be

@@ -125,14 +125,14 @@ class FusedCanvas(TiledCanvas):
         solved = torch.from_numpy(tile_loops.solve_colors(present, *parts))
         return torch.cat([shape, solved.clamp(0, 1)], dim=1)
 
-    @torch.no_grad()
-    def color_sums(self, shape: Tensor, canvas: Tensor) -> Tensor:
-        """See `TiledCanvas.color_sums`."""
+    def _ready(self, canvas: Tensor) -> Tiles:
+        return self._arrays._replace(ground=flat(to_tiles(canvas, TILE)))
+
+    def _color_sums(self, shape: Tensor, ready: Tiles) -> Tensor:
         rows = self._rows(shape)
-        tiles = self._arrays._replace(ground=flat(to_tiles(canvas, TILE)))
         sums = np.empty((len(rows.layout.strokes), 5), np.float32)
         ends = shares(np.arange(len(sums) + 1))
-        in_threads(tile_loops.try_rows, ends, rows.source, rows.layout, tiles, sums)
+        in_threads(tile_loops.try_rows, ends, rows.source, rows.layout, ready, sums)
         return rows.added(sums, len(shape))
 
     def _rows(self, shape: Tensor) -> TileRows:

@@ -20,7 +20,7 @@ from impasto.strokes.raster.coverage import THINNEST
 # Strokes are tried and painted in batches of this share of what is asked for, so that the later
 # ones see the earlier ones' paint.
 _BATCHES = 4
-_CANDIDATES = 2**11  # at most so many are drawn at once
+_DRAWS = 64  # at most, of a batch's places: of thousands, some are drawn by the same odds
 _CELLS = 128  # at least half as many, on the shorter side of the grid on which places are drawn
 
 
@@ -78,19 +78,20 @@ class Proposer:
         )[0, 0]
         odds = (around / around.max().clamp_min(1e-12)).pow(self.focus) + 1e-9
         x, y = torch.arange(columns), torch.arange(rows)
-        chances, places = torch.rand(count, generator=self.generator), []
-        for chance in chances.tolist():
+        places = []
+        chances = torch.rand(count, generator=self.generator)
+        for few in chances.double().split(-(-count // _DRAWS)):
             sums = odds.flatten().cumsum(0, dtype=torch.float64)
-            place = min(int(torch.searchsorted(sums, chance * sums[-1])), rows * columns - 1)
-            row, column = divmod(place, columns)
-            places.append([column, row])
+            place = torch.searchsorted(sums, few * sums[-1]).clamp_max(rows * columns - 1)
+            row, column = place // columns, place % columns
+            places.append(torch.stack([column, row], dim=1))
             near = [
                 torch.exp(-d.square() / (2 * (1.5 * reach) ** 2 + 1e-9))
-                for d in (y - row, x - column)
+                for d in (y[:, None] - row, column[:, None] - x)
             ]
-            odds = odds * (1 - near[0][:, None] * near[1])
+            odds = odds * (1 - near[0] @ near[1]).clamp_min(0)
         inside = torch.rand(count, 2, generator=self.generator) if cell > 1 else 0.5
-        return (torch.tensor(places) + inside) * cell / torch.tensor([width, height])
+        return (torch.cat(places) + inside) * cell / torch.tensor([width, height])
 
     def _best_of_tries(self, canvas: Tensor, center: Tensor, scale: float) -> Tensor:
         """Return the best stroke (n, D) of many around each of the places (n, 2)."""
@@ -100,9 +101,7 @@ class Proposer:
         stroke = self.tiled.stroke
         shape = stroke.place(every, scale, self.generator, sides).to(canvas.device)  # (C, S)
         shape = into_range(stroke, shape, THINNEST / min(height, width))
-        pieces = shape.split(_CANDIDATES)  # in bounded memory
-        colored = [self._best_colors(canvas, limit_shape(stroke, piece)) for piece in pieces]
-        color, gain = (torch.cat(part) for part in zip(*colored, strict=True))
+        color, gain = self._best_colors(canvas, limit_shape(stroke, shape))
         best = gain.view(-1, self.tries).argmax(1)
         best += torch.arange(len(center), device=best.device) * self.tries
         return torch.cat([shape, color], dim=1)[best]

@@ -16,6 +16,7 @@ from impasto.painters.color_fit import fit_colors, stroke_worth
 from impasto.strokes import Stroke
 
 TILE = 8  # pixels; divides every canvas size, and wastes little on small strokes
+_DRAWN = 2**11  # shapes at once, that are tried: in bounded memory
 
 
 class Drawing(Protocol):
@@ -150,11 +151,19 @@ class TiledCanvas:
             should be, of red, green and blue; and of the squared error now less what no colour
             can mend.
         """
+        ready = self._ready(canvas)
+        return torch.cat([self._color_sums(piece, ready) for piece in shape.split(_DRAWN)])
+
+    def _ready(self, canvas: Tensor) -> Any:
+        """Prepare a canvas for `_color_sums`."""
+        return to_tiles(self.target - canvas, TILE), to_tiles(canvas, TILE)
+
+    def _color_sums(self, shape: Tensor, ready: Any) -> Tensor:
         outlines = self.stroke.outlines(shape, self.height, self.width)
         tiling, alpha = rasterize_tiles(outlines, TILE)
         tiles = tiling.order[tiling.place]
-        missing = to_tiles(self.target - canvas, TILE)[tiles]  # (R, 3, T, T)
-        required = missing + to_tiles(canvas, TILE)[tiles] * alpha
+        missing, below = (part[tiles] for part in ready)  # (R, 3, T, T)
+        required = missing + below * alpha
         weight = self._tiles[2][tiles]
         square = (alpha.square() * weight).sum((2, 3))
         product = (alpha * required * weight).sum((2, 3))

@@ -16,7 +16,9 @@ from types import TracebackType
 from impasto.errors import UserError
 
 READING = 20  # bytes a pixel: decoding, turning upright, alpha (measured at 12 megapixels)
-FINDING = 6_000  # bytes a pixel of the canvas on which strokes are found (painter=optimize)
+# Bytes a pixel of the canvas on which strokes are found (painter=optimize): by compiled loops, that
+# keep no picture of a stroke (measured: 150 at 15 megapixels), and by tensor operations.
+FINDING = {True: 250, False: 6_000}
 DRAWING = 10  # bytes a pixel of the painting, and of the file's picture (likewise)
 LEARNING = 100  # bytes a pixel of a batch: bytes, floats, a canvas, and what an agent sees of both
 WORKER = 2**26  # bytes of a process that reads
@@ -73,14 +75,20 @@ def check_drawing(height: int, width: int) -> None:
         raise UserError(what, f"give `size={fits}` or less")
 
 
-def check_finding(height: int, width: int) -> None:
+def check_finding(height: int, width: int, by_loops: bool) -> None:
     """Check that there is memory for finding strokes on a canvas of this size.
+
+    Args:
+        height: Its rows.
+        width: Its columns.
+        by_loops: Whether compiled loops draw the kind (`Stroke.has_form`).
 
     Raises:
         UserError: There is not; which size there is memory for is said.
     """
-    if fits := _largest(height, width, FINDING):
-        what = f"finding strokes on {width} x {height} pixels {lack(height * width * FINDING)}"
+    each = FINDING[by_loops]
+    if fits := _largest(height, width, each):
+        what = f"finding strokes on {width} x {height} pixels {lack(height * width * each)}"
         raise UserError(what, f"give `work_size={fits}` or less, or fewer strokes")
 
 

@@ -260,6 +260,11 @@ class Stroke(ABC):
         """
         return None
 
+    @property
+    def has_form(self) -> bool:
+        """True if the kind has a `form`."""
+        return type(self).form is not Stroke.form
+
     def for_renderer(self, shape: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the shapes (N, S) that a renderer draws, and the share (N,) of paint that stays.
 
