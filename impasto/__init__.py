@@ -12,10 +12,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from impasto.api import Painting, Unfinished, paint
+    from impasto.api import paint, paint_many
     from impasto.errors import UserError
     from impasto.io.record import StrokeRecord, read_record, write_record
     from impasto.painters import AgentOptimizePainter, AgentPainter, OptimizePainter, Painter
+    from impasto.painting import Painting, Unfinished
     from impasto.rl.policy import PaintingPolicy
     from impasto.strokes import Stroke
 
@@ -31,14 +32,16 @@ __all__ = [
     "Unfinished",
     "UserError",
     "paint",
+    "paint_many",
     "read_record",
     "write_record",
 ]
 
 _HOMES = {
-    "impasto.api": ("Painting", "Unfinished", "paint"),
+    "impasto.api": ("paint", "paint_many"),
     "impasto.errors": ("UserError",),
     "impasto.io.record": ("StrokeRecord", "read_record", "write_record"),
+    "impasto.painting": ("Painting", "Unfinished"),
     "impasto.painters": ("AgentOptimizePainter", "AgentPainter", "OptimizePainter", "Painter"),
     "impasto.rl.policy": ("PaintingPolicy",),
     "impasto.strokes": ("Stroke",),
