@@ -2,7 +2,7 @@
 
 >>> import impasto
 >>> sorted(impasto.__all__)[:3]
-['AgentOptimizePainter', 'AgentPainter', 'OptimizePainter']
+['Agent', 'AgentOptimizePainter', 'AgentPainter']
 
 Names are loaded when they are first used, so that ``import impasto`` costs nothing. The library
 knows neither Hydra nor Lightning; `impasto.launch` and `impasto.tasks` do.
@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from impasto.agents import Agent, load_agent
     from impasto.api import paint, paint_many
     from impasto.errors import UserError
     from impasto.io.record import StrokeRecord, read_record, write_record
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from impasto.strokes import Stroke
 
 __all__ = [
+    "Agent",
     "AgentOptimizePainter",
     "AgentPainter",
     "OptimizePainter",
@@ -31,6 +33,7 @@ __all__ = [
     "StrokeRecord",
     "Unfinished",
     "UserError",
+    "load_agent",
     "paint",
     "paint_many",
     "read_record",
@@ -38,6 +41,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "impasto.agents": ("Agent", "load_agent"),
     "impasto.api": ("paint", "paint_many"),
     "impasto.errors": ("UserError",),
     "impasto.io.record": ("StrokeRecord", "read_record", "write_record"),
