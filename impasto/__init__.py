@@ -2,7 +2,7 @@
 
 >>> import impasto
 >>> sorted(impasto.__all__)[:3]
-['AgentOptimizePainter', 'AgentPainter', 'OptimizePainter']
+['Agent', 'AgentOptimizePainter', 'AgentPainter']
 
 Names are loaded when they are first used, so that ``import impasto`` costs nothing. The library
 knows neither Hydra nor Lightning; `impasto.launch` and `impasto.tasks` do.
@@ -12,14 +12,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from impasto.api import Painting, Unfinished, paint
+    from impasto.agents import Agent, load_agent
+    from impasto.api import paint, paint_many
     from impasto.errors import UserError
     from impasto.io.record import StrokeRecord, read_record, write_record
     from impasto.painters import AgentOptimizePainter, AgentPainter, OptimizePainter, Painter
+    from impasto.painting import Painting, Unfinished
     from impasto.rl.policy import PaintingPolicy
     from impasto.strokes import Stroke
 
 __all__ = [
+    "Agent",
     "AgentOptimizePainter",
     "AgentPainter",
     "OptimizePainter",
@@ -30,15 +33,19 @@ __all__ = [
     "StrokeRecord",
     "Unfinished",
     "UserError",
+    "load_agent",
     "paint",
+    "paint_many",
     "read_record",
     "write_record",
 ]
 
 _HOMES = {
-    "impasto.api": ("Painting", "Unfinished", "paint"),
+    "impasto.agents": ("Agent", "load_agent"),
+    "impasto.api": ("paint", "paint_many"),
     "impasto.errors": ("UserError",),
     "impasto.io.record": ("StrokeRecord", "read_record", "write_record"),
+    "impasto.painting": ("Painting", "Unfinished"),
     "impasto.painters": ("AgentOptimizePainter", "AgentPainter", "OptimizePainter", "Painter"),
     "impasto.rl.policy": ("PaintingPolicy",),
     "impasto.strokes": ("Stroke",),

@@ -1,21 +1,30 @@
-"""Painting of one picture: the call that tasks and other programs use."""
+"""Painting of pictures: the calls that tasks and other programs use."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from concurrent.futures import Future
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
+from tqdm import tqdm
 
-from impasto.io.exporters import Exporter, Png
-from impasto.io.images import asked_size, read_image, read_picture, resize_image, write_png
-from impasto.io.record import StrokeRecord, write_record
-from impasto.metrics import Nearness, as_tensor, target_of
-from impasto.painters import OptimizePainter, Painter, Progress, Sketch
-from impasto.painters.budget import Budget
+from impasto.bounds import Count
+from impasto.errors import UserError
+from impasto.io.images import resize_image
+from impasto.io.in_memory import as_picture
+from impasto.io.record import StrokeRecord
+from impasto.metrics import target_of
+from impasto.painters import Painter, Progress, Sketch
+from impasto.painters.budget import AUTO, Budget
+from impasto.painters.named import named_painter
 from impasto.painters.transparency import (
     Color,
     composite_on,
@@ -24,204 +33,180 @@ from impasto.painters.transparency import (
     shown_on,
     unlike,
 )
-from impasto.painters.weight_map import weights
+from impasto.painters.weight_map import weights as weights_of
+from impasto.painting import Painting, Unfinished
+from impasto.runtime.devices import find_device
 from impasto.runtime.memory import check_finding
-from impasto.strokes import Bezier, Stroke
+from impasto.strokes import Stroke
+from impasto.strokes.named import named_stroke
 
-RECORD = "strokes.json"
-PICTURE = "painting.png"
-
+_BLACK = (0.0, 0.0, 0.0)
+_AHEAD = 2  # pictures for each worker that are under way, or painted and not yet asked for
 _ANY = 1  # strokes of a painter before their number is chosen
 
 
-@dataclass(frozen=True)
-class Painting:
-    """A painting, and how near it comes to its picture.
-
-    What is measured is what is written: the bytes of `painting.png`, against the picture at that
-    size. A picture that is smaller or larger is resampled to it: beside a painting several times
-    larger than its photograph there is a photograph without detail. What is transparent is
-    compared as it is shown on the blank canvas.
-
-    Attributes:
-        record: Its strokes, and the size at which it is drawn: the picture's own, but after `at`.
-        image: The picture, (h, w, 3) uint8, RGB, or (h, w, 4) with alpha, of its own size.
-        background: RGB in [0, 1] of the blank canvas.
-    """
-
-    record: StrokeRecord
-    image: NDArray[np.uint8]
-    background: Color
-
-    @cached_property
-    def drawn(self) -> NDArray[np.uint8]:
-        """Bytes of `painting.png`: see `picture`."""
-        return self.record.draw()
-
-    @cached_property
-    def nearness(self) -> Nearness:
-        """Similarity of `painting.png` to the picture at its size."""
-        image = shown_on(self.image, self.background)
-        size = self.record.height, self.record.width
-        target = image if image.shape[:2] == size else resize_image(image, *size)
-        return Nearness(shown_on(self.drawn, self.background), target)
-
-    @property
-    def psnr(self) -> float:
-        """Peak signal to noise ratio of `painting.png`, dB."""
-        return self.nearness.psnr
-
-    @property
-    def canvas(self) -> Tensor:
-        """`painting.png` as it is measured, (3, H, W) in [0, 1]."""
-        return as_tensor(self.nearness.canvas)
-
-    @property
-    def target(self) -> Tensor:
-        """The picture that it is measured against, (3, H, W) in [0, 1]."""
-        return as_tensor(self.nearness.target)
-
-    def measures(self) -> dict[str, float]:
-        """`l2`, `psnr` and `ssim` of `painting.png`: see `Nearness`."""
-        return self.nearness.measures()
-
-    def picture(self, size: int | None = None) -> NDArray[np.uint8]:
-        """Draw the painting exactly.
-
-        Args:
-            size: Pixels on the longer side; the picture's own by default.
-
-        Returns:
-            (H, W, 3) uint8, RGB; with alpha, (H, W, 4), on a transparent background.
-        """
-        return self.at(size).drawn.copy()
-
-    def at(self, size: int | None) -> "Painting":
-        """Return the same painting, to be drawn at another size.
-
-        Args:
-            size: Pixels on the longer side; the picture's own by default.
-
-        Raises:
-            UserError: It makes no sense.
-        """
-        height, width = asked_size(self.record.height, self.record.width, size)
-        if (height, width) == (self.record.height, self.record.width):
-            return self  # with what is drawn already
-        return replace(self, record=replace(self.record, height=height, width=width))
-
-    def save(self, folder: str | Path, exports: Iterable[Exporter] = ()) -> None:
-        """Write `painting.png`, `strokes.json` and further files.
-
-        Args:
-            folder: Where; made if need be.
-            exports: What else to write.
-
-        Raises:
-            UserError: The folder cannot be written, or an export not be made.
-        """
-        save_record(folder, self.record, exports, self.drawn)
-
-
-def save_record(
-    folder: str | Path,
-    record: StrokeRecord,
-    exports: Iterable[Exporter] = (),
-    drawn: NDArray[np.uint8] | None = None,
-) -> None:
-    """Write a record as a painting: `painting.png`, `strokes.json` and further files.
-
-    Args:
-        folder: Where; made if need be.
-        record: The strokes.
-        exports: What else to write.
-        drawn: What `record.draw` gave, where that was asked already.
-
-    Raises:
-        UserError: The folder cannot be written, or an export not be made.
-    """
-    write_record(Path(folder) / RECORD, record)
-    write_png(Path(folder) / PICTURE, record.draw() if drawn is None else drawn)
-    for export in exports:
-        if not isinstance(export, Png):
-            export.write(Path(folder), record)
-
-
-class Unfinished(KeyboardInterrupt):
-    """Interruption of a painting.
-
-    Args:
-        painting: What is painted so far.
-        cause: What interrupted it.
-    """
-
-    def __init__(self, painting: Painting, cause: KeyboardInterrupt) -> None:
-        super().__init__()
-        self.painting = painting
-        self.cause = cause
-
-
 def paint(
-    image: NDArray[np.uint8] | str | Path,
-    strokes: int | str = 500,
-    stroke: Stroke | None = None,
-    painter: Painter | None = None,
-    background: Sequence[float] = (0.0, 0.0, 0.0),
-    seed: int = 0,
-    progress: Progress | None = None,
+    image: Any,
+    strokes: int | str | None = None,
+    stroke: Stroke | str | None = None,
+    painter: Painter | str = "optimize",
+    background: Sequence[float] | None = None,
+    seed: int | None = None,
+    progress: Progress | bool | None = None,
     device: torch.device | str = "cpu",
     start: Tensor | None = None,
-    mask: NDArray[np.uint8] | str | Path | None = None,
+    mask: Any = None,
     quality: str | None = None,
     seconds: float | None = None,
+    weights: str | Path | None = None,
 ) -> Painting:
     """Paint one picture.
 
     >>> import numpy as np
     >>> from impasto import paint
     >>> red = np.full((40, 60, 3), (200, 30, 30), dtype=np.uint8)
-    >>> painting = paint(red, painter=OptimizePainter(Bezier(), strokes=1, steps=1, tries=2))
-    >>> painting.picture().shape
-    (40, 60, 3)
+    >>> paint(red, strokes=3, stroke="circle", quality="sketch")
+    <Painting: 3 circle strokes, 60 x 40 px>
 
     Args:
-        image: (H, W, 3) uint8, RGB, or (H, W, 4) with alpha, or the name of a picture's file. What
-            is transparent is not painted: strokes that lie there are left out, and the painting's
-            background is transparent.
-        strokes: How many strokes; `auto` chooses by the picture's content.
-        stroke: The stroke kind; quadratic Bézier curves by default.
-        painter: Finds the strokes, and has the arguments beside it, but for `auto`; without one
-            they are found by gradient descent, which needs no training.
-        background: RGB in [0, 1] of the blank canvas.
-        seed: Fixes the painting.
-        progress: Called as the painting grows.
-        device: Where to paint.
+        image: A picture: the path of its file, the file's bytes, or a file object open for reading
+            bytes; a PIL image; a NumPy array (H, W) or (H, W, 1, 3 or 4), or a torch tensor
+            (3, H, W) or (H, W, 3), of uint8, uint16, bool or float in [0, 1]. What is transparent
+            is not painted: strokes that lie there are left out, and the painting's background is
+            transparent.
+        strokes: How many strokes, 500 or the painter's own by default; `auto` chooses by the
+            picture's content.
+        stroke: The stroke kind, or its name, such as `circle` or `oil`; Bézier curves by default.
+        painter: Finds the strokes: `optimize` by gradient descent, which needs no training, `agent`
+            and `agent+optimize` by an agent's; or a painter, which has its own kind of stroke,
+            background and seed.
+        background: RGB in [0, 1] of the blank canvas, black by default.
+        seed: Fixes the painting, 0 by default.
+        progress: True shows a bar; a function is called as the painting grows.
+        device: Where to paint; `auto` is a GPU if there is one.
         start: Strokes (n, D) of a similar picture to go on from, n at most `strokes`; for a painter
             that `refines`, and a picture without alpha.
-        mask: A picture, or its file, of the same shape and any size: white where detail goes.
+        mask: A picture in any of these forms, of the same shape and any size: white where detail
+            goes.
         quality: `sketch`, `good` or `best`: 100, 400 or 1,500 gradient steps in place of the
-            painter's own, which are 400 without one.
+            painter's own.
         seconds: About how long to paint, instead: the steps that there is time for are measured.
+        weights: The agent of an agent's painter: an exported folder, a run folder, or a name such
+            as `photos`.
 
     Raises:
-        UserError: The file is no picture, or an argument makes no sense.
+        UserError: The image is no picture or ambiguous, or an argument makes no sense or doesn't go
+            with the others.
+        ValueError: A `start` is given for a picture with alpha.
+        Unfinished: It was interrupted, after the first step.
+    """
+    picture = as_picture(image)
+    device = find_device(device)
+    found = _painter(painter, strokes, stroke, background, seed, weights)
+    budget = Budget(strokes, quality, seconds)
+    if budget.is_given:
+        found = budget.plan(found, picture, device)
+    shown = None if mask is None else shown_on(as_picture(mask), _BLACK)
+    with _bar(found.steps) if progress is True else nullcontext(progress or None) as told:
+        return paint_picture(picture, found, told, device, start, shown)
+
+
+def paint_many(
+    images: Iterable[Any],
+    workers: Count | None = None,
+    progress: bool = False,
+    device: torch.device | str = "cpu",
+    **settings: Any,
+) -> Iterator[Painting]:
+    """Paint pictures, each as `paint` does, and yield the paintings in the pictures' order.
+
+    On a CPU as many are painted at a time as there are cores, in processes of their own, each on
+    one core; what is yielded does not depend on that. On another device one follows the other.
+    Pictures are taken from `images` as they are needed.
+
+    Args:
+        images: Pictures in any of the forms that `paint` takes.
+        workers: How many processes; 1 is none but this. As many as there are cores by default.
+        progress: True shows a bar.
+        device: See `paint`.
+        settings: Other arguments of `paint`.
+
+    Yields:
+        The paintings.
+
+    Raises:
+        UserError: See `paint`; the paintings of the pictures before have been yielded.
+    """
+    if isinstance(images, str | bytes | os.PathLike):
+        raise UserError("`images` is one picture", "give a list of them, or call paint")
+    total = len(images) if isinstance(images, Sized) else None
+    device = find_device(device)
+    one = partial(paint, **settings, device=device)
+    if device.type != "cpu" or workers == 1 or total == 1:
+        paintings: Iterator[Painting] = map(one, images)
+    else:
+        paintings = _in_processes(one, images, workers)
+    yield from tqdm(paintings, total=total, unit="picture", disable=not progress)
+
+
+def _in_processes(
+    work: Callable[[Any], Painting], images: Iterable[Any], workers: int | None
+) -> Iterator[Painting]:
+    """Yield the results in order; at most twice as many as there are workers are under way."""
+    from joblib.externals.loky import cpu_count, get_reusable_executor  # no other call needs them
+
+    workers = workers or cpu_count()
+    single = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    pool = get_reusable_executor(workers, env=single)
+    waiting: deque[Future[Painting]] = deque()
+    try:
+        for image in images:
+            waiting.append(pool.submit(work, _sendable(image)))
+            if len(waiting) > _AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _sendable(image: Any) -> Any:
+    """Return a picture that another process can be sent: a file object can't."""
+    by_itself = isinstance(image, str | os.PathLike | bytes | np.ndarray)
+    return image if by_itself else Image.fromarray(as_picture(image))
+
+
+def paint_picture(
+    image: NDArray[np.uint8],
+    painter: Painter,
+    progress: Progress | None = None,
+    device: torch.device | str = "cpu",
+    start: Tensor | None = None,
+    mask: NDArray[np.uint8] | None = None,
+) -> Painting:
+    """Paint one picture by a painter: what `paint` comes to.
+
+    Args:
+        image: (H, W, 3) uint8, RGB, or (H, W, 4) with alpha; (3, H, 3) is three rows here.
+        painter: Finds the strokes.
+        progress: Called as the painting grows.
+        device: Where to paint.
+        start: See `paint`.
+        mask: (h, w, 3) uint8: see `paint`.
+
+    Raises:
+        UserError: There is not the memory, or the mask is of another shape.
         ValueError: A `start` is given for a picture with alpha.
         Unfinished: It was interrupted, after the first step.
     """
     # A copy, as it is measured later: whoever reads frames into one array gives the next there.
-    image = image.copy() if isinstance(image, np.ndarray) else read_picture(image)
-    if painter is None:
-        count = _ANY if isinstance(strokes, str) else strokes
-        painter = OptimizePainter(stroke or Bezier(), count, background=background, seed=seed)
-    budget = Budget(strokes, quality, seconds)
-    if budget.is_given:
-        painter = budget.plan(painter, image, device)
+    image = image.copy()
     red, green, blue = painter.background
     height, width = image.shape[:2]
     weight = None
     if mask is not None:
-        mask = mask if isinstance(mask, np.ndarray) else read_image(mask)
-        weight = weights(mask, (height, width), painter.canvas(height, width)).to(device)
+        weight = weights_of(mask, (height, width), painter.canvas(height, width)).to(device)
     if image.shape[2] == 4:
         if start is not None:
             raise ValueError("a picture with alpha is painted anew: it takes no start")
@@ -234,6 +219,40 @@ def paint(
 
     find = partial(painter.paint, target.to(device), start=start, weight=weight)
     return _paint(find, progress, finished)
+
+
+def _painter(
+    painter: Painter | str,
+    strokes: int | str | None,
+    stroke: Stroke | str | None,
+    background: Sequence[float] | None,
+    seed: int | None,
+    weights: str | Path | None,
+) -> Painter:
+    """Return the painter of these arguments of `paint`."""
+    count = _ANY if strokes == AUTO else strokes
+    if isinstance(count, str):
+        raise UserError(f"`strokes={count}`", f"give a whole number, or {AUTO}")
+    if isinstance(painter, str):
+        kind = named_stroke(stroke) if isinstance(stroke, str) else stroke
+        return named_painter(painter, count, kind, background, seed, weights)
+    own = {"stroke": stroke, "background": background, "seed": seed, "weights": weights}
+    if given := [f"`{name}`" for name, value in own.items() if value is not None]:
+        what = f"{' and '.join(given)} beside a painter that has its own"
+        raise UserError(what, f"give it to {type(painter).__name__}, or a painter's name")
+    return painter if count is None else painter.with_strokes(count)
+
+
+@contextmanager
+def _bar(steps: int) -> Iterator[Progress]:
+    """Show a bar, and yield what moves it."""
+    with tqdm(total=steps, unit="step") as bar:
+
+        def told(sketch: Sketch) -> None:
+            bar.set_postfix(canvas=f"{sketch.psnr:.1f} dB", refresh=False)
+            bar.update(sketch.step - bar.n)
+
+        yield told
 
 
 def _paint(

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from impasto.api import Painting, Unfinished, paint
+from impasto.api import paint_picture
 from impasto.painters import Painter, Progress
+from impasto.painting import Painting, Unfinished
 from impasto.runtime.memory import MemoryPeak
 
 _LOOKS = 0.05  # seconds between two looks at the process's memory
@@ -56,7 +57,7 @@ def measure(
     with MemoryPeak(_LOOKS) as memory:
         started, processor = time.perf_counter(), time.process_time()
         try:
-            painting = paint(image, painter=painter, progress=progress, device=device)
+            painting = paint_picture(image, painter, progress, device)
         except Unfinished as stop:
             raise stop.cause from None
         seconds = time.perf_counter() - started

@@ -14,8 +14,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
+from impasto.errors import UserError
 from impasto.launch import cli
 from impasto.launch.validation.targets import TRUST
+from impasto.mypaint.library import library
 from tests.browser import browser
 
 __all__ = ["browser"]  # a fixture
@@ -47,6 +49,15 @@ SMALLEST_TRAINING = (
 )
 
 Compose = Callable[..., DictConfig]
+
+
+def has_libmypaint() -> bool:
+    """Whether stroke=mypaint can be drawn here."""
+    try:
+        library()
+    except UserError:
+        return False
+    return True
 
 
 @pytest.fixture

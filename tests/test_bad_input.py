@@ -16,10 +16,9 @@ import torch
 import yaml
 
 from datamodules import Digits
-from impasto.errors import UserError
 from impasto.mypaint.library import library
 from tests.bad_input_files import make_files
-from tests.conftest import Finished, RunMain, command_line, environment
+from tests.conftest import Finished, RunMain, command_line, environment, has_libmypaint
 
 TABLE = yaml.safe_load((Path(__file__).parent / "bad_input.yaml").read_text(encoding="utf-8"))
 
@@ -110,14 +109,6 @@ def assert_refused(row: Row, done: Finished) -> None:
     assert row.fits(lines[-1]), lines[-1]
 
 
-def _has_libmypaint() -> bool:
-    try:
-        library()
-    except UserError:
-        return False
-    return True
-
-
 @pytest.fixture
 def hide_libmypaint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """Make it look as if the library were not installed."""
@@ -151,7 +142,7 @@ def test_bad_input_is_one_line_and_exit_2(
     hide_libmypaint: Callable[[], None],
 ) -> None:
     monkeypatch.chdir(unchanged)
-    if row.libmypaint and not _has_libmypaint():
+    if row.libmypaint and not has_libmypaint():
         pytest.skip("libmypaint is not installed")
     if row.libmypaint is False:
         hide_libmypaint()

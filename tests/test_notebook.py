@@ -12,8 +12,7 @@ from omegaconf import DictConfig
 
 from impasto.io.images import write_png
 from impasto.launch.compose import choices, groups
-from impasto.mypaint.library import library
-from tests.conftest import CONF, Compose
+from tests.conftest import CONF, Compose, has_libmypaint
 
 NO_OBJECTS = ("task", "experiment", "debug")
 CASES = [
@@ -75,7 +74,7 @@ def check_class(built: Any, node: DictConfig) -> None:
 def skip_what_is_not_here(choice: str) -> None:
     if choice in ("mlflow", "wandb") and importlib.util.find_spec(choice) is None:
         pytest.skip(f"{choice} is not installed")
-    if choice == "mypaint" and library() is None:
+    if choice == "mypaint" and not has_libmypaint():
         pytest.skip("libmypaint is not installed")
     if choice == "gpu" and not torch.cuda.is_available():
         pytest.skip("there is no GPU")

@@ -1,7 +1,6 @@
 """Data sets of the Hugging Face hub as image sets."""
 
 import contextlib
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,15 +13,14 @@ from datamodules.items import Items
 from datamodules.splits import TEST, TRAIN, VAL
 from impasto.errors import UserError
 from impasto.io.decoding import decode_image
-from impasto.io.download import downloading
 from impasto.io.files import PICTURE, read_bytes
+from impasto.persistence import hub
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features
 
 _T = TypeVar("_T")
 
-_HUB = "https://huggingface.co"
 # Consecutive images that are drawn together for validation and test: as many as a Parquet file on
 # the hub has in a group, so that who streams the set need read a few groups only.
 RUN = 100
@@ -109,12 +107,8 @@ def asking_hub(hub_id: str, todo: str) -> Iterator[None]:
         UserError: The hub does not answer, or not as it should.
     """
     import datasets
-    from huggingface_hub.errors import HfHubHTTPError
 
-    # The bases of the hub's error are those of the HTTP client that this release of it uses.
-    errors = (datasets.exceptions.DatasetsError, *HfHubHTTPError.__bases__)
-    url = os.environ.get("HF_ENDPOINT", _HUB)
-    with downloading(f"{hub_id} (Hugging Face)", [url], todo, errors):
+    with hub.asking(hub_id, todo, (datasets.exceptions.DatasetsError,)):
         yield
 
 

@@ -107,12 +107,32 @@ def decode_picture(data: bytes, name: str) -> NDArray[np.uint8]:
         UserError: The bytes are empty, cut off or not a picture, or nothing of it can be seen.
     """
     with _opened(data, name) as picture:
-        layer = np.array(_in_srgb(picture, data, name), dtype=np.uint8)
-        if layer.shape[2] == 3 or layer[..., 3].min() == 255:
-            return layer[..., :3]
-        if layer[..., 3].max() < OPAQUE:
-            raise UserError(f"{name}: wholly transparent", "give one that shows something")
-        return layer
+        return visible(np.array(_in_srgb(picture, data, name), dtype=np.uint8), name)
+
+
+def convert_picture(picture: Image.Image, name: str) -> NDArray[np.uint8]:
+    """Convert one of Pillow's pictures, of any mode, as `decode_picture` does its file.
+
+    Returns and raises the same; the picture stays open.
+    """
+    with _faults_of(name):
+        if 0 in picture.size:
+            raise UserError(f"{name} has no pixels", "give one that shows something")
+        picture.load()
+        return visible(np.array(_in_srgb(picture, b"", name), dtype=np.uint8), name)
+
+
+def visible(layer: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
+    """Return a picture (H, W, 3 or 4) without an alpha that is opaque everywhere.
+
+    Raises:
+        UserError: Nothing of it can be seen.
+    """
+    if layer.shape[2] == 3 or layer[..., 3].min() == 255:
+        return layer[..., :3]
+    if layer[..., 3].max() < OPAQUE:
+        raise UserError(f"{name}: wholly transparent", "give one that shows something")
+    return layer
 
 
 def picture_size(data: bytes) -> tuple[int, int]:
@@ -158,12 +178,18 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
     """Open a picture; whatever goes wrong with it in the block is the file's fault too."""
     if not data:
         raise UserError(f"{name}: the file is empty (0 bytes)", "replace or remove it")
+    with _faults_of(name), warnings.catch_warnings(), _open(data) as picture:
+        warnings.simplefilter("ignore")
+        check_reading(name, picture.height, picture.width)
+        picture.load()
+        yield picture
+
+
+@contextlib.contextmanager
+def _faults_of(name: str) -> Iterator[None]:
+    """Turn what Pillow raises on damaged pictures into an error of the user."""
     try:
-        with warnings.catch_warnings(), _open(data) as picture:
-            warnings.simplefilter("ignore")
-            check_reading(name, picture.height, picture.width)
-            picture.load()
-            yield picture
+        yield
     except UserError:  # which is a ValueError, too
         raise
     except UnidentifiedImageError as error:
@@ -209,10 +235,11 @@ def _in_srgb(picture: Image.Image, data: bytes, name: str) -> Image.Image:
 def _transparent_color(picture: Image.Image, data: bytes) -> Any:
     """Return the value that is transparent wherever it stands, in the picture's own levels.
 
-    Pillow passes on what a PNG says of it in the levels of the file, but for palettes and bytes.
+    Pillow passes on what a PNG says of it in the levels of the file, but for palettes and bytes;
+    without the file's `data` it's as Pillow has it.
     """
     value = picture.info.get("transparency")
-    if picture.format != "PNG" or value is None or isinstance(value, bytes):
+    if picture.format != "PNG" or value is None or isinstance(value, bytes) or not data:
         return value
     depth = data[_PNG_DEPTH]
     if picture.mode == "L" and depth < 8:

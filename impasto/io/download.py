@@ -52,7 +52,11 @@ def _probe(url: str, seconds: float, answers: "queue.SimpleQueue[bool]") -> None
 
 @contextlib.contextmanager
 def downloading(
-    name: str, urls: Sequence[str], todo: str, errors: tuple[type[BaseException], ...] = ()
+    name: str,
+    urls: Sequence[str],
+    todo: str,
+    errors: tuple[type[BaseException], ...] = (),
+    done: str = "downloaded",
 ) -> Iterator[None]:
     """Turn whatever goes wrong in a download into a ``UserError``.
 
@@ -61,12 +65,13 @@ def downloading(
         urls: Servers, of which one has to answer before the download starts.
         todo: What to put where instead.
         errors: What the download raises beyond errors of the system and of HTTP.
+        done: What was to be done, for the error.
 
     Raises:
         UserError: No server answers, or the download fails.
     """
     if not reachable(urls):
-        raise UserError(f"{name} cannot be downloaded: no answer from {urls[0]}", todo)
+        raise UserError(f"{name} cannot be {done}: no answer from {urls[0]}", todo)
     expected: tuple[type[BaseException], ...] = (
         OSError,
         RuntimeError,
@@ -82,6 +87,6 @@ def downloading(
         if isinstance(error, UserError):
             raise
         reason = " ".join(str(error).split())
-        raise UserError(f"{name} cannot be downloaded: {reason}", todo) from error
+        raise UserError(f"{name} cannot be {done}: {reason}", todo) from error
     finally:
         socket.setdefaulttimeout(before)

@@ -11,9 +11,10 @@ import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import numpy as np
 import torch
@@ -32,9 +33,9 @@ log = logging.getLogger(__name__)
 
 PNG_DATA_URI = "data:image/png;base64,"  # how one begins
 STANDARD_INPUT = "-"  # where a picture's name may stand
-_MOST_BYTES = 2**27  # of a picture on standard input, which says no size before
+_MOST_BYTES = 2**27  # of a picture in a stream, which says no size before
 _NAMED = 5  # files that are left out, by name; the others are counted
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def read_image(path: str | Path, background: tuple[int, int, int] = (0, 0, 0)) -> NDArray[np.uint8]:
@@ -80,18 +81,35 @@ def read_standard_input() -> NDArray[np.uint8]:
         UserError: There is none, it has no end, or it can't be decoded.
     """
     name = "standard input"
-    data = bytearray()
-    try:
-        while sys.stdin and not sys.stdin.isatty() and (part := sys.stdin.buffer.read(2**20)):
-            data += part
-            if len(data) > _MOST_BYTES:
-                what = f"{name}: more than {_MOST_BYTES // 10**6} MB"
-                raise UserError(what, "give the picture's file instead")
-    except OSError:  # it is closed, or a folder
-        data.clear()
+    data = b""
+    if sys.stdin and not sys.stdin.isatty():
+        with suppress(OSError):  # it is closed, or a folder
+            data = read_stream(sys.stdin.buffer, name)
     if not data:
         raise UserError(f"{name}: nothing comes in", "send a picture: impasto - < photo.jpg")
-    return decode_picture(bytes(data), name)
+    return decode_picture(data, name)
+
+
+def read_stream(stream: BinaryIO, name: str) -> bytes:
+    """Read a stream to its end.
+
+    Args:
+        stream: Open for reading bytes.
+        name: What to call it in an error.
+
+    Raises:
+        UserError: It has more bytes than a picture, or text.
+        OSError: It can't be read.
+    """
+    data = bytearray()
+    while part := stream.read(2**20):
+        if not isinstance(part, bytes):
+            raise UserError(f"{name} gives text, not bytes", "open it with `open(path, 'rb')`")
+        data += part
+        if len(data) > _MOST_BYTES:
+            what = f"{name}: more than {_MOST_BYTES // 10**6} MB"
+            raise UserError(what, "give the picture's file instead")
+    return bytes(data)
 
 
 def resize_image(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
@@ -147,7 +165,7 @@ def find_images(
             return _chosen(_files_in(path, recursive), suffixes, f"{path}: no pictures {where}")
         if os.path.lexists(path):
             return [path]  # a pipe, or a link to nothing, is refused by name when it is read
-    if _ADDRESS.match(str(source)):
+    if ADDRESS.match(str(source)):
         raise UserError(f"{source} is an address, not a file", "download it, and give the file")
     matches = sorted(Path(match) for match in glob.glob(os.path.expanduser(source), recursive=True))
     if not matches:

@@ -85,7 +85,7 @@ def _write_folder(
     if files is not None:
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
-        write_checksums(folder, _names(folder))
+        write_checksums(folder, exported_files(folder))
 
 
 def read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -95,7 +95,7 @@ def read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         UserError: It is missing, cut off, not an exported folder, or not what its checksums say.
     """
     try:
-        verify_checksums(folder, _names(folder))
+        verify_checksums(folder, exported_files(folder))
         config = read_yaml(folder / CONFIG)
         index = folder / _INDEX
         names = [_WEIGHTS]
@@ -154,7 +154,7 @@ def _check(schema: Any, content: object, path: Path) -> None:
         raise UserError(f"{path}: {wrong[0]}", f"export it again: {wrong[1]}")
 
 
-def _names(folder: Path) -> set[str]:
+def exported_files(folder: Path) -> set[str]:
     """Return the files of an exported folder that are read."""
     names = {path.name for path in folder.glob("*.safetensors")}
     return names | {name for name in (CONFIG, _INDEX) if (folder / name).exists()}

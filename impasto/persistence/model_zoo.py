@@ -10,6 +10,7 @@ from pathlib import Path
 from impasto.errors import UserError
 from impasto.persistence.checksums import CHECKSUMS
 from impasto.persistence.exports import CONFIG
+from impasto.persistence.hub import PREFIX, pull
 
 FOLDER = Path(__file__).resolve().parents[1] / "weights"
 
@@ -26,13 +27,16 @@ def find_weights(weights: str | Path, part: str) -> Path:
     """The exported folder that an argument such as the agent's `weights` means.
 
     Args:
-        weights: An exported folder, a run folder that holds one, or a name of those that come with
-            the project. What lies at that path goes before what comes with the project.
+        weights: An exported folder, a run folder that holds one, a name of those that come with
+            the project, or the address of one on the Hugging Face hub, ``hf://owner/name``. What
+            lies at that path goes before what comes with the project.
         part: ``agent`` or ``renderer``: whose weights, and the export's folder in a run folder.
 
     Raises:
         UserError: There is no such folder, and no such name.
     """
+    if str(weights).startswith(PREFIX):
+        return pull(str(weights))
     folder = Path(weights)
     if (folder / part).is_dir():
         return folder / part

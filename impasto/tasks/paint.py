@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from impasto.api import PICTURE, Painting, Unfinished
-from impasto.api import paint as paint_one
+from impasto.api import paint_picture
 from impasto.bounds import validated
 from impasto.errors import UserError
 from impasto.io.exporters import Exporter
@@ -33,6 +32,7 @@ from impasto.io.video import VIDEO_SUFFIXES, Clip, is_video, open_video
 from impasto.painters import Painter, Progress, Sketch
 from impasto.painters.budget import AUTO, Budget
 from impasto.painters.weight_map import check_mask
+from impasto.painting import PICTURE, Painting, Unfinished
 from impasto.runtime.memory import check_drawing
 from impasto.tasks.paint_video import FILM, VideoSettings, check_film, paint_video
 from impasto.tasks.runs.run_folder import shown
@@ -184,9 +184,7 @@ def _paint_source(
     if isinstance(source, Clip):
         return paint_video(painter, source, folder, size, order.video, device)
     try:
-        painted = paint_one(
-            source, painter=painter, progress=_reports(bar), device=device, mask=order.mask
-        )
+        painted = paint_picture(source, painter, _reports(bar), device, mask=order.mask)
     except Unfinished as stop:
         stop.painting.at(size).save(folder)
         log.warning("painted so far: %s", shown(folder / PICTURE))

@@ -13,13 +13,14 @@ from annotated_types import Ge, Le
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from impasto.api import Painting, Unfinished, paint
+from impasto.api import paint_picture
 from impasto.bounds import Count, validated
 from impasto.errors import UserError
 from impasto.io.images import asked_size
 from impasto.io.record import write_record
 from impasto.io.video import Clip, write_video
 from impasto.painters import Painter
+from impasto.painting import Painting, Unfinished
 from impasto.runtime.memory import check_drawing
 from impasto.tasks.runs.run_folder import shown
 
@@ -68,9 +69,9 @@ def paint_frames(
     for frame in frames:
         painted = None
         if last is not None:
-            painted = paint(frame, painter=following, device=device, start=last.record.strokes)
+            painted = paint_picture(frame, following, device=device, start=last.record.strokes)
         if painted is None or _canvas_psnr(painter, painted) < anew - _CUT:
-            painted = paint(frame, painter=painter, device=device)
+            painted = paint_picture(frame, painter, device=device)
             anew = _canvas_psnr(painter, painted)
         last = painted
         yield painted
@@ -81,7 +82,7 @@ def _canvas_psnr(painter: Painter, painting: Painting) -> float:
 
     At the film's size detail that is never painted would hide another scene.
     """
-    return painting.at(max(painter.canvas(*painting.image.shape[:2]))).psnr
+    return painting.at(max(painter.canvas(painting.record.height, painting.record.width))).psnr
 
 
 def paint_video(

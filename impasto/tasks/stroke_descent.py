@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from impasto.api import PICTURE, save_record
 from impasto.io.exporters import Exporter
 from impasto.io.figures import contact_sheet
 from impasto.io.images import write_png
 from impasto.io.record import StrokeRecord
+from impasto.painting import PICTURE, save_record
 from impasto.tasks.runs.run_folder import shown
 from impasto.visualizing import Descent, GridCanvas
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from impasto.api import PICTURE
 from impasto.bounds import Count, Rgb, Seed, validated
 from impasto.canvas import to_array
 from impasto.errors import UserError
@@ -17,6 +16,7 @@ from impasto.io.palette import find_palette
 from impasto.io.record import StrokeRecord
 from impasto.metrics import Nearness, target_of
 from impasto.networks.features import ClassifierFeatures
+from impasto.painting import PICTURE
 from impasto.renderers import Renderer
 from impasto.rendering import draw_canvas
 from impasto.runtime.memory import check_drawing

@@ -7,12 +7,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from impasto.api import Painting, Unfinished, paint
+from impasto.api import paint_picture
 from impasto.canvas import to_array
 from impasto.io.images import fit_size
 from impasto.io.record import StrokeRecord
 from impasto.painters import Painter, Sketch
 from impasto.painters.tiled_canvas import TiledCanvas, canvas_beside
+from impasto.painting import Painting, Unfinished
 
 _SKETCH = 256  # pixels on the longer side, at most, of a painting that is on its way
 
@@ -118,9 +119,7 @@ class Worker:
 
     def _run(self) -> None:
         try:
-            done = paint(
-                self._image, painter=self._painter, progress=self._report, device=self._device
-            )
+            done = paint_picture(self._image, self._painter, self._report, self._device)
             self._result = self._measured(done)
         except Unfinished as stop:
             so_far = stop.painting
