@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -23,7 +24,7 @@ from impasto.bounds import validated
 from impasto.errors import UserError
 from impasto.io.images import fit_size, resize_image
 from impasto.painters.base import Painter, Sketch
-from impasto.painters.schedule import Event, View, plan_events, plan_views
+from impasto.painters.schedule import View, plan_events, plan_views
 from impasto.painters.tiled_canvas import canvas_beside
 from impasto.painters.transparency import shown_on
 from impasto.runtime.memory import check_finding
@@ -46,6 +47,7 @@ _LONGER = 1024  # pixels of the picture in which detail is counted
 _WANTED = 30.0  # dB, that the counted wavelets come to, and about what the strokes do
 _SHARE, _POWER = 0.01, 1.25  # of wavelets to strokes, from what ten photographs needed for 30 dB
 
+_QUICK = 2**24  # pixels that the steps of a painting of a few seconds draw: its cost isn't measured
 _PLANNED = 1000  # steps of a plan, of whose shares any number's are
 _TIMED = 3  # steps, at most
 _LONG = 0.1  # seconds, after which fewer do
@@ -132,7 +134,7 @@ class Budget:
     def plan(
         self, painter: Painter, image: NDArray[np.uint8], device: torch.device | str = "cpu"
     ) -> Painter:
-        """Settle strokes and steps of one painting, and say in the log what it takes.
+        """Settle strokes and steps of one painting, and say in the log what takes seconds.
 
         Args:
             painter: The painter of any picture.
@@ -156,13 +158,16 @@ class Budget:
         what += f"{painter.strokes:,} stroke{'s' * (painter.strokes != 1)}"
         if self.quality is not None:
             painter = painter.with_steps(QUALITIES[self.quality])
-        cost = painter.cost(image.shape[0], image.shape[1], device)
-        if cost is not None and self.seconds is not None:
-            painter = painter.with_steps(cost.steps(self.seconds))
-        if cost is not None and painter.gradient_steps is not None:
-            steps = painter.gradient_steps
-            about = _in_words(cost.seconds(steps))
-            what += f", {steps:,} step{'s' * (steps != 1)}: about {about}"
+        if (steps := painter.gradient_steps) is not None:
+            height, width = image.shape[:2]
+            drawn = steps * math.prod(painter.canvas(height, width))
+            told = self.seconds is not None or drawn > _QUICK
+            about, cost = "", painter.cost(height, width, device) if told else None
+            if cost is not None:
+                steps = steps if self.seconds is None else cost.steps(self.seconds)
+                about = f": about {_in_words(cost.seconds(steps))}"
+            painter = painter.with_steps(steps)
+            what += f", {steps:,} step{'s' * (steps != 1)}{about}"
         log.info("%s", what)
         return painter
 
@@ -224,47 +229,35 @@ def measure_cost(
     check_finding(rows, columns, painter.stroke.has_form)
     views = plan_views(rows, columns, painter.strokes, _PLANNED)
     events = plan_events(views, 0, _PLANNED, painter.moves, painter.moved)
-    _Rehearsal(painter, _WARM_UP, device).event_seconds([Event(0, 1, 0.1)])  # compiled, if need be
-    ends = [*(view.step for view in views[1:]), _PLANNED]
-    fixed = each = 0.0
-    for view, end in zip(views, ends, strict=True):
-        rehearsal = _Rehearsal(painter, view, device)
-        inside = [event for step, event in events.items() if view.step <= step < end]
-        fixed += rehearsal.event_seconds(inside)
-        each += rehearsal.step * (end - view.step) / _PLANNED
-    return Cost(fixed + _LAST * rehearsal.step, each)
+    times = np.empty((_PLANNED, 3))
+    for view in (_WARM_UP, *views):  # compiled by the first, if need be
+        times[view.step :] = _rehearse(painter, view, device)
+    step, stroke, batch = times.T
+    fixed = _LAST * step[-1]
+    for place, event in events.items():
+        fixed += event.add * stroke[place] + _BATCHES * batch[place] + step[place]
+    return Cost(float(fixed), float(step.mean()))
 
 
-class _Rehearsal:
-    """Steps and proposals in one view, timed.
+def _rehearse(
+    painter: "OptimizePainter", view: View, device: torch.device | str
+) -> tuple[float, float, float]:
+    """Return how long a step in a view takes, a stroke proposed there, and a batch of such besides.
 
-    Attributes:
-        step: Seconds of a gradient step.
+    In seconds, each.
     """
-
-    def __init__(self, painter: "OptimizePainter", view: View, device: torch.device | str) -> None:
-        generator = torch.Generator().manual_seed(painter.seed)
-        stroke = _colored(painter.stroke, generator)
-        target = torch.rand(3, view.height, view.width, generator=generator).to(device)
-        start = _random_strokes(stroke, view, generator).to(device)
-        self.step = _step_seconds(replace(painter, stroke=stroke), target, start)
-        tiled = canvas_beside(stroke, target, painter.background)
-        self._proposer = painter.proposer(tiled, generator)
-        self._canvas = tiled.canvas(start)
-
-    def event_seconds(self, events: list[Event]) -> float:
-        """Return how long some events take; all propose strokes like the last one's."""
-        if not events:
-            return 0.0
-        one, many = (self._propose(count, events[-1].scale) for count in (1, _TRIED))
-        one = min(one, many / _BATCHES)  # or it was disturbed
-        each = (many - _BATCHES * one) / (_TRIED - _BATCHES)
-        batch = max(0.0, one - each)
-        proposed = sum(event.add for event in events)
-        return proposed * each + len(events) * (_BATCHES * batch + self.step)
-
-    def _propose(self, count: int, scale: float) -> float:
-        return _timed(lambda: self._proposer.propose(self._canvas, count, scale))
+    generator = torch.Generator().manual_seed(painter.seed)
+    stroke = _colored(painter.stroke, generator)
+    target = torch.rand(3, view.height, view.width, generator=generator).to(device)
+    scale = plan_events([replace(view, step=0)], 0, 1, 0, 0.0)[0].scale  # of so many strokes
+    start = _random_strokes(stroke, view, _GROWN * scale, generator).to(device)
+    step = _step_seconds(replace(painter, stroke=stroke), target, start)
+    tiled = canvas_beside(stroke, target, painter.background)
+    propose = partial(painter.proposer(tiled, generator).propose, tiled.canvas(start), scale=scale)
+    one, many = (_timed(partial(propose, count)) for count in (1, _TRIED))
+    one = min(one, many / _BATCHES)  # or it was disturbed
+    each = (many - _BATCHES * one) / (_TRIED - _BATCHES)
+    return step, each, max(0.0, one - each)
 
 
 class _Enough(Exception):
@@ -298,10 +291,9 @@ def _timed(work: Callable[[], object]) -> float:
     return float(np.diff(times).min())
 
 
-def _random_strokes(stroke: Stroke, view: View, generator: torch.Generator) -> Tensor:
-    """Return the view's strokes (N, D), of the size that so many have, anywhere."""
+def _random_strokes(stroke: Stroke, view: View, scale: float, generator: torch.Generator) -> Tensor:
+    """Return as many strokes (N, D) as the view has by its end, of some size, anywhere."""
     shorter = min(view.height, view.width)
-    scale = _GROWN * plan_events([replace(view, step=0)], 0, 1, 0, 0.0)[0].scale
     center = torch.rand(view.strokes, 2, generator=generator)
     sides = view.width / shorter, view.height / shorter
     shape = into_range(stroke, stroke.place(center, scale, generator, sides), THINNEST / shorter)

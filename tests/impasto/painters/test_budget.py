@@ -94,8 +94,8 @@ def test_a_painter_has_the_steps_of_good_quality() -> None:
 @pytest.mark.parametrize(
     ("budget", "strokes", "steps", "said"),
     [
-        (Budget(), 9, 3, "9 strokes, 3 steps: about 2 s"),
-        (Budget(9, "sketch"), 9, 100, "9 strokes, 100 steps: about 26 s"),
+        (Budget(), 9, 3, "9 strokes, 3 steps"),
+        (Budget(9, "sketch"), 9, 100, "9 strokes, 100 steps"),
         (Budget(quality="best"), 9, 1500, "9 strokes, 1,500 steps: about 6 min"),
         (Budget(seconds=6), 9, 20, "9 strokes, 20 steps: about 6 s"),
         (Budget(seconds=0.01), 9, 1, "9 strokes, 1 step: about 1 s"),
@@ -110,8 +110,9 @@ def test_a_painter_has_the_steps_of_good_quality() -> None:
 def test_what_is_planned_is_said(
     caplog: pytest.LogCaptureFixture, budget: Budget, strokes: int, steps: int, said: str
 ) -> None:
-    edge = np.zeros((SIZE, SIZE, 3), np.uint8)
-    edge[: SIZE // 2] = 200
+    """The time only where it is seconds, or was asked for."""
+    edge = np.zeros((128, 128, 3), np.uint8)
+    edge[:64] = 200
     with caplog.at_level(logging.INFO):
         planned = budget.plan(painter(), edge)
     assert (planned.strokes, planned.gradient_steps) == (strokes, steps)
