@@ -107,7 +107,7 @@ pictures: $(STAMP) ## make the pictures in docs/ again (after make quickstart)
 	cp outputs/pictures/photographs/paintings.png docs/pictures/photographs.png
 	cp $(OUT)/agent/paintings.png docs/pictures/digits.png
 
-ablations: $(STAMP) ## the papers' experiments in small (2.5 hours; MNIST=FOLDER, or it is downloaded)
+ablations: $(STAMP) ## the papers' experiments in small (3 hours; MNIST=FOLDER, or it is downloaded)
 	$(BIN)/python run.py task=ablations hydra.run.dir=outputs/ablations
 	$(BIN)/python run.py task=ablations rows=[a,c] hydra.run.dir=outputs/ablations-mnist \
 		'vary=["data=mnist","data.val_limit=200","data.test_limit=1000"$(if $(MNIST),$(comma)"data.root=$(MNIST)")]'

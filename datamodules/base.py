@@ -15,7 +15,7 @@ from datamodules.cache.prepare import prepare, prepare_held_out
 from datamodules.files import checked_root
 from datamodules.items import Items
 from datamodules.rollouts import Agent, Rollouts
-from datamodules.splits import SPLITS, split_rows
+from datamodules.splits import SPLITS, paper_parts, split_rows
 from datamodules.streaming.batch_plans import BatchPlan, Plan, ShardPlan
 from datamodules.streaming.decoded_images import DecodedImages
 from datamodules.streaming.train_stream import (
@@ -42,8 +42,10 @@ class Options(TypedDict, total=False):
     num_workers: int
     flip: bool | None
     eval_batch_size: int
+    train_limit: int | None
     val_limit: int | None
     test_limit: int | None
+    protocol: str
     streaming: bool
     shuffle_buffer: int
 
@@ -69,15 +71,20 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         num_workers: Processes that read batches.
         flip: Whether training images are flipped left to right at random; None is the set's own.
         eval_batch_size: Images in a batch of validation and test.
-        val_limit: Use only so many images of the validation split, drawn by ``split_seed``.
+        train_limit: Use only so many images of the training split, drawn by ``split_seed``.
+        val_limit: The same for the validation split.
         test_limit: The same for the test split.
+        protocol: Whose splits: ``official``, those of the set; ``paper``, where a set has it, those
+            of ICCV 2019, section 5.1: 2,000 images drawn from all for the test, the rest trains;
+            ``sara``, where a set has it: the first 2,000 are the test (SARA, section 6.1).
         streaming: Whether training images are decoded when they are needed, instead of prepared
             once; those of validation and test are prepared all the same.
         shuffle_buffer: Decoded images among which a stream from files of many is shuffled, 3 n n
             bytes each; at least two batches. Single files are shuffled as a whole, without it.
 
     Raises:
-        UserError: A number is out of its range, or the cache lies in the root.
+        UserError: A number is out of its range, the cache lies in the root, or the set has no such
+            protocol.
     """
 
     name: str
@@ -89,6 +96,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     flips: ClassVar[bool] = True
     streams: ClassVar[bool] = False  # whether there is a point in `streaming`
     test_fraction: ClassVar[float] = 0.1
+    protocols: ClassVar[tuple[str, ...]] = ("official",)
 
     def __init__(
         self,
@@ -102,8 +110,10 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         num_workers: Whole = 0,
         flip: bool | None = None,
         eval_batch_size: Count = 256,
+        train_limit: Count | None = None,
         val_limit: Count | None = None,
         test_limit: Count | None = None,
+        protocol: str = "official",
         streaming: bool = False,
         shuffle_buffer: Count = 4096,
     ) -> None:
@@ -119,7 +129,11 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         check_count("num_workers", num_workers, WORKER)
         self.flip = self.flips if flip is None else flip
         self.eval_batch_size = eval_batch_size
-        self._limits = {"train": None, "val": val_limit, "test": test_limit}
+        self._limits = {"train": train_limit, "val": val_limit, "test": test_limit}
+        if protocol not in self.protocols:
+            what = f"`protocol={protocol}`: {self.name} has {' and '.join(self.protocols)} alone"
+            raise UserError(what, "choose from these")
+        self.protocol = protocol
         if streaming and not self.streams:
             raise UserError(
                 f"`streaming=true`: {self.name} is small, and always prepared",
@@ -190,6 +204,8 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     def _rows(
         self, count: int, parts: NDArray[np.int8] | None, run: int
     ) -> dict[str, NDArray[np.int64]]:
+        if self.protocol != "official":
+            parts = paper_parts(count, self.split_seed, drawn=self.protocol == "paper", run=run)
         return split_rows(count, parts, self.split_seed, self.test_fraction, self._limits, run)
 
     def splits(self) -> dict[str, NDArray[np.int64]]:

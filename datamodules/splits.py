@@ -11,6 +11,7 @@ TRAIN, VAL, TEST = 0, 1, 2
 SPLITS = ("train", "val", "test")
 
 VAL_LIMIT = 2_000
+PAPER_TEST = 2_000
 VAL_FRACTION = 0.1
 
 
@@ -78,6 +79,26 @@ def assign_splits(
             "give at least three, and some that belong to training",
         )
     return result
+
+
+def paper_parts(count: int, seed: int, drawn: bool, run: int = 1) -> NDArray[np.int8]:
+    """Put 2,000 of all images into the test split, as the papers do, and leave the rest to train.
+
+    Args:
+        count: Images in the set.
+        seed: Fixes what is drawn.
+        drawn: Whether they are drawn (ICCV 2019, section 5.1) or the first ones (SARA, 6.1).
+        run: See `split_rows`.
+
+    Returns:
+        ``(count,)`` of TRAIN or TEST.
+    """
+    parts = np.full(count, TRAIN, np.int8)
+    if drawn:
+        _move(parts, TEST, PAPER_TEST, np.random.default_rng([seed, count]), run)
+    else:
+        parts[:PAPER_TEST] = TEST
+    return parts
 
 
 def _move(

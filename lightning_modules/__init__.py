@@ -6,6 +6,7 @@ from lightning_modules.agents.lstm_adversarial import LstmAdversarial
 from lightning_modules.agents.model_based_ddpg import ModelBasedDDPG
 from lightning_modules.agents.off_policy import OffPolicyAgent
 from lightning_modules.agents.patch_q import PatchQ
+from lightning_modules.agents.sara import Sara
 from lightning_modules.agents.short_horizon import ShortHorizon
 from lightning_modules.agents.td3 import TD3
 from lightning_modules.base import UpdateModule
@@ -28,6 +29,7 @@ __all__ = [
     "PatchQ",
     "RankStrategy",
     "RendererModule",
+    "Sara",
     "ShortHorizon",
     "Trainer",
     "UpdateModule",

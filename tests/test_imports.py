@@ -155,6 +155,7 @@ def test_imports_run_one_way(package: str) -> None:
         ("optimize", ["painter.steps=2"]),
         ("agent", ["agent.weights=digits"]),
         ("agent+optimize", ["agent.weights=digits", "painter.refine=2"]),
+        ("divide", ["agent.weights=digits", "painter.divide=1"]),
     ],
 )
 def test_the_first_stroke_waits_for_nothing_that_it_does_not_need(

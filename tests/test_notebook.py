@@ -27,6 +27,7 @@ REQUIRED = {
     "agent": ["agent.weights=photos"],
     "agent+optimize": ["agent.weights=photos"],
     "brush": ["stroke.image=FOLDER/brush.png"],
+    "divide": ["agent.weights=photos"],
     "ddp": ["trainer.devices=1", "trainer.accelerator=cpu"],
     "images": ["data.root=FOLDER"],
     "perceptual": [

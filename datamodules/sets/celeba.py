@@ -39,6 +39,7 @@ class CelebA(PictureSet):
     """
 
     name = "celeba"
+    protocols = ("official", "paper", "sara")
     layout = "img_align_celeba/000001.jpg to img_align_celeba/202599.jpg"
     terms = (
         "CelebA (Liu et al., ICCV 2015), faces for non-commercial research only. Its agreement "

@@ -44,6 +44,7 @@ class ImageNet(PictureSet):
     """
 
     name = "imagenet"
+    protocols = ("official", "paper")
     layout = "train/<class>/*.JPEG and val/<class>/*.JPEG"
     terms = (
         "ImageNet (Deng et al., CVPR 2009), for non-commercial research and educational use. The "

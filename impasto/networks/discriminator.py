@@ -68,6 +68,8 @@ class Discriminator(PairEmbedding):
         channels: See `PairEmbedding`.
         norm: See there.
         attention: See there.
+        last_trelu: Whether the last convolution is followed by a TReLU, too, as in ICCV 2019,
+            Figure 11; not so in the authors' code: no score is then below a learned threshold.
     """
 
     def __init__(
@@ -75,8 +77,11 @@ class Discriminator(PairEmbedding):
         channels: Sequence[Count] = (16, 32, 64, 128),
         norm: str = "weight",
         attention: Sequence[Count] = (),
+        last_trelu: bool = False,
     ) -> None:
         super().__init__(channels, 1, norm, attention)
+        if last_trelu:
+            self.layers.append(TReLU())
 
     def forward(self, target: Tensor, canvas: Tensor) -> Tensor:
         """Map target and canvas (B, 3, H, W) each to a score (B,)."""

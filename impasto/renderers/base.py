@@ -11,14 +11,14 @@ from impasto.runtime.precision import full_precision
 from impasto.strokes import Stroke
 
 
-def dense_layers(widths: Sequence[int]) -> list[nn.Module]:
-    """Build fully connected layers of these widths, the input's first, each followed by a ReLU.
+def dense_layers(widths: Sequence[int], activation: type[nn.Module] = nn.ReLU) -> list[nn.Module]:
+    """Build fully connected layers of these widths, the input's first, each with a nonlinearity.
 
     None for a single width: then what comes out is what goes in.
     """
     layers: list[nn.Module] = []
     for fan_in, fan_out in itertools.pairwise(widths):
-        layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
+        layers += [nn.Linear(fan_in, fan_out), activation()]
     return layers
 
 

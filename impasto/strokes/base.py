@@ -77,7 +77,7 @@ class Stroke(ABC):
     name: ClassVar[str]
     parameters: tuple[str, ...]
     optional: ClassVar[tuple[str, ...]] = ()
-    relative: ClassVar[Mapping[str, tuple[str, str]]] = MappingProxyType({})
+    relative: Mapping[str, tuple[str, str]] = MappingProxyType({})
     levels: tuple[int, ...] = ()
     rounded: bool = True
     turn: ClassVar[float] = 2 * math.pi

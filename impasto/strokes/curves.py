@@ -4,12 +4,13 @@ import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from impasto.errors import UserError
 from impasto.strokes.base import Frame, Stroke
 from impasto.strokes.conversion import columns
 from impasto.strokes.geometry import Path, Trace, straight
@@ -31,10 +32,10 @@ class PenStroke(Stroke):
     """A pen whose radius and opacity change linearly in t along a curve (SARA, Algorithm 1).
 
     Its vector begins with the curve's first point; every other point moves towards that one if the
-    coordinates named by `end` do.
+    coordinates named by `ends` do, which stand side by side.
     """
 
-    end: ClassVar[tuple[str, str]]
+    ends: tuple[str, ...]
 
     def outlines(self, shape: Tensor, height: int, width: int) -> Outlines:
         """See `Stroke.outlines`: all of it goes by the polyline."""
@@ -118,10 +119,11 @@ class PenStroke(Stroke):
         step = points[:, 1:] - points[:, :-1]
         length = (step.square().sum(-1) + 1e-12).sqrt().sum(1, keepdim=True)  # (N, 1)
         share = (longest / length).clamp_max(1)
-        x, y = columns(self, self.end)
-        start = shape[:, 0:2]
-        end = start + (shape[:, x : y + 1] - start) * share
-        return torch.cat([shape[:, :x], end, shape[:, y + 1 :]], dim=1)
+        first, *_, last = columns(self, self.ends)
+        moving = shape[:, first : last + 1]
+        start = shape[:, 0:2].repeat(1, len(self.ends) // 2)
+        nearer = start + (moving - start) * share
+        return torch.cat([shape[:, :first], nearer, shape[:, last + 1 :]], dim=1)
 
     @abstractmethod
     def trace(self, shape: Tensor) -> Trace:
@@ -189,11 +191,18 @@ def _most_needed(diagonal: float) -> int:
 
 
 class Bezier(PenStroke):
-    """Quadratic Bézier curve, the papers' stroke (ICCV 2019, Eq. 6; SARA, Algorithm 1).
+    """Quadratic Bézier curve, the papers' stroke (ICCV 2019, Eq. 5 and 6; SARA, Algorithm 1).
 
-    The vector's control point is relative to the box of P0 and P2, as in the authors' code:
-    P1 = P0 + (P2 - P0) * (x1, y1), so that a random stroke has no wild bends. Records hold it
-    absolute.
+    As in the authors' code the vector's control point is relative to the box of P0 and P2,
+    P1 = P0 + (P2 - P0) * (x1, y1), so that a random stroke has no wild bends. With ``absolute`` it
+    is a point of the canvas, as Eq. 5 has it. Records hold it absolute either way.
+
+    Args:
+        control: ``relative`` or ``absolute``.
+        limits: As for any kind.
+
+    Raises:
+        UserError: Another `control`.
     """
 
     name = "bezier"
@@ -209,20 +218,36 @@ class Bezier(PenStroke):
         "radius1",
         "opacity1",
     )
-    end = ("x2", "y2")
+    ends: tuple[str, ...] = ("x2", "y2")
     relative = MappingProxyType({"x1": ("x0", "x2"), "y1": ("y0", "y2")})
+
+    def __init__(self, control: str = "relative", **limits: Any) -> None:
+        if control not in ("relative", "absolute"):
+            raise UserError(f"`control` is {control!r}", "give relative or absolute")
+        super().__init__(**limits)
+        self.control = control
+        if control == "absolute":
+            self.ends, self.relative = ("x1", "y1", "x2", "y2"), MappingProxyType({})
+
+    def options(self) -> dict[str, Any]:
+        """Return the constructor arguments that drawing depends on, where not the usual ones."""
+        return {"control": self.control} if self.control == "absolute" else {}
 
     def curve(self, shape: Tensor, t: Tensor) -> Tensor:
         """Return points (N, M, 2) of the curve."""
-        p0, inner, p2 = shape[:, None, 0:2], shape[:, None, 2:4], shape[:, None, 4:6]
-        p1 = p0 + (p2 - p0) * inner
+        p0, p1, p2 = self._points(shape)[:, :, None].unbind(1)
         t = t.unsqueeze(-1)
         return (1 - t).square() * p0 + 2 * t * (1 - t) * p1 + t.square() * p2
 
     def trace(self, shape: Tensor) -> Trace:
         """See `AlongCurve.trace`."""
+        return self._pen(shape, self._points(shape))
+
+    def _points(self, shape: Tensor) -> Tensor:
+        """Return P0, P1 and P2, (N, 3, 2), as fractions of width and height."""
         p0, inner, p2 = shape[:, 0:2], shape[:, 2:4], shape[:, 4:6]
-        return self._pen(shape, torch.stack([p0, p0 + (p2 - p0) * inner, p2], dim=1))
+        p1 = inner if self.control == "absolute" else p0 + (p2 - p0) * inner
+        return torch.stack([p0, p1, p2], dim=1)
 
 
 class Line(PenStroke):
@@ -230,7 +255,7 @@ class Line(PenStroke):
 
     name = "line"
     parameters = ("x0", "y0", "x1", "y1", "radius0", "opacity0", "radius1", "opacity1")
-    end = ("x1", "y1")
+    ends = ("x1", "y1")
 
     def curve(self, shape: Tensor, t: Tensor) -> Tensor:
         """Return points (N, M, 2) of the line."""

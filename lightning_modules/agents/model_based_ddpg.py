@@ -1,7 +1,7 @@
 """Model-based DDPG (ICCV 2019, section 3.3.1)."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from impasto.rl.environment import State
 from impasto.rl.replay import Transition
@@ -39,7 +39,7 @@ class ModelBasedDDPG(OffPolicyAgent):
             return {}
         state = transition.next_state
         target_value = self.target_value(state)  # first, while no activations are kept
-        value = self.value(self.critic, state)
+        value = self.value_after(self.critic, transition.state, state)
         return self.fit_critic(value, target_value, transition, self.environment.done(state))
 
     def update_actor(self, transition: Transition) -> Metrics:
@@ -48,15 +48,20 @@ class ModelBasedDDPG(OffPolicyAgent):
         with self.toggled_optimizer(self.optimizer_of("actor")):
             following = self.environment.step(state, self.act(self.actor, state))  # Figure 4 (b)
             reward = self.reward(state.canvas, following.canvas, state.target)  # (B,)
-            value = self.value(self.critic, following)  # (B,)
+            value = self.value_after(self.critic, state, following)  # (B,)
             loss = -(reward + value).mean()
             self.descend("actor", loss)
         return {"actor_loss": loss.detach(), "reward": reward.detach().mean()}
+
+    def value_after(self, critic: nn.Module, before: State, state: State) -> Tensor:
+        """Return V(s), (B,), of the state that a bundle led to from `before`; 0 where finished."""
+        return self.value(critic, state)
 
     @torch.no_grad()
     def target_value(self, state: State) -> Tensor:
         """Return the target value of V(s) by the target networks, (B,); 0 where finished."""
         following = self.environment.step(state, self.act(self.target_actor, state))
         reward = self.reward(state.canvas, following.canvas, state.target)  # (B,)
-        value: Tensor = self.discount * (reward + self.value(self.target_critic, following))
+        future = self.value_after(self.target_critic, state, following)
+        value: Tensor = self.discount * (reward + future)
         return value * ~self.environment.done(state)

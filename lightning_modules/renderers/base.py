@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from impasto.bounds import Count, Seed, validated
+from impasto.errors import UserError
 from impasto.renderers import Renderer, Verdict, judge
 from impasto.runtime.memory import LEARNING, check_count
 from impasto.runtime.precision import full_precision
@@ -33,6 +34,9 @@ class Pairs(Protocol):
         """Return random pairs: shapes (N, S) and alpha (N, 1, n, n)."""
 
 
+_CRITERIA = {"mse": F.mse_loss, "l1": F.l1_loss}
+
+
 @validated
 class RendererModule(UpdateModule):
     """Trains a renderer on random strokes against the exact rasterizer (ICCV 2019, section 4.1).
@@ -51,6 +55,11 @@ class RendererModule(UpdateModule):
         seed: Of the strokes.
         judged_strokes: Fresh strokes on which the renderer is measured.
         pairs: Strokes that are drawn beforehand; without any, each update draws fresh ones.
+        criterion: What pixels are compared by: ``mse``, or ``l1`` (Kumar et al., section 3.1.1).
+            The verdict is by the squared error either way.
+
+    Raises:
+        UserError: Another `criterion`.
     """
 
     curves: ClassVar[tuple[str, ...]] = ("renderer_loss",)
@@ -66,8 +75,12 @@ class RendererModule(UpdateModule):
         seed: Seed = 0,
         judged_strokes: Annotated[int, Ge(2)] = 2048,
         pairs: Pairs | None = None,
+        criterion: str = "mse",
     ) -> None:
         super().__init__(updates, seed)
+        if criterion not in _CRITERIA:
+            raise UserError(f"`criterion` is {criterion!r}", f"give {' or '.join(_CRITERIA)}")
+        self.criterion = criterion
         self.renderer = renderer
         check_count("batch_size", batch_size, LEARNING * renderer.canvas_size**2)
         self.batch_size = batch_size
@@ -139,7 +152,7 @@ class RendererModule(UpdateModule):
             average(self.moving_buffers)
 
     def loss(self, draw: int) -> tuple[Tensor, Metrics]:
-        """Return the mean squared error of the alpha of fresh strokes.
+        """Return the mean error of the alpha of fresh strokes, by the criterion.
 
         Args:
             draw: Number of the update.
@@ -149,7 +162,7 @@ class RendererModule(UpdateModule):
         """
         shape, exact = self.pairs_of(draw)
         with full_precision(shape):
-            loss = F.mse_loss(self.renderer(shape), exact)
+            loss = _CRITERIA[self.criterion](self.renderer(shape), exact)
         return loss, {"renderer_loss": loss.detach()}
 
     def validation_step(self, batch: int, batch_idx: int) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from impasto.bounds import Count, NotNegative, validated
+from impasto.errors import UserError
 from impasto.renderers import VaeRenderer
 from impasto.runtime.precision import full_precision
 from lightning_modules.base import Metrics
@@ -37,6 +38,9 @@ class VaeRendererModule(RendererModule):
         optimizer: Makes the optimizer, which in each stage moves what has a gradient.
         scheduler: Makes its schedule in updates, from the beginning of stage 1 on.
         shared: Arguments of `RendererModule`.
+
+    Raises:
+        UserError: A `criterion`.
     """
 
     curves: ClassVar[tuple[str, ...]] = ("pixel_error", "latent_error")
@@ -54,6 +58,11 @@ class VaeRendererModule(RendererModule):
         **shared: Any,
     ) -> None:
         super().__init__(renderer, optimizer=optimizer, scheduler=scheduler, **shared)
+        if self.criterion != "mse":
+            todo = "leave it out, or choose `NeuralRenderer`"
+            raise UserError(
+                f"`criterion={self.criterion}`: a VAE learns by losses of its own", todo
+            )
         self.encoder = encoder(renderer.canvas_size, renderer.latent)
         self.vae_updates = vae_updates
         self.kl_weight = kl_weight

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from datamodules.splits import TEST, TRAIN, VAL, assign_splits, limit_rows, split_rows
+from datamodules.splits import TEST, TRAIN, VAL, assign_splits, limit_rows, paper_parts, split_rows
 from impasto.errors import UserError
 
 
@@ -66,3 +66,24 @@ def test_the_last_run_may_be_short() -> None:
     for seed in range(20):
         rows = limit_rows(np.arange(1_005), 400, seed, 100)  # runs of 20, the last one of 5
         assert len(rows) == len(set(rows.tolist())) == 400
+
+
+def test_the_papers_test_is_2000_of_all_images() -> None:
+    drawn = paper_parts(9_000, seed=1, drawn=True)
+    assert (drawn == TEST).sum() == 2_000
+    assert (drawn == TRAIN).sum() == 7_000
+    assert np.array_equal(drawn, paper_parts(9_000, seed=1, drawn=True))
+    assert not np.array_equal(drawn, paper_parts(9_000, seed=2, drawn=True))
+    first = paper_parts(9_000, seed=1, drawn=False)
+    assert np.flatnonzero(first == TEST).tolist() == list(range(2_000))
+
+
+def test_training_can_be_limited_too() -> None:
+    limits = {"train": 300, "val": None, "test": None}
+    rows = split_rows(5_000, paper_parts(5_000, 0, drawn=True), 0, 0.1, limits)
+    assert {split: len(found) for split, found in rows.items()} == {
+        "train": 300,
+        "val": 300,  # a tenth of what trained before the limit
+        "test": 2_000,
+    }
+    assert len(np.unique(np.concatenate(list(rows.values())))) == 2_600

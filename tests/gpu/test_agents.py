@@ -13,13 +13,13 @@ from impasto.rl.environment import PaintingEnvironment
 from impasto.rl.exploration import ActionNoise, ParameterNoise
 from impasto.rl.replay import PrioritizedReplay, ReplayBuffer, Transition
 from impasto.strokes import Circle
-from lightning_modules import DDPG, TD3, ModelBasedDDPG, OffPolicyAgent, PatchQ, ShortHorizon
+from lightning_modules import DDPG, TD3, ModelBasedDDPG, OffPolicyAgent, PatchQ, Sara, ShortHorizon
 from tests.gpu.conftest import agent_on, everything_of, moved
 from tests.lightning_modules.conftest import BATCH, BUNDLE, SIZE, SMALL, STEPS, STROKES, pictures
 
 pytestmark = pytest.mark.gpu
 
-AGENTS = [ModelBasedDDPG, TD3, DDPG, PatchQ, ShortHorizon]
+AGENTS = [ModelBasedDDPG, TD3, DDPG, PatchQ, Sara, ShortHorizon]
 every_agent = pytest.mark.parametrize("kind", AGENTS, ids=lambda kind: kind.__name__)
 CPU = torch.device("cpu")
 

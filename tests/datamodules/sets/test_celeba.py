@@ -91,3 +91,16 @@ def test_a_7z_that_is_not_read_is_named(build: Build, celeba_root: Path) -> None
     (parts / "img_align_celeba_png.7z.001").write_bytes(b"7z")
     with pytest.raises(UserError, match=r"Img/img_align_celeba_png\.7z is packed as 7z.* — unpack"):
         build(CelebA, celeba_root).setup()
+
+
+def test_saras_test_are_the_first_faces(
+    build: Build, celeba_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("datamodules.splits.PAPER_TEST", 4)
+    assert build(CelebA, celeba_root, protocol="sara").splits()["test"].tolist() == [0, 1, 2, 3]
+    drawn = build(CelebA, celeba_root, protocol="paper").splits()
+    assert len(drawn["test"]) == 4
+    assert drawn["test"].tolist() != [0, 1, 2, 3]
+    assert sum(map(len, drawn.values())) == 24
+    with pytest.raises(UserError, match="protocol=third"):
+        build(CelebA, celeba_root, protocol="third")

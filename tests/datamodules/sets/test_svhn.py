@@ -57,3 +57,19 @@ def test_without_a_network_the_error_says_what_to_put_where(
     monkeypatch.setattr("impasto.io.download.reachable", lambda urls: False)
     with pytest.raises(UserError, match=r"put train_32x32\.mat and test_32x32\.mat into a folder"):
         build(Svhn).setup()
+
+
+def test_the_papers_set_has_the_extra_digits(
+    build: Build, svhn_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match=r"looked for .*extra_32x32\.mat"):
+        build(Svhn, svhn_root, protocol="paper").setup()
+    pixels = np.random.default_rng(9).integers(0, 256, (32, 32, 3, 20), np.uint8)
+    savemat(svhn_root / "extra_32x32.mat", {"X": pixels, "y": np.arange(1, 21)[:, None] % 10 + 1})
+    monkeypatch.setattr("datamodules.splits.PAPER_TEST", 15)
+    data = build(Svhn, svhn_root, protocol="paper", canvas_size=32, train_limit=7)
+    splits = data.splits()
+    assert {name: len(rows) for name, rows in splits.items()} == {"train": 7, "val": 5, "test": 15}
+    assert splits["test"].max() > 40  # drawn from all files
+    last = data.images("test").cache.read(np.array([41, 60])).numpy()
+    assert np.array_equal(last, pixels.transpose(3, 2, 0, 1)[[0, 19]])

@@ -18,6 +18,7 @@ COMMANDS = (
     "task=train agent=lstm_adversarial data=photos stroke=brush reward=weighted",
     "task=train agent=td3 data=leaves stroke=pixel renderer=vae hydra/sweeper=optuna",
     "task=train reward=perceptual painter=agent",
+    "task=paint painter=divide data=svhn",
     "task=pretrain renderer=gan",
     "task=stylize",
     "task=visualize",

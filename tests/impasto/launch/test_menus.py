@@ -87,9 +87,10 @@ def test_no_agent_no_painter_of_one(offered: Any) -> None:
 
 
 def test_a_single_agent_needs_no_brackets(offered: Any) -> None:
-    names = ["agent (me)", "agent+optimize (me)", "optimize"]
-    assert list(offered(agents="me")["painters"]) == names
-    assert list(offered(agents="null")["painters"]) == ["agent", "agent+optimize", "optimize"]
+    names = ["agent", "agent+optimize", "divide"]
+    mine = [f"{name} (me)" for name in names]
+    assert list(offered(agents="me")["painters"]) == [*mine, "optimize"]
+    assert list(offered(agents="null")["painters"]) == [*names, "optimize"]
 
 
 def test_one_painter_for_each_agent(offered: Any, tmp_path: Path) -> None:
@@ -99,7 +100,8 @@ def test_one_painter_for_each_agent(offered: Any, tmp_path: Path) -> None:
     actor = ResNet(OBSERVATION_CHANNELS, 14, blocks=(1,), width=4)
     PaintingPolicy(actor, environment).save(tmp_path / "mine")
     seen = offered("agent.weights=mine", agents="[nobody, mine]")
-    names = ["agent (mine)", "agent (nobody)", "agent+optimize (mine)", "agent+optimize (nobody)"]
+    kinds = ["agent", "agent+optimize", "divide"]
+    names = [f"{kind} ({whose})" for kind in kinds for whose in ("mine", "nobody")]
     assert list(seen["painters"]) == [*names, "optimize"]
     painter = seen["painters"]["agent+optimize (mine)"].build(stroke=Line(), strokes=3)
     assert (painter.stroke.name, painter.strokes) == ("circle", 3)

@@ -190,3 +190,14 @@ def test_a_layer_alone_can_be_averaged_too() -> None:
 def test_other_structures_are_refused() -> None:
     with pytest.raises(ValueError, match="Discriminator has other tensors than its slow copy"):
         polyak_update(frozen_copy(Discriminator([4])), Discriminator([4, 4]), 0.5)
+
+
+def test_figure_11_ends_in_a_trelu() -> None:
+    torch.manual_seed(0)
+    plain, whole = Discriminator(), Discriminator(last_trelu=True)
+    plain.layers[8].bias.data.fill_(0.25)  # where the threshold is
+    whole.load_state_dict(plain.state_dict() | {"layers.9.threshold": torch.tensor([0.25])})
+    target, canvas = torch.rand(2, 3, 3, 64, 64)
+    maps = plain.layers(torch.cat([target, canvas], dim=1))
+    assert maps.min() < 0.25 < maps.max()
+    torch.testing.assert_close(whole(target, canvas), maps.clamp_min(0.25).mean((1, 2, 3)))

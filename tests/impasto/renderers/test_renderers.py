@@ -270,3 +270,20 @@ def test_maps_of_many_strokes_are_drawn_again_for_the_gradient(
         with torch.no_grad():
             renderer(shape)
     assert torch.equal(*gradients)
+
+
+def test_more_convolutions_and_other_activations() -> None:
+    """The papers' network is the default; Kumar et al., section 3.1.1, change both."""
+    torch.manual_seed(0)
+    stroke = Circle()
+    plain = NeuralRenderer(stroke, 16, [8], 4)
+    deep = NeuralRenderer(stroke, 16, [8], 4, activation="gelu", convolutions=4)
+    counts = [sum(isinstance(m, nn.Conv2d) for m in one.modules()) for one in (plain, deep)]
+    assert counts == [6, 12]
+    assert not any(isinstance(module, nn.ReLU) for module in deep.modules())
+    assert not any(isinstance(module, nn.GELU) for module in plain.modules())
+    shape = Circle().sample(3)
+    assert deep(shape).shape == (3, 1, 16, 16)
+    assert deep.config() == {**plain.config(), "activation": "gelu", "convolutions": 4}
+    with pytest.raises(UserError, match="silu"):
+        NeuralRenderer(Circle(), 16, [8], 4, activation="tanh")

@@ -11,7 +11,7 @@ from impasto.rl.environment import PaintingEnvironment
 from impasto.rl.exploration import ActionNoise
 from impasto.rl.replay import PrioritizedReplay
 from impasto.strokes import Circle
-from lightning_modules import DDPG, TD3, ModelBasedDDPG, OffPolicyAgent, PatchQ, ShortHorizon
+from lightning_modules import DDPG, TD3, ModelBasedDDPG, OffPolicyAgent, PatchQ, Sara, ShortHorizon
 from tests.lightning_modules.conftest import (
     BATCH,
     BUNDLE,
@@ -22,7 +22,7 @@ from tests.lightning_modules.conftest import (
 )
 from tests.lightning_modules.examples import PARTS, batch_of, only_changes, parameters, transition
 
-AGENTS = [ModelBasedDDPG, TD3, DDPG, PatchQ, ShortHorizon]
+AGENTS = [ModelBasedDDPG, TD3, DDPG, PatchQ, Sara, ShortHorizon]
 every_agent = pytest.mark.parametrize("kind", AGENTS, ids=lambda kind: kind.__name__)
 
 

@@ -264,3 +264,12 @@ def test_validation_logs_the_verdict(tmp_path: Path) -> None:
         "val_spectral": verdict.spectral,
     }
     assert measured == pytest.approx(expected, rel=1e-5)
+
+
+def test_l1_is_another_loss_and_anything_else_is_refused() -> None:
+    module = make_renderer_module(criterion="l1")
+    loss, _ = module.loss(0)
+    shape, exact = module.pairs_of(0)
+    torch.testing.assert_close(loss, (module.renderer(shape) - exact).abs().mean())
+    with pytest.raises(UserError, match="mse or l1"):
+        make_renderer_module(criterion="l3")

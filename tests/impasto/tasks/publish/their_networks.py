@@ -93,12 +93,14 @@ def their_actor(state: State, planes: Tensor) -> Tensor:
     return functional.linear(x.mean((2, 3)), state["fc.weight"], state["fc.bias"]).sigmoid()
 
 
-def their_painting(renderer: State, actor: State, target: Tensor, steps: int) -> Tensor:
-    """The canvas (B, 3, 128, 128) in BGR of a target in BGR."""
+def their_painting(
+    renderer: State, actor: State, target: Tensor, steps: int, canvas: Tensor | None = None
+) -> Tensor:
+    """The canvas (B, 3, 128, 128) in BGR of a target in BGR, from a blank one on or another."""
     ramp = torch.arange(SIZE) / (SIZE - 1)
     row = ramp[:, None].expand(len(target), 1, SIZE, SIZE)
     column = ramp[None, :].expand(len(target), 1, SIZE, SIZE)
-    canvas = torch.zeros_like(target)
+    canvas = torch.zeros_like(target) if canvas is None else canvas
     for step in range(steps):
         progress = torch.full_like(row, step / steps)
         strokes = their_actor(actor, torch.cat([canvas, target, progress, row, column], dim=1))
