@@ -42,7 +42,7 @@ _FILLS = 0.65  # of the thickness below, the share that opaque paint takes away
 @validated
 @dataclass(frozen=True)
 class Look:
-    """How paint is laid on and lit.
+    """Settings of the paint and of the light.
 
     Attributes:
         thickness: Of the paint; 0 is flat, 1 as usual.

@@ -37,7 +37,7 @@ _FEW = np.float32(0.004)  # alpha below which nothing is to be seen
 
 
 class Brush(NamedTuple):
-    """How thick paint is, in pixels: float32."""
+    """Brush whose paint has thickness, in pixels: float32."""
 
     bristle: Any  # width
     thickness: Any  # of a wide stroke
