@@ -103,7 +103,7 @@ def draw_picture(
     picture = np.empty((height, width, 3 if background else 4), dtype=np.uint8)
     top = 0
     for band in _bands(stroke, strokes, height, width, background):
-        picture[top : top + band.shape[1]] = to_array(band if background else _unmultiplied(band))
+        picture[top : top + band.shape[1]] = to_array(band if background else unmultiplied(band))
         top += band.shape[1]
     return picture
 
@@ -112,7 +112,7 @@ def _bands(
     stroke: Stroke, strokes: Tensor, height: int, width: int, background: Sequence[float] | None
 ) -> Iterator[Tensor]:
     """Yield a finished painting band by band, (3 or 4, rows, W) as `blank` gives them."""
-    if _by_loops(stroke, strokes):
+    if by_loops(stroke, strokes):
         from impasto.strokes.tile_rows import painted_bands  # importing numba takes half a second
 
         color = (0.0,) * 4 if background is None else background
@@ -125,7 +125,7 @@ def _bands(
         yield band
 
 
-def _by_loops(stroke: Stroke, strokes: Tensor) -> bool:
+def by_loops(stroke: Stroke, strokes: Tensor) -> bool:
     """Return True if compiled loops draw these strokes (N, D)."""
     return stroke.has_form and strokes.device.type == "cpu" and strokes.dtype == torch.float32
 
@@ -154,7 +154,7 @@ def draw_frames(
     """
     count = min(frames, len(strokes) + 1)
     shown = np.linspace(0, len(strokes), count).round().astype(int).tolist()
-    if _by_loops(stroke, strokes):
+    if by_loops(stroke, strokes):
         from impasto.strokes.tile_rows import painted_states  # importing numba takes half a second
 
         for state in painted_states(stroke, strokes, height, width, background, shown):
@@ -198,7 +198,7 @@ def blank(rows: int, width: int, background: Sequence[float] | None, like: Tenso
     return like.new_tensor(list(background)).view(3, 1, 1).repeat(1, rows, width)
 
 
-def _unmultiplied(band: Tensor) -> Tensor:
+def unmultiplied(band: Tensor) -> Tensor:
     """Undo the premultiplication of RGBA (4, rows, W)."""
     color, alpha = band[:3], band[3:]
     return torch.cat([(color / alpha.clamp_min(1e-6)).clamp(0, 1), alpha])

@@ -221,6 +221,15 @@ def write_png(path: str | Path, image: NDArray[np.uint8]) -> None:
         Image.fromarray(image).save(temporary, format="PNG")
 
 
+def photo_data_uri(image: NDArray[np.uint8]) -> str:
+    """Encode a picture (H, W, 3) as the data URI of a JPEG, or (H, W, 4) as that of a PNG."""
+    if image.shape[2] == 4:
+        return png_data_uri(image)
+    buffer = BytesIO()
+    Image.fromarray(image).save(buffer, format="JPEG", quality=90, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
 def png_data_uri(image: NDArray[np.uint8]) -> str:
     """Encode a picture (H, W), (H, W, 3) or (H, W, 4), uint8, as the data URI of a small PNG."""
     buffer = BytesIO()

@@ -3,7 +3,7 @@
 from impasto.strokes.areas import Circle, Rectangle, Triangle
 from impasto.strokes.base import COLOR_DIM, Stroke
 from impasto.strokes.brush import Brush
-from impasto.strokes.curves import Bezier, Line
+from impasto.strokes.curves import Bezier, Line, Taper
 from impasto.strokes.mypaint import MyPaint
 from impasto.strokes.pixel import Pixel
 
@@ -17,5 +17,6 @@ __all__ = [
     "Pixel",
     "Rectangle",
     "Stroke",
+    "Taper",
     "Triangle",
 ]

@@ -255,7 +255,7 @@ class Stroke(ABC):
 
         Returns:
             The form, and of each shape its numbers (N, K) float32, differentiable. ``"pen"``: x and
-            y of a quadratic curve's three points, two radii, two opacities; others: see
+            y of a quadratic curve's three points, two radii, two opacities, taper; others: see
             `impasto.strokes.raster.tile_areas`. Lengths are pixels.
         """
         return None

@@ -4,7 +4,7 @@ import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,9 +21,11 @@ from impasto.strokes.raster.pen import (
     FEWEST,
     LEAVES,
     SHADES,
+    SWELL,
     most_segments,
     pen_alpha,
     pen_touches,
+    tapered,
     to_segments,
 )
 
@@ -33,9 +35,13 @@ class PenStroke(Stroke):
 
     Its vector begins with the curve's first point; every other point moves towards that one if the
     coordinates named by `ends` do, which stand side by side.
+
+    Attributes:
+        taper: Share of its radius that the pen loses towards its ends (`tapered`).
     """
 
     ends: tuple[str, ...]
+    taper: ClassVar[float] = 0.0
 
     def outlines(self, shape: Tensor, height: int, width: int) -> Outlines:
         """See `Stroke.outlines`: all of it goes by the polyline."""
@@ -48,7 +54,8 @@ class PenStroke(Stroke):
     def form(self, shape: Tensor, height: int, width: int) -> tuple[str, Tensor]:
         """See `Stroke.form`."""
         frame, trace = Frame(height, width, height, width), self.trace(shape)
-        parts = (frame.pixels(trace.points).flatten(1), frame.radius(trace.radius), trace.pressure)
+        parts = [frame.pixels(trace.points).flatten(1), frame.radius(trace.radius), trace.pressure]
+        parts.append(shape.new_full((len(shape), 1), self.taper))
         return "pen", torch.cat(parts, dim=1).float()
 
     def _draw(self, shape: Tensor, frame: Frame) -> Tensor:
@@ -77,14 +84,15 @@ class PenStroke(Stroke):
             column[:, None] for column in self._numbers(shape, "radius0", "radius1")
         )
         radii = frame.radius(radius0 + (radius1 - radius0) * t)
-        return frame.pixels(self.curve(shape, t)), radii
+        return frame.pixels(self.curve(shape, t)), radii * tapered(t, self.taper)
 
     @torch.no_grad()
     def _needed(self, shape: Tensor, frame: Frame) -> Tensor:
         """Return the number of segments that draw each curve, (N,) int64.
 
         A chord of 1 / M of a quadratic curve leaves it by |B''| / 8 M² at most. Opacity goes in
-        steps, one for a segment: more of them on a longer curve, whose pixels show more.
+        steps, one for a segment: more of them on a longer curve, whose pixels show more. The radius
+        of a tapered pen bends, too.
         """
         halves = torch.arange(3, device=shape.device).to(shape) / 2
         middle = frame.pixels(self.curve(shape, halves))
@@ -92,7 +100,10 @@ class PenStroke(Stroke):
         start, end = self._numbers(shape, "opacity0", "opacity1")
         shades = (end - start).abs() * (2 * length).sqrt().clamp_min(SHADES)
         chords = (_bend(middle) / (8 * LEAVES)).sqrt()
-        needed = torch.maximum(chords, shades).ceil().clamp_min(FEWEST)
+        radii = torch.stack(self._numbers(shape, "radius0", "radius1"), dim=1)
+        widest = frame.radius(radii).amax(1).clamp_min(0)
+        swells = (SWELL * self.taper * widest / LEAVES).sqrt()
+        needed = torch.maximum(torch.maximum(chords, shades), swells).ceil().clamp_min(FEWEST)
         return needed.nan_to_num(FEWEST, FEWEST).long()  # a NaN is drawn, and found by its loss
 
     def mark(self, shape: Tensor, height: int, width: int) -> Path:
@@ -102,6 +113,7 @@ class PenStroke(Stroke):
         bend = float(_bend(frame.pixels(self.curve(row, row.new_tensor([0.0, 0.5, 1.0]))))[0])
         chords = math.ceil(math.sqrt(bend / (8 * _MARK_LEAVES)))
         needed = max(2, chords, math.ceil(abs(end - start) * _MARK_SHADES))
+        needed = max(needed, _MARK_SWELLS) if self.taper else needed
         segments = min(needed, int(self._needed(row, frame)))
         t = torch.linspace(0, 1, segments + 1).to(row)
         points, radii = self._along(row, frame, t)
@@ -172,6 +184,7 @@ class _PenOutlines(Outlines):
 
 _MARK_LEAVES = 0.1  # pixels by which a chord of a mark may leave its curve
 _MARK_SHADES = 32  # steps in which opacity goes from 0 to 1 in a mark
+_MARK_SWELLS = 24  # segments of a tapered mark
 _MEASURED = 32  # pieces of a curve whose chords are its length, to a thousandth
 
 
@@ -248,6 +261,16 @@ class Bezier(PenStroke):
         p0, inner, p2 = shape[:, 0:2], shape[:, 2:4], shape[:, 4:6]
         p1 = inner if self.control == "absolute" else p0 + (p2 - p0) * inner
         return torch.stack([p0, p1, p2], dim=1)
+
+
+class Taper(Bezier):
+    """Quadratic Bézier curve of a brush that is set down and lifted: thin at both ends.
+
+    The radius is that of `Bezier` times 1 - (2 t - 1)^4, 0 at the ends.
+    """
+
+    name = "taper"
+    taper = 1.0
 
 
 class Line(PenStroke):

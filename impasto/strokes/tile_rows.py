@@ -3,7 +3,7 @@
 Shapes: N strokes, R rows (parts of a stroke on a tile), C tiles, T pixels on a tile's side.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -15,11 +15,12 @@ from torch import Tensor
 from impasto.compositing import from_tiles, rows_of
 from impasto.runtime.threads import in_threads, loop_threads
 from impasto.strokes import Stroke
-from impasto.strokes.raster import tile_loops
+from impasto.strokes.raster import tile_loops, tile_relief
 from impasto.strokes.raster.frame import Windows
 from impasto.strokes.raster.tile_areas import Discs, Rectangles, Triangles
 from impasto.strokes.raster.tile_loops import Layout
 from impasto.strokes.raster.tile_pen import Pen, count_segments, cut, find_rows
+from impasto.strokes.raster.tile_relief import Brush
 from impasto.strokes.raster.tile_source import TILE, Drawn
 
 _AREAS: dict[str, Any] = {"disc": Discs, "triangle": Triangles, "rectangle": Rectangles}
@@ -151,6 +152,46 @@ def painted_states(
         parts = (rows.source, color.contiguous().numpy(), rows.layout, 0, canvas)
         rows.each_tile(tile_loops.paint, *parts)
         yield joined(canvas, height, width)
+
+
+def raised_bands(
+    stroke: Stroke,
+    strokes: Tensor,
+    height: int,
+    width: int,
+    blank: Sequence[float],
+    brush: Brush,
+    bands: Iterable[range],
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Paint finished strokes with thickness, on bands of rows.
+
+    Args:
+        stroke: Their kind; one with a `form`.
+        strokes: (N, D), in painting order.
+        height: Rows H.
+        width: Columns W.
+        blank: The canvas's colour, as in `painted_bands`.
+        brush: How thick paint is; its arrays are filled in here.
+        bands: Rows to paint; a band begins at a multiple of `TILE`.
+
+    Yields:
+        (3 or 4, rows, W), and its thickness in pixels, (rows, W).
+    """
+    shape, color = strokes.split([stroke.shape_dim, 3], dim=1)
+    rows, paint = TileRows.of(stroke, shape, height, width), color.contiguous().numpy()
+    starts, whole = np.empty(0, np.float32), np.empty(0, np.float32)
+    if isinstance(rows.source, Pen):
+        starts = np.empty(len(rows.source.segments), np.float32)
+        whole = np.empty(len(strokes), np.float32)
+        tile_relief.measure(rows.source, starts, whole)
+    brush, across = brush._replace(starts=starts, lengths=whole), rows.layout.across
+    for band in bands:
+        tiles = range(band.start // TILE * across, -(-band.stop // TILE) * across)
+        canvas = _blank(len(tiles), [*blank, 0.0])
+        parts = (rows.source, paint, rows.layout, tiles.start, canvas, brush)
+        rows.each_tile(tile_relief.paint, *parts, tiles=tiles)
+        painted = joined(canvas, len(band), width)
+        yield painted[:-1], painted[-1]
 
 
 def _blank(tiles: int, color: Sequence[float]) -> Any:

@@ -15,6 +15,7 @@ from impasto.io.exporters.base import STEM, Exporter
 from impasto.io.images import fit_size
 from impasto.io.record import StrokeRecord
 from impasto.io.video import check_ffmpeg, write_video
+from impasto.painting_order import painting_order
 from impasto.persistence.atomic import atomic_write
 from impasto.rendering import draw_frames
 from impasto.runtime.memory import check_export
@@ -34,18 +35,24 @@ class Film(Exporter):
         fps: Frames a second.
         hold: Seconds that the finished painting stands.
         size: Pixels on the longer side, at most; a painting is not enlarged.
+        sorted: Whether strokes come as a person would paint them (`painting_order`), large ones
+            first; else as they stand in the record.
     """
 
     name: str
 
-    def __init__(self, seconds: float, fps: float, hold: float, size: int) -> None:
+    def __init__(self, seconds: float, fps: float, hold: float, size: int, sorted: bool) -> None:
         self.seconds, self.fps, self.hold, self.size = seconds, fps, hold, size
+        self.sorted = sorted
 
     def frames(self, painting: StrokeRecord) -> Iterator[NDArray[np.uint8]]:
         """Return the frames (H, W, 3): blank, states at equal distances, and the finished one."""
         height, width = fit_size(painting.height, painting.width, self.size)
+        strokes = painting.strokes
+        if self.sorted:
+            strokes = strokes[painting_order(painting.stroke, strokes, height, width)]
         return draw_frames(
-            painting.stroke, painting.strokes, height, width, painting.ground, self.most_frames
+            painting.stroke, strokes, height, width, painting.ground, self.most_frames
         )
 
     @property
@@ -69,8 +76,9 @@ class Gif(Film):
         fps: Annotated[float, Ge(0.01), Le(50)] = 16.0,  # browsers show a faster one at 10
         hold: Annotated[float, Ge(0), Le(_LONGEST // 1000)] = 2.5,
         size: _Side = 480,
+        sorted: bool = True,
     ) -> None:
-        super().__init__(seconds, fps, hold, size)
+        super().__init__(seconds, fps, hold, size, sorted)
 
     def check_size(self, height: int, width: int) -> None:
         """See `Exporter.check_size`: all frames are in memory at once."""
@@ -117,8 +125,9 @@ class Mp4(Film):
         fps: Annotated[float, Ge(0.01), Le(120)] = 30.0,  # with fewer, its clock runs over
         hold: Annotated[float, Ge(0), Le(3600)] = 2.5,
         size: _Side = 1080,
+        sorted: bool = True,
     ) -> None:
-        super().__init__(seconds, fps, hold, size)
+        super().__init__(seconds, fps, hold, size, sorted)
 
     def check(self, stroke: Stroke | None = None, strokes: Tensor | int | None = None) -> None:
         """See `Exporter.check`: ffmpeg is needed."""

@@ -1,4 +1,4 @@
-"""A painting as one picture: PNG, and pixel art."""
+"""A painting as one picture: PNG, pixel art, and with relief."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,13 +6,15 @@ from typing import Annotated
 
 from annotated_types import Ge, Le
 
-from impasto.bounds import validated
+from impasto.bounds import NotNegative, validated
 from impasto.io.exporters.base import STEM, Exporter
 from impasto.io.images import write_png
 from impasto.io.palette import pixelate
 from impasto.io.record import StrokeRecord
+from impasto.relief import Look, draw_relief
 from impasto.runtime.memory import check_export
 
+_BYTES, _BAND = 8, 2**28  # a pixel of a relief, and once for it
 _PIXEL = 40  # bytes a pixel of the painting while pixel art is made of it
 
 
@@ -55,4 +57,31 @@ class PixelArt(Exporter):
         grid = stroke.options().get("grid", self.grid)
         path = folder / "pixel.png"
         write_png(path, pixelate(picture, grid, stroke.palette or self.colors))
+        return path
+
+
+@validated
+class Relief(Exporter):
+    """`relief.png`: the painting in paint that is thick, with the bristles' grooves, and lit.
+
+    The arguments are those of `Look`.
+    """
+
+    def __init__(
+        self,
+        thickness: NotNegative = 1.0,
+        bristle: Annotated[float, Ge(0.25), Le(16)] = 1.0,
+        light: float = 225.0,
+        gloss: Annotated[float, Ge(0), Le(1)] = 0.25,
+    ) -> None:
+        self.look = Look(thickness, bristle, light, gloss)
+
+    def check_size(self, height: int, width: int) -> None:
+        """See `Exporter.check_size`: the picture, and a band of floats."""
+        check_export("Relief", height * width * _BYTES + _BAND, "size")
+
+    def write(self, folder: Path, painting: StrokeRecord) -> Path:
+        """See `Exporter.write`."""
+        path = folder / "relief.png"
+        write_png(path, draw_relief(painting, self.look))
         return path

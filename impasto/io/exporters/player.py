@@ -1,31 +1,42 @@
 """A painting as one HTML file that paints itself."""
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 
+from impasto.bounds import validated
 from impasto.canvas import to_hex
 from impasto.errors import UserError
 from impasto.io.exporters.base import STEM, Exporter
-from impasto.io.images import png_data_uri
+from impasto.io.images import fit_size, photo_data_uri, png_data_uri
 from impasto.io.record import StrokeRecord
 from impasto.persistence.atomic import atomic_write
+from impasto.relief import draw_relief
 from impasto.strokes import geometry
 from impasto.strokes.geometry import Points
 
 _UNIT = 100  # of a pixel: the player's UNIT
 _PLACE = "/*PAINTING*/"
+_RELIEF = 2048  # pixels on the longer side of that picture
 _MOST_SIDE = 32_767  # pixels: Firefox's; Chrome has twice that
 _MOST_PIXELS = 2**28  # Chrome's and Safari's; Firefox has more
 
 
+@validated
 class Html(Exporter):
     """`painting.html`: plays the strokes, with pause, a slider, speeds, and a stroke's number.
 
     One file that needs nothing else.
+
+    Args:
+        relief: Whether a button shows the finished painting with relief, in at most 2048 pixels.
     """
+
+    def __init__(self, relief: bool = False) -> None:
+        self.relief = relief
 
     def check_size(self, height: int, width: int) -> None:
         """See `Exporter.check_size`: browsers draw nothing on a larger canvas."""
@@ -38,10 +49,17 @@ class Html(Exporter):
         """See `Exporter.write`."""
         path = folder / f"{STEM}.html"
         player = files("impasto.io.exporters").joinpath("player.html").read_text(encoding="utf-8")
-        text = json.dumps(_content(painting), allow_nan=False, separators=(",", ":"))
+        content = {**_content(painting), "relief": _relief(painting) if self.relief else None}
+        text = json.dumps(content, allow_nan=False, separators=(",", ":"))
         with atomic_write(path) as temporary:
             temporary.write_text(player.replace(_PLACE, text), encoding="utf-8")
         return path
+
+
+def _relief(painting: StrokeRecord) -> str:
+    """Return the painting with relief as a data URI."""
+    height, width = fit_size(painting.height, painting.width, _RELIEF)
+    return photo_data_uri(draw_relief(replace(painting, height=height, width=width)))
 
 
 def _content(painting: StrokeRecord) -> dict[str, object]:

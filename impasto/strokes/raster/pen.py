@@ -17,6 +17,7 @@ from impasto.strokes.raster.frame import Windows, pair
 LEAVES = 0.175  # pixels by which a segment may leave its curve
 FEWEST = 8  # segments of a curve
 SHADES = 16  # steps in which opacity goes from 0 to 1, on a short curve
+SWELL = 3.0  # squared segments of a tapered curve that its radius needs, for each LEAVES of it
 _FAR = 1e9
 
 
@@ -51,6 +52,14 @@ def kernel_of(device: str) -> Kernel | None:
 
         return pen_triton
     return None
+
+
+def tapered(t: Tensor, taper: float) -> Tensor:
+    """Return the share of its radius that a pen has at t in [0, 1], which falls at both ends.
+
+    It is 1 - taper (2 t - 1)^4: smooth, near 1 over most of the way, 1 - taper at the ends.
+    """
+    return 1 - taper * (2 * t - 1).square().square()
 
 
 def pen_alpha(segments: Tensor, opacity: Tensor, count: Tensor, windows: Windows) -> Tensor:

@@ -61,7 +61,8 @@ def sort_rows(tiles: Array, start: Array, order: Array) -> None:
 
 
 @compiled
-def _corner(layout: Layout, tile: int) -> tuple[Any, Any]:
+def corner_of(layout: Layout, tile: int) -> tuple[Any, Any]:
+    """Return x and y of a tile's corner, in pixels."""
     down, along = divmod(tile, layout.across)
     return np.float32(along * TILE), np.float32(down * TILE)
 
@@ -116,7 +117,7 @@ def differentiate(
     fits = len(fit.begin) > 0
     for tile in range(begin, end):
         rows = layout.order[layout.start[tile] : layout.start[tile + 1]]
-        x, y = _corner(layout, tile)
+        x, y = corner_of(layout, tile)
         painted, weight = canvas[tile], tiles.weight[tile]
         while True:
             for layer in range(len(rows)):
@@ -299,7 +300,7 @@ def paint(
     room, alpha = make_room(1, 0), np.empty((TILE, TILE), np.float32)
     change = np.empty((canvas.shape[1], TILE * TILE), np.float32)
     for tile in range(begin, end):
-        x, y = _corner(layout, tile)
+        x, y = corner_of(layout, tile)
         for row in layout.order[layout.start[tile] : layout.start[tile + 1]]:
             stroke = layout.strokes[row]
             draw_row(source, row, stroke, x, y, alpha, 0, room, 0)
@@ -317,7 +318,7 @@ def weigh(
     canvas, rest = np.empty((3, TILE * TILE), np.float32), np.empty(TILE * TILE, np.float32)
     for tile in range(begin, end):
         rows = layout.order[layout.start[tile] : layout.start[tile + 1]]
-        x, y = _corner(layout, tile)
+        x, y = corner_of(layout, tile)
         canvas[:] = tiles.ground[tile]
         for layer in range(len(rows)):
             stroke = layout.strokes[rows[layer]]
@@ -354,7 +355,7 @@ def try_rows(begin: int, end: int, source: Any, layout: Layout, tiles: Tiles, su
     alpha = paper.reshape(TILE * TILE)
     for row in range(begin, end):
         tile = layout.tiles[row]
-        x, y = _corner(layout, tile)
+        x, y = corner_of(layout, tile)
         draw_row(source, row, layout.strokes[row], x, y, paper, 0, room, 0)
         low, high = room.span[0, 0] * LINE, room.span[0, 1] * LINE
         square, gain = np.float32(0), np.float32(0)

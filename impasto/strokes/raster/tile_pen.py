@@ -17,11 +17,13 @@ import numpy as np
 from numba.extending import overload
 
 from impasto.strokes.raster.coverage import THINNEST
-from impasto.strokes.raster.pen import FEWEST, LEAVES, SHADES
+from impasto.strokes.raster.pen import FEWEST, LEAVES, SHADES, SWELL
 from impasto.strokes.raster.pen_loops import Array, box, compiled
 from impasto.strokes.raster.tile_source import LINE, TILE, draw_row, inlined, is_kind, pull_row
 
-CURVE = 10  # numbers of a curve: x0, y0, x1, y1, x2, y2, radius0, radius1, opacity0, opacity1
+# Numbers of a curve: x0, y0, x1, y1, x2, y2, radius0, radius1, opacity0, opacity1, and by which
+# share the radius falls at the ends (`pen.tapered`), which has no gradient.
+CURVE = 11
 _ZERO, _HALF, _ONE, _TINY = (np.float32(number) for number in (0, 0.5, 1, 1e-9))
 _THINNEST = np.float32(THINNEST)
 
@@ -117,6 +119,7 @@ def _pull(source, row, stroke, x, y, grad, layer, room, begin, end, out):
         start, radius = source.curves[stroke, 8], source.curves[stroke, 6]
         change = (source.curves[stroke, 9] - start) / np.float32(count - 1)
         grown = (source.curves[stroke, 7] - radius) * step
+        taper = source.curves[stroke, 10]
         of_x0, of_y0, of_x1, of_y1, of_x2, of_y2 = _ZERO, _ZERO, _ZERO, _ZERO, _ZERO, _ZERO
         of_radius0, of_radius1 = _ZERO, _ZERO
         shown_from, centers = room.shown_from, room.centers
@@ -127,8 +130,9 @@ def _pull(source, row, stroke, x, y, grad, layer, room, begin, end, out):
             segment = source.segments[first + index]
             edge, growth, ink = segment[5] + _HALF, segment[6], segment[9]
             near, far = np.float32(index) * step, np.float32(index + 1) * step
-            near_wide = radius + grown * np.float32(index) > _THINNEST
-            far_wide = radius + grown * np.float32(index + 1) > _THINNEST
+            near_share, far_share = _tapered(near, taper), _tapered(far, taper)
+            near_wide = (radius + grown * np.float32(index)) * near_share > _THINNEST
+            far_wide = (radius + grown * np.float32(index + 1)) * far_share > _THINNEST
             dy = centers[down] + y - segment[1]
             for column in range(LINE):
                 if shows[number, column] != 0:
@@ -163,8 +167,8 @@ def _pull(source, row, stroke, x, y, grad, layer, room, begin, end, out):
                         of_y2 += of_y * ended
                         # A pen thinner than a pixel is drawn as wide as one, and fainter.
                         fainter = upstream * (edge + growth * reach - distance)
-                        of_near = wider * (_ONE - part) if near_wide else fainter
-                        of_far = wider * part if far_wide else fainter
+                        of_near = near_share * (wider * (_ONE - part) if near_wide else fainter)
+                        of_far = far_share * (wider * part if far_wide else fainter)
                         of_radius0 += of_near * (_ONE - near) + of_far * (_ONE - far)
                         of_radius1 += of_near * near + of_far * far
         of_start, of_change = _ZERO, _ZERO
@@ -177,14 +181,21 @@ def _pull(source, row, stroke, x, y, grad, layer, room, begin, end, out):
         sums = out[row]
         sums[0], sums[1], sums[2], sums[3], sums[4] = of_x0, of_y0, of_x1, of_y1, of_x2
         sums[5], sums[6], sums[7] = of_y2, of_radius0, of_radius1
-        sums[8], sums[9] = of_start - of_change, of_change
+        sums[8], sums[9], sums[10] = of_start - of_change, of_change, _ZERO
 
     return pen if is_kind(source, Pen) else None
 
 
+@inlined
+def _tapered(t, taper):
+    """Share of the radius at t: `pen.tapered`."""
+    square = (_ONE - t - t) * (_ONE - t - t)
+    return _ONE - taper * square * square
+
+
 @compiled
 def _radius(curve: Array, t: float) -> Any:
-    return curve[6] + (curve[7] - curve[6]) * t
+    return (curve[6] + (curve[7] - curve[6]) * t) * _tapered(t, curve[10])
 
 
 @compiled
@@ -201,7 +212,9 @@ def count_segments(curves: Array, first: Array) -> None:
         bend_y = curve[1] - 2 * middle_y + curve[5]
         chords = math.sqrt(4 * math.hypot(bend_x, bend_y) / (8 * LEAVES))
         shades = abs(curve[9] - curve[8]) * max(math.sqrt(2 * length), SHADES)
-        needed = max(chords, shades, FEWEST)
+        widest = max(max(curve[6], curve[7]), np.float32(0))
+        swells = math.sqrt(SWELL * curve[10] * widest / LEAVES)
+        needed = max(chords, shades, swells, FEWEST)
         if not needed < np.inf or chords != chords:  # a curve that is no number reaches no pixel
             needed = np.float32(FEWEST)
         first[stroke + 1] = first[stroke] + math.ceil(needed)
@@ -213,7 +226,7 @@ def cut(curves: Array, first: Array, segments: Array) -> None:
     one, zero, far = np.float32(1), np.float32(0), np.float32(1e9)
     for stroke in range(len(curves)):
         curve = curves[stroke]
-        x, y, radius = curve[0], curve[1], curve[6]
+        x, y, radius = curve[0], curve[1], _radius(curve, zero)
         count = first[stroke + 1] - first[stroke]
         for index in range(count):
             t = np.float32(index + 1) / np.float32(count)

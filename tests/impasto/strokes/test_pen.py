@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from impasto.strokes import Bezier, Line, Stroke
+from impasto.strokes import Bezier, Line, Stroke, Taper
 from impasto.strokes.conversion import columns
 from impasto.strokes.raster import pen, pen_kernel
 from impasto.strokes.raster.frame import Frame
@@ -29,7 +29,7 @@ def windows(count: int) -> tuple[Tensor, Tensor]:
     return torch.randint(count, (3 * count,), generator=generator), corner
 
 
-@pytest.mark.parametrize("stroke", [Bezier(), Line()], ids=["bezier", "line"])
+@pytest.mark.parametrize("stroke", [Bezier(), Taper(), Line()], ids=lambda kind: kind.name)
 def test_both_draw_the_same(stroke: Stroke, monkeypatch: pytest.MonkeyPatch) -> None:
     shape = stroke.sample(40, torch.Generator().manual_seed(0)).double()
     shape[:5, 2:4] = shape[:5, 0:2]  # the pen stands, or nearly so
@@ -102,3 +102,15 @@ def test_what_needs_more_segments_than_a_gpu_gives_is_drawn_in_these(
     with FakeTensorMode():
         limited, most = pen.most_segments(torch.empty(3, dtype=torch.int64, device="cuda"), 12)
         assert (limited.shape, most) == ((3,), 12)
+
+
+def test_a_tapered_pen_is_thin_at_its_ends() -> None:
+    """From left to right on 128 px; t is linear in x."""
+    shape = torch.tensor([[0.125, 0.5, 0.5, 0.5, 0.875, 0.5, 0.4, 1.0, 0.4, 1.0]]).double()
+    width = Taper().rasterize(shape, 128, 128)[0, 0].sum(0)
+    t = (torch.arange(128).double() + 0.5 - 16) / 96
+    radius = 128 * (1 + 64 * 0.4) / 256
+    expected = 2 * radius * (1 - (2 * t - 1) ** 4)
+    torch.testing.assert_close(width[44:84], expected[44:84], rtol=0, atol=0.4)
+    assert width[17] < 8 < 26 < Bezier().rasterize(shape, 128, 128)[0, 0].sum(0)[17]
+    assert width[:14].sum() == 0

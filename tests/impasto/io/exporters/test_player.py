@@ -61,6 +61,20 @@ def test_both_are_the_painting(stroke: Stroke, page: Any, tmp_path: Path) -> Non
     assert psnr(decode(page.screenshot())[..., :3], expected) > 35
 
 
+def test_a_button_shows_the_relief(page: Any, tmp_path: Path) -> None:
+    painting = some_painting(Bezier(), count=5)
+    open_player(page, Html(relief=True).write(tmp_path, painting))
+    assert not page.is_visible("#relief")
+    page.click("#light")
+    page.wait_for_function("document.getElementById('relief').naturalWidth === 240")
+    assert page.is_visible("#relief")
+    assert page.inner_text("#count") == "5 of 5"
+    page.fill("#at", "2")
+    assert not page.is_visible("#relief")
+    open_player(page, Html().write(tmp_path, painting))
+    assert not page.is_visible("#light")
+
+
 def test_it_plays_and_pauses_and_goes_anywhere(page: Any, tmp_path: Path) -> None:
     painting = some_painting(Bezier())
     open_player(page, Html().write(tmp_path, painting))
