@@ -2,11 +2,13 @@
 
 from impasto.painters.agent import AgentOptimizePainter, AgentPainter
 from impasto.painters.base import Painter, Progress, Sketch
+from impasto.painters.glimpses import GlimpseStart
 from impasto.painters.optimize import OptimizePainter
 
 __all__ = [
     "AgentOptimizePainter",
     "AgentPainter",
+    "GlimpseStart",
     "OptimizePainter",
     "Painter",
     "Progress",
