@@ -130,6 +130,8 @@ ablations-docs: ## put the reports of make ablations into docs/
 # goes on. A GPU takes larger ones: agent.actor.width=64 updates=200000 agent.actor_scheduler.T_max=200000, say.
 weights: export OMP_NUM_THREADS = 1
 weights: $(STAMP) ## train the agents that come with the project again (an hour on one core)
+	$(BIN)/python run.py task=train experiment=photos_first resume=auto logger=none \
+		hydra.run.dir=outputs/weights/photos_first
 	for name in digits photos; do \
 		$(BIN)/python run.py task=train experiment=$${name}_agent resume=auto logger=none \
 			hydra.run.dir=outputs/weights/$$name && \

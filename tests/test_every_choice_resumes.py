@@ -206,8 +206,9 @@ PLAIN = Case("model_based_ddpg", "l2", "uniform", "none")
     [
         ("data.num_workers=2",),
         ("++agent.start={_target_: impasto.rl.initial_states.ContinuedStart, rounds: 2}",),
+        ("++agent.start={_target_: impasto.painters.GlimpseStart, strokes: 9, glimpses: 6}",),
     ],
-    ids=["workers", "start"],
+    ids=["workers", "start", "glimpses"],
 )
 def test_what_is_no_group(
     more: tuple[str, ...], compose_config: Compose, cache: Path, tmp_path: Path

@@ -12,7 +12,7 @@ from torch import Tensor
 from impasto.bounds import Count, Whole, validated
 from impasto.canvas import decibels
 from impasto.errors import UserError
-from impasto.painters.agent_proposals import AgentProposer, paint_regions
+from impasto.painters.agent_proposals import AgentProposer, best_bundles, paint_regions
 from impasto.painters.base import Painter, Progress, Sketch
 from impasto.painters.optimize import OptimizePainter
 from impasto.painters.proposals import Proposer
@@ -24,7 +24,10 @@ from impasto.runtime.precision import AUTO, check_compiling, check_precision
 from impasto.strokes import Stroke
 
 _LARGEST = 512  # pixels on the longer side of the canvas
-_FEW = 0.05  # share of new strokes that help, below which more rounds are not worth their time
+_PASSES = 8  # of the agent over a canvas; where there are more, a larger one shows more
+_ROUNDS = 10  # each on what the ones before have painted
+_OVERSHOOT = 1.75  # strokes painted for each that is asked for: those that are worth least go
+_PRUNED = 0.1  # share of the strokes that go at once: what the others are worth changes by it
 # Share of the painting's strokes: where fewer are wanted, random ones are as good. So these are the
 # first large ones, and those that are put elsewhere.
 _FEWEST = 0.1
@@ -32,13 +35,15 @@ _FEWEST = 0.1
 
 @validated
 class AgentPainter(Painter):
-    """Paints with an agent: first the whole picture, then ever smaller regions of it.
+    """Paints with an agent: first the whole picture, then squares of it where that helps most.
 
     The agent sees squares of its own size, so nothing is squashed: a picture that is not square is
-    covered by several. Each round takes the regions where most error is left, half as large as
-    the round before's. The agent goes on from what is painted there; its strokes become strokes of
-    the picture, which end where they end and not at a region's border. Those that make the whole
-    picture worse are left out, and their number is spent elsewhere.
+    covered by several. Then, in rounds, it is shown the worst squares of every size, and paints on
+    those apart where that mends most. It goes on from what is painted there; its strokes become
+    strokes of the picture, which end where they end and not at a square's border. Those that make
+    the whole picture worse are left out. In the end there are far more than are asked for,
+    and those that are worth least go. Nothing is solved or refined: shapes and colours are the
+    agent's.
 
     Args:
         policy: The agent; its canvas size, stroke kind and background are used.
@@ -122,11 +127,11 @@ class AgentPainter(Painter):
         return AgentOptimizePainter(self.stroke, self.strokes, **ours, **settings)
 
     def canvas(self, height: int, width: int) -> tuple[int, int]:
-        """See `Painter.canvas`: the agent's own size, twice that for each further round."""
+        """See `Painter.canvas`: the agent's own size, and twice that as strokes grow fourfold."""
         size = self.policy.canvas_size
         passes = self.strokes / self.policy.environment.strokes
         aspect = max(height, width) / min(height, width)
-        while passes > 2 * aspect and 2 * size * aspect <= _LARGEST:
+        while passes > _PASSES * aspect and 2 * size * aspect <= _LARGEST:
             size, passes = 2 * size, passes / 4
         longer = 8 * round(size * aspect / 8)
         return (longer, size) if height > width else (size, longer)
@@ -148,42 +153,53 @@ class AgentPainter(Painter):
         """See `Painter.paint`."""
         if start is not None:
             raise ValueError("an agent paints anew: it does not go on from strokes")
-        policy = self.policy_on(target.device)
+        policy, squares = self.policy_on(target.device), cover(*target.shape[1:])
         tiled = canvas_beside(self.stroke, target, self.background, weight)
-        strokes = target.new_empty(0, self.stroke.dim)
-        regions = cover(*target.shape[1:])
-        side = regions[0].side
-        while len(strokes) < self.strokes:
-            new, _ = paint_regions(policy, tiled, tiled.canvas(strokes), regions)
-            new = self._chosen(tiled, strokes, new.flatten(0, 1), side)
-            strokes = torch.cat([strokes, new])
-            error = (tiled.canvas(strokes) - target).square().mean(0)  # (H, W)
-            if progress is not None:
-                progress(Sketch(len(strokes), decibels(error.mean()), self.stroke, strokes))
-            side = max(self.policy.canvas_size, side // 2)
-            passes = (self.strokes - len(strokes)) // self.policy.environment.strokes
-            if weight is not None:
-                error = error * weight
-            regions = worst_regions(error.cpu(), side, max(1, passes)) or cover(*target.shape[1:])
+        blank = tiled.canvas(target.new_empty(0, self.stroke.dim))
+        strokes = paint_regions(policy, tiled, blank, squares)[0].flatten(0, 1)
+        if len(strokes) < self.strokes:
+            strokes = self._rounds(policy, tiled, strokes, progress)
+        while len(strokes) > self.strokes:
+            surplus = len(strokes) - self.strokes
+            few = max(policy.environment.bundle, int(_PRUNED * len(strokes)))
+            strokes = strokes[tiled.most_useful(strokes, min(few, surplus))]
+        if progress is not None:
+            progress(self._sketch(tiled, strokes))
         return strokes
+
+    def _rounds(
+        self,
+        policy: PaintingPolicy,
+        tiled: TiledCanvas,
+        strokes: Tensor,
+        progress: Progress | None,
+    ) -> Tensor:
+        """Go on in rounds from strokes (n, D), to more than are asked for where they help."""
+        goal = _OVERSHOOT * self.strokes
+        for number in range(1, _ROUNDS + 1):
+            wanted = (goal * number / _ROUNDS - len(strokes)) / policy.environment.strokes
+            if wanted > 0:
+                new = best_bundles(policy, tiled, tiled.canvas(strokes), math.ceil(wanted))
+                new = new[tiled.worth(torch.cat([strokes, new]))[len(strokes) :] > 0]
+                strokes = torch.cat([strokes, new])
+                if progress is not None and len(new) and len(strokes) < self.strokes:
+                    progress(self._sketch(tiled, strokes))
+        while len(strokes) < self.strokes:  # nothing helps any more, and least harm is done there
+            canvas = tiled.canvas(strokes)
+            least = worst_regions(torch.ones_like(canvas[0]).cpu(), self.policy.canvas_size, 1)
+            new = paint_regions(policy, tiled, canvas, least)[0].flatten(0, 1)
+            strokes = torch.cat([strokes, new])
+        return strokes
+
+    def _sketch(self, tiled: TiledCanvas, strokes: Tensor) -> Sketch:
+        error = (tiled.canvas(strokes) - tiled.target).square().mean()
+        return Sketch(len(strokes), decibels(error), self.stroke, strokes)
 
     def policy_on(self, device: torch.device) -> PaintingPolicy:
         """Return the agent's fast form, made once for each device."""
         if device not in self._fast:
             self._fast[device] = fast_form(self.policy, device, self.precision, self.compiled)
         return self._fast[device]
-
-    def _chosen(self, tiled: TiledCanvas, strokes: Tensor, new: Tensor, side: int) -> Tensor:
-        """Choose the new strokes that are painted, in order: at most as many as are to come."""
-        left = self.strokes - len(strokes)
-        if len(new) == left:
-            return new
-        worth = tiled.worth(torch.cat([strokes, new]))[len(strokes) :]
-        if len(new) > left:
-            return new[worth.argsort(descending=True, stable=True)[:left].sort()[0]]
-        helpful = worth > 0
-        done = side <= self.policy.canvas_size and helpful.sum() < _FEW * len(new)
-        return new if done else new[helpful]  # when next to nothing helps, they come to an end
 
 
 @validated

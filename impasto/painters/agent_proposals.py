@@ -6,8 +6,10 @@ strokes that are wanted, the larger the squares.
 Letters in shapes: R regions, P strokes on each, D numbers of a stroke, s pixels on a side.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -21,9 +23,11 @@ from impasto.strokes.conversion import from_region, into_range
 from impasto.strokes.limits import release
 from impasto.strokes.raster.coverage import THINNEST
 
-_BATCH = 16  # squares that the agent is shown at once
+_BATCH = 32  # squares that the agent is shown at once
 _SIDE = 12.0  # a square's side, in radii of the strokes that are wanted
 _LEAST_SIDE = 8  # pixels of the canvas; in fewer there is nothing that one stroke can't paint
+_LOOKS = 6  # squares of each size that are looked at, and that many times more than are wanted:
+_MORE = 1.5
 _ROUNDS = 4  # each on squares apart, where the ones before left most error
 
 
@@ -70,6 +74,37 @@ class AgentProposer(Proposer):
         return into_range(tiled.stroke, free, THINNEST / shorter)
 
 
+def best_bundles(policy: PaintingPolicy, tiled: TiledCanvas, canvas: Tensor, count: int) -> Tensor:
+    """Let an agent paint on the worst squares of every size, and choose by what that mends.
+
+    Args:
+        policy: The agent.
+        tiled: The target, and the weight of each pixel's error.
+        canvas: (3, H, W), what is painted so far.
+        count: At most how many squares are chosen.
+
+    Returns:
+        The strokes (n, D) on squares apart where the agent mends most, the largest square's first.
+    """
+    error = ((canvas - tiled.target).square().mean(0) * tiled.weight).cpu()
+    regions, side = list[Region](), min(canvas.shape[1:])
+    while side >= _LEAST_SIDE:
+        regions += worst_regions(error, side, max(_LOOKS, math.ceil(_MORE * count)))
+        side //= 2
+    if not regions:
+        return canvas.new_empty(0, tiled.stroke.dim)
+    strokes, gain = paint_regions(policy, tiled, canvas, regions)
+    mended = gain.cpu() * torch.tensor([float(region.side**2) for region in regions])
+    chosen: list[int] = []
+    for place in mended.argsort(descending=True, stable=True).tolist():
+        if len(chosen) == count or mended[place] <= 0:
+            break
+        if not any(regions[place].overlaps(regions[other]) for other in chosen):
+            chosen.append(place)
+    chosen.sort(key=lambda place: -regions[place].side)
+    return strokes[chosen].flatten(0, 1)
+
+
 def paint_regions(
     policy: PaintingPolicy,
     tiled: TiledCanvas,
@@ -83,32 +118,34 @@ def paint_regions(
         policy: The agent.
         tiled: The target, and the weight of each pixel's error.
         canvas: (3, H, W), what is painted so far.
-        regions: The squares, all of one side.
+        regions: The squares; those of one side in a row.
         bundles: See `PaintingPolicy.paint`.
 
     Returns:
         The strokes (R, P, D) as strokes of the picture, and by how much those of each square lower
         the mean squared error in it, (R,), by the weights and as the agent sees it.
     """
-    size, stroke, device = policy.canvas_size, tiled.stroke, canvas.device
-    height, width = canvas.shape[1:]
-    side = regions[0].side
+    stroke, (height, width) = tiled.stroke, canvas.shape[1:]
     painted, gains = [], []
     images = torch.cat([tiled.target, canvas, tiled.weight[None]])
-    for start in range(0, len(regions), _BATCH):
-        crops = torch.stack([region.of(images) for region in regions[start : start + _BATCH]])
-        target, before, weight = _resized(crops, size).split([3, 3, 1], dim=1)
+    glimpses = [
+        _resized(torch.stack([region.of(images) for region in alike]), policy.canvas_size)
+        for _, alike in groupby(regions, lambda region: region.side)
+    ]
+    for glimpse in torch.cat(glimpses).split(_BATCH):
+        target, before, weight = glimpse.split([3, 3, 1], dim=1)
         own, after = policy.paint(target.contiguous(), before.contiguous(), bundles)
         painted.append(own)
         change = (before - target).square() - (after - target).square()
         gains.append((change * weight).mean((1, 2, 3)))
     strokes = torch.cat(painted)
     count = strokes.shape[1]
-    places = [(region.left / width, region.top / height) for region in regions]
-    corners = torch.tensor(places, device=device).repeat_interleave(count, dim=0)
-    sides = torch.tensor([side / width, side / height], device=device)
+    frames = [
+        (at.left / width, at.top / height, at.side / width, at.side / height) for at in regions
+    ]
+    frame = torch.tensor(frames).to(canvas).repeat_interleave(count, dim=0)  # (R P, 4)
     shape, color = strokes.flatten(0, 1).split([stroke.shape_dim, 3], dim=1)
-    shape = from_region(stroke, shape, corners, sides, side / min(height, width))
+    shape = from_region(stroke, shape, frame[:, :2], frame[:, 2:], frame[:, 2:].amax(1))
     return torch.cat([shape, color], dim=1).unflatten(0, (-1, count)), torch.cat(gains)
 
 

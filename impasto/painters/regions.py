@@ -25,6 +25,11 @@ class Region:
         """Cut this part out of an image (..., H, W): (..., side, side)."""
         return image[..., self.top : self.top + self.side, self.left : self.left + self.side]
 
+    def overlaps(self, other: "Region") -> bool:
+        """Return whether a pixel lies in both."""
+        beside = self.left < other.left + other.side and other.left < self.left + self.side
+        return beside and self.top < other.top + other.side and other.top < self.top + self.side
+
 
 def cover(height: int, width: int) -> list[Region]:
     """Return as few squares as cover a canvas, as large as it allows, at equal distances."""
@@ -60,7 +65,7 @@ def worst_regions(error: Tensor, side: int, count: int) -> list[Region]:
         region = Region(columns[column], rows[row], side)
         if len(regions) == count or inside[row, column] <= 0:
             break
-        if not any(_overlap(region, other) for other in regions):
+        if not any(region.overlaps(other) for other in regions):
             regions.append(region)
     return regions
 
@@ -69,8 +74,3 @@ def _starts(length: int, side: int) -> list[int]:
     """Return where squares start on one side of a canvas: half a square apart, the last flush."""
     last = length - side
     return sorted({*range(0, last + 1, max(1, side // 2)), last})
-
-
-def _overlap(one: Region, other: Region) -> bool:
-    near_x, near_y = abs(one.left - other.left), abs(one.top - other.top)
-    return near_x < one.side and near_y < one.side

@@ -11,7 +11,7 @@ from impasto.canvas import to_uint8
 from impasto.errors import UserError
 from impasto.rl.environment import PaintingEnvironment
 from impasto.rl.exploration import Exploration, NoExploration
-from impasto.rl.initial_states import ContinuedStart
+from impasto.rl.initial_states import Start
 from impasto.rl.policy import PaintingPolicy
 from impasto.rl.replay import ReplayBuffer
 from impasto.rl.replay.files import load_tensors, save_tensors
@@ -44,7 +44,7 @@ class Collector:
         every: int,
         warmup_env_steps: int,
         exploration: Exploration | None = None,
-        start: ContinuedStart | None = None,
+        start: Start | None = None,
     ) -> None:
         if start is not None and not callable(start):
             todo = "give a `ContinuedStart`"
@@ -71,10 +71,11 @@ class Collector:
 
     @torch.no_grad()
     def rollout(self, policy: PaintingPolicy, target: Tensor, generator: torch.Generator) -> None:
-        """Paint targets (B, 3, n, n) by the exploration's behaviour, and add them to the replay."""
+        """Paint targets (B, 3, N, N) by the exploration's behaviour, and add them to the replay."""
         policy.actor.eval()
-        state = self.environment.reset(target)
-        if self.start is not None:
+        if self.start is None:
+            state = self.environment.reset(policy.seen(target))
+        else:
             state = self.start(policy, target, generator)
         behave = self.exploration.begin(policy.actor, generator)
         # As bytes at once: a quarter of what an episode's floats would take.

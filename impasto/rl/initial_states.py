@@ -1,6 +1,6 @@
 """Initial states of episodes: a blank canvas, or the middle of a painting."""
 
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import torch
 from annotated_types import Gt, Le
@@ -13,6 +13,22 @@ from impasto.rl.environment import State
 from impasto.rl.policy import PaintingPolicy
 from impasto.strokes import COLOR_DIM, Stroke
 from impasto.strokes.conversion import from_region
+
+
+class Start(Protocol):
+    """Interface of what says where rollouts begin."""
+
+    def __call__(self, policy: PaintingPolicy, target: Tensor, generator: torch.Generator) -> State:
+        """Return the states in which episodes begin.
+
+        Args:
+            policy: The present actor, in evaluation mode, and its environment.
+            target: (B, 3, N, N) in [0, 1], as the data set has them; N is at least n.
+            generator: All that is drawn comes from it; on the target's device.
+
+        Returns:
+            States of any number of canvases (3, n, n), at step 0.
+        """
 
 
 @validated
@@ -40,16 +56,8 @@ class ContinuedStart:
 
     @torch.no_grad()
     def __call__(self, policy: PaintingPolicy, target: Tensor, generator: torch.Generator) -> State:
-        """Return the states in which episodes begin.
-
-        Args:
-            policy: The present actor, and its environment.
-            target: (B, 3, n, n) in [0, 1].
-            generator: Of the numbers of rounds and of the parts, on the target's device.
-
-        Returns:
-            B states at step 0; targets of earlier rounds are parts of those given.
-        """
+        """See `Start`: B states; targets of earlier rounds are parts of those given."""
+        target = policy.seen(target)
         state = policy.environment.reset(target)
         device = target.device
         earlier = torch.randint(self.rounds, (len(target),), generator=generator, device=device)

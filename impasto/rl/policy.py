@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from impasto.errors import UserError, as_typed
 from impasto.persistence.description import Describable, describe
@@ -78,6 +79,12 @@ class PaintingPolicy(nn.Module):
         self.actor.train(training)
         strokes = environment.strokes_of(torch.cat(actions, dim=1))
         return strokes[:, : environment.strokes], state.canvas
+
+    def seen(self, picture: Tensor) -> Tensor:
+        """Average larger pictures (B, 3, N, N) down to the actor's canvas, (B, 3, n, n)."""
+        if picture.shape[-1] <= self.canvas_size:
+            return picture
+        return functional.interpolate(picture, (self.canvas_size,) * 2, mode="area")
 
     def paint_exactly(self, target: Tensor) -> Tensor:
         """Paint targets (B, 3, n, n), and return the strokes drawn exactly, of the same shape."""

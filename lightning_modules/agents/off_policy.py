@@ -18,7 +18,7 @@ from impasto.networks import frozen_copy, polyak_update
 from impasto.rl.collector import Collector
 from impasto.rl.environment import OBSERVATION_CHANNELS, PaintingEnvironment, State
 from impasto.rl.exploration import Exploration
-from impasto.rl.initial_states import ContinuedStart
+from impasto.rl.initial_states import Start
 from impasto.rl.policy import PaintingPolicy
 from impasto.rl.replay import PrioritizedReplay, ReplayBuffer, Transition
 from impasto.rl.rewards import Reward, l2_distance
@@ -107,7 +107,7 @@ class OffPolicyAgent(UpdateModule):
         tau: Fraction = 0.001,
         target_batch_statistics: bool = False,
         exploration: Exploration | None = None,
-        start: ContinuedStart | None = None,
+        start: Start | None = None,
         weights: str | Path | None = None,
         seed: Seed = 0,
     ) -> None:
@@ -234,7 +234,7 @@ class OffPolicyAgent(UpdateModule):
         return self.record(self.make_update(batch))
 
     def make_update(self, batch: Iterable[Mapping[str, Tensor]]) -> Metrics:
-        """Paint the targets (B, 3, n, n), uint8, of every rollout due, then learn from the replay.
+        """Paint the targets (B, 3, N, N), uint8, of every rollout due, then learn from the replay.
 
         Raises:
             Interrupted: A signal came while the replay was filled for the first update, which may
@@ -250,7 +250,7 @@ class OffPolicyAgent(UpdateModule):
         return self.update(transition)
 
     def rollout(self, target: Tensor) -> None:
-        """Paint targets (B, 3, n, n) as the collector does, and add them to the replay."""
+        """Paint targets (B, 3, N, N) as the collector does, and add them to the replay."""
         self.collector.rollout(self.policy, target, self.generator)
 
     def train(self, mode: bool = True) -> "OffPolicyAgent":
@@ -271,12 +271,12 @@ class OffPolicyAgent(UpdateModule):
 
     def pictures(self, batch: Any, count: int) -> tuple[Tensor, Tensor]:
         """Return the first targets of a batch and their exact paintings, (N, 3, n, n) each."""
-        target = to_float(batch["target"][:count]).to(self.device)
+        target = self.policy.seen(to_float(batch["target"][:count]).to(self.device))
         return target, self.policy.paint_exactly(target)
 
     def validation_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> None:
         """Measure the mean L2 of paintings of the validation split, drawn exactly."""
-        target = to_float(batch["target"])
+        target = self.policy.seen(to_float(batch["target"]))
         self.validation_l2.update(l2_distance(self.policy.paint_exactly(target), target))
         self.log("val_l2", self.validation_l2, on_epoch=True, prog_bar=True)
 

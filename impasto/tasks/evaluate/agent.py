@@ -200,7 +200,7 @@ def _paint(
     metrics: dict[str, Means] = {}
     loader = datamodule.test_dataloader()
     for batch in tqdm(loader, desc="painting the test split", file=sys.stderr, leave=False):
-        target = to_float(batch["target"].to(device))
+        target = policy.seen(to_float(batch["target"].to(device)))
         strokes, agent_canvas = policy.paint(target)
         l2 = l2_distance(agent_canvas, target)
         of_batch = {"l2_renderer": l2, **policy.stroke.watched(strokes)}

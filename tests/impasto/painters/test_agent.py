@@ -60,8 +60,8 @@ def test_takes_everything_from_the_policy(policy: PaintingPolicy) -> None:
     [
         (5, 50, 100, (16, 32)),
         (5, 100, 50, (32, 16)),
-        (200, 9, 9, (128, 128)),
-        (11, 3, 3, (32, 32)),
+        (200, 9, 9, (64, 64)),
+        (41, 3, 3, (32, 32)),
     ],
 )
 def test_the_canvas_grows_with_the_strokes(
@@ -83,6 +83,24 @@ def test_exactly_as_many_strokes_as_asked_for(policy: PaintingPolicy, strokes: i
 def test_a_perfect_painting_still_ends(policy: PaintingPolicy) -> None:
     blank = torch.tensor(BACKGROUND).view(3, 1, 1).expand(3, SIZE, SIZE).contiguous()
     assert len(AgentPainter(policy, 12).paint(blank)) == 12
+
+
+def test_what_is_worth_least_is_left_out(
+    policy: PaintingPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of as many as are painted, the painting keeps some in their order, and the better ones."""
+    target = torch.rand(3, 2 * SIZE, 2 * SIZE, generator=torch.Generator().manual_seed(0))
+    pruned = AgentPainter(policy, 20).paint(target)
+    monkeypatch.setattr("impasto.painters.agent._OVERSHOOT", 1.0)
+    every = AgentPainter(policy, 35).paint(target)
+    rest = iter(every.tolist())
+    assert all(stroke in rest for stroke in pruned.tolist())  # in their order
+    canvases = (
+        draw(policy.stroke, kept[None], *target.shape[1:], BACKGROUND)[0]
+        for kept in (pruned, every[:20])
+    )
+    of_pruned, of_first = ((canvas - target).square().mean() for canvas in canvases)
+    assert of_pruned < of_first
 
 
 def test_strokes_of_regions_are_where_the_agent_laid_them(policy: PaintingPolicy) -> None:

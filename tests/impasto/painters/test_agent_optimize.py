@@ -5,9 +5,9 @@ import torch
 
 from impasto.errors import UserError
 from impasto.painters import AgentOptimizePainter, AgentPainter, Sketch
-from impasto.painters.agent_proposals import AgentProposer, paint_regions
+from impasto.painters.agent_proposals import AgentProposer, best_bundles, paint_regions
 from impasto.painters.proposals import Proposer
-from impasto.painters.regions import Region
+from impasto.painters.regions import Region, worst_regions
 from impasto.painters.tiled_canvas import TiledCanvas
 from impasto.renderers import AnalyticRenderer, Renderer
 from impasto.rendering import draw_canvas
@@ -169,3 +169,34 @@ def test_the_agent_goes_where_the_error_counts() -> None:
     target = picture()
     strokes = proposer(target, weight=weight).propose(blank(target), 4, 1 / 24)
     assert (strokes[:, 0] < 0.5).all()
+
+
+# ---- bundles chosen by what they mend
+
+
+def test_bundles_are_chosen_by_what_they_mend_and_lie_apart() -> None:
+    """Against every square that is looked at, drawn alone."""
+    target = picture()
+    tiled = TiledCanvas(Circle(), target, BACKGROUND)
+    agent, canvas = policy(Circle(), BUNDLE), blank(picture())
+    error = (canvas - target).square().mean(0)
+    sides = (SIZE, SIZE // 2, SIZE // 4)
+    squares = [at for side in sides for at in worst_regions(error, side, 8)]
+    strokes, gain = paint_regions(agent, tiled, canvas, squares)
+    mended = gain * torch.tensor([float(at.side**2) for at in squares])
+    [best] = best_bundles(agent, tiled, canvas, 1).split(BUNDLE)
+    torch.testing.assert_close(best, strokes[mended.argmax()])
+
+    several = best_bundles(agent, tiled, canvas, 5).split(BUNDLE)
+    places = [int((strokes - one).abs().sum((1, 2)).argmin()) for one in several]
+    chosen = [squares[place] for place in places]
+    assert int(mended.argmax()) in places
+    assert all(mended[place] > 0 for place in places)
+    assert [at.side for at in chosen] == sorted((at.side for at in chosen), reverse=True)
+    assert not any(a.overlaps(b) for n, a in enumerate(chosen) for b in chosen[:n])
+
+
+def test_where_nothing_is_left_no_bundle_is_chosen() -> None:
+    target = blank(picture())
+    tiled = TiledCanvas(Circle(), target, BACKGROUND)
+    assert best_bundles(policy(Circle()), tiled, target, 3).shape == (0, 7)

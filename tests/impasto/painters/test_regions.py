@@ -42,5 +42,22 @@ def test_the_last_square_ends_with_the_canvas() -> None:
     assert worst_regions(error, 32, 1) == [Region(38, 8, 32)]
 
 
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        (Region(8, 8, 4), True),
+        (Region(15, 0, 16), True),
+        (Region(16, 0, 16), False),
+        (Region(0, 16, 4), False),
+        (Region(17, 17, 2), False),
+    ],
+)
+def test_squares_of_any_two_sizes_overlap_where_they_share_a_pixel(
+    other: Region, expected: bool
+) -> None:
+    one = Region(0, 0, 16)
+    assert one.overlaps(other) is other.overlaps(one) is expected
+
+
 def test_without_error_there_is_none() -> None:
     assert worst_regions(torch.zeros(32, 32), 16, 3) == []

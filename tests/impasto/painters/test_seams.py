@@ -59,7 +59,7 @@ def test_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.extend(regions)
         return paint_regions(policy, tiled, canvas, regions)
 
-    monkeypatch.setattr("impasto.painters.agent.paint_regions", watched)
+    monkeypatch.setattr("impasto.painters.agent_proposals.paint_regions", watched)
     strokes = painter.paint(target())
     canvas = draw_canvas(painter.stroke, strokes, HEIGHT, WIDTH, painter.background)
     inner = [region for region in seen if region.side == 32]

@@ -79,6 +79,15 @@ def test_painting_changes_nothing(training: bool) -> None:
     assert not first.requires_grad
 
 
+def test_a_larger_picture_is_seen_at_the_canvas_size_by_its_means() -> None:
+    painter, picture = policy(), targets()
+    assert painter.seen(picture) is picture
+    twice = picture.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    twice[:, :, ::2] += 0.1
+    twice[:, :, 1::2] -= 0.1
+    torch.testing.assert_close(painter.seen(twice), picture)
+
+
 def test_a_picture_is_painted_alone_as_in_a_batch() -> None:
     painter = policy()
     together, _ = painter.paint(targets())

@@ -227,6 +227,17 @@ def test_rollouts_begin_where_the_start_says() -> None:
     assert agent.actor.training is False
 
 
+def test_larger_pictures_are_seen_at_the_size_of_the_canvas() -> None:
+    agent = make_agent("l2")
+    target = to_float(pictures(0, 6))
+    agent.rollout(target.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3))
+    held = to_float(agent.replay.tensors()["target"])
+    assert (held - target).abs().max() <= 0.5 / 255 + 1e-6
+    larger = pictures(0, 2).repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    shown, painted = agent.pictures({"target": larger}, 2)
+    assert shown.shape == painted.shape == target[:2].shape
+
+
 def test_an_exported_actor_learns_on(tmp_path: Path) -> None:
     first = make_agent()
     assert not torch.equal(
