@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -74,11 +75,30 @@ def test_the_one_before_a_broken_one_is_taken(
     done = run("resume=runs/a", "updates=30", "hydra.run.dir=runs/b")
     assert (done.code, done.err) == (0, line)
     assert came_from(tmp_path / "runs" / "b") == "previous.ckpt"
-    shutil.rmtree(tmp_path / "runs" / "b")
-    done = run("resume=auto", "updates=30", "hydra.run.dir=runs/c")
+    done = run("resume=auto", "updates=30", "hydra.run.dir=runs/a")
     assert (done.code, done.err) == (0, line)
     assert came_from(tmp_path / "runs" / "a") == "previous.ckpt"
-    assert not (tmp_path / "runs" / "c").exists()
+
+
+def test_auto_looks_in_the_folder_that_is_given_and_nowhere_else(
+    run: RunMain, checkpoints: Path, tmp_path: Path
+) -> None:
+    """Beside it lies a finished run of the same config."""
+    done = run("resume=auto", "updates=20", "hydra.run.dir=runs/new")
+    assert done.code == 0
+    assert "no run in runs/new to go on with: a new one" in done.out
+    assert (tmp_path / "runs" / "new" / "summary.json").is_file()
+    done = run("resume=auto", "updates=20", "hydra.run.dir=runs/a")
+    assert "runs/a is finished; nothing to do" in done.out
+
+
+def test_auto_says_in_what_the_newest_unfinished_run_differs(run: RunMain) -> None:
+    assert run("seed=3").code == 0
+    time.sleep(1)  # folders are named after the second
+    done = run("resume=auto", "updates=20")
+    assert "no run with this config to go on with: a new one" in done.out
+    assert "is unfinished, and has other settings: seed: 3 -> 0" in done.out
+    assert "going on in" in run("resume=auto", "updates=30", "seed=3").out
 
 
 def test_a_broken_file_that_was_asked_for_is_refused(

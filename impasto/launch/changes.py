@@ -1,6 +1,6 @@
 """Settings of a resumed run that may be others than its checkpoint's, and those that may not."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,7 +37,7 @@ _SHOWN = 8
 _ABSENT = object()
 
 
-def changes(saved: Mapping[str, Any], cfg: DictConfig) -> dict[str, str]:
+def changes(saved: Mapping[str, Any], cfg: DictConfig, fixed: Sequence[str] = ()) -> dict[str, str]:
     """Settings that differ and may not: dotted keys to ``saved -> now``.
 
     Two that are written differently are alike if they lead to the same. Of what was saved, plain
@@ -46,10 +46,12 @@ def changes(saved: Mapping[str, Any], cfg: DictConfig) -> dict[str, str]:
     Args:
         saved: A composed config as plain containers, interpolations unresolved.
         cfg: This run's.
+        fixed: Sections that may otherwise change, and may not here.
     """
     # Through text, so that a config from memory and one from a file compare equal.
     now = cast(DictConfig, OmegaConf.create(OmegaConf.to_yaml(cfg)))
-    allowed = (*_MAY_CHANGE, *(str(key) for key in OmegaConf.select(cfg, "may_change") or ()))
+    may_change = (one for one in _MAY_CHANGE if one not in fixed)
+    allowed = (*may_change, *(str(key) for key in OmegaConf.select(cfg, "may_change") or ()))
     here = dict(_leaves(cast(dict[str, Any], OmegaConf.to_container(now))))
     before = _under_current_keys(dict(_leaves(saved)), here)
     differences: dict[str, str] = {}
@@ -87,13 +89,18 @@ def refuse_changes(checkpoint: Path, manifest: Manifest, cfg: DictConfig) -> Non
     differences = changes(manifest.config, cfg)
     if not differences:
         return
-    lines = [f"{key}: {change}" for key, change in differences.items()]
-    more = f" and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
     keys = ",".join(list(differences)[:_SHOWN])
     raise UserError(
-        f"{checkpoint} was saved with other settings: {', '.join(lines[:_SHOWN])}{more}",
+        f"{checkpoint} was saved with other settings: {listed(differences)}",
         f"give them as they were, or start a new run, or insist by may_change=[{keys}]",
     )
+
+
+def listed(differences: Mapping[str, str]) -> str:
+    """Return the first of these differences in a line."""
+    lines = [f"{key}: {change}" for key, change in differences.items()]
+    more = f" and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
+    return f"{', '.join(lines[:_SHOWN])}{more}"
 
 
 def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -77,7 +77,7 @@ def job(cfg: DictConfig, show_traceback: bool, starter: Starter | None = None) -
         # A job of a sweep always goes on in its folder: it may have been stopped, and queued again.
         # A single run has looked already, before its folder was made.
         if sweep and cfg.resume in (None, "auto"):
-            resumption = find_resumable(folder, cfg, alone=False)
+            resumption = find_resumable(folder, cfg, beside=False)
             cfg.resume = None
             if resumption is not None:
                 if nothing_left(resumption):

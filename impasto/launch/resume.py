@@ -1,7 +1,7 @@
 """Search for what `resume=` names."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from omegaconf import DictConfig, open_dict, read_write
 
 from impasto.errors import UserError
 from impasto.launch.arguments import quote
-from impasto.launch.changes import changes, refuse_changes
+from impasto.launch.changes import changes, listed, refuse_changes
 from impasto.persistence.checkpoints import Good, has_checkpoint, newest_good, whole, written
 from impasto.persistence.locks import lock
 from impasto.persistence.manifest import Manifest, versions
@@ -21,6 +21,7 @@ from impasto.tasks.runs.run_folder import read_summary
 from impasto.tasks.runs.run_state import LOCK, is_complete, is_held
 
 CHECKPOINTS = "checkpoints"
+_FIXED = ("callbacks",)  # what may change in a run that is named, and not in one that is looked for
 # Seconds to wait for a lock: a table of runs holds it for a moment, to see whether one runs.
 _MOMENT = 0.15
 
@@ -65,9 +66,12 @@ def find_run(cfg: DictConfig) -> bool:
     if cfg.resume != "auto":
         return True
     # A run beside is held as soon as the first of several processes goes on with it.
-    found = find_resumable(folder, cfg, alone=place is None or place.world == 1)
+    beside = (place is None or place.world == 1) and not _names_folder(cfg)
+    found = find_resumable(folder, cfg, beside)
     if found is None:
-        print("no run with this config to go on with: starting a new one")
+        print(f"no run {'with this config' if beside else f'in {folder}'} to go on with: a new one")
+        if beside and (remark := unlike(folder, cfg)) is not None:
+            print(remark)
         return True
     if nothing_left(found):
         return False
@@ -148,18 +152,25 @@ def find_checkpoint(resume: str, cfg: DictConfig) -> Good:
     return checkpoint
 
 
-def find_resumable(own: Path, cfg: DictConfig, alone: bool = True) -> Resumption | None:
+def _names_folder(cfg: DictConfig) -> bool:
+    """Return True if the command line says which folder the run has."""
+    words = cfg.hydra.overrides.hydra
+    return any(str(word).startswith("hydra.run.dir=") for word in words)
+
+
+def find_resumable(own: Path, cfg: DictConfig, beside: bool = True) -> Resumption | None:
     """Find what `resume=auto` goes on with: the run's own folder, else a run beside it.
 
-    Beside it, a run counts if its settings are equal up to what may change, it saved a checkpoint
-    that is whole, it did not diverge (it would again), and no process is at it now. One with
-    updates left comes before one that has none; then the one that has come furthest, whatever a
-    clock said; then the last by name.
+    Beside it, a run counts if its settings are equal up to what may change, callbacks included, it
+    saved a checkpoint that is whole, it did not diverge (it would again), and no process is at it
+    now. One with updates left comes before one that has none; then the newest, which is the last by
+    name, as folders are named after the time.
 
     Args:
         own: The folder that the run would have; it need not exist.
         cfg: The composed config; `updates` is the number asked for.
-        alone: Whether the run may move to another folder; the jobs of a sweep may not.
+        beside: Whether runs beside it count; not for a job of a sweep, nor where the folder was
+            given.
 
     Raises:
         UserError: The own folder's checkpoints are all broken, or of other settings.
@@ -168,18 +179,27 @@ def find_resumable(own: Path, cfg: DictConfig, alone: bool = True) -> Resumption
         checkpoint = newest_good(own / CHECKPOINTS)
         refuse_changes(checkpoint.path, checkpoint.manifest, cfg)
         return _resumption(own, checkpoint, cfg)
-    if not alone or not own.parent.is_dir():
+    if not beside or not own.parent.is_dir():
         return None
     candidates = [
-        (not is_complete(folder, cfg.updates), manifest.update, folder)
+        (not is_complete(folder, cfg.updates), folder)
         for folder in own.parent.iterdir()
-        if (manifest := _candidate(folder, cfg)) is not None
+        if (saved := _saved_config(folder)) is not None and not changes(saved, cfg, _FIXED)
     ]
-    for _, _, folder in sorted(candidates, reverse=True):
+    for _, folder in sorted(candidates, reverse=True):
         try:
             return _resumption(folder, newest_good(folder / CHECKPOINTS), cfg)
         except UserError:  # both are broken: the next one
             continue
+    return None
+
+
+def unlike(own: Path, cfg: DictConfig) -> str | None:
+    """Return a line on how the newest unfinished run beside it differs; None if there is none."""
+    for folder in sorted(own.parent.iterdir(), reverse=True) if own.parent.is_dir() else ():
+        saved = None if is_complete(folder, cfg.updates) else _saved_config(folder)
+        if saved is not None and (differences := changes(saved, cfg, _FIXED)):
+            return f"{folder} is unfinished, and has other settings: {listed(differences)}"
     return None
 
 
@@ -233,11 +253,9 @@ def refuse_if_locked(folder: Path) -> None:
             pass
 
 
-def _candidate(folder: Path, cfg: DictConfig) -> Manifest | None:
-    """Read the manifest of the folder's last checkpoint, if the run may go on with it."""
+def _saved_config(folder: Path) -> Mapping[str, Any] | None:
+    """Read the config of a run's last checkpoint, if it did not diverge and nobody is at it."""
     manifest = written(folder / CHECKPOINTS)
-    if manifest is None or manifest.config is None or changes(manifest.config, cfg):
+    if manifest is None or read_summary(folder).get("status") == "diverged" or is_held(folder):
         return None
-    if read_summary(folder).get("status") == "diverged" or is_held(folder):
-        return None
-    return manifest
+    return manifest.config

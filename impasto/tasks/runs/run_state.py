@@ -19,6 +19,7 @@ LOCK = Path(".hydra") / "lock"
 OVERRIDES = Path(".hydra") / "overrides.yaml"
 METRICS = "metrics.csv"
 WAITING, RUNNING, KILLED = "waiting", "running", "killed"
+NOT_BEGUN = "not begun"  # in a sweep that nobody goes on with
 COMPLETE = ("finished", "untrained")
 # The same config would end like this again.
 FINAL = ("stopped", "pruned", "diverged")
@@ -32,8 +33,8 @@ class RunState:
 
     Attributes:
         folder: The run folder.
-        status: `waiting`, `running` or `killed` (no process holds the folder, and no summary says
-            how the run ended); else the summary's.
+        status: `waiting`, `not begun`, `running` or `killed` (no process holds the folder, and no
+            summary says how the run ended); else the summary's.
         overrides: What the command line asked for.
         updates: Updates made, as far as written; None for a task that makes none.
         total: Updates asked for.

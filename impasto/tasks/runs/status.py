@@ -13,10 +13,19 @@ from impasto.bounds import Positive, validated
 from impasto.errors import UserError
 from impasto.tasks.runs.comparison.runs import find_runs
 from impasto.tasks.runs.run_folder import read_jobs
-from impasto.tasks.runs.run_state import RUNNING, WAITING, RunState, is_held, read_state
+from impasto.tasks.runs.run_state import (
+    KILLED,
+    NOT_BEGUN,
+    RUNNING,
+    WAITING,
+    RunState,
+    is_held,
+    read_state,
+)
 
 _COLUMNS = ("run", "settings", "status", "updates", "of", "val", "seconds", "left")
 _WIDEST = 60
+_CUT_OFF = {NOT_BEGUN, KILLED, "interrupted"}
 _CLEAR = "\033[H\033[J"  # a terminal's: to the upper left corner, and empty from there on
 
 
@@ -48,7 +57,7 @@ def status(sweep: str, folder: Path, watch: Positive | None = None) -> dict[str,
 
 
 def read_states(sweep: Path) -> list[RunState]:
-    """The runs below a folder, and the jobs of a sweep that have not begun.
+    """Read the runs below a folder, and the jobs of a sweep that have not begun.
 
     Raises:
         UserError: There is none.
@@ -66,6 +75,11 @@ def read_states(sweep: Path) -> list[RunState]:
     states = [read_state(folder) for folder in folders]
     states += [RunState(sweep / name, WAITING, tuple(jobs[name])) for name in waiting]
     place = {(sweep / name).resolve(): i for i, name in enumerate(jobs)}
+    if jobs and not is_held(sweep):
+        states = [
+            replace(state, status=NOT_BEGUN) if state.status == WAITING else state
+            for state in states
+        ]
     return sorted(states, key=lambda state: place.get(state.folder.resolve(), -1))
 
 
@@ -88,15 +102,17 @@ def _text(sweep: Path, states: Sequence[RunState]) -> str:
     ]
     counts = Counter(state.status for state in states)
     listed = ", ".join(f"{count} {name}" for name, count in counts.items())
-    return "\n".join([*lines, f"{len(states)} runs: {listed}"])
+    lines.append(f"{len(states)} runs: {listed}")
+    if _CUT_OFF & counts.keys() and read_jobs(sweep) and not is_held(sweep):
+        lines.append(
+            f"the sweep was interrupted: its command with hydra.sweep.dir={sweep} goes on with it"
+        )
+    return "\n".join(lines)
 
 
 def _cells(sweep: Path, states: Sequence[RunState]) -> Iterator[tuple[str, ...]]:
     common = set.intersection(*(set(state.overrides) for state in states))
-    stopped = not is_held(sweep) and bool(read_jobs(sweep))
     for state in states:
-        if state.status == WAITING and stopped:
-            state = replace(state, status="not begun")
         own = [one for one in state.overrides if one not in common or len(states) == 1]
         yield (
             _name(state.folder, sweep),

@@ -17,6 +17,7 @@ from impasto.launch.resume import (
     find_resumable,
     locked,
     refuse_if_locked,
+    unlike,
 )
 from impasto.persistence.manifest import Manifest, seal
 from tests.properties.test_small_files import sealed
@@ -90,14 +91,32 @@ def test_own_folder_comes_first(tmp_path: Path) -> None:
     assert not found.complete
 
 
-def test_the_unfinished_run_beside_it_that_has_come_furthest(tmp_path: Path) -> None:
-    make_run(tmp_path / "old", config(), update=40, status="interrupted")
-    make_run(tmp_path / "killed", config(), update=70, age=10)  # a clock that went back
-    make_run(tmp_path / "tied", config(), update=70, age=50)
-    make_run(tmp_path / "done", config(), update=100, status="finished", updates=100)
-    make_run(tmp_path / "diverged", config(), update=90, status="diverged")
-    make_run(tmp_path / "empty", config(), checkpoint=False, status="interrupted")
-    assert found_folder(tmp_path / "own", config()) == "tied"  # the last by name
+def test_the_newest_unfinished_run_beside_it(tmp_path: Path) -> None:
+    make_run(tmp_path / "10-00", config(), update=70, status="interrupted")
+    make_run(tmp_path / "11-00", config(), update=40, age=50)  # killed; a clock that went back
+    make_run(tmp_path / "12-00", config(), update=100, status="finished", updates=100)
+    make_run(tmp_path / "13-00", config(), update=90, status="diverged")
+    make_run(tmp_path / "14-00", config(), checkpoint=False, status="interrupted")
+    assert found_folder(tmp_path / "own", config()) == "11-00"
+    assert find_resumable(tmp_path / "own", config(), beside=False) is None
+
+
+def test_callbacks_are_part_of_a_run_that_is_looked_for(tmp_path: Path) -> None:
+    stopping = config(callbacks={"early_stopping": {"patience": 3}})
+    make_run(tmp_path / "before", stopping, status="interrupted")
+    assert found_folder(tmp_path / "own", stopping) == "before"
+    assert found_folder(tmp_path / "own", config()) is None
+    assert found_folder(tmp_path / "before", config()) == "before"
+
+
+def test_what_differs_is_said(tmp_path: Path) -> None:
+    assert unlike(tmp_path / "none" / "own", config()) is None
+    make_run(tmp_path / "a", config(seed=2), status="interrupted")
+    make_run(tmp_path / "b", config(seed=1, bundle=4), status="interrupted")
+    make_run(tmp_path / "c", config(seed=3), status="finished", updates=100)
+    said = unlike(tmp_path / "own", config())
+    assert said is not None
+    assert said.endswith("b is unfinished, and has other settings: bundle: 4 -> 5, seed: 1 -> 0")
 
 
 def test_a_run_beside_it_whose_checkpoints_are_broken_is_passed_over(tmp_path: Path) -> None:
@@ -150,8 +169,8 @@ def flip(path: Path, at: int) -> None:
 
 def test_jobs_of_a_sweep_stay_in_their_folders(tmp_path: Path) -> None:
     make_run(tmp_path / "0", config(), status="interrupted")
-    assert find_resumable(tmp_path / "1", config(), alone=False) is None
-    found = find_resumable(tmp_path / "0", config(), alone=False)
+    assert find_resumable(tmp_path / "1", config(), beside=False) is None
+    found = find_resumable(tmp_path / "0", config(), beside=False)
     assert found is not None
     assert found.folder == tmp_path / "0"
 

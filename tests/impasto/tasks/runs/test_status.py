@@ -97,12 +97,14 @@ def test_the_table_names_runs_by_what_tells_them_apart(
     (sweep / "jobs.json").write_text(json.dumps(jobs))
     assert status(str(sweep), out) == {"runs": 3}
     lines = capsys.readouterr().out.splitlines()
+    said = f"the sweep was interrupted: its command with hydra.sweep.dir={sweep} goes on with it"
     assert [line.split() for line in lines] == [
         ["run", "settings", "status", "updates", "of", "val", "seconds", "left"],
         ["0", "seed=0", "finished", "100", "100", "0.25000", "6"],
         ["2", "seed=2", "not", "begun"],
         ["10", "seed=10", "killed", "30", "100", "0.25000", "6"],
-        ["3", "runs:", "1", "finished,", "1", "waiting,", "1", "killed"],
+        ["3", "runs:", "1", "finished,", "1", "not", "begun,", "1", "killed"],
+        said.split(),
     ]
     with (out / "status.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -114,7 +116,23 @@ def test_the_table_names_runs_by_what_tells_them_apart(
     with locked(sweep):  # somebody will begin it
         assert [state.status for state in read_states(sweep)] == ["finished", "waiting", "killed"]
         assert status(str(sweep), out) == {"runs": 3}
-    assert "waiting" in capsys.readouterr().out.splitlines()[2]
+    out = capsys.readouterr().out
+    assert "waiting" in out.splitlines()[2]
+    assert "interrupted" not in out
+
+
+def test_a_sweep_that_came_to_its_end_was_not_interrupted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = tmp_path / "sweep"
+    leave(sweep / "0", summary={"status": "finished", "updates": 100})
+    leave(sweep / "1", summary={"status": "failed", "updates": 10})
+    (sweep / "jobs.json").write_text('{"0": [], "1": []}')
+    status(str(sweep), tmp_path)
+    assert capsys.readouterr().out.splitlines()[-1] == "2 runs: 1 finished, 1 failed"
+    (sweep / "1" / "summary.json").write_text('{"status": "interrupted"}')
+    status(str(sweep), tmp_path)
+    assert "the sweep was interrupted" in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_watching_ends_with_the_last_run(
