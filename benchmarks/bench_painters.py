@@ -2,9 +2,9 @@
 
 Groups: `ten` (ten photographs at 128 px), `large` (one at 512 px in 2,000 strokes), `cold` (the
 whole of ``python run.py task=paint``, start and compiling included), `posters` (five pictures of
-up to 1200 px in up to 16,000 strokes, ``LARGE=1``) and `rivals` (other programs on the ten,
-``PEERS=FOLDER``); `worth` is what a trained agent adds to the ten, its proposals beside random ones
-in as many steps. What is measured is the delivered picture. Curves of several painters are
+up to 1200 px in up to 16,000 strokes, ``LARGE=1``), `huge` (60,000 strokes at 4096 px) and `rivals`
+(other programs on the ten, ``PEERS=FOLDER``); `worth` is what a trained agent adds to the ten, its
+proposals beside random ones in as many steps. What is measured is the delivered picture. Curves of several painters are
 `task=evaluate`'s: ``make painter-curves``.
 """
 
@@ -24,6 +24,8 @@ from benchmarks.conftest import Timed
 from benchmarks.machine import ROOT, device
 from benchmarks.photographs import BACKGROUNDS, TEN, fetch_background, find_picture, fitted
 from benchmarks.workbench import Scale, Workbench
+from datamodules.sets.dead_leaves import draw_scene
+from datamodules.sets.leaves import TEXTURES
 from impasto.errors import UserError
 from impasto.io.images import read_image, resize_image, write_png
 from impasto.metrics import Nearness
@@ -42,6 +44,7 @@ _LEAST = 32  # pixels
 SETTINGS = {quality: (200, quality) for quality in QUALITIES} | {"500 strokes": (500, "good")}
 _PAINTINGS = ROOT / "outputs" / "posters"  # to be looked at
 _A_MINUTE = 150  # steps that paint 16,000 strokes in a minute on two cores
+_HUGE_STEPS = 60
 _ASTRONAUT_AIM = "32 dB, 25 s of CPU"
 
 
@@ -147,6 +150,17 @@ def test_posters(
     }
     place = f"{name}, {image.shape[1]} x {image.shape[0]}, {strokes:,} strokes"
     benchmark.extra_info |= _figures(trial) | {"table": "posters", "row": place, "cells": cells}
+
+
+@pytest.mark.benchmark(group="huge")
+def test_huge(bench: Workbench, timed: Timed, benchmark: Any) -> None:
+    """A drawn scene at 4096 px, in as many strokes as there are details."""
+    size, strokes = _sizes(bench.scale, 4096, 60_000)
+    found = [find_picture(Path(name).stem) for name in TEXTURES]
+    textures = [(picture.mean(axis=2) / 255).astype(np.float32) for picture in found]
+    scene = draw_scene(np.random.default_rng([0, 0]), size, textures)
+    trial = _paint("a drawn scene", scene, _painter(bench.scale, strokes, _HUGE_STEPS), timed)
+    benchmark.extra_info |= _figures(trial) | {"aim": "600 s"}
 
 
 def _primitive(folder: Path, source: Path, strokes: int, scale: Scale) -> Path:
