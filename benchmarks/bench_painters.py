@@ -4,8 +4,8 @@ Groups: `ten` (ten photographs at 128 px), `large` (one at 512 px in 2,000 strok
 whole of ``python run.py task=paint``, start and compiling included), `posters` (five pictures of
 up to 1200 px in up to 16,000 strokes, ``LARGE=1``), `huge` (60,000 strokes at 4096 px) and `rivals`
 (other programs on the ten, ``PEERS=FOLDER``); `worth` is what a trained agent adds to the ten, its
-proposals beside random ones in as many steps. What is measured is the delivered picture. Curves of several painters are
-`task=evaluate`'s: ``make painter-curves``.
+proposals beside random ones in as many steps. What is measured is the delivered picture. Curves of
+several painters are `task=evaluate`'s: ``make painter-curves``.
 """
 
 import resource
