@@ -174,11 +174,16 @@ bench-scale: $(STAMP) ## how cost grows with strokes, pixels and pictures: slope
 bench-paint: $(STAMP) ## measure painter=optimize on photographs (PARTS=ten PARTS=worth LARGE=1 PEERS=FOLDER WRITE=1)
 	$(MAKE) bench ONLY='$(or $(PARTS),ten large cold) $(if $(LARGE),posters) $(if $(PEERS),rivals)'
 
-painter-curves: $(STAMP) ## PSNR of three painters by strokes and by seconds: docs/pictures/painters.png
+painter-curves: TEN = $(shell $(BIN)/python -c 'from benchmarks.photographs import TEN, find_path; \
+	print(*map(find_path, TEN), sep=",")')
+painter-curves: $(STAMP) ## PSNR of three painters by strokes and by seconds, the agent's sheet: docs/pictures/painters.png, agent.png
 	$(BIN)/python run.py task=evaluate painters=[optimize,agent,agent+optimize] agent.weights=photos \
 		counts=[50,100,200,400,800] hydra.run.dir=outputs/painter-curves size=128 \
 		"image=[$(call PHOTOGRAPH,astronaut),$(call PHOTOGRAPH,chelsea),$(call PHOTOGRAPH,coffee)]"
 	cp outputs/painter-curves/painters.png docs/pictures/painters.png
+	$(BIN)/python run.py task=evaluate painters=[agent] agent.weights=photos counts=[200,1000] size=128 \
+		hydra.run.dir=outputs/agent-sheet "image=[$(TEN)]"
+	cp outputs/agent-sheet/paintings.png docs/pictures/agent.png
 
 # Each command goes on where the last one stopped, in outputs/gpu-recipes (docs/gpu.md).
 gpu-recipes: MINUTES ?= 9

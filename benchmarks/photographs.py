@@ -49,15 +49,20 @@ BACKGROUNDS = {
 }
 
 
-def find_picture(name: str) -> NDArray[np.uint8]:
-    """A photograph that comes with scikit-image or scikit-learn, (H, W, 3) uint8.
+def find_path(name: str) -> Path:
+    """The file of a photograph that comes with scikit-image or scikit-learn.
 
     Raises:
         StopIteration: There is none of this name.
     """
     places = (Path(str(resources.files(package))) / folder for package, folder in _FOLDERS)
     paths = (place / f"{name}{end}" for place in places for end in (".png", ".jpg"))
-    return read_image(next(path for path in paths if path.is_file()))
+    return next(path for path in paths if path.is_file())
+
+
+def find_picture(name: str) -> NDArray[np.uint8]:
+    """A photograph as in `find_path`, (H, W, 3) uint8."""
+    return read_image(find_path(name))
 
 
 def fetch_background(background: Background, folder: Path) -> NDArray[np.uint8]:
