@@ -101,6 +101,10 @@ pictures: $(STAMP) ## make the pictures in docs/ again (after make quickstart)
 		anti_aliasing=True)).round().astype('uint8'))"
 	$(BIN)/python run.py task=paint strokes=100 image=outputs/pictures/coffee.png \
 		hydra.run.dir=outputs/pictures/film
+	$(BIN)/python run.py task=paint stroke=taper strokes=1000 size=1000 export=[relief] \
+		"image=$(call PHOTOGRAPH,coffee)" hydra.run.dir=outputs/pictures/relief
+	$(BIN)/python -c "from PIL import Image; \
+		Image.open('outputs/pictures/relief/coffee/relief.png').save('docs/pictures/relief_coffee.jpg', quality=85)"
 	mkdir -p docs/pictures
 	cp outputs/pictures/film/coffee/painting.gif docs/pictures/coffee.gif
 	cp outputs/pictures/film/coffee/painting.png docs/pictures/coffee.png
