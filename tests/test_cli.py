@@ -250,3 +250,9 @@ def test_resume_auto_goes_on_where_it_was_and_stops_when_finished(
     other = run_main(*arguments, folder("d"), "bundle=2")
     assert other.code == 0
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["a", "d"]
+
+
+def test_the_shell_completes_choices(run_cli: RunCli) -> None:
+    installed = run_cli("-sc", "install=bash").out
+    assert "hydra_bash_completion" in installed
+    assert run_cli("-sc", "query=bash", COMP_LINE="python run.py task=pai").out == "task=paint\n"

@@ -18,6 +18,7 @@ ALL_CHOICES = [(group, choice) for group in groups(CONF) for choice in choices(C
 def test_groups_are_those_of_the_design() -> None:
     expected = "task data stroke renderer agent reward replay exploration painter trainer logger"
     more = {"callbacks", "debug", "experiment", "schedule", "export", "preconditioning"}
+    more |= {"hparams_search"}
     assert set(groups(CONF)) == {*expected.split(), *more}
 
 
@@ -38,6 +39,8 @@ def test_default_choices(compose_config: Compose) -> None:
         "logger": "tensorboard",
         "callbacks": "default",
         "experiment": None,
+        "hparams_search": None,
+        "hydra/sweeper": "basic",
     }
     assert {group: chosen[group] for group in expected} == expected
     assert list(compose_config("task=train").export) == ["gif"]

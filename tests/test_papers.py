@@ -1,11 +1,13 @@
-"""docs/papers.md: what it names is there, and its commands compose."""
+"""docs/papers.md: what it names is there, its commands compose, and what is cited agrees."""
 
 import ast
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 from impasto.launch.validation.validate import validate
 from tests.conftest import ROOT, Compose
@@ -54,3 +56,26 @@ def test_commands_compose(compose_config: Compose, command: str) -> None:
         assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text(encoding="utf-8")
         return
     validate(compose_config(*words))
+
+
+def test_citation_is_of_this_version_and_the_five_papers() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["version"] == project["version"]
+    assert cited["license"] == project["license"]
+    assert cited["abstract"] == project["description"]
+    papers = cited["references"]
+    assert len(papers) == 5
+    assert all(paper["authors"] and paper["title"] and paper["type"] for paper in papers)
+    named = {name["family-names"] for paper in papers for name in paper["authors"]}
+    assert {"Huang", "Heng", "Zhou", "Kumar", "Nakano"} <= named
+
+
+def test_bibtex_says_what_the_citation_says() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    text = (ROOT / "docs" / "papers.md").read_text(encoding="utf-8")
+    block = text.partition("```bibtex\n")[2].partition("```")[0]
+    assert block.count("{") == block.count("}") > 0
+    published = [paper["title"] for paper in cited["references"] if "year" in paper]
+    assert re.findall(r"(?m)^  title += \{(.*)\}", block) == [*published, cited["title"]]
+    assert f"version = {{{cited['version']}}}" in block

@@ -13,9 +13,10 @@ import hydra
 from hydra._internal.callbacks import Callbacks
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus, configure_log, run_job
-from hydra.types import HydraContext, TaskFunction
+from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig
 
+from impasto.errors import UserError
 from impasto.launch.arguments import is_multirun, quote_paths
 from impasto.launch.claims import claim_run, claim_sweep, withdraw
 from impasto.launch.command import as_arguments, asks_for_help, short_help
@@ -93,6 +94,8 @@ def start(arguments: Sequence[str], show_traceback: bool = False) -> None:
     with composed(args) as (config_loader, cfg):
         if not (args.cfg or args.info):
             check_hydra(cfg)
+            if cfg.hydra.mode == RunMode.MULTIRUN and not args.multirun:
+                raise UserError("the config asks for a sweep of several runs", "add -m")
             configure_log(cfg.hydra.hydra_logging, cfg.hydra.verbose)
             # Not a lambda: launchers hand the function to other processes by its name.
             task = partial(job, show_traceback=show_traceback, starter=Starter())

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -25,6 +26,19 @@ from impasto.launch.sweeps.folder import (
 )
 from impasto.launch.sweeps.running import again, compose_job, make_launcher, run_jobs
 from impasto.tasks.runs.run_state import is_held
+
+# Stands in for Hydra's own sweeper under its name: a config that overrode `hydra/sweeper` would
+# leave no file of `hparams_search` the choice.
+ConfigStore.instance().store(
+    group="hydra/sweeper",
+    name="basic",
+    node={
+        "_target_": "hydra_plugins.impasto.sweeps.grid.GridSweeper",
+        "max_batch_size": None,  # how many jobs the launcher gets at a time; None hands over all
+        "params": {},  # what is swept besides the command line, such as {seed: "0,1,2"}
+    },
+    provider="impasto",
+)
 
 
 class GridSweeper(BasicSweeper):

@@ -13,7 +13,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState
 
 from impasto.errors import UserError
-from impasto.launch.compose import compose_run, one_at_a_time
+from impasto.launch.compose import choices, compose_run, composed, one_at_a_time, parse
 from impasto.launch.sweeps.space import split
 from impasto.launch.sweeps.study import (
     importance,
@@ -23,7 +23,8 @@ from impasto.launch.sweeps.study import (
     storage_url,
     tell,
 )
-from tests.conftest import FakeTasks, Finished, RunMain
+from impasto.launch.validation.validate import validate
+from tests.conftest import CONF, FakeTasks, Finished, RunMain
 
 Search = Callable[..., Finished]
 SPACE = {"x": IntDistribution(0, 100), "y": FloatDistribution(1e-4, 1.0, log=True)}
@@ -183,3 +184,41 @@ def test_what_is_wrong_with_a_search_is_one_line(search: Search, tmp_path: Path)
     none = search("updates=1,2", "hydra.sweeper.n_trials=0", "hydra.sweep.dir=c")
     assert none.err.startswith("error: hydra.sweeper.n_trials is 0 — give a whole number")
     assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.parametrize("name", choices(CONF, "hparams_search"))
+def test_a_file_of_hparams_search_is_a_search_that_composes(name: str) -> None:
+    words = ["task=train", "experiment=mnist_cpu", f"hparams_search={name}"]
+    with composed(parse(["-m", *words])) as (_, cfg):
+        assert cfg.hydra.runtime.choices["hydra/sweeper"] == "optuna"
+        given = [f"{key}={value}" for key, value in cfg.hydra.sweeper.params.items()]
+    fixed, searched = split(OverridesParser.create().parse_overrides(given))
+    assert len(searched) == len(given) > 1
+    assert not fixed
+    for overrides in one_at_a_time(given):  # both ends of every interval
+        validate(compose_run(["experiment=mnist_cpu", "task=train", *overrides]))
+
+
+def test_a_search_without_m_is_refused(run_main: RunMain, tmp_path: Path) -> None:
+    done = run_main("task=train", "experiment=mnist_cpu", "hparams_search=mnist_optuna")
+    assert (done.code, done.err) == (
+        2,
+        "error: the config asks for a sweep of several runs — add -m\n",
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_of_hparams_search_is_searched(
+    run_main: RunMain, fake_tasks: FakeTasks, tmp_path: Path
+) -> None:
+    file = ("hparams_search=mnist_optuna", "hydra.sweeper.n_trials=2", "task.kind=score")
+    done = run_main("-m", *fake_tasks.arguments, *file, "hydra.sweep.dir=search")
+    assert done.code == 0, done.err
+    assert [set(trial.params) for trial in trials(tmp_path / "search")] == 2 * [
+        {
+            "agent.actor_optimizer.lr",
+            "agent.critic_optimizer.lr",
+            "agent.updates_per_rollout",
+            "batch_size",
+        }
+    ]
