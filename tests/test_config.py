@@ -17,7 +17,7 @@ ALL_CHOICES = [(group, choice) for group in groups(CONF) for choice in choices(C
 
 def test_groups_are_those_of_the_design() -> None:
     expected = "task data stroke renderer agent reward replay exploration painter trainer logger"
-    more = {"callbacks", "debug", "experiment", "schedule", "export", "preconditioning"}
+    more = {"callbacks", "debug", "experiment", "schedule", "export", "preconditioning", "style"}
     more |= {"hparams_search"}
     assert set(groups(CONF)) == {*expected.split(), *more}
 
@@ -34,6 +34,7 @@ def test_default_choices(compose_config: Compose) -> None:
         "replay": "uniform",
         "exploration": "none",
         "preconditioning": "none",
+        "style": "photo",
         "painter": "optimize",
         "trainer": "auto",
         "logger": "tensorboard",

@@ -19,6 +19,17 @@ _FORMER_KEYS = {
     "renderer.learning.optimizer": "task.optimizer",
     "task.call.module": "task.module",
 }
+# Keys that came later, and what was done before there was a choice.
+_LATER_KEYS = {
+    "data.protocol": "official",
+    "data.train_limit": None,
+    "renderer.activation": "relu",
+    "renderer.convolutions": 2,
+    "reward.discriminator.last_trelu": False,
+    "stroke.control": "relative",
+    "stroke.max_opacity": None,
+    "task.loss": "mse",
+}
 # How long a run is, what watches it, what a run that learns doesn't use, and the arguments of its
 # task, which refer to what is compared: besides whereabouts.
 _MAY_CHANGE = (
@@ -69,13 +80,17 @@ def changes(saved: Mapping[str, Any], cfg: DictConfig, fixed: Sequence[str] = ()
 
 
 def _under_current_keys(saved: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, Any]:
-    """Move saved values to today's keys; what moved to where now is nothing is left out."""
+    """Move saved values to today's keys, and add what was not said then.
+
+    What moved to where now is nothing is left out.
+    """
     # Backwards, as what a renderer's section said took the place of what the task's said.
     moved = {
         replace_prefix(key, _FORMER_KEYS): value
         for key, value in sorted(saved.items(), reverse=True)
     }
-    return {key: value for key, value in moved.items() if key in saved or key in here}
+    later = {key: value for key, value in _LATER_KEYS.items() if key in here}
+    return later | {key: value for key, value in moved.items() if key in saved or key in here}
 
 
 def refuse_changes(checkpoint: Path, manifest: Manifest, cfg: DictConfig) -> None:

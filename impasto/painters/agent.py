@@ -232,4 +232,5 @@ class AgentOptimizePainter(OptimizePainter):
         """See `OptimizePainter.proposer`."""
         policy = self.agent.policy_on(tiled.target.device)
         fewest = math.ceil(_FEWEST * self.strokes)
-        return AgentProposer(tiled, self.tries, self.focus, generator, policy, fewest)
+        aligned = {"along": self.along, "longer": self.longer}
+        return AgentProposer(tiled, self.tries, self.focus, generator, policy, fewest, **aligned)

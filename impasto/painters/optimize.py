@@ -18,14 +18,14 @@ from annotated_types import Ge, Le, Lt
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.bounds import Count, NotNegative, Positive, Rgb, Seed, Whole, validated
+from impasto.bounds import Count, Fraction, NotNegative, Positive, Rgb, Seed, Whole, validated
 from impasto.canvas import to_array
 from impasto.errors import UserError
 from impasto.io.images import fit_size
 from impasto.io.palette import find_palette
 from impasto.painters.base import Painter, Progress, Sketch
 from impasto.painters.budget import QUALITIES, Cost, measure_cost
-from impasto.painters.proposals import Proposer
+from impasto.painters.proposals import Proposer, check_alignment
 from impasto.painters.schedule import View, cooling, plan_events, plan_views
 from impasto.painters.tiled_canvas import TiledCanvas, canvas_beside
 from impasto.runtime.threads import for_loops
@@ -62,6 +62,10 @@ class OptimizePainter(Painter):
         moves: How often the least useful strokes are put elsewhere.
         moved: Share of the strokes that are moved each time.
         fit_every: Steps between two closed-form fits of the colours.
+        along: How far new strokes are turned to lie along the picture's edges and hairs
+            (`directions`): 0 leaves them as they fall, 1 turns all of them.
+        longer: How many times longer than usual they begin, beside their width; the more, the
+            narrower: their area stays.
         seed: Fixes the painting, 0 included.
 
     Raises:
@@ -80,6 +84,8 @@ class OptimizePainter(Painter):
     moved: Annotated[float, Ge(0), Lt(1)] = 0.05
     fit_every: Count = 1
     seed: Seed = 0
+    along: Fraction = 0.0
+    longer: Annotated[float, Ge(1), Le(32)] = 1.0
     refines = True
 
     def __post_init__(self) -> None:
@@ -93,6 +99,8 @@ class OptimizePainter(Painter):
                 f"pretrain a renderer of `{kind}`, and paint through that, or by an agent that "
                 "learned with it",
             )
+        if self.along or self.longer > 1:
+            check_alignment(self.stroke)
 
     @property
     def gradient_steps(self) -> int:
@@ -195,7 +203,8 @@ class OptimizePainter(Painter):
 
     def proposer(self, tiled: TiledCanvas, generator: torch.Generator) -> Proposer:
         """Return what new strokes on a canvas come from."""
-        return Proposer(tiled, self.tries, self.focus, generator)
+        aligned = {"along": self.along, "longer": self.longer}
+        return Proposer(tiled, self.tries, self.focus, generator, **aligned)
 
     def _rates(self, target: Tensor) -> Tensor:
         """Return each parameter's learning rate, (D,): the same in pixels along both sides."""

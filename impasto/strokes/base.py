@@ -5,9 +5,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from inspect import isabstract
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
+from annotated_types import Gt, Le
 from torch import Tensor
 
 from impasto.bounds import Positive, validated
@@ -50,6 +51,7 @@ class Stroke(ABC):
             pen its path, for anything else the longest side or diameter.
         palette: The only colours, RGB in [0, 1]; or a number of colours to be found in the picture
             that is painted.
+        max_opacity: The most that an opacity may be, as of a wash.
 
     Attributes:
         name: What the kind is called in records.
@@ -95,8 +97,10 @@ class Stroke(ABC):
         max_width: Positive | None = None,
         max_length: Positive | None = None,
         palette: Sequence[Sequence[float]] | int | None = None,
+        max_opacity: Annotated[float, Gt(0), Le(1)] | None = None,
     ) -> None:
         self.opaque = opaque
+        self.max_opacity = None if max_opacity is None else float(max_opacity)
         self.max_width = None if max_width is None else float(max_width)
         self.max_length = None if max_length is None else float(max_length)
         self.palette = check_palette(palette)

@@ -1,4 +1,4 @@
-"""Limits on strokes of any kind: opaque, not too wide, not too long, of few colours.
+"""Limits on strokes of any kind: opaque, or never; not too wide, not too long, of few colours.
 
 ICCV 2019, section 5.4.4, restricts transparency in this way; the rest is ours. A limit is a map
 from all strokes into the allowed ones. Widths are scaled down as a whole, so that the full range of
@@ -34,6 +34,7 @@ def limits_of(stroke: "Stroke") -> dict[str, Any]:
     colors = [list(one) for one in palette] if isinstance(palette, tuple) else palette
     every = {
         "opaque": stroke.opaque or None,
+        "max_opacity": stroke.max_opacity,
         "max_width": stroke.max_width,
         "max_length": stroke.max_length,
         "palette": colors,
@@ -45,7 +46,7 @@ def looser_limit(stroke: "Stroke", other: "Stroke") -> str | None:
     """Return the first limit on shapes that `other` has and these strokes need not keep."""
     if other.opaque and not stroke.opaque:
         return "opaque"
-    for key in ("max_width", "max_length"):
+    for key in ("max_opacity", "max_width", "max_length"):
         here, there = getattr(stroke, key), getattr(other, key)
         if there is not None and (here is None or here > there):
             return key
@@ -70,7 +71,7 @@ def limit_shape(stroke: "Stroke", shape: Tensor) -> Tensor:
 
 def bounded_shape(stroke: "Stroke", shape: Tensor) -> Tensor:
     """Map shapes as `limit_shape` does, without rounding."""
-    if not stroke.opaque and stroke.max_width is None and stroke.max_length is None:
+    if set(limits_of(stroke)) <= {"palette"}:
         return shape
     scale, offset = _scales(stroke)
     limited = shape * shape.new_tensor(scale) + shape.new_tensor(offset)
@@ -109,6 +110,11 @@ def check_limits(stroke: "Stroke", shortens: bool) -> None:
         UserError: It has not, or they do not.
     """
     names = stroke.parameters
+    if stroke.opaque and stroke.max_opacity is not None:
+        what = f"`opaque=true` and `max_opacity={stroke.max_opacity}` say two things"
+        raise UserError(what, "give one of them")
+    if stroke.max_opacity is not None and not _named(names, ("opacity",)):
+        raise _has_no(stroke, "max_opacity", "opacity")
     if stroke.max_width is not None and not _named(names, stroke.across):
         raise _has_no(stroke, "max_width", "width")
     lengthy = shortens or _named(names, stroke.along)
@@ -133,6 +139,8 @@ def largest(stroke: "Stroke", name: str) -> float:
     Raises:
         UserError: None is so small.
     """
+    if name.startswith("opacity"):
+        return 1.0 if stroke.max_opacity is None else stroke.max_opacity
     share = 1.0
     for key, names, full in [
         ("max_width", stroke.across, stroke.slimness),

@@ -11,7 +11,14 @@ from torch import Tensor
 from impasto.errors import UserError
 from impasto.strokes import Bezier, Circle, Line, Rectangle, Stroke, Triangle
 from impasto.strokes.conversion import columns, to_record
-from impasto.strokes.limits import limit_color, limit_shape, looser_limit, nearest, with_palette
+from impasto.strokes.limits import (
+    limit_color,
+    limit_shape,
+    looser_limit,
+    nearest,
+    release,
+    with_palette,
+)
 from tests.impasto.strokes.kinds import every_kind, names
 
 PALETTE = [[0.0, 0.0, 0.0], [1.0, 0.5, 0.0], [0.2, 0.3, 0.9]]
@@ -20,6 +27,7 @@ LIMITS: dict[str, object] = {
     "max_width": 0.1,
     "max_length": 0.25,
     "palette": PALETTE,
+    "max_opacity": 0.4,
 }
 
 
@@ -110,6 +118,15 @@ def recorded(*parameters: str, full: float = 1.0) -> Callable[[Tensor, Stroke], 
         return torch.tensor([max(full * one[key] for key in parameters) for one in records])
 
     return measure
+
+
+def test_no_opacity_is_above_its_limit() -> None:
+    kind = Bezier(max_opacity=0.4)
+    free = strokes(kind)
+    shape = kind.limit(free)
+    opacities = columns(kind, names(kind, "opacity"))
+    torch.testing.assert_close(shape[:, opacities], 0.4 * free[:, opacities])
+    torch.testing.assert_close(release(kind, shape), free)
 
 
 WIDTHS = [
@@ -231,4 +248,5 @@ def test_looser_limits_are_found() -> None:
     assert looser_limit(Bezier(), Bezier(opaque=True)) == "opaque"
     assert looser_limit(Bezier(max_width=0.3), Bezier(max_width=0.2)) == "max_width"
     assert looser_limit(Bezier(), Bezier(max_length=0.2)) == "max_length"
+    assert looser_limit(Bezier(), Bezier(max_opacity=0.2)) == "max_opacity"
     assert looser_limit(Bezier(), Bezier(palette=8)) is None  # a renderer draws no colour
