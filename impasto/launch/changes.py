@@ -29,6 +29,7 @@ _LATER_KEYS = {
     "stroke.control": "relative",
     "stroke.max_opacity": None,
     "task.loss": "mse",
+    "task.module.criterion": "mse",
 }
 # How long a run is, what watches it, what a run that learns doesn't use, and the arguments of its
 # task, which refer to what is compared: besides whereabouts.
