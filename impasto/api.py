@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from impasto.bounds import Count
+from impasto.bounds import Count, validated
 from impasto.errors import UserError
 from impasto.io.images import resize_image
 from impasto.io.in_memory import as_picture
@@ -111,6 +111,7 @@ def paint(
         return paint_picture(picture, found, told, device, start, shown)
 
 
+@validated
 def paint_many(
     images: Iterable[Any],
     workers: Count | None = None,

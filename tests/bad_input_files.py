@@ -154,7 +154,7 @@ def _exports(folder: Path) -> None:
     save_file(weights, unsealed("agent_nan") / "weights.safetensors")
     (unsealed("agent_yaml") / CONFIG).write_text("kind: [agent")
     (unsealed("agent_code") / CONFIG).write_text(
-        config.replace("painting.networks.actor_critic.Actor", "os.system")
+        config.replace("impasto.networks.actor_critic.Actor", "os.system")
     )
     verdict = Verdict(mse=0.09, mean_image=0.1)
     save_renderer(folder / "renderer", NeuralRenderer(Circle(), 32, (8,), 4), verdict)

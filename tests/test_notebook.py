@@ -14,7 +14,7 @@ from impasto.io.images import write_png
 from impasto.launch.compose import choices, groups
 from tests.conftest import CONF, Compose, has_libmypaint
 
-NO_OBJECTS = ("task", "experiment", "hparams_search", "debug")
+NO_OBJECTS = ("task", "experiment", "hparams_search", "style", "debug")
 CASES = [
     (group, choice)
     for group in groups(CONF)

@@ -6,6 +6,7 @@ from pathlib import Path
 from impasto.errors import UserError
 from impasto.painters.agent import AgentPainter
 from impasto.painters.base import Painter
+from impasto.painters.divide import DividePainter
 from impasto.painters.optimize import OptimizePainter
 from impasto.strokes import Bezier, Stroke
 
@@ -21,7 +22,7 @@ def named_painter(
     seed: int | None = None,
     weights: str | Path | None = None,
 ) -> Painter:
-    """Return the painter `optimize`, `agent` or `agent+optimize`.
+    """Return the painter `optimize`, `agent`, `agent+optimize` or `divide`.
 
     Args:
         name: Which.
@@ -42,8 +43,8 @@ def named_painter(
         count = 500 if strokes is None else strokes
         ground = _BLACK if background is None else background
         return OptimizePainter(stroke or Bezier(), count, background=ground, seed=seed or 0)
-    if name not in REFINED:
-        known = ", ".join(["optimize", *REFINED])
+    if name not in (*REFINED, "divide"):
+        known = ", ".join(["optimize", *REFINED, "divide"])
         raise UserError(f"`painter={name}` is unknown", f"choose from {known}")
     painter = AgentPainter.load(weights, stroke, strokes)
     own = painter.stroke
@@ -54,4 +55,6 @@ def named_painter(
         what = f"the agent in {weights} paints on {tuple(painter.background)}"
         raise UserError(what, "leave out `background`, or give another agent's `weights`")
     assert isinstance(painter, AgentPainter)
+    if name == "divide":
+        return DividePainter(painter.policy, strokes)
     return painter.refined(REFINED[name], seed=seed or 0)

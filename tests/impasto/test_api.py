@@ -113,7 +113,7 @@ def test_a_painter_has_the_command_lines_name(name: str, compose_config: Compose
     built = instantiate(compose_config(*given).painter)
     weights = None if name == "optimize" else "photos"
     ours = named_painter(name, 7, seed=3, weights=weights)
-    apart = ("stroke", "agent")
+    apart = ("stroke", "agent", "policy")
     assert type(ours) is type(built)
     assert vars(ours).keys() == vars(built).keys()
     for key in vars(ours).keys() - {*apart}:

@@ -63,7 +63,7 @@ def offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_main: RunMain) 
 def test_every_choice_is_built_as_the_run_would(offered: Any) -> None:
     seen = offered("stroke=line", "stroke.max_width=0.5", "painter.steps=9", "export.gif.fps=4")
     kinds = seen["kinds"]
-    expected = "bezier brush circle ink line mypaint oil pixel rectangle ring triangle"
+    expected = "bezier brush circle ink line mypaint oil pixel rectangle ring taper triangle"
     assert list(kinds) == expected.split()
     assert kinds["ring"].about == "a further kind"
     assert kinds["ring"].build().max_width == 0.25

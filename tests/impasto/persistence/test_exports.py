@@ -149,6 +149,8 @@ def test_describe_and_build_are_inverse() -> None:
         "canvas_size": 32,
         "hidden": [4],
         "channels": 8,
+        "activation": "relu",
+        "convolutions": 2,
     }
     again = build(node)
     assert describe(again) == node
