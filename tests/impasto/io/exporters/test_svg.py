@@ -35,7 +35,7 @@ def test_it_is_the_painting(stroke: Stroke, tmp_path: Path) -> None:
     painting = some_painting(stroke)
     path = Svg().write(tmp_path, painting)
     assert [one.name for one in tmp_path.iterdir()] == ["painting.svg"]
-    # A tapered stroke's ends are thinner than a pixel: drawn a pixel wide and fainter, and here thin.
+    # The ends of a taper are thinner than a pixel: drawn as wide as one, fainter, and here thin.
     least = 39 if stroke.name == "taper" else 40
     assert psnr(rendered(path)[..., :3], drawn(painting)) > least
 
