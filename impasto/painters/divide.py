@@ -16,7 +16,6 @@ from impasto.canvas import decibels
 from impasto.compositing import to_tiles
 from impasto.painters.agent import AgentPainter
 from impasto.painters.base import Painter, Progress, Sketch
-from impasto.rl.environment import PaintingEnvironment
 from impasto.rl.policy import PaintingPolicy
 from impasto.strokes import Stroke
 from impasto.strokes.conversion import from_region

@@ -15,6 +15,7 @@ from impasto.canvas import blank_canvas
 from impasto.compositing import paint
 from impasto.errors import UserError
 from impasto.renderers import Renderer
+from impasto.runtime.precision import full_precision
 from impasto.strokes import COLOR_DIM
 from impasto.strokes.limits import limit_color
 
@@ -178,5 +179,6 @@ class PaintingEnvironment:
 def _under(alpha: Tensor, target: Tensor) -> Tensor:
     """Return the mean colours (B, K, 3) of targets (B, 3, H, W) under paint (B, K, 1, H, W)."""
     weight = alpha.flatten(2)
-    total = weight @ target.flatten(2).transpose(1, 2)
+    with full_precision(weight):
+        total = weight @ target.to(weight).flatten(2).transpose(1, 2)
     return total / weight.sum(2, keepdim=True).clamp_min(_NEXT_TO_NOTHING)
