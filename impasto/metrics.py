@@ -11,7 +11,7 @@ from torch import Tensor
 
 from impasto.canvas import decibels, to_float
 from impasto.io.images import resize_image
-from impasto.networks.lpips import Lpips
+from impasto.networks.perceptual import Lpips
 
 # The window of SSIM (Wang et al., 2004, section III.B): a Gaussian, cut off at 5 pixels.
 _REACH = 5

@@ -84,6 +84,7 @@ ARGUMENTS = {
     "start": "agent.start",
     # of pictures by a content or a class
     "classifiers": "classifiers",
+    "held_out": "held_out",
     "goal": "goal",
     "lpips": "lpips",
     "overlap": "grid.overlap",

@@ -18,6 +18,7 @@ AS_TYPED = frozenset(
         "baseline",
         "class",
         "classifiers",
+        "held_out",
         "data.cache",
         "data.root",
         "features.weights",

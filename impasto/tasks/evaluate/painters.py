@@ -18,7 +18,7 @@ from impasto.bounds import Count, validated
 from impasto.errors import UserError
 from impasto.io.figures import Panel, framed, save_panels, save_sheet
 from impasto.io.images import Size, find_images, read_image
-from impasto.networks.lpips import Lpips
+from impasto.networks.perceptual import Lpips
 from impasto.painters import Painter, Progress
 from impasto.persistence.atomic import atomic_write
 from impasto.trial import Trial, measure
