@@ -11,7 +11,7 @@ from torch import Tensor
 
 from impasto.canvas import decibels, to_float
 from impasto.io.images import resize_image
-from impasto.networks.perceptual import Lpips
+from impasto.networks.perceptual import Lpips, PerceptualDistance
 
 # The window of SSIM (Wang et al., 2004, section III.B): a Gaussian, cut off at 5 pixels.
 _REACH = 5
@@ -66,8 +66,9 @@ class Nearness:
             total += float(_similarity(canvas, target).sum(dtype=torch.float64))
         return total / self.target.size
 
-    def lpips(self, network: Lpips) -> float:
-        """LPIPS, 0 at best."""
+    @torch.no_grad()
+    def distance(self, network: Lpips | PerceptualDistance) -> float:
+        """Perceptual distance, 0 at best."""
         return float(network(as_tensor(self.canvas)[None], as_tensor(self.target)[None]))
 
     def measures(self) -> dict[str, float]:

@@ -87,6 +87,7 @@ ARGUMENTS = {
     "held_out": "held_out",
     "goal": "goal",
     "lpips": "lpips",
+    "reader": "reader",
     "overlap": "grid.overlap",
 }
 # What has arguments of its own: `actor.norm` is agent.actor.norm, `Views.count` is views.count.

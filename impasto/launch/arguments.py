@@ -30,6 +30,7 @@ AS_TYPED = frozenset(
         "mask",
         "painter.weights",
         "preconditioning.examples",
+        "reader",
         "record",
         "renderer.weights",
         "renderer_pkl",

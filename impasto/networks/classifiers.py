@@ -1,7 +1,7 @@
 """Classifiers of pictures by name: the project's own, ImageNet's, and a user's weights."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ class Classifier(nn.Module):
         return logits
 
 
-def load_classifier(given: str) -> Classifier:
+def load_classifier(given: str, setting: str = "classifiers") -> Classifier:
     """Load a classifier by what names it, such as ``digits`` or ``resnet18:FILE``.
 
     Args:
@@ -85,6 +85,7 @@ def load_classifier(given: str) -> Classifier:
             ``MODEL:FILE``, with a state dict of such a model, for any number of classes. Their
             names, one a line, are then read from a text file beside it, of the same name but
             ``.txt``; without one they are ImageNet's if there are as many, and numbers otherwise.
+        setting: What errors call the argument that names it.
 
     Raises:
         UserError: There is none, it can't be read or downloaded, or the weights do not fit.
@@ -92,18 +93,17 @@ def load_classifier(given: str) -> Classifier:
     model, colon, file = given.partition(":")
     models = model_names()
     if colon and model in models:
-        return _of_file(given, model, Path(file).expanduser())
+        return _of_file(given, model, Path(file).expanduser(), setting)
     folder = Path(given).expanduser()
     for place in (folder / PART, folder, OWN / given):
         if given and (place / "config.yaml").is_file():
             return _of_export(given, place)
     if given in models:
-        example = f"`classifiers=[{model}:FILE]`"
-        path = pretrained(model).find(example)
-        return _with_state(model, model, read_state(path, "classifiers", f"give {example}"), path)
+        path = pretrained(model).find(_example(setting, model))
+        return _with_state(model, model, path, setting)
     near = difflib.get_close_matches(model, [*own_names(), *models], 3)
     todo = f"did you mean {', '.join(near)}?" if near else f"give {_KINDS}"
-    raise UserError(f"`classifiers`: there is no classifier {given!r}", todo)
+    raise UserError(f"`{setting}`: there is no classifier {given!r}", todo)
 
 
 def own_names() -> list[str]:
@@ -136,26 +136,28 @@ def _of_export(given: str, folder: Path) -> Classifier:
     return Classifier(_short(given), network, config["classes"], config["size"])
 
 
-def _of_file(given: str, model: str, path: Path) -> Classifier:
-    state = read_state(path, "classifiers", f"give `classifiers=[{model}:FILE]`")
+def _of_file(given: str, model: str, path: Path, setting: str) -> Classifier:
     names = path.with_suffix(".txt")
     classes: list[str] | None = None
-    if names.exists():
+    if path.exists() and names.exists():
         classes = [line.strip() for line in read_text(names).splitlines()]
         classes = [line for line in classes if line]
-    return _with_state(_short(given), model, state, path, classes)
+    return _with_state(_short(given), model, path, setting, classes)
+
+
+def _example(setting: str, model: str) -> str:
+    """Return how a file of weights is given."""
+    given = f"[{model}:FILE]" if setting == "classifiers" else f"{model}:FILE"
+    return f"`{setting}={given}`"
 
 
 def _with_state(
-    name: str,
-    model: str,
-    state: Mapping[str, Tensor],
-    path: Path,
-    classes: Sequence[str] | None = None,
+    name: str, model: str, path: Path, setting: str, classes: Sequence[str] | None = None
 ) -> Classifier:
     """Build a model of ImageNet with a state dict for any number of classes."""
-    source = pretrained(model)
-    todo = f"give `classifiers=[{model}:FILE]` with a state dict of {model}"
+    source, example = pretrained(model), f"give {_example(setting, model)}"
+    state = read_state(path, setting, example)
+    todo = f"{example} with a state dict of {model}"
     with torch.device("meta"):
         last = list(source.build().state_dict())[-1]
         if last not in state:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from impasto.networks.features import ClassifierFeatures
 from impasto.persistence.tensors import read_tensors
 
 _ALEXNET = ("features.1", "features.4", "features.7", "features.9", "features.11")  # its ReLUs
+_LITE = ("_blocks.0", "_blocks.2", "_blocks.4")  # at a half, a quarter, an eighth of the size
 _LEAST = 32  # pixels on the shorter side that AlexNet can look at
 
 
@@ -35,6 +37,19 @@ class PerceptualDistance:
 
     features: ClassifierFeatures
     min_size: int = 32
+
+    @classmethod
+    def of_lite(cls, model: str = "efficientnet_lite0", setting: str = "weights") -> Self:
+        """Make the distance by a network of the extra `[features]`.
+
+        Args:
+            model: ``efficientnet_lite0`` or ``efficientnet_lite1``.
+            setting: What errors call the argument that asked for it.
+
+        Raises:
+            UserError: The extra is not installed.
+        """
+        return cls(ClassifierFeatures(model, _LITE, setting=setting))
 
     def __post_init__(self) -> None:
         """Try the layers on a picture of the smallest size."""

@@ -95,11 +95,16 @@ def model_names() -> list[str]:
     return [*_WHEELS, *models.list_models(module=models)]
 
 
+def is_of_features(model: str) -> bool:
+    """Return True for a classifier of the extra `[features]`."""
+    return model in _WHEELS
+
+
 def pretrained(model: str) -> Pretrained:
     """Return a classifier of `model_names`."""
     from torchvision import models
 
-    if model in _WHEELS:
+    if is_of_features(model):
         wheel = _WHEELS[model]
         return Pretrained(
             build=lambda **given: EfficientNetLite(wheel.depth, **given),

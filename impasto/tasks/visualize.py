@@ -129,8 +129,8 @@ def _judge(held_out: str | None, aim: ClassGoal, device: torch.device | str) -> 
     """Return the goal by a classifier that takes no part."""
     if held_out is None:
         return None
-    judge = _load(held_out, device)
-    return replace(aim, classifiers=judge, indices=[find_class(judge[0], aim.name)])
+    judge = load_classifier(held_out, "held_out").to(device)
+    return replace(aim, classifiers=[judge], indices=[find_class(judge, aim.name)])
 
 
 def _judged(judge: ClassGoal, drawn: Tensor, folder: Path) -> dict[str, float]:

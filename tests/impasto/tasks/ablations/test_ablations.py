@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,11 @@ PLAN: dict[str, Any] = {
 
 # A program that counts how often it was called, and leaves what its overrides ask for.
 PROGRAM = """
-import json, pathlib, sys
+import json, os, pathlib, sys
 folder = pathlib.Path(sys.argv[-1].removeprefix("hydra.run.dir="))
 folder.mkdir(exist_ok=True)
 calls = folder / "calls.json"
+(folder / "gpu").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", ""))
 made = json.loads(calls.read_text()) if calls.exists() else []
 calls.write_text(json.dumps([*made, sys.argv[1:]]))
 if "fails" in sys.argv:
@@ -126,15 +128,38 @@ def test_runs_are_made_once_and_gone_on_with(program: Callable[..., Job], tmp_pa
     ]
 
 
+def test_what_needs_another_run_begins_after_it_and_fails_with_it(
+    program: Callable[..., Job],
+) -> None:
+    first, wrong = program("first"), program("fails")
+    after, lost = (
+        replace(program(f"after={job.folder.name}"), after=job) for job in (first, wrong)
+    )
+    assert runner.run_all([wrong, first, lost, after], 4) == [wrong, lost]
+    assert len(calls(after)) == 1
+    assert not lost.folder.exists()
+
+
+def test_each_gpu_has_a_run(program: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert runner.gpus() == ["0", "1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
+    jobs = [program(f"n={n}") for n in range(3)]
+    runner.run_all(jobs, 2)
+    seen = [(job.folder / "gpu").read_text() for job in jobs]
+    assert sorted(seen[:2]) == ["5", "7"]
+    assert seen[2] in seen[:2]
+
+
 def test_no_more_run_side_by_side_than_asked_for(
     program: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alive: list[int] = []
     real = runner._start
 
-    def counted(job: Job) -> object:
+    def counted(job: Job, gpu: str | None) -> object:
         alive.append(sum(process.poll() is None for process in started))
-        started.append(real(job))
+        started.append(real(job, gpu))
         return started[-1]
 
     started: list[Any] = []
