@@ -6,7 +6,7 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
 from impasto.errors import UserError
 from impasto.networks.features import ClassifierFeatures
@@ -65,15 +65,20 @@ class PerceptualDistance:
                 what = f"layer {name} of {self.features.model} gives no map of features"
                 raise UserError(what, f"give {todo}")
 
-    def __call__(self, canvas: Tensor, target: Tensor) -> Tensor:
+    def __call__(self, canvas: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the distances of pictures (B, 3, H, W) in [0, 1], (B,).
 
-        Differentiable in the canvases; targets count as constant.
+        Differentiable in the canvases; targets count as constant. A `weight` (H, W), 1 on the mean,
+        says how much places count.
         """
         with torch.no_grad():
             target_maps = self._describe(target)
-        pairs = zip(self._describe(canvas), target_maps, strict=True)
-        distances = [(one - other).square().sum(1).mean((1, 2)) for one, other in pairs]
+        distances = []
+        for one, other in zip(self._describe(canvas), target_maps, strict=True):
+            squares = (one - other).square().sum(1)  # (B, h, w)
+            if weight is not None:
+                squares = squares * adaptive_avg_pool2d(weight[None], squares.shape[1:])
+            distances.append(squares.mean((1, 2)))
         return torch.stack(distances).mean(0)
 
     def _describe(self, pictures: Tensor) -> list[Tensor]:

