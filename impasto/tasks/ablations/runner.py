@@ -46,10 +46,11 @@ def run_all(jobs: Sequence[Job], side_by_side: int) -> list[Job]:
     bar = tqdm(total=len(jobs), initial=len(jobs) - len(waiting), desc="runs", unit="run")
     try:
         while waiting or running:
-            lost = [job for job in waiting if job.after in failed]
+            to_come = [*waiting, *(job for job, _ in running.values())]
+            ready = [job for job in waiting if job.after not in to_come]
+            lost = [job for job in ready if job.after is not None and not has_ended(job.after)]
             failed += lost
-            ready = [job for job in waiting if job.after is None or has_ended(job.after)]
-            begun = ready[: len(places)]
+            begun = [job for job in ready if job not in lost][: len(places)]
             for job in begun:
                 gpu = places.pop(0)
                 running[_start(job, gpu)] = job, gpu

@@ -131,13 +131,16 @@ def test_runs_are_made_once_and_gone_on_with(program: Callable[..., Job], tmp_pa
 def test_what_needs_another_run_begins_after_it_and_fails_with_it(
     program: Callable[..., Job],
 ) -> None:
-    first, wrong = program("first"), program("fails")
-    after, lost = (
-        replace(program(f"after={job.folder.name}"), after=job) for job in (first, wrong)
+    first, wrong, stopped = program("first"), program("fails"), program("stops=0")
+    after, lost, later = (
+        replace(program(f"after={job.folder.name}"), after=job) for job in (first, wrong, stopped)
     )
-    assert runner.run_all([wrong, first, lost, after], 4) == [wrong, lost]
+    jobs = [wrong, first, stopped, lost, after, later]
+    assert set(runner.run_all(jobs, 4)) == {wrong, lost, later}
     assert len(calls(after)) == 1
     assert not lost.folder.exists()
+    assert set(runner.run_all(jobs, 4)) == {wrong, lost}  # the second time it doesn't stop
+    assert len(calls(later)) == 1
 
 
 def test_each_gpu_has_a_run(program: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +178,7 @@ def test_an_interruption_reaches_the_runs(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(runner, "_PROGRAM", (sys.executable, str(path)))
     started: list[Any] = []
     real = runner._start
-    monkeypatch.setattr(runner, "_start", lambda job: started.append(real(job)) or started[-1])
+    monkeypatch.setattr(runner, "_start", lambda *it: started.append(real(*it)) or started[-1])
 
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
@@ -242,5 +245,5 @@ def test_without_a_finished_run_there_is_no_report(
     plan = {**PLAN, "scales": {"small": {"base": ["fails"], "seeds": [0]}}}
     with pytest.raises(UserError, match=r"no run in .* has finished"):
         ablations(plan, "small", tmp_path / "out")
-    with pytest.raises(UserError, match=r"^`jobs` is 0 — give a whole number, at least 1$"):
+    with pytest.raises(UserError, match=r"^`jobs` is 0 — give a whole number, at least 1, or null$"):
         ablations(plan, "small", tmp_path / "out", jobs=0)
