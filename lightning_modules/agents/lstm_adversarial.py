@@ -313,5 +313,5 @@ class LstmAdversarial(UpdateModule):
     def load_training_state(self, state: dict[str, Any], replay: Path | None) -> None:
         """Load what `training_state` returned."""
         self.batch_count = state["rollout_count"]
-        self.generator.set_state(state["generator"].cpu())
+        self.load_generator(state["generator"])
         self._batch = {key: part.to(self.device) for key, part in state["batch"].items()}
