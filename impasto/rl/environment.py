@@ -24,6 +24,7 @@ OBSERVATION_CHANNELS = 9
 CANVAS = slice(0, 3)
 TARGET = slice(3, 6)
 STEP = 6
+COORDINATES = slice(7, 9)
 # 7 and 8 are x and y (CoordConv).
 
 
