@@ -1,14 +1,37 @@
-"""Measure what a style does to strokes: `python -m benchmarks.styles PAINTING/strokes.json …`."""
+"""Measure what a style does to strokes: `python -m benchmarks.styles PAINTING/strokes.json …`.
+
+`python -m benchmarks.styles --sheets FOLDER OUT` puts paintings in FOLDER/STYLE/PHOTOGRAPH/ side by
+side: `make gallery`.
+"""
 
 import sys
+from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 
+from benchmarks.photographs import find_picture
+from impasto.io.figures import contact_sheet, framed
+from impasto.io.images import read_image, resize_image
 from impasto.io.record import StrokeRecord, read_record
+from impasto.metrics import as_tensor
 from impasto.strokes.curves import PenStroke
 
 SIDE = 256  # pixels on the longer side on which overlap is counted
 PAINTED = 0.05  # alpha from which a stroke counts as lying on a pixel
+STYLES = ("photo", "oil", "watercolor", "ink", "poster")
+# The photographs of the gallery, and of each the middle of what is shown in full size, x and y as
+# fractions of width and height.
+PHOTOGRAPHS = {
+    "astronaut": (0.44, 0.22),
+    "camera": (0.46, 0.2),
+    "chelsea": (0.42, 0.45),
+    "coffee": (0.5, 0.5),
+    "rocket": (0.5, 0.6),
+    "china": (0.5, 0.4),
+}
+SMALL, CROP = 240, 360  # pixels on a side
 
 
 def length_over_width(record: StrokeRecord) -> float:
@@ -35,7 +58,31 @@ def overlap(record: StrokeRecord) -> float:
     return float(count.median())
 
 
+def save_sheets(folder: Path, out: Path) -> None:
+    """Write `sheet.jpg`, paintings made small, and `crops.jpg`, parts of them in full size.
+
+    A row is a photograph beside its paintings in `STYLES`.
+    """
+    wholes, crops = [], []
+    for name, center in PHOTOGRAPHS.items():
+        paintings = [read_image(folder / style / name / "painting.png") for style in STYLES]
+        size = paintings[0].shape[:2]
+        pictures = [as_tensor(one) for one in (resize_image(find_picture(name), *size), *paintings)]
+        left, top = (
+            int(np.clip(share * side - CROP / 2, 0, side - CROP))
+            for share, side in zip(center, size[::-1], strict=True)
+        )
+        wholes.append(torch.stack([framed(one, SMALL) for one in pictures]))
+        crops.append(torch.stack(pictures)[:, :, top : top + CROP, left : left + CROP])
+    out.mkdir(parents=True, exist_ok=True)
+    for file, rows in (("sheet.jpg", wholes), ("crops.jpg", crops)):
+        Image.fromarray(contact_sheet(*rows)).save(out / file, quality=80)
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "--sheets":
+        save_sheets(Path(sys.argv[2]), Path(sys.argv[3]))
+        sys.exit()
     for path in sys.argv[1:]:
         record = read_record(path)
         print(

@@ -7,6 +7,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 from impasto.errors import UserError
 from impasto.painters import OptimizePainter
 from impasto.painters.objective import structural_distance
+from impasto.painters.tiled_canvas import TiledCanvas
 from impasto.strokes import Bezier
 
 
@@ -56,11 +57,8 @@ def test_strokes_come_nearer_by_what_they_are_moved_by() -> None:
     distances = {}
     for objective in ("l2", "ssim"):
         painter = OptimizePainter(Bezier(), 24, steps=40, seed=1, objective=objective)
-        canvas = painter.stroke.rasterize  # noqa: F841
-        strokes = painter.paint(target)
-        from impasto.painters.tiled_canvas import TiledCanvas
-
-        painted = TiledCanvas(Bezier(), target, painter.background).canvas(strokes)
+        tiled = TiledCanvas(painter.stroke, target, painter.background)
+        painted = tiled.canvas(painter.paint(target))
         distances[objective] = float(
             structural_distance(painted, target, torch.ones_like(target[0]))
         )
