@@ -1,10 +1,11 @@
 """Measure what a style does to strokes: `python -m benchmarks.styles PAINTING/strokes.json …`.
 
-`python -m benchmarks.styles --sheets FOLDER OUT` puts paintings in FOLDER/STYLE/PHOTOGRAPH/ side by
+`python -m benchmarks.styles --sheets OUT RUN RUN …` puts the paintings of runs of `task=paint` side by
 side: `make gallery`.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,6 @@ from impasto.strokes.curves import PenStroke
 
 SIDE = 256  # pixels on the longer side on which overlap is counted
 PAINTED = 0.05  # alpha from which a stroke counts as lying on a pixel
-STYLES = ("photo", "oil", "watercolor", "ink", "poster")
 # The photographs of the gallery, and of each the middle of what is shown in full size, x and y as
 # fractions of width and height.
 PHOTOGRAPHS = {
@@ -58,30 +58,34 @@ def overlap(record: StrokeRecord) -> float:
     return float(count.median())
 
 
-def save_sheets(folder: Path, out: Path) -> None:
+def save_sheets(out: Path, runs: Sequence[Path]) -> None:
     """Write `sheet.jpg`, paintings made small, and `crops.jpg`, parts of them in full size.
 
-    A row is a photograph beside its paintings in `STYLES`.
+    A row is a photograph beside its painting in each run of `task=paint`.
     """
-    wholes, crops = [], []
+    sheet, crops = [], []
     for name, center in PHOTOGRAPHS.items():
-        paintings = [read_image(folder / style / name / "painting.png") for style in STYLES]
+        files = [run / name / "painting.png" for run in runs]
+        if not files[0].is_file():
+            continue
+        paintings = [read_image(file) for file in files]
         size = paintings[0].shape[:2]
         pictures = [as_tensor(one) for one in (resize_image(find_picture(name), *size), *paintings)]
+        side = min(CROP, *size)
         left, top = (
-            int(np.clip(share * side - CROP / 2, 0, side - CROP))
-            for share, side in zip(center, size[::-1], strict=True)
+            int(np.clip(share * whole - side / 2, 0, whole - side))
+            for share, whole in zip(center, size[::-1], strict=True)
         )
-        wholes.append(torch.stack([framed(one, SMALL) for one in pictures]))
-        crops.append(torch.stack(pictures)[:, :, top : top + CROP, left : left + CROP])
+        sheet.append(torch.stack([framed(one, SMALL) for one in pictures]))
+        crops.append(torch.stack(pictures)[:, :, top : top + side, left : left + side])
     out.mkdir(parents=True, exist_ok=True)
-    for file, rows in (("sheet.jpg", wholes), ("crops.jpg", crops)):
+    for file, rows in (("sheet.jpg", sheet), ("crops.jpg", crops)):
         Image.fromarray(contact_sheet(*rows)).save(out / file, quality=80)
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--sheets":
-        save_sheets(Path(sys.argv[2]), Path(sys.argv[3]))
+        save_sheets(Path(sys.argv[2]), [Path(run) for run in sys.argv[3:]])
         sys.exit()
     for path in sys.argv[1:]:
         record = read_record(path)
