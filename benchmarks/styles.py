@@ -1,7 +1,7 @@
 """Measure what a style does to strokes: `python -m benchmarks.styles PAINTING/strokes.json …`.
 
-`python -m benchmarks.styles --sheets OUT RUN RUN …` puts the paintings of runs of `task=paint` side by
-side: `make gallery`.
+`python -m benchmarks.styles --sheets OUT RUN RUN …` puts paintings of runs of `task=paint`
+side by side: `make gallery`.
 """
 
 import sys
