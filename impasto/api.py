@@ -37,6 +37,7 @@ from impasto.painters.weight_map import weights as weights_of
 from impasto.painting import Painting, Unfinished
 from impasto.runtime.devices import find_device
 from impasto.runtime.memory import check_finding
+from impasto.runtime.warm_up import compiling
 from impasto.strokes import Stroke
 from impasto.strokes.named import named_stroke
 
@@ -247,7 +248,7 @@ def _painter(
 @contextmanager
 def _bar(steps: int) -> Iterator[Progress]:
     """Show a bar, and yield what moves it."""
-    with tqdm(total=steps, unit="step") as bar:
+    with tqdm(total=steps, unit="step") as bar, compiling(bar):
 
         def told(sketch: Sketch) -> None:
             bar.set_postfix(canvas=f"{sketch.psnr:.1f} dB", refresh=False)

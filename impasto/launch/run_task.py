@@ -5,6 +5,7 @@ import errno
 import gc
 import io
 import logging
+import signal
 import sys
 import time
 import warnings
@@ -75,6 +76,8 @@ def outlive_terminal() -> None:
 
     Its SIGHUP asks the run to save itself, which takes longer than the terminal is there.
     """
+    if not hasattr(signal, "SIGHUP"):  # Windows ends the process, and its console is no file
+        return
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None or not stream.isatty():

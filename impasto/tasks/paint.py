@@ -34,6 +34,7 @@ from impasto.painters.budget import AUTO, Budget
 from impasto.painters.weight_map import check_mask
 from impasto.painting import PICTURE, Painting, Unfinished
 from impasto.runtime.memory import check_drawing
+from impasto.runtime.warm_up import compiling
 from impasto.tasks.paint_video import FILM, VideoSettings, check_film, paint_video
 from impasto.tasks.runs.run_folder import shown
 
@@ -95,6 +96,7 @@ def paint(
     exports = list((export or {}).values())
     for one in exports:
         one.check(painter.stroke, painter.strokes)
+        one.bar = True
     detail = None if mask is None else read_image(mask)
     order = _Order(painter, budget, size, exports, video or VideoSettings(), device, detail)
     asked_size(1, 1, size)  # an error now, not after the first painting
@@ -106,7 +108,7 @@ def paint(
     planned: list[Painter] = []
     # It is shown with the first steps, after what is said beforehand.
     bar = tqdm(total=len(files) * painter.steps, unit="step", dynamic_ncols=True, delay=1e-9)
-    with bar:
+    with bar, compiling(bar):
         for path, name in zip(files, names, strict=True):
             bar.set_description(name, refresh=False)
             steps, begun = painter.steps, bar.n
@@ -190,7 +192,10 @@ def _paint_source(
         log.warning("painted so far: %s", shown(folder / PICTURE))
         raise stop.cause from None
     delivered = painted.at(size)
-    delivered.save(folder, order.exports)
+    delivered.save(
+        folder, order.exports, lambda file: bar.set_description(f"{folder.name}: writing {file}")
+    )
+    bar.set_description(folder.name, refresh=False)
     bar.set_postfix(psnr=f"{delivered.psnr:.1f} dB")
     return [delivered.measures()], delivered
 

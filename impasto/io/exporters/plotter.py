@@ -64,6 +64,8 @@ class Gcode(Exporter):
         UserError: One of them makes no sense.
     """
 
+    file = f"{STEM}.gcode"
+
     def __init__(
         self,
         width: Positive = 200.0,
@@ -113,7 +115,7 @@ class Gcode(Exporter):
 
     def write(self, folder: Path, painting: StrokeRecord) -> Path:
         """See `Exporter.write`; strokes must be opaque, and have an outline."""
-        path = folder / f"{STEM}.gcode"
+        path = folder / self.file
         with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in self.lines(painting))
         return path

@@ -36,12 +36,14 @@ class Svg(Exporter):
         decimals: Of coordinates in pixels.
     """
 
+    file = f"{STEM}.svg"
+
     def __init__(self, decimals: Annotated[int, Ge(0), Le(9)] = 2) -> None:
         self.decimals = decimals
 
     def write(self, folder: Path, painting: StrokeRecord) -> Path:
         """See `Exporter.write`."""
-        path = folder / f"{STEM}.svg"
+        path = folder / self.file
         with atomic_write(path) as temporary:
             temporary.write_text("\n".join(self.lines(painting)) + "\n", encoding="utf-8")
         return path
