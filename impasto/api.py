@@ -24,6 +24,7 @@ from impasto.io.record import StrokeRecord
 from impasto.metrics import target_of
 from impasto.painters import Painter, Progress, Sketch
 from impasto.painters.budget import AUTO, Budget
+from impasto.painters.detail import check_detail, detail_mask
 from impasto.painters.named import named_painter
 from impasto.painters.transparency import (
     Color,
@@ -60,6 +61,7 @@ def paint(
     quality: str | None = None,
     seconds: float | None = None,
     weights: str | Path | None = None,
+    detail: str = "none",
 ) -> Painting:
     """Paint one picture.
 
@@ -94,6 +96,8 @@ def paint(
         seconds: About how long to paint, instead: the steps that there is time for are measured.
         weights: The agent of an agent's painter: an exported folder, a run folder, or a name such
             as `photos`.
+        detail: Where detail goes without a mask: to `faces`, by `saliency`, `auto` (faces, and
+            where there are none, saliency), or `none`: to where the error is.
 
     Raises:
         UserError: The image is no picture or ambiguous, or an argument makes no sense or doesn't go
@@ -107,7 +111,10 @@ def paint(
     budget = Budget(strokes, quality, seconds)
     if budget.is_given:
         found = budget.plan(found, picture, device)
-    shown = None if mask is None else shown_on(as_picture(mask), _BLACK)
+    check_detail(detail, mask)
+    shown = detail_mask(picture, detail)
+    if mask is not None:
+        shown = shown_on(as_picture(mask), _BLACK)
     with _bar(found.steps) if progress is True else nullcontext(progress or None) as told:
         return paint_picture(picture, found, told, device, start, shown)
 

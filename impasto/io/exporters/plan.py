@@ -5,12 +5,21 @@ Lengths are mm of the page; x to the right, y down.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from shapely import Point, Polygon, force_2d, get_parts, unary_union
+from shapely import (
+    Point,
+    Polygon,
+    buffer,
+    convex_hull,
+    force_2d,
+    geometrycollections,
+    get_parts,
+    points,
+    unary_union,
+)
 from shapely.geometry.base import BaseGeometry
 
 from impasto.errors import UserError
@@ -20,6 +29,7 @@ from impasto.strokes.geometry import Points
 ANY_SIZE = 64  # pixels: whether a mark can be drawn is the same at every size
 _OPAQUE = 1 - 0.5 / 255
 _ROUND = 8  # segments of a quarter of a circle
+_NEAR = 0.005  # of a stroke's radius: how far its outline may leave the true one
 _WINDOW = 1000  # lines among which 2-opt looks for a better order
 _PASSES = 20
 
@@ -119,13 +129,13 @@ def _nearest_next(ends: Points, start: Points) -> NDArray[np.int64]:
     """Return the end (N,) at which each next line is begun, always the nearest one."""
     from scipy.spatial import cKDTree  # nothing else on the way to a painting loads it
 
-    points = ends.reshape(-1, 2)
-    left, order = np.arange(len(points)), []
-    free = np.ones(len(points), bool)
+    places = ends.reshape(-1, 2)
+    left, order = np.arange(len(places)), []
+    free = np.ones(len(places), bool)
     place = start
     while len(order) < len(ends):
         left = left[free[left]]  # a new tree when half of the old one's are taken
-        tree, until = cKDTree(points[left]), len(order) + max(1, len(left) // 4)
+        tree, until = cKDTree(places[left]), len(order) + max(1, len(left) // 4)
         while len(order) < until:
             near = 8
             while True:
@@ -137,22 +147,22 @@ def _nearest_next(ends: Points, start: Points) -> NDArray[np.int64]:
             one = int(found[0])
             order.append(one)
             free[[one, one ^ 1]] = False
-            place = points[one ^ 1]
+            place = places[one ^ 1]
     return np.array(order, np.int64)
 
 
-def _two_opt(order: NDArray[np.int64], points: Points, start: Points) -> None:
+def _two_opt(order: NDArray[np.int64], places: Points, start: Points) -> None:
     """Turn parts of an order (N,) of ends around where that shortens the way, in place."""
     count = len(order)
     for _ in range(_PASSES):
         better = False
         for first in range(count):
             stop = min(count, first + _WINDOW)
-            begins, ends = points[order[first:stop]], points[order[first:stop] ^ 1]
-            before = start if first == 0 else points[order[first - 1] ^ 1]
+            begins, ends = places[order[first:stop]], places[order[first:stop] ^ 1]
+            before = start if first == 0 else places[order[first - 1] ^ 1]
             now = np.full(stop - first, _distance(before, begins[0]))
             then = _distance(before, ends)
-            following = points[order[first + 1 : stop + 1]]  # of the last line there is none
+            following = places[order[first + 1 : stop + 1]]  # of the last line there is none
             rows = len(following)
             now[:rows] += _distance(ends[:rows], following)
             then[:rows] += _distance(begins[0], following)
@@ -183,11 +193,17 @@ def visible(
         shapes: In painting order.
         covers: What each of them hides; None of what is not opaque.
     """
-    hidden: BaseGeometry = Polygon()
+    above: list[BaseGeometry] = []
+    boxes = np.empty((len(shapes), 4))  # of these; one union of all would have too many corners
     for shape, cover in zip(reversed(shapes), reversed(covers), strict=True):
+        left, top, right, bottom = (shape if cover is None else cover).bounds or (0.0,) * 4
+        x0, y0, x1, y1 = boxes[: len(above)].T
+        near = (x0 < right) & (x1 > left) & (y0 < bottom) & (y1 > top)
+        hidden = unary_union([above[one] for one in np.flatnonzero(near)])
         yield shape.difference(hidden)
         if cover is not None and not hidden.covers(cover):
-            hidden = hidden.union(cover)
+            boxes[len(above)] = cover.bounds
+            above.append(cover)
 
 
 def outline(mark: geometry.Mark, name: str) -> BaseGeometry:
@@ -202,8 +218,9 @@ def outline(mark: geometry.Mark, name: str) -> BaseGeometry:
         return Point(mark.center).buffer(mark.radius)
     if isinstance(mark, geometry.Area):
         return Polygon(mark.corners).buffer(0)
-    discs = [Point(p).buffer(r, _ROUND) for p, r in zip(mark.points, mark.radii, strict=True)]
-    return unary_union([unary_union(pair).convex_hull for pair in pairwise(discs)])
+    discs = buffer(points(mark.points), mark.radii, _ROUND)
+    pairs = geometrycollections(np.stack([discs[:-1], discs[1:]], axis=1))
+    return unary_union(convex_hull(pairs)).simplify(_NEAR * float(mark.radii.max()))
 
 
 def is_opaque(mark: geometry.Mark) -> bool:

@@ -263,9 +263,8 @@ def test_lines_are_sorted_to_little_travel() -> None:
     lines = [point + random.normal(size=(4, 2)) for point in random.uniform(0, 100, (300, 1, 2))]
     found = sorted_lines(lines, np.zeros(2))
     assert sorted(map(ends_of, found)) == sorted(map(ends_of, lines))
-    nearest = [
-        lines[one // 2][:: -1 if one % 2 else 1] for one in _nearest_next(both(lines), ORIGIN)
-    ]
+    order = _nearest_next(np.array([[line[0], line[-1]] for line in lines]), np.zeros(2))
+    nearest = [lines[one // 2][:: -1 if one % 2 else 1] for one in order]
     unsorted, greedy, best = (Plan([Pen("", way)]).travel for way in (lines, nearest, found))
     assert greedy < unsorted / 8
     assert best < 0.93 * greedy
