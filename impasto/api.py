@@ -38,7 +38,6 @@ from impasto.painting import Painting, Unfinished
 from impasto.runtime.devices import find_device
 from impasto.runtime.memory import check_finding
 from impasto.strokes import Stroke
-from impasto.strokes.named import named_stroke
 
 _BLACK = (0.0, 0.0, 0.0)
 _AHEAD = 2  # pictures for each worker that are under way, or painted and not yet asked for
@@ -59,6 +58,7 @@ def paint(
     quality: str | None = None,
     seconds: float | None = None,
     weights: str | Path | None = None,
+    style: str | None = None,
 ) -> Painting:
     """Paint one picture.
 
@@ -93,6 +93,7 @@ def paint(
         seconds: About how long to paint, instead: the steps that there is time for are measured.
         weights: The agent of an agent's painter: an exported folder, a run folder, or a name such
             as `photos`.
+        style: `photo`, `oil`, `watercolor`, `ink` or `poster`, for `painter="optimize"`.
 
     Raises:
         UserError: The image is no picture or ambiguous, or an argument makes no sense or doesn't go
@@ -102,7 +103,7 @@ def paint(
     """
     picture = as_picture(image)
     device = find_device(device)
-    found = _painter(painter, strokes, stroke, background, seed, weights)
+    found = _painter(painter, strokes, stroke, background, seed, weights, style)
     budget = Budget(strokes, quality, seconds)
     if budget.is_given:
         found = budget.plan(found, picture, device)
@@ -229,15 +230,21 @@ def _painter(
     background: Sequence[float] | None,
     seed: int | None,
     weights: str | Path | None,
+    style: str | None,
 ) -> Painter:
     """Return the painter of these arguments of `paint`."""
     count = _ANY if strokes == AUTO else strokes
     if isinstance(count, str):
         raise UserError(f"`strokes={count}`", f"give a whole number, or {AUTO}")
     if isinstance(painter, str):
-        kind = named_stroke(stroke) if isinstance(stroke, str) else stroke
-        return named_painter(painter, count, kind, background, seed, weights)
-    own = {"stroke": stroke, "background": background, "seed": seed, "weights": weights}
+        return named_painter(painter, count, stroke, background, seed, weights, style)
+    own = {
+        "stroke": stroke,
+        "background": background,
+        "seed": seed,
+        "weights": weights,
+        "style": style,
+    }
     if given := [f"`{name}`" for name, value in own.items() if value is not None]:
         what = f"{' and '.join(given)} beside a painter that has its own"
         raise UserError(what, f"give it to {type(painter).__name__}, or a painter's name")

@@ -23,6 +23,7 @@ _FORMER_KEYS = {
 _LATER_KEYS = {
     "agent.actor.coordinates": True,
     "agent.critic.coordinates": True,
+    "agent.environment.relative_color": False,
     "data.protocol": "official",
     "data.train_limit": None,
     "renderer.activation": "relu",

@@ -18,32 +18,21 @@ Distance = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Of a canvas (3, H, W) from a target like it, by each pixel's weight (H, W), 1 on the mean: a
 scalar with a gradient, which is added to the mean squared error."""
 
-_SHARE = 0.01  # of the dissimilarity, beside a mean squared error in [0, 1]
-_FEATURES_SHARE = 0.003  # the same of a distance of features, in [0, 4]
-_SCALES = 3  # at most: whole, halves, quarters
+_SHARE = 0.003  # of the dissimilarity, or of the distance of features, beside a mean squared error
 _LUMA = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
 
 
 def structural_distance(canvas: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Return 1 - SSIM (Wang et al., 2004, Eq. 13) of the luma, the mean over scales, times 0.01.
-
-    Scales are as in Wang, Simoncelli and Bovik, 2003; their means are averaged and not multiplied,
-    and halves are the means of four pixels.
-    """
+    """Return the weighted mean of 1 - SSIM (Wang et al., 2004, Eq. 13) of the luma, times 0.003."""
     pictures = torch.stack([canvas, target])
     luma = (pictures * pictures.new_tensor(_LUMA)[:, None, None]).sum(1)  # (2, H, W)
-    distances = []
-    while len(distances) < _SCALES and min(luma.shape[1:]) > REACH:
-        wide = functional.pad(luma[None], (REACH,) * 4, mode="reflect")[0]
-        distances.append(((1 - similarity(*wide.split(1))[0]) * weight).mean())
-        luma, weight = (functional.avg_pool2d(part, 2) for part in (luma, weight[None]))
-        weight = weight[0]
-    return _SHARE * torch.stack(distances).mean()
+    wide = functional.pad(luma[None], (REACH,) * 4, mode="reflect")[0]
+    return _SHARE * ((1 - similarity(*wide.split(1))[0]) * weight).mean()
 
 
 def perceptual_distance(canvas: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Return the `PerceptualDistance` by EfficientNet-Lite0, times 0.003."""
-    return _FEATURES_SHARE * load_features(canvas.device)(canvas[None], target[None], weight)[0]
+    return _SHARE * load_features(canvas.device)(canvas[None], target[None], weight)[0]
 
 
 @cache
