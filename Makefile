@@ -1,7 +1,7 @@
 # `make help` shows what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install browser mypaint quickstart neural-painters neural-painters-docs pictures gallery ablations ablations-quick ablations-docs weights test test-all test-gpu lint format bench bench-scale bench-paint painter-curves gpu-recipes chaos clean
+.PHONY: help install docs browser mypaint quickstart neural-painters neural-painters-docs pictures gallery ablations ablations-quick ablations-docs weights test test-all test-gpu lint format bench bench-scale bench-paint painter-curves gpu-recipes chaos clean
 
 # The first Python on this machine that the project runs on; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -55,6 +55,12 @@ mypaint: ## install MyPaint's brush engine and brushes for stroke=mypaint, from 
 	$(call debian,libmypaint-1.5-1 mypaint-brushes) \
 	echo "error: NO MYPAINT, and apt-get could not install it — install libmypaint 1.5 or 1.6 and" \
 		"mypaint-brushes; stroke=mypaint and its tests need them" >&2; exit 2
+
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(STAMP) ## build the site of docs/ into build/site, strictly
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "site: build/site/index.html"
 
 # At 32 px a second thread gains nothing, and waiting for it on a busy machine costs tenfold.
 quickstart: export OMP_NUM_THREADS = 1

@@ -24,6 +24,7 @@ from impasto.io.record import StrokeRecord
 from impasto.metrics import target_of
 from impasto.painters import Painter, Progress, Sketch
 from impasto.painters.budget import AUTO, Budget
+from impasto.painters.detail import check_detail, detail_mask
 from impasto.painters.named import named_painter
 from impasto.painters.transparency import (
     Color,
@@ -37,6 +38,7 @@ from impasto.painters.weight_map import weights as weights_of
 from impasto.painting import Painting, Unfinished
 from impasto.runtime.devices import find_device
 from impasto.runtime.memory import check_finding
+from impasto.runtime.warm_up import compiling
 from impasto.strokes import Stroke
 
 _BLACK = (0.0, 0.0, 0.0)
@@ -59,6 +61,7 @@ def paint(
     seconds: float | None = None,
     weights: str | Path | None = None,
     style: str | None = None,
+    detail: str = "none",
 ) -> Painting:
     """Paint one picture.
 
@@ -94,6 +97,8 @@ def paint(
         weights: The agent of an agent's painter: an exported folder, a run folder, or a name such
             as `photos`.
         style: `photo`, `oil`, `watercolor`, `ink` or `poster`, for `painter="optimize"`.
+        detail: Where detail goes without a mask: to `faces`, by `saliency`, `auto` (faces, and
+            where there are none, saliency), or `none`: to where the error is.
 
     Raises:
         UserError: The image is no picture or ambiguous, or an argument makes no sense or doesn't go
@@ -107,7 +112,10 @@ def paint(
     budget = Budget(strokes, quality, seconds)
     if budget.is_given:
         found = budget.plan(found, picture, device)
-    shown = None if mask is None else shown_on(as_picture(mask), _BLACK)
+    check_detail(detail, mask)
+    shown = detail_mask(picture, detail)
+    if mask is not None:
+        shown = shown_on(as_picture(mask), _BLACK)
     with _bar(found.steps) if progress is True else nullcontext(progress or None) as told:
         return paint_picture(picture, found, told, device, start, shown)
 
@@ -254,7 +262,7 @@ def _painter(
 @contextmanager
 def _bar(steps: int) -> Iterator[Progress]:
     """Show a bar, and yield what moves it."""
-    with tqdm(total=steps, unit="step") as bar:
+    with tqdm(total=steps, unit="step") as bar, compiling(bar):
 
         def told(sketch: Sketch) -> None:
             bar.set_postfix(canvas=f"{sketch.psnr:.1f} dB", refresh=False)

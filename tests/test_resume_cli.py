@@ -2,11 +2,11 @@
 
 import json
 import shutil
-import time
 from pathlib import Path
 
 import pytest
 
+from impasto.launch.resume import locked
 from tests.conftest import FakeTasks, Finished, RunMain
 
 BROKEN = "is damaged: its content is not what its checksum says"
@@ -92,9 +92,23 @@ def test_auto_looks_in_the_folder_that_is_given_and_nowhere_else(
     assert "runs/a is finished; nothing to do" in done.out
 
 
+def test_auto_beside_a_run_that_began_in_the_same_second(run: RunMain, tmp_path: Path) -> None:
+    """It holds other settings, a broken checkpoint and a process that is at it: no matter."""
+    named = "hydra.run.dir=runs/${now:%Y}"
+    assert run("seed=3", named).code == 0
+    first = next((tmp_path / "runs").iterdir())
+    flip(first / "checkpoints" / "last.ckpt")
+    with locked(first):
+        done = run("resume=auto", named)
+    assert (done.code, done.err) == (0, "")
+    assert sorted(tmp_path.glob("runs/*/summary.json")) == [
+        first / "summary.json",
+        first.with_name(f"{first.name}-2") / "summary.json",
+    ]
+
+
 def test_auto_says_in_what_the_newest_unfinished_run_differs(run: RunMain) -> None:
     assert run("seed=3").code == 0
-    time.sleep(1)  # folders are named after the second
     done = run("resume=auto", "updates=20")
     assert "no run with this config to go on with: a new one" in done.out
     assert "is unfinished, and has other settings: seed: 3 -> 0" in done.out

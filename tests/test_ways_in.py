@@ -224,6 +224,7 @@ SAYS = {
         "summary.json",
         "metrics.csv",
         "curve.csv",
+        "pictures.csv",
         ".hydra/config.yaml",
         ".hydra/hydra.yaml",
         ".hydra/overrides.yaml",

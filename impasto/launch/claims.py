@@ -8,10 +8,9 @@ written anything, what was made for it is taken away again, and nothing else.
 import os
 from dataclasses import dataclass
 from glob import has_magic, iglob
-from itertools import count
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf
 
 from impasto.errors import UserError
 from impasto.launch.arguments import AS_TYPED
@@ -57,17 +56,17 @@ _claim: _Claim | None = None
 
 
 def claim_run(cfg: DictConfig) -> None:
-    """Claim a single run's folder; one that is named after the time is always a new one.
+    """Claim a single run's folder.
 
     Args:
-        cfg: The composed config with its `hydra` section, where the folder's name may change.
+        cfg: The composed config with its `hydra` section.
 
     Raises:
         UserError: The folder is not for this run; nothing was written.
     """
     task = str(cfg.hydra.runtime.choices.task)
     resume = None if cfg.resume is None else str(cfg.resume)
-    _claim_folder(_new_by_time(cfg), task, resume, cfg)
+    _claim_folder(run_folder(cfg).absolute(), task, resume, cfg)
 
 
 def claim_sweep(cfg: DictConfig) -> None:
@@ -77,18 +76,6 @@ def claim_sweep(cfg: DictConfig) -> None:
         UserError: See `claim_run`.
     """
     _claim_folder(run_folder(cfg, "sweep").absolute(), SWEEP, None, cfg)
-
-
-def _new_by_time(config: DictConfig) -> Path:
-    """The run folder; two that are named after one second get two names."""
-    folder = run_folder(config).absolute()
-    if "${now:" not in str(OmegaConf.to_container(config.hydra.run, resolve=False)):
-        return folder
-    names = (folder if n == 1 else folder.with_name(f"{folder.name}-{n}") for n in count(1))
-    folder = next(name for name in names if not os.path.lexists(name))
-    with read_write(config.hydra.run), open_dict(config.hydra.run):
-        config.hydra.run.dir = str(folder)
-    return folder
 
 
 def _claim_folder(folder: Path, task: str, resume: str | None, config: DictConfig) -> None:

@@ -1,14 +1,16 @@
 """Search for what `resume=` names."""
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from impasto.errors import UserError
 from impasto.launch.arguments import quote
@@ -48,6 +50,8 @@ class Resumption:
 def find_run(cfg: DictConfig) -> bool:
     """Find once what `resume` names, and put its checkpoint, and its folder, into the config.
 
+    A folder that is named after the time is always a new one.
+
     Args:
         cfg: The composed config of a single run, with its `hydra` section.
 
@@ -59,10 +63,11 @@ def find_run(cfg: DictConfig) -> bool:
     """
     if cfg.resume not in (None, "auto"):
         go_on_as_named(cfg)
-    folder = run_folder(cfg)
     place = assigned_rank()
     if is_rank_zero():
-        refuse_if_locked(folder)
+        _name_anew(cfg)
+        refuse_if_locked(run_folder(cfg))
+    folder = run_folder(cfg)
     if cfg.resume != "auto":
         return True
     # A run beside is held as soon as the first of several processes goes on with it.
@@ -114,6 +119,16 @@ def run_folder(cfg: DictConfig, section: str = "run") -> Path:
         return Path(str(cfg.hydra[section].dir))
     finally:
         HydraConfig.instance().cfg = before
+
+
+def _name_anew(cfg: DictConfig) -> None:
+    """Give a folder that is named after the time a free name: two runs may begin at once."""
+    if "${now:" not in str(OmegaConf.to_container(cfg.hydra.run, resolve=False)):
+        return
+    folder = run_folder(cfg)
+    names = (folder if n == 1 else folder.with_name(f"{folder.name}-{n}") for n in count(1))
+    with read_write(cfg.hydra.run), open_dict(cfg.hydra.run):
+        cfg.hydra.run.dir = str(next(name for name in names if not os.path.lexists(name)))
 
 
 def nothing_left(run: Resumption) -> bool:

@@ -18,7 +18,8 @@ Distance = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Of a canvas (3, H, W) from a target like it, by each pixel's weight (H, W), 1 on the mean: a
 scalar with a gradient, which is added to the mean squared error."""
 
-_SHARE = 0.003  # of the dissimilarity, or of the distance of features, beside a mean squared error
+_SHARE = 0.003  # of the dissimilarity, beside a mean squared error in [0, 1]
+_FEATURES_SHARE = 0.003  # the same of a distance of features, in [0, 4]
 _LUMA = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
 
 
@@ -32,7 +33,7 @@ def structural_distance(canvas: Tensor, target: Tensor, weight: Tensor) -> Tenso
 
 def perceptual_distance(canvas: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Return the `PerceptualDistance` by EfficientNet-Lite0, times 0.003."""
-    return _SHARE * load_features(canvas.device)(canvas[None], target[None], weight)[0]
+    return _FEATURES_SHARE * load_features(canvas.device)(canvas[None], target[None], weight)[0]
 
 
 @cache

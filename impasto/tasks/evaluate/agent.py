@@ -64,6 +64,7 @@ class Curve:
 
     def __init__(self) -> None:
         self._measures = {name: Means() for name in ("l2", "psnr", "ssim")}
+        self.by_picture: list[float] = []  # each picture's L2 after the last stroke
 
     @property
     def count(self) -> int:
@@ -94,6 +95,7 @@ class Curve:
             self._measures.values(), zip(*columns, strict=True), strict=True
         ):
             measure.add(torch.stack(values, dim=1))  # (B, strokes + 1)
+        self.by_picture += columns[-1][0].tolist()
         return canvas
 
     def rows(self) -> list[dict[str, float]]:
@@ -139,9 +141,10 @@ def evaluate(
 ) -> dict[str, Any]:
     """Paint the whole test split, draw the strokes exactly, and measure after every stroke.
 
-    Leaves ``curve.csv``, ``curve.png`` and ``paintings.png`` (targets above paintings); where the
-    agent's renderer is a learned one, also ``transfer.png``: targets, above the canvases that the
-    agent saw, above its strokes drawn exactly (Neural Painters, Figures 7 and 9).
+    Leaves ``curve.csv``, ``curve.png``, ``pictures.csv`` (each picture's L2, in the split's order)
+    and ``paintings.png`` (targets above paintings); where the agent's renderer is a learned one,
+    also ``transfer.png``: targets, above the canvases that the agent saw, above its strokes drawn
+    exactly (Neural Painters, Figures 7 and 9).
 
     Args:
         policy: The agent.
@@ -163,6 +166,8 @@ def evaluate(
     blank, final = rows[0]["l2_mean"], rows[-1]
     sheet.save(folder / "paintings.png", "target", "painted")
     _save_curve(folder, rows)
+    by_picture = [{"picture": i, "l2": l2} for i, l2 in enumerate(curve.by_picture)]
+    _save_table(folder / "pictures.csv", by_picture)
     print(
         f"test: L2 {final['l2_mean']:.5f} (blank {blank:.5f}), PSNR {final['psnr_mean']:.2f} dB, "
         f"SSIM {final['ssim_mean']:.3f}; paintings: {folder / 'paintings.png'}"
@@ -233,10 +238,7 @@ def _paint(
 
 
 def _save_curve(folder: Path, rows: list[dict[str, float]]) -> None:
-    with atomic_write(folder / "curve.csv") as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    _save_table(folder / "curve.csv", rows)
     save_curves(
         folder / "curve.png",
         [row["stroke"] for row in rows],
@@ -245,3 +247,10 @@ def _save_curve(folder: Path, rows: list[dict[str, float]]) -> None:
         "L2",
         log=True,
     )
+
+
+def _save_table(path: Path, rows: list[dict[str, float]]) -> None:
+    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)

@@ -61,6 +61,7 @@ def test_train_leaves_what_it_promises(trained: tuple[Path, dict[str, object]]) 
         "learning.png",
         "curve.csv",
         "curve.png",
+        "pictures.csv",
         "paintings.png",
     } <= left
     expected = {

@@ -1,6 +1,7 @@
 """A comparison as report.md and report.html."""
 
 import html
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,22 +24,40 @@ _HEADER = (
     "runs",
     "test L2",
     "difference",
+    "95 % interval",
     "verdict",
     "PSNR (dB)",
     "SSIM",
     "updates",
     "seconds to level",
-    "reached",
     "seconds",
 )
 _RUNS_HEADER = ("run", "variant", "seed", "status", "test L2", "command")
 _STYLE = """
-th { text-align: left; padding: 0 1rem 0 0; border-bottom: 2px solid } td { vertical-align: top }
-tr + tr td { border-top: 1px solid #ddd } section { overflow-x: auto } figure { display: block }
-img { image-rendering: auto } .swatch { display: inline-block; width: .8em; height: .8em }
-.figures td { white-space: nowrap } code { font-size: 12px }
+table { font-size: 13px } th, td { text-align: left; vertical-align: top; padding: 0 .7rem 0 0 }
+th { border-bottom: 2px solid; cursor: pointer } th[aria-sort=ascending]::after { content: " ▲" }
+th[aria-sort=descending]::after { content: " ▼" } tr + tr td { border-top: 1px solid #ddd }
+section { overflow-x: auto } figure { display: block } img { image-rendering: auto }
+.swatch { display: inline-block; width: .8em; height: .8em } code { font-size: 12px }
+.figures td { white-space: nowrap } td:first-child, code { overflow-wrap: anywhere }
+.figures td:first-child { white-space: normal; min-width: 9rem }
 .better { color: #17722a } .worse { color: #a3201b }
 """
+# A click on the name of a column sorts by it, numbers before texts; a second one turns it round.
+_SORT = """<script>
+for (const head of document.querySelectorAll("th")) head.onclick = () => {
+  const body = head.closest("table").tBodies[0], up = head.ariaSort != "ascending";
+  const value = row => {
+    const text = row.cells[head.cellIndex].textContent, number = parseFloat(text.replace(",", ""));
+    return isNaN(number) ? text : number;
+  };
+  const order = (a, b) =>
+    typeof a != typeof b ? (typeof a == "number" ? -1 : 1) : a < b ? -1 : +(a > b);
+  for (const other of head.parentNode.cells) other.ariaSort = null;
+  head.ariaSort = up ? "ascending" : "descending";
+  body.append(...[...body.rows].sort((a, b) => (up ? 1 : -1) * order(value(a), value(b))));
+};
+</script>"""
 
 
 @dataclass(frozen=True)
@@ -46,6 +65,7 @@ class _Report:
     """Content of both reports, as plain text."""
 
     variants: pd.DataFrame
+    folder: str  # in which all runs lie, and from which they are named
     runs: pd.DataFrame
     colors: Sequence[str]  # of the variants
     facts: Sequence[str]
@@ -65,9 +85,11 @@ def write_report(folder: Path, comparison: Comparison) -> Path:
     notes = [*comparison.notes, *save_side_by_side(paintings, comparison)]
     if paintings.exists():
         pictures.append((_PAINTINGS, "The same test images by every variant's first seed."))
+    home = Path(os.path.commonpath([run.folder.absolute().parent for run in comparison.runs]))
     report = _Report(
         variants=_variants(comparison),
-        runs=_runs(comparison),
+        folder=shown(home),
+        runs=_runs(comparison, home),
         colors=[color(row) for row in comparison.rows],
         facts=_facts(comparison),
         notes=notes,
@@ -86,6 +108,9 @@ def _facts(comparison: Comparison) -> list[str]:
         "SSIM of the whole test split; seconds are of training.",
         f"Differences are to {comparison.baseline.variant.label}. One below {SIGNIFICANT:g} pooled "
         f"standard deviations is '{Verdict.NO_DIFFERENCE}'.",
+        "The interval holds the difference with 95 % confidence over test pictures: both variants' "
+        "figures of a picture are compared, seeds averaged, and pictures drawn again (bootstrap). "
+        "It says what other pictures would change, and nothing of other seeds.",
     ]
     if comparison.level is not None:
         origin = (
@@ -95,7 +120,7 @@ def _facts(comparison: Comparison) -> list[str]:
         )
         facts.append(
             f"The level is a validation L2 of {comparison.level:.5g}, {origin}; when it was reached"
-            " is interpolated between validations, over the seeds that reached it."
+            " is interpolated between validations, over the seeds that did (so many of all)."
         )
     return facts
 
@@ -111,29 +136,35 @@ def _cells(comparison: Comparison, row: Row) -> list[str]:
     difference = row.l2 - comparison.baseline.l2
     unknown = row is comparison.baseline or pd.isna(difference)
     to_level = row.figures["to_level"]
+    reached = to_level.count()
     return [
         row.variant.label,
-        str(all_runs) if finished == all_runs else f"{finished} of {all_runs} finished",
+        str(all_runs) if finished == all_runs else f"{finished} of {all_runs}",
         figure_text(row.figures["l2"], ".5f"),
         _NONE if unknown else f"{difference:+.5f}",
+        _NONE if row.interval is None else "{:+.5f} to {:+.5f}".format(*row.interval),
         str(row.verdict),
         figure_text(row.figures["psnr"], ".2f"),
         figure_text(row.figures["ssim"], ".3f"),
         figure_text(row.figures["updates"], ",.0f"),
-        _seconds(to_level),
-        _NONE if comparison.level is None else f"{to_level.count()} of {finished}",
+        _NONE if reached == 0 else f"{_seconds(to_level)} ({reached} of {finished})",
         _seconds(row.figures["seconds"]),
     ]
 
 
-def _runs(comparison: Comparison) -> pd.DataFrame:
-    """A row for every run, in the order of `_RUNS_HEADER`."""
+def _runs(comparison: Comparison, home: Path) -> pd.DataFrame:
+    """A row for every run, in the order of `_RUNS_HEADER`, named from the folder of all of them."""
     rows = []
     for row in comparison.rows:
         for run in row.variant.runs:
             l2 = run.metric("l2")
             shown_l2 = _NONE if l2 is None else f"{l2:.5f}"
-            texts = [shown(run.folder), row.variant.label, str(run.seed), run.status]
+            texts = [
+                str(run.folder.absolute().relative_to(home)),
+                row.variant.label,
+                str(run.seed),
+                run.status,
+            ]
             rows.append([*texts, shown_l2, run.command])
     return pd.DataFrame(rows, columns=_RUNS_HEADER)
 
@@ -160,7 +191,9 @@ def _markdown(report: _Report) -> str:
     facts = "\n".join(f"- {fact}" for fact in report.facts)
     parts = [f"# {_TITLE}", markdown_table(variants), facts]
     parts += [f"**Note**\n\n{notes}"] if notes else []
-    return "\n\n".join([*parts, *pictures, "## Runs", markdown_table(runs)]) + "\n"
+    return (
+        "\n\n".join([*parts, *pictures, f"## Runs in {report.folder}", markdown_table(runs)]) + "\n"
+    )
 
 
 def _title(caption: str) -> str:
@@ -183,8 +216,9 @@ def _html(report: _Report, folder: Path) -> str:
         parts.append(f"<figure>{image}{text}</figure>")
     runs = report.runs.map(html.escape)
     runs = runs.assign(command="<code>" + runs["command"] + "</code>")
-    parts += ["<h2>Runs</h2>", f"<section class=runs>{html_table(runs)}</section>"]
-    return page(_TITLE, "\n".join(parts), _STYLE)
+    heading = f"<h2>Runs in {html.escape(report.folder)}</h2>"
+    parts += [heading, f"<section class=runs>{html_table(runs)}</section>"]
+    return page(_TITLE, "\n".join([*parts, _SORT]), _STYLE)
 
 
 def _html_variants(report: _Report) -> pd.DataFrame:

@@ -33,6 +33,8 @@ class Run:
         validations: `update`, `seconds` of training and `val_l2`, in the order of updates, from
             metrics.csv.
         l2_by_stroke: Test L2 after 0, 1, 2, … strokes, from curve.csv.
+        l2_by_picture: Test L2 of each picture, in the split's order, from pictures.csv; empty for
+            runs of before there was one.
     """
 
     folder: Path
@@ -44,6 +46,7 @@ class Run:
     summary: Mapping[str, Any]
     validations: pd.DataFrame
     l2_by_stroke: pd.Series
+    l2_by_picture: pd.Series
 
     @property
     def finished(self) -> bool:
@@ -139,6 +142,7 @@ def read_run(folder: Path) -> Run:
         summary=summary,
         validations=read_table(folder / "metrics.csv", ("update", "seconds", "val_l2")),
         l2_by_stroke=read_table(folder / "curve.csv", ["l2_mean"])["l2_mean"],
+        l2_by_picture=read_table(folder / "pictures.csv", ["l2"])["l2"],
     )
 
 

@@ -9,7 +9,13 @@ import pandas as pd
 
 from impasto.errors import UserError
 from impasto.tasks.runs.comparison.runs import Run
-from impasto.tasks.runs.comparison.statistics import Verdict, common_level, judge, seconds_to
+from impasto.tasks.runs.comparison.statistics import (
+    Verdict,
+    common_level,
+    confidence_interval,
+    judge,
+    seconds_to,
+)
 from impasto.tasks.runs.comparison.variants import Variant, group_runs
 from impasto.tasks.runs.run_folder import identity, shown
 
@@ -41,12 +47,15 @@ class Row:
         figures: A row per finished run: test `l2`, `psnr` (dB) and `ssim`, `updates` made,
             `seconds` of training and `to_level`, NaN where the run has none.
         verdict: What the difference of L2 to the baseline is worth.
+        interval: 95 % confidence interval of that difference over test pictures, paired, seeds
+            averaged; None where not both have each picture's L2, or the pictures differ.
     """
 
     variant: Variant
     number: int
     figures: pd.DataFrame
     verdict: Verdict
+    interval: tuple[float, float] | None
 
     @property
     def l2(self) -> float:
@@ -108,7 +117,9 @@ def compare_variants(
     figures = [_figures(variant, level) for variant in variants]
     base_l2 = figures[variants.index(chosen)]["l2"]
     rows = [
-        Row(v, i, own, Verdict.BASELINE if v is chosen else judge(own["l2"], base_l2))
+        Row(v, i, own, Verdict.BASELINE, None)
+        if v is chosen
+        else Row(v, i, own, judge(own["l2"], base_l2), _interval(v, chosen))
         for i, (v, own) in enumerate(zip(variants, figures, strict=True))
     ]
     rows.sort(key=lambda row: math.inf if row.figures.empty else row.l2)
@@ -158,6 +169,23 @@ def _figures(variant: Variant, level: float | None) -> pd.DataFrame:
         for run in variant.finished
     ]
     return pd.DataFrame(rows, columns=list(_FIGURES), dtype=float)
+
+
+def _interval(variant: Variant, baseline: Variant) -> tuple[float, float] | None:
+    """A variant's `Row.interval`."""
+    runs = (*variant.finished, *baseline.finished)
+    sizes = {len(run.l2_by_picture) for run in runs}
+    if (
+        not variant.finished
+        or len(sizes) > 1
+        or any(_tested(run) != _tested(runs[0]) for run in runs)
+    ):
+        return None
+    own, other = (
+        pd.DataFrame([run.l2_by_picture.to_list() for run in one.finished]).mean()
+        for one in (variant, baseline)
+    )
+    return confidence_interval(own - other)
 
 
 def _notes(rows: Sequence[Row], base: Row) -> Iterator[str]:

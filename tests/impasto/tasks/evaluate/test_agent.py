@@ -55,6 +55,7 @@ def test_curve_is_the_mean_of_each_pictures_own_figures() -> None:
         )
         for a, b in pairs
     ]
+    assert curve.by_picture == pytest.approx(l2, rel=1e-5)
     blank_row, row = curve.rows()
     assert (blank_row["stroke"], row["stroke"]) == (0, 1)
     assert row["l2_mean"] == pytest.approx(np.mean(l2), rel=1e-5)

@@ -63,6 +63,7 @@ def write_run(
     choices: dict[str, str | None] | None = None,
     validations: Sequence[tuple[int, float, float | None]] = (),
     by_stroke: Sequence[float] = (),
+    by_picture: Sequence[float] = (),
     summary: dict[str, object] | None = None,
     **changes: object,
 ) -> Path:
@@ -89,6 +90,9 @@ def write_run(
     if by_stroke:
         lines = [f"{stroke},{value},0.0" for stroke, value in enumerate(by_stroke)]
         (folder / "curve.csv").write_text("\n".join(["stroke,l2_mean,l2_std", *lines]))
+    if by_picture:
+        lines = [f"{picture},{value}" for picture, value in enumerate(by_picture)]
+        (folder / "pictures.csv").write_text("\n".join(["picture,l2", *lines]))
     return folder
 
 

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ def two_variants(tmp_path: Path) -> list[Run]:
             seed=seed,
             bundle=bundle,
             by_stroke=[1.0, l2],
+            by_picture=[l2 - 0.125, l2, l2 + 0.125],
             validations=[(10, 2000.0 + 2 * seed, 0.5), (20, 4000.0, l2)],
             overrides=["task=train", f"bundle={bundle}", "exploration=<a|b>"],
         )
@@ -51,13 +53,34 @@ def test_the_table_in_markdown(tmp_path: Path) -> None:
     header, line, first, second = text.splitlines()[2:6]
     assert header.count("|") == line.count("|") == first.count("|") == second.count("|") == 12
     assert first == (
-        "| `bundle=1` | 2 | 0.18750 ± 0.08839 | -0.43750 | better | 10.50 ± 0.71 | 0.500 ± 0.000 "
-        "| 20 | 2,001 ± 1 | 2 of 2 | 4,000 |"
+        "| `bundle=1` | 2 | 0.18750 ± 0.08839 | -0.43750 | -0.43750 to -0.43750 | better "
+        "| 10.50 ± 0.71 | 0.500 ± 0.000 | 20 | 2,001 ± 1 (2 of 2) | 4,000 |"
     )
-    assert second.startswith("| `bundle=5` | 2 of 3 finished | 0.62500 ± 0.17678 | – | baseline |")
+    assert second.startswith("| `bundle=5` | 2 of 3 | 0.62500 ± 0.17678 | – | – | baseline |")
     assert "validation L2 of 0.5, the lowest that at least one seed of every variant" in text
     assert "'no difference seen'" in text
     assert f"in no figure: {tmp_path / '4'} (failed)" in text
+    assert f"## Runs in {tmp_path}\n" in text
+
+
+def test_a_click_on_a_column_sorts_by_it(tmp_path: Path, browser: Any) -> None:
+    runs = [read_run(write_run(tmp_path / str(i), seed=i, l2=0.5)) for i in range(11)]
+    failed = read_run(write_run(tmp_path / "11", seed=11, status="failed", l2=None))
+    path = write_report(tmp_path / "report", compare_runs([*runs[::-1], failed]))
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(path.as_uri())
+    assert page.evaluate(
+        "[...document.querySelectorAll('section')].every(one => one.scrollWidth <= one.clientWidth)"
+    )
+    table = page.locator("section.runs")
+    heads, column = table.locator("th"), table.locator("tbody td:first-child")
+    heads.nth(0).click()
+    assert column.all_text_contents() == [str(i) for i in range(12)]  # 10 after 9
+    heads.nth(0).click()
+    assert column.all_text_contents() == [str(i) for i in reversed(range(12))]
+    heads.nth(4).click()  # test L2, of which the failed one has none
+    assert column.all_text_contents()[-1] == "11"
+    page.close()
 
 
 def test_folders_are_named_from_where_the_program_runs(
@@ -69,6 +92,7 @@ def test_folders_are_named_from_where_the_program_runs(
     text = (tmp_path / "report" / "report.md").read_text()
     assert str(tmp_path) not in text
     assert "| 0 | bundle=5 | 0 | finished |" in text
+    assert "## Runs in .\n" in text
     assert "in no figure: 4 (failed)" in text
 
 
@@ -91,10 +115,10 @@ def test_commands_of_all_runs_are_listed(tmp_path: Path) -> None:
     rows = [line for line in text.splitlines() if "python run.py" in line]
     assert len(rows) == 5
     assert rows[0] == (
-        rf"| {tmp_path / '2'} | bundle=1 | 0 | finished | 0.12500 "
+        r"| 2 | bundle=1 | 0 | finished | 0.12500 "
         r"| `python run.py task=train bundle=1 'exploration=<a\|b>'` |"
     )
-    assert f"| {tmp_path / '4'} | bundle=5 | 2 | failed | – |" in text
+    assert "| 4 | bundle=5 | 2 | failed | – |" in text
     page = (tmp_path / "report" / "report.html").read_text()
     assert page.count("exploration=&lt;a|b&gt;") == 4
 
@@ -156,5 +180,5 @@ def test_a_report_without_curves_and_paintings_leaves_none_of_an_older_one(tmp_p
     assert {path.name for path in folder.iterdir()} == {"report.md", "report.html"}
     text = (folder / "report.md").read_text()
     assert "The level is" not in text
-    assert "| – | – | 99.0 |" in text
+    assert "| – | 99.0 |" in text
     assert "No paintings of experiment=quickstart: " in text

@@ -2,12 +2,14 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from impasto.tasks.runs.comparison.statistics import (
     Verdict,
     common_level,
+    confidence_interval,
     judge,
     learning_curve,
     over_seeds,
@@ -54,6 +56,19 @@ def test_verdicts_without_a_deviation() -> None:
     assert judge(values(0.25), same) == Verdict.ONE_SEED
     assert judge(same, values(0.25)) == Verdict.ONE_SEED
     assert judge(values(), same) == Verdict.NOTHING
+
+
+def test_the_interval_of_a_mean() -> None:
+    """Of a normal sample the bootstrap's is the known one: 1.96 standard errors on either side."""
+    sample = pd.Series(np.random.default_rng(0).normal(3, 2, 400))
+    found = confidence_interval(sample)
+    error = sample.std() / 20
+    assert found == pytest.approx(
+        (sample.mean() - 1.96 * error, sample.mean() + 1.96 * error), rel=0.01
+    )
+    assert confidence_interval(sample) == found
+    assert confidence_interval(values(0.5, 0.5, 0.5)) == (0.5, 0.5)
+    assert confidence_interval(values(0.5)) is None
 
 
 RUN = validated((10, 4.0, 0.5), (20, 8.0, 0.25), (30, 10.0, 0.375), (40, 16.0, 0.125))

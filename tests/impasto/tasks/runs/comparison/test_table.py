@@ -122,6 +122,30 @@ def test_a_single_seed_has_no_verdict(tmp_path: Path) -> None:
     assert [row.verdict for row in rows] == [Verdict.BASELINE, Verdict.ONE_SEED]
 
 
+def test_the_interval_is_over_pairs_of_pictures_seeds_averaged(tmp_path: Path) -> None:
+    """Pictures differ by a thousand times what the variants do, the same on each: that is seen."""
+    hard = [0.001, 0.5, 2.0, 9.0]
+    [base, other] = compare_runs(
+        made(
+            tmp_path,
+            {"by_picture": [l2 + 0.001 for l2 in hard]},
+            {"by_picture": [l2 - 0.001 for l2 in hard], "seed": 1},
+            {"by_picture": [l2 + 0.002 for l2 in hard], "bundle": 1, "l2": 0.5},
+        )
+    ).rows
+    assert base.interval is None
+    assert other.interval == pytest.approx((0.002, 0.002))
+
+
+@pytest.mark.parametrize(
+    "change", [{"by_picture": [0.1, 0.2, 0.3]}, {"by_picture": ()}, {"canvas__size": 32}]
+)
+def test_other_pictures_have_no_interval(tmp_path: Path, change: dict[str, Any]) -> None:
+    pictures = {"by_picture": [0.1, 0.2]}
+    rows = compare_runs(made(tmp_path, pictures, {**pictures, "bundle": 1, **change})).rows
+    assert [row.interval for row in rows] == [None, None]
+
+
 @pytest.mark.parametrize(
     "change",
     [
