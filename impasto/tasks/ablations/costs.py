@@ -103,7 +103,8 @@ def measure(trial: Trial) -> Cost:
         # Without a trainer nothing steps: gradients are all that an update costs.
         loose: Any = agent
         loose.descend = lambda name, loss: loss.backward()
-        loose.toggled_optimizer = lambda name: nullcontext()
+        loose.optimizer_of = lambda name: None
+        loose.toggled_optimizer = lambda optimizer: nullcontext()
 
         def update(batch: int) -> None:
             agent.update(agent.replay.sample(batch, agent.generator, agent.device, 0))
