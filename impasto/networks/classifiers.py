@@ -176,7 +176,7 @@ def _with_state(
         what = f"{path.with_suffix('.txt')} names {len(classes)} classes, and {path} has {count}"
         raise UserError(what, "give one name a line")
     if hasattr(network, "transform_input"):  # undoes what ImageNet's mean and spread do
-        network.transform_input = True
+        setattr(network, "transform_input", True)  # noqa: B010 — a module's own attribute, no tensor
     return Classifier(
         name, network, classes, source.size, source.mean, source.std, source.interpolation
     )

@@ -52,7 +52,7 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, fan_in, h, w) to (B, fan_out, h / stride, w / stride)."""
-        out = self._bn0(self._expand_conv(x)).clamp(0, 6) if self.expands else x
+        out: Tensor = self._bn0(self._expand_conv(x)).clamp(0, 6) if self.expands else x
         out = self._bn1(self._depthwise_conv(out)).clamp(0, 6)
         out = self._bn2(self._project_conv(out))
         return x + out if self.adds else out

@@ -77,7 +77,9 @@ class PerceptualDistance:
         for one, other in zip(self._describe(canvas), target_maps, strict=True):
             squares = (one - other).square().sum(1)  # (B, h, w)
             if weight is not None:
-                squares = squares * adaptive_avg_pool2d(weight[None], squares.shape[1:])
+                squares = squares * adaptive_avg_pool2d(
+                    weight[None], (squares.shape[1], squares.shape[2])
+                )
             distances.append(squares.mean((1, 2)))
         return torch.stack(distances).mean(0)
 

@@ -234,8 +234,14 @@ class AgentOptimizePainter(OptimizePainter):
     def proposer(self, tiled: TiledCanvas, generator: torch.Generator) -> Proposer:
         """See `OptimizePainter.proposer`."""
         policy = self.agent.policy_on(tiled.target.device)
-        fewest = math.ceil(_FEWEST * self.strokes)
-        narrowed = _NARROWED if self.steps >= _MANY_STEPS else 1.0
-        aligned = {"along": self.along, "longer": self.longer}
-        shared = tiled, self.tries, self.focus, generator
-        return AgentProposer(*shared, policy, fewest, narrowed, **aligned)
+        return AgentProposer(
+            tiled,
+            self.tries,
+            self.focus,
+            generator,
+            policy,
+            math.ceil(_FEWEST * self.strokes),
+            _NARROWED if (self.steps or 0) >= _MANY_STEPS else 1.0,
+            along=self.along,
+            longer=self.longer,
+        )

@@ -61,7 +61,7 @@ def faces(image: NDArray[np.uint8]) -> NDArray[np.float64] | None:
     Found by scikit-image's cascade of local binary patterns (Liao et al., 2007), which comes with a
     model of faces; eyes and mouth are where they are in a face that looks straight ahead.
     """
-    small = resize_image(image, *fit_size(*image.shape[:2], _LOOKED_AT))
+    small = resize_image(image, *fit_size(image.shape[0], image.shape[1], _LOOKED_AT))
     height, width = small.shape[:2]
     if min(height, width) < _SMALLEST:
         return None
@@ -90,7 +90,7 @@ def _cascade() -> Any:
     from skimage.data import lbp_frontal_face_cascade_filename  # takes a second to load
     from skimage.feature import Cascade
 
-    return Cascade(lbp_frontal_face_cascade_filename())
+    return Cascade(lbp_frontal_face_cascade_filename())  # type: ignore[no-untyped-call]
 
 
 def saliency(image: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -100,7 +100,7 @@ def saliency(image: NDArray[np.uint8]) -> NDArray[np.float64]:
     """
     from scipy.ndimage import gaussian_filter, uniform_filter  # as long to load as a first stroke
 
-    small = resize_image(image, *fit_size(*image.shape[:2], _SPECTRUM)).mean(2)
+    small = resize_image(image, *fit_size(image.shape[0], image.shape[1], _SPECTRUM)).mean(2)
     spectrum = np.fft.fft2(small)
     amplitude = np.log(np.abs(spectrum) + 1e-9)
     residual = amplitude - uniform_filter(amplitude, 3, mode="wrap")

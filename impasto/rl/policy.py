@@ -149,9 +149,13 @@ class PaintingPolicy(nn.Module):
         has = {"bundle": config["bundle"], "canvas_size": renderer.canvas_size}
         has |= renderer.stroke.geometry()
         check_agreement(folder, asked, has, renderer.stroke.fingerprints)
-        told = (config[key] for key in ("strokes", "bundle", "background"))
-        relative_color = config.get("relative_color", False)  # earlier exports say nothing of it
-        environment = PaintingEnvironment(renderer, *told, relative_color)
+        environment = PaintingEnvironment(
+            renderer,
+            config["strokes"],
+            config["bundle"],
+            config["background"],
+            config.get("relative_color", False),  # earlier exports say nothing of it
+        )
         _check_actor(folder, config["actor"], environment)
         policy = cls(build_part(config, "actor", folder, tensors, nn.Module), environment)
         load_weights(policy, tensors, folder)

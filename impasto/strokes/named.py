@@ -25,7 +25,7 @@ def named_stroke(name: str, **limits: Any) -> Stroke:
     """
     kinds: dict[str, type[Stroke]] = {kind.name: kind for kind in loaded_kinds()}
     if name in LIMITED:
-        return kinds["bezier"](**LIMITED[name] | limits)
+        return kinds["bezier"](**{**LIMITED[name], **limits})
     if name not in kinds:
         known = ", ".join(sorted({*kinds, *LIMITED}))
         raise UserError(f"`stroke={name}` is unknown", f"choose from {known}")

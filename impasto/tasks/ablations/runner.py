@@ -78,7 +78,8 @@ def gpus() -> list[str | None]:
 
     count = torch.cuda.device_count()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    return list(visible.split(",") if visible else map(str, range(count)))[:count]
+    names = visible.split(",") if visible else [str(number) for number in range(count)]
+    return [*names[:count]]
 
 
 def _start(job: Job, gpu: str | None) -> "subprocess.Popen[bytes]":

@@ -218,16 +218,18 @@ def _paint(
         target = to_float(batch["target"].to(device))
         if painter is None:
             target = policy.seen(target)
+        height, width = target.shape[2:]
+        background = policy.environment.background
+        if painter is None:
             strokes, agent_canvas = policy.paint(target)
         else:
             strokes = torch.stack([painter.paint(picture) for picture in target])
-            agent_canvas = draw(policy.stroke, strokes, *target.shape[2:], painter.background)
+            agent_canvas = draw(policy.stroke, strokes, height, width, background)
         l2 = l2_distance(agent_canvas, target)
         of_batch = {"l2_renderer": l2, **policy.stroke.watched(strokes)}
         for name, value in of_batch.items():
             metrics.setdefault(name, Means()).add(value.expand(len(target)))
-        background = policy.environment.background
-        canvases = draw_each(policy.stroke, strokes, *target.shape[2:], background)
+        canvases = draw_each(policy.stroke, strokes, height, width, background)
         painted = to_uint8(curve.add(canvases, target)).cpu()
         if order is not None:
             order.add(strokes, batch["label"])
