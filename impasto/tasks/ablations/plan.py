@@ -86,7 +86,8 @@ class Plan:
         if self.renderer is None:
             return None
         kind = [word for word in (*self.base, *variant) if word.startswith("stroke=")][-1:]
-        folder = self.folder / "-".join(["renderer", *kind])
+        # In Hydra's grammar `=` would need quotes.
+        folder = self.folder / "-".join(["renderer", *kind]).replace("stroke=", "")
         return Job(folder, ("task=pretrain", *self.renderer, *kind))
 
     def jobs(self) -> list[Job]:

@@ -28,7 +28,7 @@ def test_bytes_are_counted_while_they_are_kept() -> None:
 
 
 def test_a_trial_has_the_runs_own_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """16 transitions an update of 1,000, and a rollout for every 10."""
+    """16 transitions an update of 1,000, and a rollout for every 4."""
     trial = TrialBuilder()(RUN)
     assert (trial.updates, trial.batch_size, trial.episodes) == (1000, 16, 512)
     cost = measure(trial)
@@ -40,7 +40,7 @@ def test_a_trial_has_the_runs_own_numbers(monkeypatch: pytest.MonkeyPatch) -> No
     said = iter([(0.0, 3.0), (100.0, 9.0), (140.0, 5.0)])  # a rollout, half a batch, a batch
     monkeypatch.setattr(costs, "_timed", lambda work: (work(), next(said))[1])
     known = measure(trial)
-    rollouts = agent.collector.warmup_rollouts + 100
+    rollouts = agent.collector.warmup_rollouts + 250
     assert known.seconds == pytest.approx(16 / 4 * (1000 * 5.0 + rollouts * 3.0))
     said = iter([(0.0, 3.0), (100.0, 9.0), (100.0, 5.0)])
     monkeypatch.setattr(costs, "_timed", lambda work: (work(), next(said))[1])
