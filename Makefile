@@ -1,7 +1,7 @@
 # `make help` shows what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install docs browser mypaint quickstart neural-painters neural-painters-docs pictures ablations ablations-quick ablations-docs weights test test-all test-gpu lint format bench bench-scale bench-paint painter-curves gpu-recipes chaos clean
+.PHONY: help install docs browser mypaint quickstart neural-painters neural-painters-docs pictures gallery ablations ablations-quick ablations-docs weights test test-all test-gpu lint format bench bench-scale bench-paint painter-curves gpu-recipes chaos clean
 
 # The first Python on this machine that the project runs on; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -116,6 +116,16 @@ pictures: $(STAMP) ## make the pictures in docs/ again (after make quickstart)
 	cp outputs/pictures/film/coffee/painting.png docs/pictures/coffee.png
 	cp outputs/pictures/photographs/paintings.png docs/pictures/photographs.png
 	cp $(OUT)/agent/paintings.png docs/pictures/digits.png
+
+gallery: STYLES = photo oil watercolor ink poster
+gallery: NAMES = $(shell $(BIN)/python -c 'from benchmarks.photographs import find_path; \
+	from benchmarks.styles import PHOTOGRAPHS; print(*map(find_path, PHOTOGRAPHS), sep=",")')
+gallery: $(STAMP) ## six photographs in five styles at 2048 px, side by side in docs/gallery
+	for style in $(STYLES); do \
+		$(BIN)/python run.py task=paint style=$$style strokes=2000 quality=sketch size=2048 export=[] \
+			"image=[$(NAMES)]" hydra.run.dir=outputs/gallery/$$style || exit 1; \
+	done
+	$(BIN)/python -m benchmarks.styles --sheets docs/gallery $(STYLES:%=outputs/gallery/%)
 
 ablations: $(STAMP) ## the papers' experiments in small (3 hours; MNIST=FOLDER, or it is downloaded)
 	$(BIN)/python run.py task=ablations hydra.run.dir=outputs/ablations

@@ -15,6 +15,7 @@ from benchmarks.workbench import Workbench
 _STEADY = 2000  # updates from which hours are extrapolated
 _RECIPE = 200_000
 _HOUR = 3600.0
+_PAPER = "2.1 s (ICCV 2019, section 5.2)"  # 200 strokes on a 2.2 GHz Core i7
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="takes hours without a GPU")
 
 
@@ -98,7 +99,7 @@ def test_picture(bench: Workbench, counted: Counted, timed: Timed) -> None:
     """One picture, its strokes drawn exactly."""
     target = bench.pictures(1)
     what = f"{counted.strokes} strokes at {bench.scale.size} px, one picture"
-    timed(what, lambda: bench.paint(target), floor=counted.painted(1))
+    timed(what, lambda: bench.paint(target), floor=counted.painted(1), aim=_PAPER)
 
 
 @pytest.mark.benchmark(group="pictures")
@@ -128,7 +129,12 @@ def test_floors(bench: Workbench, counted: Counted, timed: Timed) -> None:
         ("the same with its share of a rollout", counted.learning),
         ("one picture painted", counted.painted(1)),
     ]
-    lines = [ceilings_line(bench.ceilings), "", *floors_table(works, bench.ceilings)]
+    actor, renderer = (f"{count / 1e6:,.0f}" for count in counted.multiply_adds())
+    paper = (
+        f"Multiply-adds of a bundle: actor {actor} M, renderer {renderer} M "
+        "(ICCV 2019, section 5.2, at 128 px: 554 and 217)."
+    )
+    lines = [ceilings_line(bench.ceilings), paper, "", *floors_table(works, bench.ceilings)]
     source = torch.rand(int(2**24 * scale.effort), device=device())
     copy = torch.empty_like(source)
     moved = floors.Work(bytes=2 * source.numel() * source.element_size())

@@ -10,6 +10,7 @@ from benchmarks import floors
 from benchmarks.agents import PLAIN, make_agent, make_pretraining
 from benchmarks.floors import Work
 from benchmarks.workbench import Scale
+from impasto.rl.environment import OBSERVATION_CHANNELS
 from impasto.rl.replay import Transition
 
 
@@ -63,6 +64,22 @@ class Counted:
         work = floors.count(step, batch)
         agent.actor.train()
         return work + floors.bundle_laid(size) * batch
+
+    def multiply_adds(self) -> tuple[float, float]:
+        """Multiply-adds of a bundle, by the actor and by the renderer (ICCV 2019, section 5.2)."""
+        agent, size = self._agent, self.scale.size
+        planes = torch.rand(1, OBSERVATION_CHANNELS, size, size)
+        shapes = agent.renderer.stroke.sample(
+            agent.environment.bundle, torch.Generator().manual_seed(0)
+        )
+        networks = (agent.actor.eval(), planes), (agent.renderer, shapes)
+        counts = []
+        for network, given in networks:
+            with torch.no_grad(), floors.Counter() as counter:
+                network(given)
+            counts.append(counter.work.flops / 2)
+        agent.actor.train()
+        return counts[0], counts[1]
 
     @cached_property
     def rollout(self) -> Work:

@@ -24,6 +24,7 @@ from impasto.io.record import StrokeRecord
 from impasto.metrics import target_of
 from impasto.painters import Painter, Progress, Sketch
 from impasto.painters.budget import AUTO, Budget
+from impasto.painters.detail import check_detail, detail_mask
 from impasto.painters.named import named_painter
 from impasto.painters.transparency import (
     Color,
@@ -37,8 +38,8 @@ from impasto.painters.weight_map import weights as weights_of
 from impasto.painting import Painting, Unfinished
 from impasto.runtime.devices import find_device
 from impasto.runtime.memory import check_finding
+from impasto.runtime.warm_up import compiling
 from impasto.strokes import Stroke
-from impasto.strokes.named import named_stroke
 
 _BLACK = (0.0, 0.0, 0.0)
 _AHEAD = 2  # pictures for each worker that are under way, or painted and not yet asked for
@@ -59,6 +60,8 @@ def paint(
     quality: str | None = None,
     seconds: float | None = None,
     weights: str | Path | None = None,
+    style: str | None = None,
+    detail: str = "none",
 ) -> Painting:
     """Paint one picture.
 
@@ -93,6 +96,9 @@ def paint(
         seconds: About how long to paint, instead: the steps that there is time for are measured.
         weights: The agent of an agent's painter: an exported folder, a run folder, or a name such
             as `photos`.
+        style: `photo`, `oil`, `watercolor`, `ink` or `poster`, for `painter="optimize"`.
+        detail: Where detail goes without a mask: to `faces`, by `saliency`, `auto` (faces, and
+            where there are none, saliency), or `none`: to where the error is.
 
     Raises:
         UserError: The image is no picture or ambiguous, or an argument makes no sense or doesn't go
@@ -102,11 +108,14 @@ def paint(
     """
     picture = as_picture(image)
     device = find_device(device)
-    found = _painter(painter, strokes, stroke, background, seed, weights)
+    found = _painter(painter, strokes, stroke, background, seed, weights, style)
     budget = Budget(strokes, quality, seconds)
     if budget.is_given:
         found = budget.plan(found, picture, device)
-    shown = None if mask is None else shown_on(as_picture(mask), _BLACK)
+    check_detail(detail, mask)
+    shown = detail_mask(picture, detail)
+    if mask is not None:
+        shown = shown_on(as_picture(mask), _BLACK)
     with _bar(found.steps) if progress is True else nullcontext(progress or None) as told:
         return paint_picture(picture, found, told, device, start, shown)
 
@@ -229,15 +238,21 @@ def _painter(
     background: Sequence[float] | None,
     seed: int | None,
     weights: str | Path | None,
+    style: str | None,
 ) -> Painter:
     """Return the painter of these arguments of `paint`."""
     count = _ANY if strokes == AUTO else strokes
     if isinstance(count, str):
         raise UserError(f"`strokes={count}`", f"give a whole number, or {AUTO}")
     if isinstance(painter, str):
-        kind = named_stroke(stroke) if isinstance(stroke, str) else stroke
-        return named_painter(painter, count, kind, background, seed, weights)
-    own = {"stroke": stroke, "background": background, "seed": seed, "weights": weights}
+        return named_painter(painter, count, stroke, background, seed, weights, style)
+    own = {
+        "stroke": stroke,
+        "background": background,
+        "seed": seed,
+        "weights": weights,
+        "style": style,
+    }
     if given := [f"`{name}`" for name, value in own.items() if value is not None]:
         what = f"{' and '.join(given)} beside a painter that has its own"
         raise UserError(what, f"give it to {type(painter).__name__}, or a painter's name")
@@ -247,7 +262,7 @@ def _painter(
 @contextmanager
 def _bar(steps: int) -> Iterator[Progress]:
     """Show a bar, and yield what moves it."""
-    with tqdm(total=steps, unit="step") as bar:
+    with tqdm(total=steps, unit="step") as bar, compiling(bar):
 
         def told(sketch: Sketch) -> None:
             bar.set_postfix(canvas=f"{sketch.psnr:.1f} dB", refresh=False)

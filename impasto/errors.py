@@ -102,10 +102,15 @@ def stop_signals() -> list[signal.Signals]:
 
     By default SIGUSR1 (``#SBATCH --signal=USR1@90``) ends a process without a word, and so does
     SIGHUP. One that submitit handles is left alone, and SIGHUP where whoever started the process
-    has it ignored, as `nohup` does. Ctrl-C is not among them: Python has it raise an exception
-    anyway.
+    has it ignored, as `nohup` does; Windows has SIGTERM alone. Ctrl-C is not among them: Python has
+    it raise an exception anyway.
     """
     theirs = os.environ.get(_OF_SUBMITIT, "").removeprefix("SIG")
-    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    further = [signal.SIGUSR1] if ignored else [signal.SIGHUP, signal.SIGUSR1]
-    return [signal.SIGTERM, *(number for number in further if number.name != f"SIG{theirs}")]
+    further = [one for one in signal.Signals if one.name in ("SIGHUP", "SIGUSR1")]
+    kept = [
+        one
+        for one in further
+        if one.name != f"SIG{theirs}"
+        and not (one.name == "SIGHUP" and signal.getsignal(one) is signal.SIG_IGN)
+    ]
+    return [signal.SIGTERM, *kept]

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from impasto.canvas import decibels, to_float
 from impasto.io.images import resize_image
-from impasto.networks.lpips import Lpips
+from impasto.networks.perceptual import Lpips, PerceptualDistance
 
 # The window of SSIM (Wang et al., 2004, section III.B): a Gaussian, cut off at 5 pixels.
-_REACH = 5
-_WINDOW = np.exp(-0.5 * (np.arange(-_REACH, _REACH + 1) / 1.5) ** 2)
+REACH = 5
+_WINDOW = np.exp(-0.5 * (np.arange(-REACH, REACH + 1) / 1.5) ** 2)
 _WINDOW /= _WINDOW.sum()
 _C1, _C2 = 0.01**2, 0.03**2
 # Pixels of a band of rows: what is kept in floats at a time fits into the processor's cache.
@@ -55,19 +55,20 @@ class Nearness:
         The same as torchmetrics', which takes 1.5 KB a pixel; band by band it is a few MB in all.
         """
         height, width = self.target.shape[:2]
-        mirrored = [np.pad(np.arange(side), _REACH, mode="reflect") for side in (height, width)]
+        mirrored = [np.pad(np.arange(side), REACH, mode="reflect") for side in (height, width)]
         total = 0.0
         for band in self._bands():
-            rows = mirrored[0][band.start : band.stop + 2 * _REACH]
+            rows = mirrored[0][band.start : band.stop + 2 * REACH]
             canvas, target = (
                 to_float(torch.from_numpy(one[rows][:, mirrored[1]].transpose(2, 0, 1).copy()))
                 for one in (self.canvas, self.target)
             )
-            total += float(_similarity(canvas, target).sum(dtype=torch.float64))
+            total += float(similarity(canvas, target).sum(dtype=torch.float64))
         return total / self.target.size
 
-    def lpips(self, network: Lpips) -> float:
-        """LPIPS, 0 at best."""
+    @torch.no_grad()
+    def distance(self, network: Lpips | PerceptualDistance) -> float:
+        """Perceptual distance, 0 at best."""
         return float(network(as_tensor(self.canvas)[None], as_tensor(self.target)[None]))
 
     def measures(self) -> dict[str, float]:
@@ -90,7 +91,7 @@ def target_of(image: NDArray[np.uint8], size: tuple[int, int]) -> Tensor:
     return as_tensor(resize_image(image, *size))
 
 
-def _similarity(canvas: Tensor, target: Tensor) -> Tensor:
+def similarity(canvas: Tensor, target: Tensor) -> Tensor:
     """Return SSIM (Eq. 13) at each pixel, (3, h, w), of (3, h + 10, w + 10) in [0, 1]."""
     products = [canvas, target, canvas * canvas, target * target, canvas * target]
     mean, other, square, other_square, product = _averaged(_averaged(torch.stack(products), 2), 3)
@@ -102,7 +103,7 @@ def _similarity(canvas: Tensor, target: Tensor) -> Tensor:
 
 def _averaged(values: Tensor, dim: int) -> Tensor:
     """Average by the window along a dimension, which gets 10 shorter."""
-    size = values.shape[dim] - 2 * _REACH
+    size = values.shape[dim] - 2 * REACH
     average: Tensor = values.narrow(dim, 0, size) * _WINDOW[0]
     for start, weight in enumerate(_WINDOW[1:], start=1):
         average.add_(values.narrow(dim, start, size), alpha=float(weight))

@@ -1,6 +1,6 @@
 """A painting: its strokes, and how near it comes to its picture."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from inspect import signature
@@ -190,17 +190,25 @@ class Painting:
                 temporary.write_text(text, encoding="utf-8")
         return text
 
-    def save(self, folder: str | Path, exports: Iterable[Exporter] = ()) -> None:
+    def save(
+        self,
+        folder: str | Path,
+        exports: Iterable[Exporter] = (),
+        told: Callable[[str], None] | None = None,
+    ) -> None:
         """Write `painting.png`, `strokes.json` and further files.
 
         Args:
             folder: Where; made if need be.
             exports: What else to write.
+            told: Called with the name of each file before it is written.
 
         Raises:
             UserError: The folder cannot be written, or an export not be made.
         """
-        save_record(folder, self.record, exports, self.drawn)
+        if told is not None:
+            told(PICTURE)
+        save_record(folder, self.record, exports, self.drawn, told)
 
 
 def save_record(
@@ -208,6 +216,7 @@ def save_record(
     record: StrokeRecord,
     exports: Iterable[Exporter] = (),
     drawn: NDArray[np.uint8] | None = None,
+    told: Callable[[str], None] | None = None,
 ) -> None:
     """Write a record as a painting: `painting.png`, `strokes.json` and further files.
 
@@ -216,6 +225,7 @@ def save_record(
         record: The strokes.
         exports: What else to write.
         drawn: What `record.draw` gave, where that was asked already.
+        told: Called with the name of each of these before it is written.
 
     Raises:
         UserError: The folder cannot be written, or an export not be made.
@@ -224,6 +234,8 @@ def save_record(
     write_png(Path(folder) / PICTURE, record.draw() if drawn is None else drawn)
     for export in exports:
         if not isinstance(export, Png):
+            if told is not None:
+                told(export.file)
             export.write(Path(folder), record)
 
 

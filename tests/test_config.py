@@ -144,6 +144,22 @@ def test_trainer_gets_loggers_and_callbacks_as_lists(
     assert all(Path(log.log_dir).is_relative_to(tmp_path) for log in trainer.loggers)
 
 
+def test_help_of_a_task_shows_what_concerns_it() -> None:
+    text = help_text(CONF, "paint")
+    keys = {line.split()[0] for line in text.splitlines() if line.startswith("  ")}
+    for shown in ("painter=optimize*", "style=oil", "export=svg", "stroke.palette=null"):
+        assert shown in keys
+    for shown in ("strokes", "agent.weights", "mask=null", "painter.steps=null", "hydra.run.dir"):
+        assert shown in keys
+    for key in keys:  # what trains
+        assert not key.startswith(("task=train", "reward", "replay", "bundle", "data.", "updates"))
+    assert text.count("\n") < help_text(CONF).count("\n") / 2
+    assert "agent=greedy" in help_text(CONF, "train")
+    for task in choices(CONF, "task"):
+        assert f"task={task} " in help_text(CONF, task)
+    assert help_text(CONF, "nothing") == help_text(CONF)
+
+
 def test_help_shows_tasks_choices_and_knobs() -> None:
     text = help_text(CONF)
     for group, choice in ALL_CHOICES:

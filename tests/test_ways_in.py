@@ -70,6 +70,8 @@ COMMANDS = {
         "task=visualize class=3 classifiers=[resnet18:@]",
         "task=visualize class=3 classifiers=[@]",
     ],
+    "reader": ["task=evaluate image=photo.png agent.weights=digits reader=@"],
+    "held_out": ["task=visualize class=3 held_out=@"],
 }
 NO_PATHS = {
     "baseline",

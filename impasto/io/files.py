@@ -24,6 +24,8 @@ TABLE = 2**27  # a CSV file
 PICTURE = 2**30
 WEIGHTS = 2**33  # a file of weights, which is mapped, or read piece by piece
 
+# Without waiting, and as bytes: what a system has of these.
+_AT_ONCE = sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
 _DEEPEST = 100  # lists and mappings within each other, in YAML
 _MOST_NODES = 2**20
 _NUMBER = re.compile(r"[-+.\d][-+.:_\w]{4000}")  # more digits than Python reads
@@ -56,7 +58,7 @@ def open_file(path: str | Path, at_most: int | None = None) -> io.BufferedReader
     """
     _check(path, os.stat(path), at_most)  # first, as opening a device may do something
     # In between it may have become another one: then this doesn't wait, and the next line refuses.
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb")
+    file = os.fdopen(os.open(path, os.O_RDONLY | _AT_ONCE), "rb")
     try:
         _check(path, os.fstat(file.fileno()), at_most)
     except OSError:

@@ -84,8 +84,10 @@ ARGUMENTS = {
     "start": "agent.start",
     # of pictures by a content or a class
     "classifiers": "classifiers",
+    "held_out": "held_out",
     "goal": "goal",
     "lpips": "lpips",
+    "reader": "reader",
     "overlap": "grid.overlap",
 }
 # What has arguments of its own: `actor.norm` is agent.actor.norm, `Views.count` is views.count.

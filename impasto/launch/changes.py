@@ -21,6 +21,9 @@ _FORMER_KEYS = {
 }
 # Keys that came later, and what was done before there was a choice.
 _LATER_KEYS = {
+    "agent.environment.relative_color": False,
+    "agent.actor.coordinates": True,
+    "agent.critic.coordinates": True,
     "data.protocol": "official",
     "data.train_limit": None,
     "renderer.activation": "relu",

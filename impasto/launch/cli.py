@@ -48,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.argv[1:] = argv
     arguments = sys.argv[1:]
     if "-h" in arguments or "--help" in arguments:
-        print(help_text(CONF))
+        tasks = [word.removeprefix("task=") for word in arguments if word.startswith("task=")]
+        print(help_text(CONF, *tasks[-1:]))
         return
     outlive_terminal()
     show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"

@@ -15,6 +15,7 @@ _GROUP_KNOBS = {
     "agent.weights": "the same of an agent/, for evaluate and paint: photos comes with the project",
     "hydra.run.dir": "the run folder (outputs/TASK/DATE_TIME)",
 }
+_LISTS = {"export", "callbacks", "logger"}  # groups of which several choices may be made
 _WIDTH = 28
 _LONGEST = 100
 _USAGE = """\
@@ -25,20 +26,27 @@ python run.py -m ... key=1,2 runs every combination; --cfg job shows the config;
 """
 
 
-def help_text(conf: Path) -> str:
-    """The tasks, groups with their choices (the default has a star), and knobs, a line each."""
-    return "\n".join([_USAGE, *_lines(conf)])
+def help_text(conf: Path, task: str | None = None) -> str:
+    """The tasks, groups with their choices (the default has a star), and knobs, a line each.
+
+    Args:
+        conf: The config folder.
+        task: The one task whose groups and knobs are shown; all by default.
+    """
+    return "\n".join([_USAGE, *_lines(conf, task if task in choices(conf, "task") else None)])
 
 
-def _lines(conf: Path) -> Iterator[str]:
+def _lines(conf: Path, only: str | None) -> Iterator[str]:
     text = (conf / f"{CONFIG_NAME}.yaml").read_text(encoding="utf-8")
     defaults = dict(re.findall(r"^  - (\w+): \[?(\w+)", text, re.MULTILINE))
-    yield "TASKS"
-    for task in choices(conf, "task"):
+    tasks = choices(conf, "task") if only is None else [only]
+    used = None if only is None else _used(conf, only, text)
+    yield "TASKS" if only is None else "TASK (--help alone shows all)"
+    for task in tasks:
         yield _row(f"task={task}", describe(conf / "task" / f"{task}.yaml"))
     yield "\nGROUPS (* is the default)"
     for group in groups(conf):
-        if group == "task":
+        if group == "task" or (used is not None and group not in used):
             continue
         for choice in choices(conf, group):
             star = "*" if defaults.get(group) == choice else ""
@@ -47,12 +55,40 @@ def _lines(conf: Path) -> Iterator[str]:
             yield _row(f"{name}={choice}{star}", describe(conf / group / f"{choice}.yaml"))
     yield "\nKNOBS"
     for key, default, meaning in _knobs(text):
+        if used is not None and key not in used:
+            continue
         yield _row(f"{key}={default}" if "$" not in default else key, meaning)
     for key, meaning in _GROUP_KNOBS.items():
-        yield _row(key, meaning)
-    for task in choices(conf, "task"):
+        if used is None or used & {key, key.partition(".")[0]}:
+            yield _row(key, meaning)
+    for task in tasks:
         for key, default, meaning in _knobs_of_task(conf / "task" / f"{task}.yaml"):
-            yield _row(f"{key}={default}", f"for task={task}: {meaning}")
+            yield _row(f"{key}={default}", meaning if only else f"for task={task}: {meaning}")
+    for group in sorted(used & defaults.keys() - {"task"}) if used else ():
+        if group not in groups(conf):
+            continue
+        text = (conf / group / f"{defaults[group]}.yaml").read_text(encoding="utf-8")
+        for part in re.findall(r"([\w/]+)@_here_", text):
+            text += (conf / group / f"{part}.yaml").read_text(encoding="utf-8")
+        prefix = f"{group}.{defaults[group]}" if group in _LISTS else group
+        for key, default, meaning in _commented(text):
+            yield _row(f"{prefix}.{key}={default}", f"of {group}={defaults[group]}: {meaning}")
+
+
+def _used(conf: Path, task: str, text: str) -> set[str]:
+    """Keys that a task's file interpolates, and groups, with what their files interpolate.
+
+    A group that no file names, or a knob, says in its comment in config.yaml for which tasks it is.
+    """
+    mentioned = re.findall(rf"^(?:  - )?(\w+): .*# .*\btask={task}\b", text, re.MULTILINE)
+    used, new = {"hydra.run.dir"}, {"task", *mentioned}
+    while new:
+        used |= new
+        files = [path for one in new for path in (conf / one).glob("*.yaml")]
+        files = [conf / "task" / f"{task}.yaml"] if "task" in new else files
+        read = " ".join(path.read_text(encoding="utf-8") for path in files)
+        new = set(re.findall(r"\$\{(?:oc\.select:)?([\w.]+)", read)) - used
+    return used
 
 
 def describe(path: Path) -> str:

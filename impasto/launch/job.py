@@ -25,7 +25,7 @@ from impasto.launch.sweeps.processes import STOPPING
 from impasto.launch.validation.validate import validate
 from impasto.tasks.runs.run_folder import command, read_summary
 
-_TIME_IS_UP = 128 + signal.SIGUSR1
+_TIME_IS_UP = 128 + getattr(signal, "SIGUSR1", 0)  # which Windows has not, nor has it Slurm
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import errno
 import gc
 import io
 import logging
+import signal
 import sys
 import time
 import warnings
@@ -30,7 +31,7 @@ from impasto.persistence.atomic import remove_leftovers
 from impasto.persistence.checkpoints import newest_good
 from impasto.runtime.memory import MemoryPeak, return_large_blocks
 from impasto.runtime.ranks import assigned_rank
-from impasto.tasks.runs.run_folder import LEARNING
+from impasto.tasks.runs.run_folder import LEARNING, command
 from impasto.tasks.runs.written_files import begin_list, end_list
 
 _NO_NEWS = (
@@ -76,6 +77,8 @@ def outlive_terminal() -> None:
 
     Its SIGHUP asks the run to save itself, which takes longer than the terminal is there.
     """
+    if not hasattr(signal, "SIGHUP"):  # Windows ends the process, and its console is no file
+        return
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None or not stream.isatty():
@@ -222,6 +225,7 @@ def call_on_this_rank(cfg: DictConfig, folder: Path, facts: dict[str, object]) -
     """Do this process's part of `call_task`, from a checked config on."""
     facts["strokes"] = cfg.strokes
     cfg.run.folder = folder
+    cfg.run.command = command(HydraConfig.get().overrides.task)
     with gc_paused():
         import_call(cfg)  # first, as some libraries draw random numbers while they are loaded
         if "torch" in sys.modules:  # a task that only reads files needs neither it nor a device

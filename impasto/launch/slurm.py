@@ -70,10 +70,13 @@ def preemptible() -> Iterator[None]:
     Submitit's own handler would end the process in the middle of an update. While the context is
     open, its signal stops the run as SIGTERM does; at the context's end submitit does the rest.
     """
+    alone = threading.current_thread() is not threading.main_thread()
+    if _SUBMITIT not in os.environ or alone:
+        yield
+        return
     number = getattr(signal, f"SIG{os.environ.get(_WHICH, 'USR2')}")
     requeue: Any = signal.getsignal(number)
-    alone = threading.current_thread() is not threading.main_thread()
-    if _SUBMITIT not in os.environ or alone or not callable(requeue):
+    if not callable(requeue):
         yield
         return
     received: list[int] = []

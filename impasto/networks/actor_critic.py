@@ -34,8 +34,9 @@ class Critic(ResNet):
         residual: float = 0.0,
         hidden: Whole = 0,
         glance: Whole = 0,
+        coordinates: bool = True,
     ) -> None:
-        super().__init__(in_channels, 1, blocks, width, norm, residual, hidden, glance)
+        super().__init__(in_channels, 1, blocks, width, norm, residual, hidden, glance, coordinates)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
@@ -105,9 +106,12 @@ class ActionCritic(nn.Module):
         residual: float = 0.0,
         hidden: Whole = 0,
         glance: Whole = 0,
+        coordinates: bool = True,
     ) -> None:
         super().__init__()
-        self.trunk = ResNet(in_channels, features, blocks, width, norm, residual, hidden, glance)
+        self.trunk = ResNet(
+            in_channels, features, blocks, width, norm, residual, hidden, glance, coordinates
+        )
         self.joint = nn.Linear(features + action_dim, action_hidden)
         self.head = nn.Linear(action_hidden, 1)
         nn.init.zeros_(self.head.weight)

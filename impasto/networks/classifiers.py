@@ -1,7 +1,7 @@
-"""Classifiers of pictures by name: the project's own, torchvision's, and a user's weights."""
+"""Classifiers of pictures by name: the project's own, ImageNet's, and a user's weights."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from torch.nn.functional import interpolate
 
 from impasto.errors import UserError
 from impasto.io.files import read_text
-from impasto.networks.features import downloaded_weights, fixed, is_model, read_state
+from impasto.networks.features import fixed, read_state
+from impasto.networks.pretrained import model_names, pretrained
 from impasto.persistence.description import describe
 from impasto.persistence.exports import (
     build_part,
@@ -37,6 +38,7 @@ class Classifier(nn.Module):
         size: Pixels on a side of what it looks at, n.
         mean: RGB, taken away from pictures.
         std: RGB, by which they are then divided.
+        interpolation: How pictures are resized, `bilinear` or `bicubic`.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class Classifier(nn.Module):
         size: int,
         mean: Sequence[float] = (0.0, 0.0, 0.0),
         std: Sequence[float] = (1.0, 1.0, 1.0),
+        interpolation: str = "bilinear",
     ) -> None:
         super().__init__()
         self.name = name
         self.network = fixed(network.eval())
         self.classes = tuple(classes)
         self.size = size
+        self.interpolation = interpolation
         self.register_buffer("mean", torch.tensor(list(mean)).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(list(std)).view(3, 1, 1), persistent=False)
         self.mean: Tensor
@@ -66,39 +70,40 @@ class Classifier(nn.Module):
         """Map RGB pictures (B, 3, H, W) in [0, 1], of any size, to logits (B, classes)."""
         size = (self.size, self.size)
         if pictures.shape[2:] != size:
-            pictures = interpolate(pictures, size, mode="bilinear", antialias=True)
+            pictures = interpolate(pictures, size, mode=self.interpolation, antialias=True)
         logits: Tensor = self.network((pictures - self.mean) / self.std)
         return logits
 
 
-def load_classifier(given: str) -> Classifier:
+def load_classifier(given: str, setting: str = "classifiers") -> Classifier:
     """Load a classifier by what names it, such as ``digits`` or ``resnet18:FILE``.
 
     Args:
         given: ``digits``, which comes with the project; an exported folder, or the run
-            folder that holds one; a model of torchvision, whose weights are downloaded once; or
+            folder that holds one; a model of torchvision, whose weights are downloaded once;
+            ``efficientnet_lite0`` or ``efficientnet_lite1`` of the extra `[features]`; or
             ``MODEL:FILE``, with a state dict of such a model, for any number of classes. Their
             names, one a line, are then read from a text file beside it, of the same name but
             ``.txt``; without one they are ImageNet's if there are as many, and numbers otherwise.
+        setting: What errors call the argument that names it.
 
     Raises:
         UserError: There is none, it can't be read or downloaded, or the weights do not fit.
     """
     model, colon, file = given.partition(":")
-    if colon and is_model(model):
-        return _of_file(given, model, Path(file).expanduser())
+    models = model_names()
+    if colon and model in models:
+        return _of_file(given, model, Path(file).expanduser(), setting)
     folder = Path(given).expanduser()
     for place in (folder / PART, folder, OWN / given):
         if given and (place / "config.yaml").is_file():
             return _of_export(given, place)
-    if is_model(given):
-        return _of_torchvision(given)
-    from torchvision import models
-
-    known = [*own_names(), *models.list_models(module=models)]
-    near = difflib.get_close_matches(model, known, 3)
+    if given in models:
+        path = pretrained(model).find(_example(setting, model))
+        return _with_state(model, model, path, setting)
+    near = difflib.get_close_matches(model, [*own_names(), *models], 3)
     todo = f"did you mean {', '.join(near)}?" if near else f"give {_KINDS}"
-    raise UserError(f"`classifiers`: there is no classifier {given!r}", todo)
+    raise UserError(f"`{setting}`: there is no classifier {given!r}", todo)
 
 
 def own_names() -> list[str]:
@@ -131,60 +136,49 @@ def _of_export(given: str, folder: Path) -> Classifier:
     return Classifier(_short(given), network, config["classes"], config["size"])
 
 
-def _of_torchvision(model: str) -> Classifier:
-    """Load a model with torchvision's best weights, on the pictures that these were made for."""
-    from torchvision.models import get_model_weights
-
-    weights = get_model_weights(model).DEFAULT
-    todo = (
-        f"get {weights.url} in another way and give `classifiers=[{model}:FILE]`, or put it into "
-        f"{Path(torch.hub.get_dir()) / 'checkpoints'}"
-    )
-    path = downloaded_weights(model, todo)
-    state = read_state(path, "classifiers", f"give `classifiers=[{model}:FILE]`")
-    return _with_state(model, model, state, path, weights.meta["categories"])
-
-
-def _of_file(given: str, model: str, path: Path) -> Classifier:
-    state = read_state(path, "classifiers", f"give `classifiers=[{model}:FILE]`")
+def _of_file(given: str, model: str, path: Path, setting: str) -> Classifier:
     names = path.with_suffix(".txt")
     classes: list[str] | None = None
-    if names.exists():
+    if path.exists() and names.exists():
         classes = [line.strip() for line in read_text(names).splitlines()]
         classes = [line for line in classes if line]
-    return _with_state(_short(given), model, state, path, classes)
+    return _with_state(_short(given), model, path, setting, classes)
+
+
+def _example(setting: str, model: str) -> str:
+    """Return how a file of weights is given."""
+    given = f"[{model}:FILE]" if setting == "classifiers" else f"{model}:FILE"
+    return f"`{setting}={given}`"
 
 
 def _with_state(
-    name: str, model: str, state: Mapping[str, Tensor], path: Path, classes: Sequence[str] | None
+    name: str, model: str, path: Path, setting: str, classes: Sequence[str] | None = None
 ) -> Classifier:
-    """Build a model of torchvision with a state dict for any number of classes."""
-    from torchvision.models import get_model, get_model_weights
-
-    weights = get_model_weights(model).DEFAULT
-    todo = f"give `classifiers=[{model}:FILE]` with a state dict of torchvision's {model}"
+    """Build a model of ImageNet with a state dict for any number of classes."""
+    source, example = pretrained(model), f"give {_example(setting, model)}"
+    state = read_state(path, setting, example)
+    todo = f"{example} with a state dict of {model}"
     with torch.device("meta"):
-        last = list(get_model(model, weights=None).state_dict())[-1]
+        last = list(source.build().state_dict())[-1]
         if last not in state:
             raise UserError(f"{path} lacks {last} of {model}", todo)
         count = len(state[last])
-        network = get_model(model, weights=None, num_classes=count)
+        network = source.build(num_classes=count)
     try:
         network.load_state_dict(dict(state), assign=True)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise UserError(f"{path} does not fit {model} ({reason})", todo) from error
     if classes is None:
-        of_model = weights.meta["categories"]
-        classes = of_model if len(of_model) == count else [str(n) for n in range(count)]
+        named = len(source.classes) == count
+        classes = source.classes if named else [str(number) for number in range(count)]
     if len(classes) != count:
         what = f"{path.with_suffix('.txt')} names {len(classes)} classes, and {path} has {count}"
         raise UserError(what, "give one name a line")
     if hasattr(network, "transform_input"):  # undoes what ImageNet's mean and spread do
         network.transform_input = True
-    transforms = weights.transforms()
     return Classifier(
-        name, network, classes, transforms.crop_size[0], transforms.mean, transforms.std
+        name, network, classes, source.size, source.mean, source.std, source.interpolation
     )
 
 

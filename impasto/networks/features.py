@@ -1,7 +1,6 @@
 """Feature maps of a fixed classifier of photographs."""
 
 import hashlib
-import urllib.parse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,10 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from impasto.errors import UserError
-from impasto.io.download import downloading
+from impasto.networks.pretrained import Pretrained, model_names, pretrained
 from impasto.persistence.tensors import Unreadable, read_tensors
-
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB
 
 
 class ClassifierFeatures(nn.Module):
@@ -22,13 +19,13 @@ class ClassifierFeatures(nn.Module):
     from. A checkpoint keeps their fingerprint, and refuses to go on with others.
 
     Args:
-        model: A classifier of torchvision.
+        model: A name of `impasto.networks.pretrained`.
         layers: Names of its nodes, as `torchvision.models.feature_extraction` calls them.
-        weights: ``default``: torchvision's, downloaded once; a file with a state dict, which needs
-            no more than those layers; or ``random``, always the same ones, which need neither
-            network nor file: what such layers keep of a picture is enough to make it again (He,
-            Wang and Hopcroft, "A Powerful Generative Model Using Random Weights for the Deep Image
-            Representation", 2016).
+        weights: ``default``: torchvision's, downloaded once, or those of the extra `[features]`; a
+            file with a state dict, which needs no more than those layers; or ``random``, always the
+            same ones, which need neither network nor file: what such layers keep of a picture is
+            enough to make it again (He, Wang and Hopcroft, "A Powerful Generative Model Using
+            Random Weights for the Deep Image Representation", 2016).
         setting: What errors call `weights`, where it is another's argument, too.
 
     Raises:
@@ -43,17 +40,22 @@ class ClassifierFeatures(nn.Module):
         setting: str = "weights",
     ) -> None:
         super().__init__()
-        self._owner = setting.removesuffix(setting.rpartition(".")[2])  # with its dot
-        network = _untrained(model, layers, self._owner)
+        self.owner = setting.removesuffix(setting.rpartition(".")[2])  # with its dot
+        if model not in model_names():
+            argument = f"{self.owner}model"
+            todo = f"give a classifier of torchvision.models, such as `{argument}=vgg16`"
+            raise UserError(f"there is no classifier {model!r}", todo)
+        source = pretrained(model)
+        network = _untrained(source, model, layers, self.owner)
         if weights == "random":
             _randomize(network.to_empty(device="cpu"))
         else:
-            _load(network, model, weights, setting)
-        self.layers = list(layers)
+            _load(network, source, model, weights, setting)
+        self.model, self.layers = model, list(layers)
         self.fingerprint = _fingerprint(network.state_dict())
         self.network = fixed(network.eval())
-        self.register_buffer("mean", torch.tensor(_MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(_STD).view(3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(source.mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(source.std).view(3, 1, 1), persistent=False)
         self.mean: Tensor
         self.std: Tensor
 
@@ -77,27 +79,21 @@ class ClassifierFeatures(nn.Module):
             UserError: That run had other weights.
         """
         if not torch.equal(state.cpu(), self.fingerprint):
-            owner = self._owner
+            owner = self.owner
             raise UserError(
                 "the checkpoint's run had other weights in its perceptual reward",
                 f"give the same `{owner}model`, `{owner}layers` and `{owner}weights`",
             )
 
 
-def _untrained(model: str, layers: Sequence[str], owner: str) -> nn.Module:
+def _untrained(source: Pretrained, model: str, layers: Sequence[str], owner: str) -> nn.Module:
     """Build the model up to the layers, without storage for its weights."""
-    # Here and not above: importing it takes a second that no other reward need wait.
-    from torchvision import models
     from torchvision.models.feature_extraction import create_feature_extractor
 
-    if not is_model(model):
-        argument = f"{owner}model"
-        todo = f"give a classifier of torchvision.models, such as `{argument}=vgg16`"
-        raise UserError(f"torchvision has no classifier {model!r}", todo)
     if not layers or isinstance(layers, str):
         raise UserError(f"`{owner}layers` is {layers!r}", "give a list such as [features.3]")
     with torch.device("meta"):
-        whole = models.get_model(model, weights=None).eval()
+        whole = source.build().eval()
     try:
         network: nn.Module = create_feature_extractor(whole, list(layers))
     except ValueError as error:
@@ -107,14 +103,14 @@ def _untrained(model: str, layers: Sequence[str], owner: str) -> nn.Module:
     return network
 
 
-def _load(network: nn.Module, model: str, weights: str, setting: str) -> None:
+def _load(network: nn.Module, source: Pretrained, model: str, weights: str, setting: str) -> None:
     """Load the weights of a network that has no storage yet."""
-    todo = f"get that file in another way and give `{setting}=FILE`"
-    path = downloaded_weights(model, todo) if weights == "default" else Path(weights)
-    state = read_state(path, setting, f"give `{setting}=FILE`")
+    example = f"`{setting}=FILE`"
+    path = source.find(example) if weights == "default" else Path(weights)
+    state = read_state(path, setting, f"give {example}")
     needed = network.state_dict()
     missing = [name for name in needed if name not in state]
-    todo = f"give `{setting}=FILE` with a state dict of torchvision's {model}"
+    todo = f"give {example} with a state dict of {model}"
     if missing:
         raise UserError(f"{path} lacks {missing[0]} of {model}", todo)
     try:
@@ -135,35 +131,6 @@ def _randomize(network: nn.Module) -> None:
             nn.init.kaiming_normal_(tensor, nonlinearity="relu", generator=generator)
         else:  # of a normalization; a bias, a mean
             tensor.fill_(float(name.endswith(("weight", "running_var"))))
-
-
-def is_model(name: str) -> bool:
-    """Return True if torchvision has a classifier of this name."""
-    from torchvision import models
-
-    return name in models.list_models(module=models)
-
-
-def downloaded_weights(model: str, todo: str) -> Path:
-    """Find torchvision's best weights in torch.hub's folder, where earlier downloads lie.
-
-    Args:
-        model: A classifier of torchvision.
-        todo: What to do where it can't be downloaded.
-
-    Raises:
-        UserError: It can't.
-    """
-    from torchvision.models import get_model_weights
-
-    url = get_model_weights(model).DEFAULT.url
-    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urllib.parse.urlparse(url).path).name
-    if not path.exists():
-        with downloading(f"the weights of {model}", [url], todo):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            digest = path.stem.rpartition("-")[2]
-            torch.hub.download_url_to_file(url, str(path), digest, progress=False)
-    return path
 
 
 def read_state(path: Path, setting: str, example: str) -> Mapping[str, Tensor]:

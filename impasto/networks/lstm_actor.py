@@ -33,6 +33,7 @@ class LstmActor(nn.Module):
         residual: How strongly missing paint is shown to it.
         hidden: Units of a layer at its end.
         glance: Squares on a side of what that layer sees of the picture directly.
+        coordinates: Whether it sees planes of coordinates.
 
     Raises:
         ValueError: `out_features` is no multiple of `bundle`.
@@ -52,6 +53,7 @@ class LstmActor(nn.Module):
         residual: float = 0.0,
         hidden: Whole = 0,
         glance: Whole = 0,
+        coordinates: bool = True,
     ) -> None:
         super().__init__()
         if out_features % bundle:
@@ -69,8 +71,11 @@ class LstmActor(nn.Module):
             "residual": residual,
             "hidden": hidden,
             "glance": glance,
+            "coordinates": coordinates,
         }
-        self.encoder = ResNet(in_channels, features, blocks, width, norm, residual, hidden, glance)
+        self.encoder = ResNet(
+            in_channels, features, blocks, width, norm, residual, hidden, glance, coordinates
+        )
         self.begin = nn.Linear(features, 2 * layers * units)  # hidden and cell state of each layer
         # Seeing the same at every step, an LSTM would settle, and repeat its last stroke.
         self.due = nn.Parameter(torch.randn(bundle, features))

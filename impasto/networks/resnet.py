@@ -10,7 +10,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from impasto.bounds import Depth, Whole, Width, validated
 from impasto.networks.layers import Conv, TReLU, weight_normed_conv
-from impasto.rl.environment import CANVAS, STEP, TARGET
+from impasto.rl.environment import CANVAS, COORDINATES, STEP, TARGET
 from impasto.runtime.precision import full_precision
 
 _GROUPS = 4
@@ -108,6 +108,7 @@ class ResNet(nn.Module):
         hidden: If not 0, a layer of so many units before the last, which `StepFeatures` join.
         glance: If not 0, target and missing paint, averaged down to so many squares on a side, join
             the hidden layer too: where which colour is, without a way through all stages.
+        coordinates: Whether the first layer sees the planes of coordinates (CoordConv).
 
     Raises:
         ValueError: An unknown `norm`.
@@ -123,6 +124,7 @@ class ResNet(nn.Module):
         residual: float = 0.0,
         hidden: Whole = 0,
         glance: Whole = 0,
+        coordinates: bool = True,
     ) -> None:
         super().__init__()
         if norm not in _NORMS:
@@ -136,10 +138,12 @@ class ResNet(nn.Module):
             "residual": residual,
             "hidden": hidden,
             "glance": glance,
+            "coordinates": coordinates,
         }
         conv, nonlinearity = _NORMS[norm]
         self.residual = residual
-        channels = in_channels + 3 if residual else in_channels
+        self.coordinates = coordinates
+        channels = in_channels + (3 if residual else 0) - (0 if coordinates else 2)
         self.stem = nn.Sequential(conv(channels, width, 3, 2), nonlinearity())
         stages: list[nn.Module] = []
         fan_in = width
@@ -164,6 +168,9 @@ class ResNet(nn.Module):
         planes = observation.to(next(self.stem.parameters()).dtype)
         if self.residual:
             planes = torch.cat([planes, self._missing(planes)], dim=1)
+        if not self.coordinates:
+            seen = [planes[:, : COORDINATES.start], planes[:, COORDINATES.stop :]]
+            planes = torch.cat(seen, dim=1)
         maps = self.stages(self.stem(planes))
         with full_precision(maps):  # what is said here is finer than the trunk's arithmetic
             features = maps.mean((2, 3), dtype=self.head.weight.dtype)

@@ -15,10 +15,12 @@ from torch.nn import functional
 
 from impasto.canvas import decibels
 from impasto.compositing import to_tiles
+from impasto.painters.objective import Distance
 from impasto.painters.tiled_canvas import TiledCanvas
 from impasto.runtime.threads import in_threads
 from impasto.strokes import Stroke
 from impasto.strokes.raster import tile_loops
+from impasto.strokes.raster.pen_loops import Array
 from impasto.strokes.raster.tile_loops import Fit, Layout, Tiles
 from impasto.strokes.raster.tile_source import TILE, Drawn
 from impasto.strokes.tile_rows import TileRows, flat, joined, shares
@@ -32,7 +34,7 @@ class FusedDrawing:
     """Strokes drawn, compared, and differentiated; see `tiled_canvas.Drawing`.
 
     Attributes:
-        error: Mean squared error by the weights, a scalar, differentiable.
+        error: Mean squared error by the weights and any further distance, a scalar, differentiable.
         squares: Mean squared error of all pixels alike.
         layout: Where the strokes lie.
         fit: The equations that their colours solve; of no tile if none were asked for.
@@ -61,11 +63,12 @@ class FusedCanvas(TiledCanvas):
         target: Tensor,
         background: Sequence[float],
         weight: Tensor | None = None,
+        distance: Distance | None = None,
     ) -> None:
-        super().__init__(stroke, target, background, weight, TILE)
+        super().__init__(stroke, target, background, weight, distance, TILE)
         self._even = weight is None
         ground, wanted, weights = (flat(tiles) for tiles in self._tiles[:3])
-        self._arrays = Tiles(ground, wanted, weights[:, 0])
+        self._arrays = Tiles(ground, wanted, weights[:, 0], ground[:0])
 
     def draw(self, strokes: Tensor, fits: bool = False) -> FusedDrawing:
         """See `TiledCanvas.draw`."""
@@ -73,11 +76,12 @@ class FusedCanvas(TiledCanvas):
         rows = self._rows(shape)
         numbers, drawn = rows.numbers.detach(), isinstance(rows.source, Drawn)
         width = TILE * TILE if drawn else numbers.shape[1]
-        count, (layout, tiles) = len(rows.layout.strokes), (rows.layout, self._arrays)
+        count, layout = len(rows.layout.strokes), rows.layout
+        paint = color.detach().contiguous().numpy()
+        further, tiles = self._further(rows, paint)
         canvas, errors = np.empty_like(tiles.ground), np.empty(len(tiles.ground), np.float32)
         of_rows, of_color = (np.empty((count, wide), np.float32) for wide in (width, 3))
         fit = _equations(layout, fits)
-        paint = color.detach().contiguous().numpy()
         parts = (rows.source, paint, layout, tiles, canvas, errors, of_rows, of_color, fit)
         rows.each_tile(tile_loops.differentiate, *parts)
         pixels = 3 * self.height * self.width
@@ -88,7 +92,7 @@ class FusedCanvas(TiledCanvas):
             rows.added(of_color, len(strokes)) * scale,
         )
         total = float(errors.sum(dtype=np.float64)) / pixels
-        error: Tensor = _Error.apply(rows.numbers, color, torch.tensor(total), *gradients)
+        error: Tensor = _Error.apply(rows.numbers, color, torch.tensor(total + further), *gradients)
         squares = (
             total if self._even else float(functional.mse_loss(self._joined(canvas), self.target))
         )
@@ -100,10 +104,23 @@ class FusedCanvas(TiledCanvas):
         shape, color = self._split(strokes)
         rows = self._rows(shape)
         below = self._arrays.ground if over is None else flat(to_tiles(over, TILE))
+        return self._painted(rows, color.contiguous().numpy(), below)
+
+    def _painted(self, rows: TileRows, paint: Array, below: Array) -> Tensor:
         tiles = below.copy()  # of a single tile it is no copy yet
-        parts = (rows.source, color.contiguous().numpy(), rows.layout, 0, tiles)
-        rows.each_tile(tile_loops.paint, *parts)
+        rows.each_tile(tile_loops.paint, rows.source, paint, rows.layout, 0, tiles)
         return self._joined(tiles)
+
+    def _further(self, rows: TileRows, paint: Array) -> tuple[float, Tiles]:
+        """Return the distance, and tiles with its gradient."""
+        if self.distance is None:
+            return 0.0, self._arrays
+        canvas = self._painted(rows, paint, self._arrays.ground).requires_grad_()
+        with torch.enable_grad():
+            distance = self.distance(canvas, self.target, self.weight)
+            (gradient,) = torch.autograd.grad(distance, canvas)
+        more = gradient * (canvas.numel() / 2)
+        return distance.item(), self._arrays._replace(more=flat(to_tiles(more, TILE)))
 
     @torch.no_grad()
     def worth(self, strokes: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from impasto.io.images import fit_size
 from impasto.io.palette import find_palette
 from impasto.painters.base import Painter, Progress, Sketch
 from impasto.painters.budget import QUALITIES, Cost, measure_cost
+from impasto.painters.objective import OBJECTIVES, load_features
 from impasto.painters.proposals import Proposer, check_alignment
 from impasto.painters.schedule import View, cooling, plan_events, plan_views
 from impasto.painters.tiled_canvas import TiledCanvas, canvas_beside
@@ -66,6 +67,9 @@ class OptimizePainter(Painter):
             (`directions`): 0 leaves them as they fall, 1 turns all of them.
         longer: How many times longer than usual they begin, beside their width; the more, the
             narrower: their area stays.
+        objective: What strokes are moved by: `l2`, the squared error alone; `ssim`, with structural
+            dissimilarity beside it; or `perceptual`, with a distance of a classifier's features
+            (the extra `[features]`).
         seed: Fixes the painting, 0 included.
 
     Raises:
@@ -86,11 +90,17 @@ class OptimizePainter(Painter):
     seed: Seed = 0
     along: Fraction = 0.0
     longer: Annotated[float, Ge(1), Le(32)] = 1.0
+    objective: str = "l2"
     refines = True
 
     def __post_init__(self) -> None:
         if self.steps is None:
             self.steps = QUALITIES["good"]
+        if self.objective not in OBJECTIVES:
+            todo = f"give {' or '.join(OBJECTIVES)}"
+            raise UserError(f"`objective={self.objective}` is unknown", todo)
+        if self.objective == "perceptual":
+            load_features(torch.device("cpu"))  # an error now, and not in the middle
         if not self.stroke.differentiable:
             kind = type(self.stroke).__name__
             raise UserError(
@@ -190,14 +200,14 @@ class OptimizePainter(Painter):
         """Return the canvases to work on, and the proposers of strokes for them, by first step."""
         generator = torch.Generator().manual_seed(self.seed)
         parts = target if weight is None else torch.cat([target, weight[None]])
-        canvases = {}
+        canvases, distance = {}, OBJECTIVES[self.objective]
         for view in views:
             size = (view.height, view.width)
             image = parts
             if size != target.shape[1:]:
                 image = functional.interpolate(parts[None], size, mode="area")[0]
             weights = None if weight is None else image[3]
-            tiled = canvas_beside(stroke, image[:3], self.background, weights)
+            tiled = canvas_beside(stroke, image[:3], self.background, weights, distance)
             canvases[view.step] = tiled, self.proposer(tiled, generator)
         return canvases
 

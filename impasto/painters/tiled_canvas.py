@@ -13,6 +13,7 @@ from torch import Tensor
 from impasto.canvas import blank_canvas, decibels
 from impasto.compositing import Tiling, composite_rows, from_tiles, rasterize_tiles, to_tiles
 from impasto.painters.color_fit import fit_colors, stroke_worth
+from impasto.painters.objective import Distance
 from impasto.strokes import Stroke
 
 TILE = 8  # pixels; divides every canvas size, and wastes little on small strokes
@@ -24,7 +25,7 @@ class Drawing(Protocol):
 
     @property
     def error(self) -> Tensor:
-        """Mean squared error by the weights, a scalar, by which strokes are judged."""
+        """Mean squared error by the weights and any further distance, a scalar."""
 
     @property
     def psnr(self) -> float:
@@ -43,11 +44,13 @@ class TensorDrawing:
     weight: Tensor  # (C, 1, T, T), of every pixel; 1 on the mean of the picture
     inside: Tensor  # (C, 1, T, T), 1 in the picture; 0 where a tile reaches beyond it
     canvas: Tensor  # (C, 3, T, T)
+    further: Tensor | float = 0.0  # distance
 
     @property
     def error(self) -> Tensor:
         """See `Drawing.error`."""
-        return ((self.canvas - self.target).square() * self.weight).sum() / (3 * self.inside.sum())
+        squares = (self.canvas - self.target).square() * self.weight
+        return squares.sum() / (3 * self.inside.sum()) + self.further
 
     @property
     def psnr(self) -> float:
@@ -64,6 +67,8 @@ class TiledCanvas:
         target: (3, H, W) in [0, 1].
         background: RGB in [0, 1] of the blank canvas.
         weight: (H, W), how much each pixel's error counts, 1 on the mean; all alike by default.
+        distance: What is added to the squared error by which strokes are moved; colours are fitted,
+            and strokes chosen, without it.
         tile: Pixels on a tile's side.
     """
 
@@ -73,9 +78,11 @@ class TiledCanvas:
         target: Tensor,
         background: Sequence[float],
         weight: Tensor | None = None,
+        distance: Distance | None = None,
         tile: int = TILE,
     ) -> None:
         self.stroke = stroke
+        self.distance = distance
         self.height, self.width = target.shape[1:]
         self.target = target
         self.weight = torch.ones_like(target[0]) if weight is None else weight
@@ -90,7 +97,10 @@ class TiledCanvas:
             strokes: Within their limits.
             fits: Whether colours will be fitted to this drawing.
         """
-        return self._drawn(strokes, None)
+        drawing = self._drawn(strokes, None)
+        if self.distance is not None:
+            drawing.further = self.distance(self._picture(drawing), self.target, self.weight)
+        return drawing
 
     def _drawn(self, strokes: Tensor, over: Tensor | None) -> TensorDrawing:
         shape, color = self._split(strokes)
@@ -105,9 +115,10 @@ class TiledCanvas:
     @torch.no_grad()
     def canvas(self, strokes: Tensor, over: Tensor | None = None) -> Tensor:
         """Draw strokes (N, D) as one canvas (3, H, W), over another as in `draw`."""
-        drawing = self._drawn(strokes, over)
-        tiles = torch.empty_like(drawing.canvas)
-        tiles[drawing.tiling.order] = drawing.canvas
+        return self._picture(self._drawn(strokes, over))
+
+    def _picture(self, drawing: TensorDrawing) -> Tensor:
+        tiles = drawing.canvas[drawing.tiling.order.argsort()]
         return from_tiles(tiles, self.height, self.width)
 
     @torch.no_grad()
@@ -180,10 +191,11 @@ def canvas_beside(
     target: Tensor,
     background: Sequence[float],
     weight: Tensor | None = None,
+    distance: Distance | None = None,
 ) -> TiledCanvas:
     """Return the fastest canvas for a target: see `TiledCanvas`."""
     if target.device.type != "cpu" or target.dtype != torch.float32:
-        return TiledCanvas(stroke, target, background, weight)
+        return TiledCanvas(stroke, target, background, weight, distance)
     from impasto.painters.fused_canvas import FusedCanvas  # importing numba takes half a second
 
-    return FusedCanvas(stroke, target, background, weight)
+    return FusedCanvas(stroke, target, background, weight, distance)

@@ -214,6 +214,8 @@ def flush(file: IO[Any]) -> None:
 
 def _flush_folder(folder: Path) -> None:
     """Flush the names in a folder to the disk, where the system can."""
+    if os.name == "nt":  # which opens no folder
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

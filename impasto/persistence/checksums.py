@@ -13,7 +13,7 @@ CHECKSUMS = "SHA256SUMS"
 
 def write_checksums(folder: Path, names: Iterable[str]) -> None:
     """Write ``SHA256SUMS`` of these files of a folder."""
-    lines = [f"{_sha256(folder / name)}  {name}\n" for name in sorted(names)]
+    lines = [f"{sha256(folder / name)}  {name}\n" for name in sorted(names)]
     (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
 
 
@@ -34,13 +34,14 @@ def verify_checksums(folder: Path, names: Iterable[str]) -> None:
     lines = [line.split() for line in read_text(listed).splitlines()]
     sums = {line[-1]: line[0] for line in lines if line}
     for name in sorted(present | sums.keys()):
-        if name not in present or sums.get(name) != _sha256(folder / name):
+        if name not in present or sums.get(name) != sha256(folder / name):
             raise UserError(
                 f"{folder / name} is not the file that {CHECKSUMS} beside it lists",
                 "get the folder again: it is damaged, or was changed",
             )
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file of weights, in hexadecimal digits."""
     with open_file(path, WEIGHTS) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

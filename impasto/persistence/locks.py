@@ -2,11 +2,10 @@
 
 The `filelock` library cannot look whether a lock is held without taking it, keeps it in forked
 processes in its older versions, and has nothing, or a lock that outlives a kill, where the file
-system has none.
+system has none. It serves where there is no `fcntl`: on Windows.
 """
 
 import errno
-import fcntl
 import functools
 import logging
 import math
@@ -16,6 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+
+from filelock import FileLock, Timeout
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +52,10 @@ def lock(path: Path, seconds: float = math.inf, waiting: str | None = None) -> I
     Raises:
         OSError: The file can't be made, or is a pipe.
     """
+    if fcntl is None:
+        with _library_lock(path, seconds) as held:
+            yield held
+        return
     with _opened(path) as file:
         end = time.monotonic() + seconds
         held = _take(file, fcntl.LOCK_EX)
@@ -63,8 +73,25 @@ def is_locked(path: Path) -> bool:
     Raises:
         OSError: The file can't be opened, or is a pipe.
     """
+    if fcntl is None:
+        with _library_lock(path, 0) as held:
+            return not held
     with _opened(path) as file:
         return not _take(file, fcntl.LOCK_SH)
+
+
+@contextmanager
+def _library_lock(path: Path, seconds: float) -> Iterator[bool]:
+    held = FileLock(path)
+    try:
+        held.acquire(timeout=-1 if seconds == math.inf else seconds)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        held.release()
 
 
 def _take(file: TextIO, kind: int) -> bool:

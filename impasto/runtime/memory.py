@@ -7,13 +7,17 @@ import ctypes
 import math
 import os
 import platform
-import resource
 import sys
 import threading
 from pathlib import Path
 from types import TracebackType
 
 from impasto.errors import UserError
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 READING = 20  # bytes a pixel: decoding, turning upright, alpha (measured at 12 megapixels)
 # Bytes a pixel of the canvas on which strokes are found (painter=optimize): by compiled loops, that
@@ -203,7 +207,7 @@ class MemoryPeak:
     """Watches the process's anonymous resident memory from a thread, while the context is open.
 
     Memory-mapped files don't count: the system takes them back when it needs to. Where there is no
-    /proc (macOS) the peak is that of all resident memory.
+    /proc the peak is that of all resident memory on macOS, and is not known on Windows: 0.
 
     Args:
         seconds: Time between two looks.
@@ -250,6 +254,8 @@ def _anonymous_bytes() -> float:
     try:
         lines = _STATUS.read_text().splitlines()
     except OSError:
+        if resource is None:
+            return 0.0
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return float(peak if sys.platform == "darwin" else peak * 1024)
     sizes = [line.split() for line in lines if line.startswith("RssAnon:")]

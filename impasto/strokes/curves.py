@@ -117,7 +117,8 @@ class PenStroke(Stroke):
         segments = min(needed, int(self._needed(row, frame)))
         t = torch.linspace(0, 1, segments + 1).to(row)
         points, radii = self._along(row, frame, t)
-        return Path(points[0].numpy(), radii[0].numpy(), np.linspace(start, end, segments))
+        nodes = frame.pixels(self.trace(row).points)[0].numpy()
+        return Path(points[0].numpy(), radii[0].numpy(), np.linspace(start, end, segments), nodes)
 
     def _pen(self, shape: Tensor, points: Tensor) -> Trace:
         """Return the movement of a pen along points (N, 3, 2)."""

@@ -50,11 +50,14 @@ class Path:
         points: (M + 1, 2), M at least 2.
         radii: (M + 1,), the pen's.
         opacity: (M,), of each segment: the hull of the discs at its two ends.
+        nodes: (3, 2), start, control point and end of the quadratic Bézier curve that the points
+            lie on.
     """
 
     points: Points
     radii: Points
     opacity: Points
+    nodes: Points
 
 
 @dataclass(frozen=True)

@@ -17,16 +17,16 @@ LIMITED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 
 
-def named_stroke(name: str) -> Stroke:
-    """Return the stroke kind of a name such as `circle` or `oil`.
+def named_stroke(name: str, **limits: Any) -> Stroke:
+    """Return the stroke kind of a name such as `circle` or `oil`, within limits (`limits`).
 
     Raises:
         UserError: There is none, or it needs a file, which its class takes.
     """
     kinds: dict[str, type[Stroke]] = {kind.name: kind for kind in loaded_kinds()}
     if name in LIMITED:
-        return kinds["bezier"](**LIMITED[name])
+        return kinds["bezier"](**LIMITED[name] | limits)
     if name not in kinds:
         known = ", ".join(sorted({*kinds, *LIMITED}))
         raise UserError(f"`stroke={name}` is unknown", f"choose from {known}")
-    return kinds[name]()
+    return kinds[name](**limits)

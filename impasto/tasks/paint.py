@@ -31,9 +31,11 @@ from impasto.io.images import (
 from impasto.io.video import VIDEO_SUFFIXES, Clip, is_video, open_video
 from impasto.painters import Painter, Progress, Sketch
 from impasto.painters.budget import AUTO, Budget
+from impasto.painters.detail import check_detail, detail_mask
 from impasto.painters.weight_map import check_mask
 from impasto.painting import PICTURE, Painting, Unfinished
 from impasto.runtime.memory import check_drawing
+from impasto.runtime.warm_up import compiling
 from impasto.tasks.paint_video import FILM, VideoSettings, check_film, paint_video
 from impasto.tasks.runs.run_folder import shown
 
@@ -59,6 +61,7 @@ def paint(
     video: VideoSettings | None = None,
     mask: str | Path | None = None,
     budget: Budget | None = None,
+    detail: str = "none",
 ) -> dict[str, object]:
     """Paint pictures and videos.
 
@@ -79,6 +82,7 @@ def paint(
         mask: A picture's file, white where detail goes; for pictures of its shape.
         budget: What each picture, or the first frame of a video, is given of strokes and gradient
             steps; the painter's own by default.
+        detail: Where detail goes without a mask: see `impasto.paint`; for pictures.
 
     Returns:
         `images` (of a video its frames); `strokes`, and gradient `steps` of a painter that takes
@@ -95,8 +99,11 @@ def paint(
     exports = list((export or {}).values())
     for one in exports:
         one.check(painter.stroke, painter.strokes)
-    detail = None if mask is None else read_image(mask)
-    order = _Order(painter, budget, size, exports, video or VideoSettings(), device, detail)
+        one.bar = True
+    check_detail(detail, mask)
+    white = None if mask is None else read_image(mask)
+    films = video or VideoSettings()
+    order = _Order(painter, budget, size, exports, films, device, white, detail)
     asked_size(1, 1, size)  # an error now, not after the first painting
     files = _find(images, order)
     names = folder_names(list(files))
@@ -106,7 +113,7 @@ def paint(
     planned: list[Painter] = []
     # It is shown with the first steps, after what is said beforehand.
     bar = tqdm(total=len(files) * painter.steps, unit="step", dynamic_ncols=True, delay=1e-9)
-    with bar:
+    with bar, compiling(bar):
         for path, name in zip(files, names, strict=True):
             bar.set_description(name, refresh=False)
             steps, begun = painter.steps, bar.n
@@ -158,6 +165,7 @@ class _Order:
     video: VideoSettings
     device: torch.device | str
     mask: NDArray[np.uint8] | None
+    detail: str
 
 
 def _planned(source: NDArray[np.uint8] | Clip, order: _Order) -> Painter:
@@ -184,13 +192,17 @@ def _paint_source(
     if isinstance(source, Clip):
         return paint_video(painter, source, folder, size, order.video, device)
     try:
-        painted = paint_picture(source, painter, _reports(bar), device, mask=order.mask)
+        mask = detail_mask(source, order.detail) if order.mask is None else order.mask
+        painted = paint_picture(source, painter, _reports(bar), device, mask=mask)
     except Unfinished as stop:
         stop.painting.at(size).save(folder)
         log.warning("painted so far: %s", shown(folder / PICTURE))
         raise stop.cause from None
     delivered = painted.at(size)
-    delivered.save(folder, order.exports)
+    delivered.save(
+        folder, order.exports, lambda file: bar.set_description(f"{folder.name}: writing {file}")
+    )
+    bar.set_description(folder.name, refresh=False)
     bar.set_postfix(psnr=f"{delivered.psnr:.1f} dB")
     return [delivered.measures()], delivered
 
@@ -229,8 +241,9 @@ def _opened(path: Path, order: _Order) -> NDArray[np.uint8] | Clip:
         picture = read_picture(path)
         _check(picture, order)
         return picture
-    if order.mask is not None:
-        raise UserError(f"mask is for pictures, and {path} is a video", "leave one of them out")
+    if order.mask is not None or order.detail != "none":
+        what = "mask is" if order.mask is not None else "`detail` is"
+        raise UserError(f"{what} for pictures, and {path} is a video", "leave one of them out")
     order.painter.following(1)  # which not every painter can
     clip = open_video(path)
     check_film(clip, order.size)

@@ -43,6 +43,7 @@ def render(
     painting = read_record(record)
     for one in exports.values():
         one.check(painting.stroke, painting.strokes)
+        one.bar = True
     height, width = asked_size(painting.height, painting.width, size)
     check_drawing(height, width)
     for one in exports.values():

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,15 +11,17 @@ from torch import Tensor
 from impasto.bounds import Count, Rgb, Seed, validated
 from impasto.errors import UserError
 from impasto.io.exporters import Exporter
-from impasto.io.images import Size, asked_size
+from impasto.io.images import Size, asked_size, read_image
 from impasto.io.record import StrokeRecord
+from impasto.metrics import as_tensor
 from impasto.networks.classifiers import Classifier, load_classifier
+from impasto.painting import PICTURE
 from impasto.renderers import Renderer
 from impasto.rendering import draw, draw_canvas
 from impasto.runtime.memory import check_drawing
 from impasto.tasks.runs.run_folder import shown
 from impasto.tasks.stroke_descent import TRANSFER, DescentTask, Selection, save_transfer
-from impasto.visualizing import ClassGoal, Descent, Grid, GridCanvas, Views
+from impasto.visualizing import ClassGoal, Descent, Grid, GridCanvas, Views, find_class
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +39,7 @@ def visualize(
     views: Views | None = None,
     goal: str = "log_probability",
     candidates: Count = 20,
+    held_out: str | None = None,
     export: Mapping[str, Exporter] | None = None,
     device: torch.device | str = "cpu",
     seed: Seed = 0,
@@ -61,6 +65,7 @@ def visualize(
         views: From where the classifiers look at a step.
         goal: `log_probability` or `logit`.
         candidates: Of how many last steps, with a learned renderer.
+        held_out: A classifier that takes no part, and judges what was painted.
         export: What else to write, by name.
         device: Where to paint.
         seed: Fixes the painting.
@@ -71,7 +76,9 @@ def visualize(
         views), `probability_<classifier>` of each, and `probability_renderer` (the mean on the
         renderer's own canvas). With a learned renderer also `l2_transfer`, of its canvas and the
         painting; of a kind that draws with random numbers `probability_redrawn`, the mean of what
-        they give the same strokes drawn with other ones.
+        they give the same strokes drawn with other ones. With `held_out` its
+        `held_out_probability` for the painting at canvas size, and `held_out_probability_painting`
+        for `painting.png`, at its size.
 
     Raises:
         UserError: A classifier can't be had, or lacks the class; the renderer has no gradient; a
@@ -93,6 +100,7 @@ def visualize(
     canvas = GridCanvas(renderer, Grid(renderer.canvas_size), strokes, background, device)
     loaded = _load(classifiers, device)
     aim = ClassGoal.of(loaded, str(label), goal, views, background)
+    judge = _judge(held_out, aim, device)
 
     def record(canvas_strokes: Tensor) -> StrokeRecord:
         return StrokeRecord(stroke, canvas_strokes.cpu(), side, side, (red, green, blue))
@@ -104,7 +112,10 @@ def visualize(
     generator = torch.Generator().manual_seed(seed)
     start = descent.start(stroke, strokes, generator).to(device)
     canvas_strokes = task.paint(start, aim.loss(generator), aim.name)
-    return {"strokes": strokes, **_read(aim, canvas, canvas_strokes, Path(folder))}
+    metrics = _read(aim, canvas, canvas_strokes, Path(folder))
+    if judge is not None:
+        metrics |= _judged(judge, _drawings(canvas, canvas_strokes)[0], Path(folder))
+    return {"strokes": strokes, **metrics}
 
 
 def _load(names: Sequence[str] | str, device: torch.device | str) -> list[Classifier]:
@@ -112,6 +123,23 @@ def _load(names: Sequence[str] | str, device: torch.device | str) -> list[Classi
     if not names:
         raise UserError("classifiers is empty", "give some, such as classifiers=[digits]")
     return [load_classifier(str(name)).to(device) for name in names]
+
+
+def _judge(held_out: str | None, aim: ClassGoal, device: torch.device | str) -> ClassGoal | None:
+    """Return the goal by a classifier that takes no part."""
+    if held_out is None:
+        return None
+    judge = load_classifier(held_out, "held_out").to(device)
+    return replace(aim, classifiers=[judge], indices=[find_class(judge, aim.name)])
+
+
+def _judged(judge: ClassGoal, drawn: Tensor, folder: Path) -> dict[str, float]:
+    """Measure a judge's probabilities for the drawing (3, n, n), and for `painting.png`."""
+    painting = as_tensor(read_image(folder / PICTURE)).to(drawn)
+    (small,), (large,) = judge.probabilities(drawn), judge.probabilities(painting)
+    name = judge.classifiers[0].name
+    log.info("%s, held out, gives it %.4f, and painting.png %.4f", name, small, large)
+    return {"held_out_probability": small, "held_out_probability_painting": large}
 
 
 def _worth(aim: ClassGoal, canvas: GridCanvas, strokes: Tensor) -> float:

@@ -122,6 +122,28 @@ def test_a_painter_has_the_command_lines_name(name: str, compose_config: Compose
     assert isinstance(ours, AgentOptimizePainter) == (name in REFINED)
 
 
+@pytest.mark.parametrize("name", choices(CONF, "style"))
+def test_a_style_has_the_command_lines_name(name: str, compose_config: Compose) -> None:
+    built = instantiate(compose_config("task=paint", f"style={name}").painter, _convert_="all")
+    ours = named_painter("optimize", style=name)
+    for key in vars(ours).keys() - {"stroke"}:
+        assert np.array_equal(getattr(ours, key), getattr(built, key)), key
+    assert ours.stroke.config() == built.stroke.config()
+    assert named_painter("optimize", stroke="line", style=name).stroke.name == "line"
+
+
+def test_a_style_that_does_not_go_with_the_rest_is_refused() -> None:
+    wrong = [
+        ({"style": "cubism"}, "`style=cubism` is unknown — choose from photo, oil"),
+        ({"style": "oil", "stroke": Line()}, "`style=oil` beside a `stroke` that has limits"),
+        ({"style": "oil", "painter": quick()}, "`style` beside a painter that has its own"),
+        ({"style": "ink", "painter": "agent", "weights": "photos"}, "in no `style=ink`"),
+    ]
+    for settings, message in wrong:
+        with pytest.raises(UserError, match=message):
+            paint(scene(24, 32), **settings)
+
+
 def test_names_settle_strokes_kind_and_painter() -> None:
     named = {"strokes": 2, "stroke": "line", "painter": "optimize", "quality": "sketch", "seed": 3}
     painting = paint(scene(24, 32), **named)

@@ -39,8 +39,6 @@ class Film(Exporter):
             first; else as they stand in the record.
     """
 
-    name: str
-
     def __init__(self, seconds: float, fps: float, hold: float, size: int, sorted: bool) -> None:
         self.seconds, self.fps, self.hold, self.size = seconds, fps, hold, size
         self.sorted = sorted
@@ -51,9 +49,9 @@ class Film(Exporter):
         strokes = painting.strokes
         if self.sorted:
             strokes = strokes[painting_order(painting.stroke, strokes, height, width)]
-        return draw_frames(
-            painting.stroke, strokes, height, width, painting.ground, self.most_frames
-        )
+        most = self.most_frames
+        frames = draw_frames(painting.stroke, strokes, height, width, painting.ground, most)
+        return self.watched(frames, min(most, len(strokes) + 1))
 
     @property
     def most_frames(self) -> int:
@@ -68,7 +66,7 @@ class Gif(Film):
     The arguments are those of `Film`.
     """
 
-    name = "gif"
+    file = f"{STEM}.gif"
 
     def __init__(
         self,
@@ -97,7 +95,7 @@ class Gif(Film):
         ]
         each, last = 1000 / self.fps, 1000 * max(self.hold, 1 / self.fps)
         pages, durations = _joined(pages, [*[each] * (len(pages) - 1), last])
-        path = folder / f"{STEM}.gif"
+        path = folder / self.file
         with atomic_write(path) as temporary:
             pages[0].save(
                 temporary,
@@ -117,7 +115,7 @@ class Mp4(Film):
     The arguments are those of `Film`.
     """
 
-    name = "mp4"
+    file = f"{STEM}.mp4"
 
     def __init__(
         self,
@@ -136,7 +134,7 @@ class Mp4(Film):
     def write(self, folder: Path, painting: StrokeRecord) -> Path:
         """See `Exporter.write`."""
         self.check()
-        path = folder / f"{STEM}.mp4"
+        path = folder / self.file
         write_video(path, self._held_frames(painting), self.fps)
         return path
 

@@ -21,9 +21,11 @@ _PIXEL = 40  # bytes a pixel of the painting while pixel art is made of it
 class Png(Exporter):
     """`painting.png`, with an alpha channel where the painting's background is transparent."""
 
+    file = f"{STEM}.png"
+
     def write(self, folder: Path, painting: StrokeRecord) -> Path:
         """See `Exporter.write`."""
-        path = folder / f"{STEM}.png"
+        path = folder / self.file
         write_png(path, painting.draw())
         return path
 
@@ -38,6 +40,8 @@ class PixelArt(Exporter):
         grid: Cells on the shorter side.
         colors: How many colours, found in the painting.
     """
+
+    file = "pixel.png"
 
     def __init__(
         self,
@@ -55,7 +59,7 @@ class PixelArt(Exporter):
         stroke = painting.stroke
         picture = replace(painting, background=painting.ground).draw()
         grid = stroke.options().get("grid", self.grid)
-        path = folder / "pixel.png"
+        path = folder / self.file
         write_png(path, pixelate(picture, grid, stroke.palette or self.colors))
         return path
 
@@ -66,6 +70,8 @@ class Relief(Exporter):
 
     The arguments are those of `Look`.
     """
+
+    file = "relief.png"
 
     def __init__(
         self,
@@ -82,6 +88,6 @@ class Relief(Exporter):
 
     def write(self, folder: Path, painting: StrokeRecord) -> Path:
         """See `Exporter.write`."""
-        path = folder / "relief.png"
+        path = folder / self.file
         write_png(path, draw_relief(painting, self.look))
         return path

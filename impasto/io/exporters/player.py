@@ -35,6 +35,8 @@ class Html(Exporter):
         relief: Whether a button shows the finished painting with relief, in at most 2048 pixels.
     """
 
+    file = f"{STEM}.html"
+
     def __init__(self, relief: bool = False) -> None:
         self.relief = relief
 
@@ -47,7 +49,7 @@ class Html(Exporter):
 
     def write(self, folder: Path, painting: StrokeRecord) -> Path:
         """See `Exporter.write`."""
-        path = folder / f"{STEM}.html"
+        path = folder / self.file
         player = files("impasto.io.exporters").joinpath("player.html").read_text(encoding="utf-8")
         content = {**_content(painting), "relief": _relief(painting) if self.relief else None}
         text = json.dumps(content, allow_nan=False, separators=(",", ":"))

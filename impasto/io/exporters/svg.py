@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
+from xml.sax.saxutils import escape
 
 import numpy as np
 import torch
@@ -26,22 +27,28 @@ _MOST_DECIMALS = 9
 
 @validated
 class Svg(Exporter):
-    """`painting.svg`.
+    """`painting.svg`, to be edited: each stroke has an id and a title, and a curve its nodes.
 
-    A stroke of one opacity is a filled path. One whose opacity changes is a rectangle of its colour
-    seen through a mask of grey hulls, each of which replaces what lies below it as the pen does;
-    renderers that take a mask's alpha for its luminance (CairoSVG) get these wrong.
+    A curve of one width and one opacity is a stroked path. Of another it is a group: its middle,
+    which is not drawn, and beside it a filled path, or, where its opacity changes, a rectangle of
+    its colour seen through a mask of grey hulls, each of which replaces what lies below it as the
+    pen does; renderers that take a mask's alpha for its luminance (CairoSVG) get these wrong.
 
     Args:
         decimals: Of coordinates in pixels.
+        command: What made the painting, for the file's description.
     """
 
-    def __init__(self, decimals: Annotated[int, Ge(0), Le(9)] = 2) -> None:
-        self.decimals = decimals
+    file = f"{STEM}.svg"
+
+    def __init__(
+        self, decimals: Annotated[int, Ge(0), Le(9)] = 2, command: str | None = None
+    ) -> None:
+        self.decimals, self.command = decimals, command
 
     def write(self, folder: Path, painting: StrokeRecord) -> Path:
         """See `Exporter.write`."""
-        path = folder / f"{STEM}.svg"
+        path = folder / self.file
         with atomic_write(path) as temporary:
             temporary.write_text("\n".join(self.lines(painting)) + "\n", encoding="utf-8")
         return path
@@ -51,23 +58,40 @@ class Svg(Exporter):
         stroke, width, height = painting.stroke, painting.width, painting.height
         size = f'width="{width}" height="{height}"'
         yield f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {width} {height}">'
+        yield f"<title>{len(painting.strokes)} {stroke.name} strokes</title>"
+        if self.command is not None:
+            yield f"<desc>{escape(self.command)}</desc>"
         if painting.background is not None:
             yield f'<rect {size} fill="{to_hex(torch.tensor(painting.background))}"/>'
         own = self._prefix(painting)
         stamps: dict[int, str] = {}
-        for number, one in enumerate(painting.strokes):
+        strokes = self.watched(painting.strokes, len(painting.strokes))
+        for number, one in enumerate(strokes):
             mark = stroke.mark(one[: stroke.shape_dim], height, width)
             color = to_hex(one[stroke.shape_dim :])
-            if isinstance(mark, geometry.Path):
-                yield from self._path(mark, color, f"{own}m{number}")
+            name = f'id="{own}s{number}"'
+            title = f"<title>stroke {number}</title>"
+            if isinstance(mark, geometry.Path) and self._is_even(mark):
+                thick = f'stroke-width="{self._text(2 * float(mark.radii.mean()))}"'
+                paint = _paint(color, float(mark.opacity.mean()), "stroke")
+                yield f'<path {name} {self._curve(mark)} {paint} {thick} stroke-linecap="round">'
+                yield f"{title}</path>"
             elif isinstance(mark, geometry.Disc):
                 x, y = mark.center
-                circle = f'<circle cx="{self._text(x)}" cy="{self._text(y)}"'
-                yield f'{circle} r="{self._text(mark.radius)}" {_fill(color, mark.opacity)}/>'
+                circle = f'<circle {name} cx="{self._text(x)}" cy="{self._text(y)}"'
+                yield f'{circle} r="{self._text(mark.radius)}" {_paint(color, mark.opacity)}>'
+                yield f"{title}</circle>"
             elif isinstance(mark, geometry.Area):
-                yield f'<path d="{self._polygon(mark.corners)}" {_fill(color, mark.opacity)}/>'
+                area = f'd="{self._polygon(mark.corners)}"'
+                yield f"<path {name} {area} {_paint(color, mark.opacity)}>{title}</path>"
             else:
-                yield from self._stamp(mark, color, f"{own}m{number}", stamps)
+                yield f"<g {name}>{title}"
+                if isinstance(mark, geometry.Path):
+                    yield f"<path {self._curve(mark)}/>"
+                    yield from self._path(mark, color, f"{own}m{number}")
+                else:
+                    yield from self._stamp(mark, color, f"{own}m{number}", stamps)
+                yield "</g>"
         yield "</svg>"
 
     def _prefix(self, painting: StrokeRecord) -> str:
@@ -84,10 +108,19 @@ class Svg(Exporter):
         ]
         return "p" + hashlib.sha256(json.dumps(about).encode()).hexdigest()[:10]
 
+    def _is_even(self, path: geometry.Path) -> bool:
+        """Return True if a curve has one width, as far as it is written, and one opacity."""
+        digit = 10.0**-self.decimals
+        return bool(np.ptp(path.radii) < digit and np.ptp(path.opacity) < _EQUAL)
+
+    def _curve(self, path: geometry.Path) -> str:
+        start, control, end = (self._point(node) for node in path.nodes)
+        return f'd="M{start}Q{control} {end}" fill="none"'
+
     def _path(self, path: geometry.Path, color: str, name: str) -> Iterator[str]:
         hulls = list(self._hulls(path))
         if np.ptp(path.opacity) < _EQUAL:
-            yield f'<path d="{"".join(hulls)}" {_fill(color, float(path.opacity.mean()))}/>'
+            yield f'<path d="{"".join(hulls)}" {_paint(color, float(path.opacity.mean()))}/>'
             return
         reach = path.radii[:, None] + 1
         low, high = (path.points - reach).min(0), (path.points + reach).max(0)
@@ -148,7 +181,7 @@ class Svg(Exporter):
         corners = geometry.turned_corners(stamp.center, stamp.size + 2, stamp.angle)
         box = self._polygon(corners)
         yield f'<mask id="{name}"><g transform="{move}">{brush}</g></mask>'
-        yield f'<path d="{box}" {_fill(color, stamp.opacity)} mask="url(#{name})"/>'
+        yield f'<path d="{box}" {_paint(color, stamp.opacity)} mask="url(#{name})"/>'
 
     def _point(self, point: Points) -> str:
         return f"{self._text(point[0])} {self._text(point[1])}"
@@ -162,6 +195,6 @@ def _unit(angle: float) -> Points:
     return np.array([np.cos(angle), np.sin(angle)])
 
 
-def _fill(color: str, opacity: float) -> str:
-    full = f'fill="{color}"'
-    return full if opacity > 1 - _EQUAL / 2 else f'{full} fill-opacity="{opacity:.4g}"'
+def _paint(color: str, opacity: float, what: str = "fill") -> str:
+    full = f'{what}="{color}"'
+    return full if opacity > 1 - _EQUAL / 2 else f'{full} {what}-opacity="{opacity:.4g}"'

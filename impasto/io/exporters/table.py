@@ -12,10 +12,12 @@ from impasto.strokes.conversion import to_record
 class Csv(Exporter):
     """`painting.csv`: a row per stroke, numbered from 0, with the numbers of `strokes.json`."""
 
+    file = f"{STEM}.csv"
+
     def write(self, folder: Path, painting: StrokeRecord) -> Path:
         """See `Exporter.write`."""
         stroke = painting.stroke
-        path = folder / f"{STEM}.csv"
+        path = folder / self.file
         with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
             table = csv.writer(file)
             table.writerow(["stroke", *stroke.parameters, "red", "green", "blue"])

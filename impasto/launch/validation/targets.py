@@ -22,7 +22,8 @@ from impasto.errors import UserError
 TRUST = "IMPASTO_TRUST"
 _OWN = ("impasto", "lightning_modules", "datamodules")
 _SHELL = "impasto.launch"  # calls what configs name, and is not called by them
-_MENUS = "impasto.launch.menus.Menu"  # but this, which checks what it builds as all is checked
+# But these, which check what they build as all is checked.
+_BUILDERS = ("impasto.launch.menus.Menu", "impasto.launch.trials.TrialBuilder")
 _LIBRARIES = (
     "torch.optim",
     "pytorch_lightning.callbacks",
@@ -109,7 +110,7 @@ def find_target(key: str, target: object, is_task: bool) -> Any:
     if not isinstance(target, str):
         raise UserError(f"{key} is {target!r}", "give a class, such as impasto.networks.Actor")
     trusted = _trusted()
-    if target == _MENUS:
+    if target in _BUILDERS:
         return _found(key, target)
     ours = _is_in(target, _OWN) and not _is_in(target, (_SHELL,))
     if not ours and not _is_in(target, (*_LIBRARIES, *trusted)) and target not in _SHORT:

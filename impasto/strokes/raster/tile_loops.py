@@ -36,6 +36,7 @@ class Tiles(NamedTuple):
     ground: Array  # (C, 3, T T), what is painted over
     target: Array  # (C, 3, T T)
     weight: Array  # (C, T T), of each pixel's squared error; 0 outside of the picture
+    more: Array  # (C, 3, T T), what is added to the gradient of half its sum; or of no tile
 
 
 class Fit(NamedTuple):
@@ -100,7 +101,8 @@ def differentiate(
         tiles: On what, and towards what.
         canvas: (C, 3, T T), gets the painting.
         errors: (C,), gets the sums of weighted squared errors.
-        of_rows: (R, K), gets the gradient of half that sum in what the source draws by.
+        of_rows: (R, K), gets the gradient of half that sum, and of `more`, in what the source
+            draws by.
         of_color: (R, 3), gets that in the colours.
         fit: Gets the normal equations; of no tile if it has none.
     """
@@ -118,7 +120,7 @@ def differentiate(
     for tile in range(begin, end):
         rows = layout.order[layout.start[tile] : layout.start[tile + 1]]
         x, y = corner_of(layout, tile)
-        painted, weight = canvas[tile], tiles.weight[tile]
+        painted = canvas[tile]
         while True:
             for layer in range(len(rows)):
                 row, paper = rows[layer], alpha[layer]
@@ -132,7 +134,7 @@ def differentiate(
         for layer in range(len(rows)):
             span = room.span[layer]
             _lay(painted, flat[layer], color[layout.strokes[rows[layer]]], change[layer], span)
-        errors[tile] = _compare(painted, tiles.target[tile], weight, grad)
+        errors[tile] = _compare(tile, painted, tiles, grad)
         rest[:] = 1
         for layer in range(len(rows) - 1, -1, -1):
             row = rows[layer]
@@ -157,14 +159,16 @@ def _lay(canvas: Array, alpha: Array, color: Array, change: Array, span: Array) 
 
 
 @compiled
-def _compare(canvas: Array, target: Array, weight: Array, grad: Array) -> Any:
+def _compare(tile: int, canvas: Array, tiles: Tiles, grad: Array) -> Any:
     """Return the weighted squared error of a tile; `grad` gets the gradient of half of it."""
-    total = np.float32(0)
+    total, target, weight = np.float32(0), tiles.target[tile], tiles.weight[tile]
     for channel in range(3):
         for pixel in range(_PIXELS):
             error = canvas[channel, pixel] - target[channel, pixel]
             grad[channel, pixel] = error * weight[pixel]
             total += error * error * weight[pixel]
+    if len(tiles.more) > 0:
+        grad += tiles.more[tile]
     return total
 
 

@@ -38,10 +38,12 @@ class Job:
     Attributes:
         folder: Its run folder.
         overrides: Its command, without the program and where it runs.
+        after: The run that it needs, which trains its renderer.
     """
 
     folder: Path
     overrides: tuple[str, ...]
+    after: "Job | None" = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Plan:
         seeds: Of every variant.
         folder: Where the runs go.
         asked: Overrides of the command that asked for them.
+        renderer: Overrides of the runs that train renderers, one for each stroke kind; None where
+            there is no need of any.
     """
 
     rows: Sequence[Row]
@@ -61,26 +65,39 @@ class Plan:
     seeds: Sequence[int]
     folder: Path
     asked: Sequence[str]
+    renderer: Sequence[str] | None = None
 
     def runs(self, variant: Sequence[str]) -> list[Job]:
         """The runs of a variant, one per seed; rows that ask for the same share them."""
         name = re.sub(r"[^\w.=-]+", "-", "_".join(variant)).strip("-") or "base"
+        first = self._renderer_of(variant)
+        weights = [] if first is None else [f"renderer.weights={first.folder}"]
         return [
             Job(
                 self.folder / name / f"seed{seed}",
-                ("task=train", *self.base, *variant, f"seed={seed}"),
+                ("task=train", *self.base, *weights, *variant, f"seed={seed}"),
+                first,
             )
             for seed in self.seeds
         ]
 
+    def _renderer_of(self, variant: Sequence[str]) -> Job | None:
+        """The run that trains the renderer of a variant's stroke kind."""
+        if self.renderer is None:
+            return None
+        kind = [word for word in (*self.base, *variant) if word.startswith("stroke=")][-1:]
+        folder = self.folder / "-".join(["renderer", *kind])
+        return Job(folder, ("task=pretrain", *self.renderer, *kind))
+
     def jobs(self) -> list[Job]:
-        """Every run once: all variants' first seeds, then the second ones, and so on.
+        """Every run once: renderers, all variants' first seeds, then the second ones, and so on.
 
         So a plan that is stopped early has something to say on every row.
         """
         by_variant = [self.runs(v) for row in self.rows for v in row.variants.values()]
         in_turn = [job for jobs in zip(*by_variant, strict=True) for job in jobs]
-        return list(dict.fromkeys(in_turn))
+        renderers = [job.after for job in in_turn if job.after is not None]
+        return list(dict.fromkeys([*renderers, *in_turn]))
 
 
 def read_plan(
@@ -121,7 +138,12 @@ def read_plan(
                 raise UserError(f"row {key} claims something about {name!r}", "name a variant")
         rows.append(row)
     size = plan["scales"][scale]
+    base = [*size["base"], *vary]
+    # Weights that were given are those of the plan's own kind of strokes.
+    given_weights = any(word.startswith("renderer.weights=") for word in base)
+    renderer = None if given_weights else size.get("renderer")
     asked = ["task=ablations", f"scale={scale}"]
     asked += [f"rows=[{','.join(keys)}]"] if chosen is not None else []
     asked += [f"vary={json.dumps(list(vary), separators=(',', ':'))}"] if vary else []
-    return Plan(rows, [*size["base"], *vary], size["seeds"], folder, asked)
+    learned = None if renderer is None else [*renderer, *vary]
+    return Plan(rows, base, size["seeds"], folder, asked, learned)

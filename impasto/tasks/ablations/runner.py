@@ -26,8 +26,10 @@ def has_ended(job: Job) -> bool:
 def run_all(jobs: Sequence[Job], side_by_side: int) -> list[Job]:
     """Make runs, skipping those that have ended and going on with those that were stopped.
 
-    Each writes what it says to ``NAME.log`` beside its folder, which is the run's own. One that
-    fails leaves the others be; an interruption reaches all of them, and they save themselves.
+    One that needs another begins after that, and fails with it. Where there are GPUs, each run
+    sees one of them. Each writes what it says to ``NAME.log`` beside its folder, which is the run's
+    own. One that fails leaves the others be; an interruption reaches all of them, and they save
+    themselves.
 
     Args:
         jobs: In the order to begin them.
@@ -37,17 +39,26 @@ def run_all(jobs: Sequence[Job], side_by_side: int) -> list[Job]:
         Those that failed.
     """
     waiting = [job for job in jobs if not has_ended(job)]
-    running: dict[subprocess.Popen[bytes], Job] = {}
+    running: dict[subprocess.Popen[bytes], tuple[Job, str | None]] = {}
+    several = gpus() or [None]
+    places = [several[number % len(several)] for number in range(side_by_side)]
     failed: list[Job] = []
     bar = tqdm(total=len(jobs), initial=len(jobs) - len(waiting), desc="runs", unit="run")
     try:
         while waiting or running:
-            while waiting and len(running) < side_by_side:
-                job = waiting.pop(0)
-                running[_start(job)] = job
+            to_come = [*waiting, *(job for job, _ in running.values())]
+            ready = [job for job in waiting if job.after not in to_come]
+            lost = [job for job in ready if job.after is not None and not has_ended(job.after)]
+            failed += lost
+            begun = [job for job in ready if job not in lost][: len(places)]
+            for job in begun:
+                gpu = places.pop(0)
+                running[_start(job, gpu)] = job, gpu
+            waiting = [job for job in waiting if job not in lost and job not in begun]
             time.sleep(_POLL_SECONDS)
             for process in [process for process in running if process.poll() is not None]:
-                job = running.pop(process)
+                job, gpu = running.pop(process)
+                places.append(gpu)
                 bar.update()
                 if process.returncode and not has_ended(job):
                     failed.append(job)
@@ -61,7 +72,16 @@ def run_all(jobs: Sequence[Job], side_by_side: int) -> list[Job]:
     return failed
 
 
-def _start(job: Job) -> "subprocess.Popen[bytes]":
+def gpus() -> list[str | None]:
+    """Return the CUDA devices that there are, as `CUDA_VISIBLE_DEVICES` names them."""
+    import torch  # only here: a report needs none of it
+
+    count = torch.cuda.device_count()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return list(visible.split(",") if visible else map(str, range(count)))[:count]
+
+
+def _start(job: Job, gpu: str | None) -> "subprocess.Popen[bytes]":
     job.folder.parent.mkdir(parents=True, exist_ok=True)
     command = [
         *_PROGRAM,
@@ -75,6 +95,7 @@ def _start(job: Job) -> "subprocess.Popen[bytes]":
         "OMP_NUM_THREADS": "1",
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        **({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}),
     }
     with _log_of(job).open("ab") as output:
         return subprocess.Popen(

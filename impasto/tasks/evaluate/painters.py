@@ -18,7 +18,9 @@ from impasto.bounds import Count, validated
 from impasto.errors import UserError
 from impasto.io.figures import Panel, framed, save_panels, save_sheet
 from impasto.io.images import Size, find_images, read_image
-from impasto.networks.lpips import Lpips
+from impasto.networks.classifiers import Classifier, load_classifier
+from impasto.networks.perceptual import Lpips, PerceptualDistance
+from impasto.networks.pretrained import is_of_features
 from impasto.painters import Painter, Progress
 from impasto.persistence.atomic import atomic_write
 from impasto.trial import Trial, measure
@@ -26,6 +28,7 @@ from impasto.trial import Trial, measure
 log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
+Judge = Lpips | PerceptualDistance | Classifier
 MEAN = "mean"  # instead of a picture's name
 _TABLE = "painters.csv"
 _SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of `strokes`, where no counts are given
@@ -44,6 +47,7 @@ def evaluate_painters(
     counts: Sequence[Count] | Count | None = None,
     size: MeasuredSize | None = None,
     lpips: str | None = None,
+    reader: str | None = None,
     device: torch.device | str = "cpu",
 ) -> dict[str, float]:
     """Paint every picture with every painter in every number of strokes, and measure.
@@ -60,12 +64,15 @@ def evaluate_painters(
         counts: Numbers of strokes; an eighth, a quarter, a half and all of `strokes` by default.
         size: Longer side in pixels at which paintings are measured; each picture's own by default.
         lpips: Weights of torchvision's AlexNet, a file, or ``default`` to download them; by default
-            LPIPS is left out.
+            LPIPS is left out. Or a network of the extra `[features]`: `PerceptualDistance` by it.
+        reader: A classifier, to say whether it sees in a painting what it sees in the picture.
         device: Where to paint.
 
     Returns:
         `images`, `strokes` (the largest number), and for that number the means of `l2`, `psnr`
-        (dB), `ssim`; of several painters with their names at the end.
+        (dB), `ssim`, and of what was asked for: `lpips` or `perceptual`, and `recognized`, the
+        share of pictures in whose painting the reader sees the same class. Of several painters with
+        their names at the end.
 
     Raises:
         UserError: No picture can be read, or a number is out of its bounds.
@@ -76,7 +83,7 @@ def evaluate_painters(
         name: [painter.with_strokes(number) for number in numbers]
         for name, painter in painters.items()
     }
-    network = None if lpips is None else Lpips(lpips)
+    judges = _judges(lpips, reader)
     paths = find_images(images)
     if len(paths) == 1:
         read_image(paths[0])  # an error now, not below a progress bar
@@ -90,7 +97,7 @@ def evaluate_painters(
                 for painter in several:
                     bar.set_description(f"{label}, {name}, {painter.strokes} strokes")
                     trials.append(measure(painter, image, size, _reports(bar), device))
-                rows += [_row(name, label, trial, network) for trial in trials]
+                rows += [_row(name, label, trial, judges) for trial in trials]
                 if len(sheets[name]) < _SHOWN:
                     target = framed(trials[0].painting.target, _SHOWN_SIZE)
                     canvases = (framed(one.painting.canvas, _SHOWN_SIZE) for one in trials)
@@ -104,9 +111,21 @@ def evaluate_painters(
     write_table(folder / _TABLE, pd.concat([table.astype(object), averages.astype(object)]))
     _save_pictures(folder, averages, sheets)
     print(shown(averages))
-    if network is None:
+    if lpips is None:
         print("LPIPS is left out: lpips=FILE gives the weights of torchvision's alexnet")
     return _summary(table["picture"].nunique(), averages, numbers[-1])
+
+
+def _judges(lpips: str | None, reader: str | None) -> dict[str, Judge]:
+    """The networks that were asked for, by their columns."""
+    judges: dict[str, Judge] = {}
+    if lpips is not None and is_of_features(lpips):
+        judges["perceptual"] = PerceptualDistance.of_lite(lpips, "lpips")
+    elif lpips is not None:
+        judges["lpips"] = Lpips(lpips)
+    if reader is not None:
+        judges["recognized"] = load_classifier(reader, "reader")
+    return judges
 
 
 def stroke_counts(counts: Sequence[int] | int | None, strokes: int) -> list[int]:
@@ -156,14 +175,25 @@ def _reports(bar: "tqdm[Any]") -> Progress:
     return lambda sketch: bar.update(start + sketch.step - bar.n) and None
 
 
-def _row(name: str, label: str, trial: Trial, network: Lpips | None) -> Row:
+def _row(name: str, label: str, trial: Trial, judges: Mapping[str, Judge]) -> Row:
     near, record = trial.painting.nearness, trial.painting.record
     row: Row = {"painter": name, "picture": label, "strokes": len(record.strokes)}
     row |= {"psnr": near.psnr, "ssim": near.ssim, "l2": near.l2}
-    if network is not None:
-        row["lpips"] = near.lpips(network)
+    for column, judge in judges.items():
+        if isinstance(judge, Classifier):
+            row[column] = float(_same_class(judge, trial))
+        else:
+            row[column] = near.distance(judge)
     row |= {"seconds": trial.seconds, "peak_memory_mb": trial.peak_memory_mb}
     return row | {"work_size": trial.work_size, "size": max(record.height, record.width)}
+
+
+@torch.no_grad()
+def _same_class(reader: Classifier, trial: Trial) -> bool:
+    """Whether a painting's most probable class is that of its picture."""
+    pair = torch.stack([trial.painting.canvas, trial.painting.target])
+    painted, seen = reader(pair).argmax(1).tolist()
+    return bool(painted == seen)
 
 
 def _save_pictures(
@@ -202,6 +232,7 @@ def _summary(images: int, averages: pd.DataFrame, strokes: int) -> dict[str, flo
     metrics = {
         f"{key}_{row['painter']}" if several else key: row[key]
         for row in last
-        for key in ("l2", "psnr", "ssim")
+        for key in ("l2", "psnr", "ssim", "lpips", "perceptual", "recognized")
+        if key in row
     }
     return {"images": images, "strokes": strokes, **metrics}

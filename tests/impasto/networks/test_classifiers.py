@@ -140,6 +140,8 @@ def test_downloaded_weights_have_imagenets_names(
 def test_what_is_not_there(given: str, says: str) -> None:
     with pytest.raises(UserError, match=says):
         load_classifier(given)
+    with pytest.raises(UserError, match=says.replace("`classifiers`", "`reader`")):
+        load_classifier(given, "reader")
 
 
 def test_weights_that_do_not_fit(three: Path, tmp_path: Path) -> None:

@@ -183,3 +183,20 @@ def test_zero_critic_is_zero_and_has_nothing_to_learn() -> None:
     critic = ZeroCritic(9, **SMALL, norm="weight")
     assert critic(observation(16, 16)).tolist() == [0, 0]
     assert not list(critic.parameters())
+
+
+@pytest.mark.parametrize("residual", [0.0, 4.0])
+def test_without_coordinates_their_planes_make_no_difference(residual: float) -> None:
+    """The other planes do, a further canvas behind them too (SARA's critic)."""
+    seen = observation(16, 16)
+    seen = torch.cat([seen, seen[:, :3]], dim=1)
+    for coordinates in (True, False):
+        torch.manual_seed(0)
+        network = ResNet(12, 4, **SMALL, residual=residual, coordinates=coordinates).eval()
+        assert network.config()["coordinates"] is coordinates
+        assert network.stem[0][0].weight.shape[1] == 12 + 3 * bool(residual) - 2 * (not coordinates)
+        for plane in range(12):
+            changed = seen.clone()
+            changed[:, plane] += 0.5 * torch.rand_like(changed[:, plane])
+            same = torch.equal(network(changed), network(seen))
+            assert same == (not coordinates and plane in (7, 8)), plane

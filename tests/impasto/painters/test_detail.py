@@ -1,50 +1,59 @@
-"""Where detail goes."""
+"""Detail goes where people look."""
 
 import numpy as np
 import pytest
-import torch
+from PIL import Image
+from skimage import data
 
-from impasto.api import paint
+from impasto import paint
 from impasto.errors import UserError
-from impasto.painters import OptimizePainter
-from impasto.painters.weight_map import weights
-from impasto.strokes import Bezier
+from impasto.painters.detail import detail_mask
 
 
-def mask(height: int = 20, width: int = 40) -> np.ndarray:
-    """White on the left, black on the right."""
-    image = np.zeros((height, width, 3), np.uint8)
-    image[:, : width // 2] = 255
-    return image
+def test_the_astronauts_eyes_are_found() -> None:
+    image = data.astronaut()
+    mask = detail_mask(image, "auto")
+    assert mask is not None
+    weights = np.asarray(Image.fromarray(mask).resize((512, 512)))[..., 0] / 255
+    for x, y in ((202, 102), (248, 104), (226, 147)):  # both eyes, and the mouth
+        assert weights[y, x] > 0.85
+    assert 0.4 < weights[125, 225] < 0.6  # the nose
+    assert weights[350:].max() < 0.2
+    assert (weights > 0.85).mean() < 0.02
 
 
-def test_white_counts_and_black_next_to_nothing() -> None:
-    weight = weights(mask(), (200, 400), (8, 16))
-    assert weight.shape == (8, 16)
-    assert weight.mean() == pytest.approx(1)
-    assert weight[0, 15] / weight[0, 0] == pytest.approx(0.03)
-    gray = np.full((5, 5, 3), 70, np.uint8)
-    torch.testing.assert_close(weights(gray, (9, 9), (8, 8)), torch.ones(8, 8))
+@pytest.mark.parametrize("name", ["coffee", "chelsea", "rocket"])
+def test_a_picture_without_faces_has_none(name: str) -> None:
+    image = getattr(data, name)()
+    assert detail_mask(image, "faces") is None
+    assert detail_mask(image, "none") is None
+    assert (detail_mask(image, "auto") == detail_mask(image, "saliency")).all()
 
 
-def test_a_mask_of_another_shape_or_without_white_is_refused() -> None:
-    weights(mask(20, 41), (20, 40), (8, 16))
-    with pytest.raises(UserError, match="40 x 20 pixels, another shape than the picture's 40 x 40"):
-        weights(mask(), (40, 40), (8, 8))
-    with pytest.raises(UserError, match="black all over"):
-        weights(np.zeros((4, 4, 3), np.uint8), (4, 4), (4, 4))
+def test_what_stands_out_is_salient() -> None:
+    image = np.full((96, 128, 3), 120, np.uint8)
+    image[::8] = 140  # a pattern
+    image[30:42, 80:92] = (250, 60, 60)
+    mask = detail_mask(image, "saliency")
+    assert mask is not None
+    row, column = np.unravel_index(mask[..., 0].argmax(), mask.shape[:2])
+    assert abs(row / mask.shape[0] - 36 / 96) < 0.1
+    assert abs(column / mask.shape[1] - 86 / 128) < 0.1
+    assert mask[..., 0].max() == 255
 
 
-def test_paints_more_exactly_where_the_mask_is_white() -> None:
-    image = np.random.default_rng(0).integers(256, size=(8, 16, 3), dtype=np.uint8)
-    image = image.repeat(8, 0).repeat(8, 1)
+def test_detail_of_a_flat_or_tiny_picture() -> None:
+    flat = np.full((40, 40, 3), 90, np.uint8)
+    for picture in (flat, flat[:8, :8], np.dstack([flat, flat[..., 0]])):
+        mask = detail_mask(picture, "auto")
+        assert mask is not None
+        assert mask.any()
+        assert np.isfinite(paint(picture, 2, "circle", quality="sketch", detail="auto").psnr)
 
-    def left_and_right(detail: np.ndarray | None) -> tuple[float, float]:
-        painter = OptimizePainter(Bezier(), 24, work_size=32, steps=40, tries=8)
-        painting = paint(image, painter=painter, mask=detail)
-        error = (painting.canvas - painting.target).square()
-        return float(error[..., :64].mean()), float(error[..., 64:].mean())
 
-    plain, masked = left_and_right(None), left_and_right(mask())
-    # The share of the white half falls to 0.11 to 0.29 of what it was, by seed.
-    assert masked[0] / masked[1] < 0.7 * plain[0] / plain[1]
+def test_what_makes_no_sense_is_refused() -> None:
+    picture = np.zeros((16, 16, 3), np.uint8)
+    with pytest.raises(UserError, match="`detail=eyes` makes no sense — give one of auto, faces"):
+        paint(picture, 2, detail="eyes")
+    with pytest.raises(UserError, match="`detail=faces` beside a mask"):
+        paint(picture, 2, detail="faces", mask=picture + 255)

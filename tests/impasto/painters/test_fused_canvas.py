@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from impasto.painters.fused_canvas import FusedCanvas, FusedDrawing
+from impasto.painters.objective import Distance, structural_distance
 from impasto.painters.tiled_canvas import TiledCanvas, canvas_beside
 from impasto.strokes import Bezier, Line, Stroke
 from impasto.strokes.conversion import columns
@@ -43,11 +44,14 @@ def some(stroke: Stroke, count: int = N, seed: int = 0) -> torch.Tensor:
 
 
 def both(
-    stroke: Stroke, weighted: bool = False, size: tuple[int, int] = (H, W)
+    stroke: Stroke,
+    weighted: bool = False,
+    size: tuple[int, int] = (H, W),
+    distance: Distance | None = None,
 ) -> tuple[TiledCanvas, FusedCanvas]:
     target = torch.rand(3, *size, generator=random(2))
     weight = 2 * torch.rand(size, generator=random(3)) if weighted else None
-    parts = (stroke, target, BACKGROUND, weight)
+    parts = (stroke, target, BACKGROUND, weight, distance)
     return TiledCanvas(*parts), FusedCanvas(*parts)
 
 
@@ -84,6 +88,19 @@ def assert_same(reference: TiledCanvas, fused: FusedCanvas, strokes: torch.Tenso
 @pytest.mark.parametrize("stroke", KINDS, ids=lambda kind: kind.name)
 def test_all_is_as_the_reference_has_it(stroke: Stroke, weighted: bool) -> None:
     assert_same(*both(stroke, weighted), some(stroke))
+
+
+@pytest.mark.parametrize("stroke", [PENS[0], KINDS[-1]], ids=lambda kind: kind.name)
+def test_a_further_distance_has_its_gradient(stroke: Stroke) -> None:
+    reference, fused = both(stroke, True, distance=structural_distance)
+    strokes = some(stroke)
+    assert_same(reference, fused, strokes)
+    plain = both(stroke, True)[1]
+    added = structural_distance(fused.canvas(strokes), fused.target, fused.weight)
+    assert float(fused.draw(strokes).error - plain.draw(strokes).error) == pytest.approx(
+        float(added), rel=1e-4
+    )
+    assert float(added) > 0.001
 
 
 @pytest.mark.parametrize("stroke", LIMITED, ids=lambda kind: f"{kind.name}{kind.limits()}")

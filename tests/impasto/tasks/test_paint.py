@@ -13,7 +13,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
 from impasto.errors import UserError
-from impasto.io.exporters import Gcode, Gif, Html, PixelArt, Svg
+from impasto.io.exporters import Csv, Gcode, Gif, Html, PixelArt, Svg
 from impasto.io.images import resize_image
 from impasto.io.record import read_record
 from impasto.painters import OptimizePainter, Painter, Progress, Sketch
@@ -119,8 +119,11 @@ def test_limits_hold_in_what_is_written(tmp_path: Path) -> None:
 def test_the_bar_ends_with_the_figure_of_the_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    result = paint(CirclePainter(), save(tmp_path / "a.png"), tmp_path / "run")
-    last = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
+    exports = {"csv": Csv()}
+    result = paint(CirclePainter(), save(tmp_path / "a.png"), tmp_path / "run", export=exports)
+    shown = capsys.readouterr().err
+    assert shown.index("a: writing painting.png") < shown.index("a: writing painting.csv")
+    last = shown.replace("\r", "\n").strip().splitlines()[-1]
     assert f"psnr={result['psnr']:.1f} dB" in last  # the painter said 20 of its canvas
 
 

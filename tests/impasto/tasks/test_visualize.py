@@ -66,6 +66,25 @@ def test_the_same_seed_paints_the_same(tmp_path: Path) -> None:
     assert one["probability"] != other["probability"]
 
 
+def test_a_held_out_classifier_judges_what_it_took_no_part_in(tmp_path: Path) -> None:
+    """By the same network it gives the same, at canvas size and of the file."""
+    given = make(tmp_path / "alone")
+    judged = make(tmp_path / "judged", held_out="digits")
+    small = judged.pop("held_out_probability")
+    large = judged.pop("held_out_probability_painting")
+    assert judged == given
+    assert small == given["probability"]
+    same = make(tmp_path / "same", held_out="digits", size=SIZE)
+    assert same["held_out_probability_painting"] == pytest.approx(small, abs=0.01)  # 8 bits
+    assert large == pytest.approx(small, abs=0.3)
+    assert large != small
+    torch.manual_seed(0)
+    save_classifier(tmp_path, SmallClassifier(2, width=4), ["cat", "owl"], 16, "a card")
+    with pytest.raises(UserError, match="has 2 classes, and no number 3"):
+        make(tmp_path / "none", held_out=str(tmp_path))
+    assert not (tmp_path / "none").exists()
+
+
 def test_several_classifiers_and_their_names(tmp_path: Path) -> None:
     torch.manual_seed(0)
     save_classifier(tmp_path / "letters", SmallClassifier(2, 4), ["o", "3"], 16, "")

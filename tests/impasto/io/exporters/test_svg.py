@@ -55,7 +55,27 @@ def test_a_stroke_of_one_opacity_needs_no_mask(tmp_path: Path) -> None:
     text = Svg().write(tmp_path, limited).read_text()
     assert "mask" not in text
     assert "opacity" not in text
-    assert text.count("<path") == 7
+    assert text.count("<path") == 14  # each with its nodes
+    assert text.count('fill="#') == 7 + 1
+
+
+def test_a_curve_of_one_width_and_opacity_is_a_path_with_its_nodes(tmp_path: Path) -> None:
+    even = [0.1, 0.2, 0.5, 0.9, 0.9, 0.2, 0.1, 0.5, 0.1, 0.5, 1.0, 0.0, 0.0]
+    rows = torch.tensor([even, [*even[:8], 0.2, *even[9:]]])
+    painting = StrokeRecord(Bezier(control="absolute"), rows, 200, 100, (1, 1, 1))
+    path = Svg(command="impasto 'a & b.jpg'").write(tmp_path, painting)
+    assert psnr(rendered(path)[..., :3], drawn(painting)) > 40
+    title, desc, _, first, second = ElementTree.parse(path).getroot()
+    assert title.text == "2 bezier strokes"
+    assert desc.text == "impasto 'a & b.jpg'"
+    assert first.get("d") == "M20 20Q100 90 180 20"
+    width = 2 * 100 * (1 + 64 * 0.1) / 256
+    assert float(first.get("stroke-width", 0)) == pytest.approx(width, abs=0.01)
+    assert (first.get("stroke"), first.get("stroke-opacity")) == ("#ff0000", "0.5")
+    assert first[0].text == "stroke 0"
+    assert [one.tag.rpartition("}")[2] for one in second] == ["title", "path", "path"]
+    assert second[1].get("d") == first.get("d")
+    assert len({str(first.get("id")), str(second.get("id"))}) == 2
 
 
 def test_ten_thousand_strokes_are_less_than_twenty_megabytes(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,11 @@ PLAN: dict[str, Any] = {
 
 # A program that counts how often it was called, and leaves what its overrides ask for.
 PROGRAM = """
-import json, pathlib, sys
+import json, os, pathlib, sys
 folder = pathlib.Path(sys.argv[-1].removeprefix("hydra.run.dir="))
 folder.mkdir(exist_ok=True)
 calls = folder / "calls.json"
+(folder / "gpu").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", ""))
 made = json.loads(calls.read_text()) if calls.exists() else []
 calls.write_text(json.dumps([*made, sys.argv[1:]]))
 if "fails" in sys.argv:
@@ -126,15 +128,41 @@ def test_runs_are_made_once_and_gone_on_with(program: Callable[..., Job], tmp_pa
     ]
 
 
+def test_what_needs_another_run_begins_after_it_and_fails_with_it(
+    program: Callable[..., Job],
+) -> None:
+    first, wrong, stopped = program("first"), program("fails"), program("stops=0")
+    after, lost, later = (
+        replace(program(f"after={job.folder.name}"), after=job) for job in (first, wrong, stopped)
+    )
+    jobs = [wrong, first, stopped, lost, after, later]
+    assert set(runner.run_all(jobs, 4)) == {wrong, lost, later}
+    assert len(calls(after)) == 1
+    assert not lost.folder.exists()
+    assert set(runner.run_all(jobs, 4)) == {wrong, lost}  # the second time it doesn't stop
+    assert len(calls(later)) == 1
+
+
+def test_each_gpu_has_a_run(program: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert runner.gpus() == ["0", "1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
+    jobs = [program(f"n={n}") for n in range(3)]
+    runner.run_all(jobs, 2)
+    seen = [(job.folder / "gpu").read_text() for job in jobs]
+    assert sorted(seen[:2]) == ["5", "7"]
+    assert seen[2] in seen[:2]
+
+
 def test_no_more_run_side_by_side_than_asked_for(
     program: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alive: list[int] = []
     real = runner._start
 
-    def counted(job: Job) -> object:
+    def counted(job: Job, gpu: str | None) -> object:
         alive.append(sum(process.poll() is None for process in started))
-        started.append(real(job))
+        started.append(real(job, gpu))
         return started[-1]
 
     started: list[Any] = []
@@ -150,7 +178,7 @@ def test_an_interruption_reaches_the_runs(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(runner, "_PROGRAM", (sys.executable, str(path)))
     started: list[Any] = []
     real = runner._start
-    monkeypatch.setattr(runner, "_start", lambda job: started.append(real(job)) or started[-1])
+    monkeypatch.setattr(runner, "_start", lambda *it: started.append(real(*it)) or started[-1])
 
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
@@ -217,5 +245,5 @@ def test_without_a_finished_run_there_is_no_report(
     plan = {**PLAN, "scales": {"small": {"base": ["fails"], "seeds": [0]}}}
     with pytest.raises(UserError, match=r"no run in .* has finished"):
         ablations(plan, "small", tmp_path / "out")
-    with pytest.raises(UserError, match=r"^`jobs` is 0 — give a whole number, at least 1$"):
+    with pytest.raises(UserError, match=r"^`jobs` is 0 — give a whole number, at least 1, or null$"):
         ablations(plan, "small", tmp_path / "out", jobs=0)

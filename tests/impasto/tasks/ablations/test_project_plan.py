@@ -40,8 +40,32 @@ def test_every_run_of_the_project_composes(
             cfg = compose_config(*job.overrides)
             validate(cfg)
             assert cfg.strokes > cfg.bundle
+            assert (job.after is not None) == (
+                cfg.renderer._target_.endswith("NeuralRenderer.load")
+            )
             if scale == "cpu" and job in of_steps:
                 assert cfg.strokes / cfg.bundle >= 4
+
+
+def test_at_the_papers_size_each_stroke_kind_has_its_renderer_trained_first(
+    compose_config: Compose, tmp_path: Path
+) -> None:
+    plan = project_plan(compose_config)
+    read = read_plan(plan, "paper", ["f", "g"], [], tmp_path)
+    first, rest = read.jobs()[:4], read.jobs()[4:]
+    kinds = ["bezier", "line", "circle", "triangle"]
+    for job, kind in zip(first, kinds, strict=True):
+        cfg = compose_config(*job.overrides)
+        validate(cfg)
+        choices = cfg.hydra.runtime.choices
+        assert (choices.task, choices.stroke, cfg.canvas.size) == ("pretrain", kind, 128)
+    assert len({job.folder for job in read.jobs()}) == len(read.jobs())
+    assert [first.index(job.after) for job in rest[:5] if job.after] == [0, 1, 2, 3, 0]
+    for job in rest:
+        assert job.after is not None
+        assert compose_config(*job.overrides).renderer.weights == str(job.after.folder)
+    given = read_plan(plan, "paper", ["f"], ["renderer.weights=mine"], tmp_path)
+    assert all(job.after is None for job in given.jobs())
 
 
 def test_the_command_of_a_report_can_be_given_again(

@@ -10,18 +10,20 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from impasto.errors import UserError
 from impasto.io.images import read_image, resize_image
 from impasto.metrics import target_of
 from impasto.networks import Actor
+from impasto.networks.classifiers import Classifier
 from impasto.painters import Painter, Progress, Sketch
 from impasto.renderers import AnalyticRenderer
 from impasto.rendering import draw_picture
 from impasto.rl.environment import PaintingEnvironment
 from impasto.rl.policy import PaintingPolicy
 from impasto.strokes import Bezier, Circle
+from impasto.tasks.evaluate import painters
 from impasto.tasks.evaluate.painters import evaluate_painters, means, stroke_counts
 from tests.conftest import RunMain
 
@@ -245,6 +247,26 @@ def test_lpips_is_a_column_where_weights_are_given(
     evaluate_painters({"dots": Dots(3)}, source, out, counts=3)
     assert "lpips" not in read_rows(out)[0]
     assert "lpips=FILE" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("share", "same"), [(0.0, 1.0), (0.99, 0.0), (2.0, 1.0)])
+def test_a_reader_says_whether_it_sees_the_same(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float, same: float
+) -> None:
+    """By a classifier of brightness: a dot on black is darker than the picture of its colour."""
+    source = pictures / "a.png"
+    level = share * read_image(source).mean() / 255
+
+    class Brightness(nn.Module):
+        def forward(self, given: Tensor) -> Tensor:
+            return torch.stack([given.mean((1, 2, 3)), torch.full((len(given),), level)], 1)
+
+    reader = Classifier("brightness", Brightness(), ["bright", "dark"], 8)
+    monkeypatch.setattr(painters, "load_classifier", lambda given, setting: reader)
+    out = tmp_path / "out"
+    summary = evaluate_painters({"dots": Dots(3)}, source, out, counts=1, reader="given")
+    assert summary["recognized"] == same
+    assert float(read_rows(out)[0]["recognized"]) == same
 
 
 def test_painters_side_by_side_from_the_command_line(

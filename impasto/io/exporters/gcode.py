@@ -2,12 +2,11 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
-from shapely import Point, Polygon, box, get_num_coordinates, unary_union
+from shapely import LinearRing, Point, Polygon, box, get_num_coordinates, unary_union
 from shapely.affinity import affine_transform
 from shapely.geometry.base import BaseGeometry
 from torch import Tensor
@@ -16,6 +15,7 @@ from impasto.bounds import NotNegative, Positive, validated
 from impasto.canvas import to_hex
 from impasto.errors import UserError
 from impasto.io.exporters.base import STEM, Exporter
+from impasto.io.exporters.plan import ANY_SIZE, Plan, is_opaque, outline, plan, polygons, visible
 from impasto.io.record import StrokeRecord
 from impasto.persistence.atomic import atomic_write
 from impasto.strokes import Stroke, geometry
@@ -24,9 +24,9 @@ from impasto.strokes.limits import limit_shape
 
 log = logging.getLogger(__name__)
 
-_ANY_SIZE = 64  # pixels: whether a mark can be drawn is the same at every size
-_OPAQUE = 1 - 0.5 / 255
 _ROUND = 0.05  # of a tool's width: how far a path may leave the true outline
+_BESIDE = 1.5  # tools' widths: how far the next outline may be that is drawn without lifting
+_LEAST = 0.5  # squares of a tool's width: smaller parts that are thinner than it stay unpainted
 _MOST_LINES = 24_000_000  # some ten minutes of work, and hundreds of megabytes
 # Strokes that are not there yet are estimated by random ones. Those that are found then may be
 # larger, and are not to be refused when they are painted.
@@ -38,11 +38,12 @@ _PENS = ("z", "servo")
 
 @validated
 class Gcode(Exporter):
-    """`painting.gcode`: every stroke filled by paths of the tool, outline after outline inwards.
+    """`painting.gcode`: what is seen of each colour, filled by paths of the tool.
 
-    Millimetres, absolute, y up, the picture's lower left corner at 0. Strokes come in painting
-    order; a comment says which colour comes first, and before every other one the tool is changed.
-    What lies outside of the picture is cut.
+    Millimetres, absolute, y up, the picture's lower left corner at 0. One colour follows the other:
+    what lies below later strokes, or outside of the picture, is cut, so their order is free. A
+    comment says which colour comes first, and before every other one the tool is changed. An area
+    is filled outline after outline inwards, and what is to be drawn is sorted to little travel.
 
     Args:
         width: Of the picture, in mm; its height follows.
@@ -63,6 +64,8 @@ class Gcode(Exporter):
     Raises:
         UserError: One of them makes no sense.
     """
+
+    file = f"{STEM}.gcode"
 
     def __init__(
         self,
@@ -90,6 +93,7 @@ class Gcode(Exporter):
         self.width, self.tool, self.change = width, tool, change
         self.feed, self.travel = feed, travel
         self.header, self.footer = list(header), list(footer)
+        self.lift, self.wait = lift - depth, 2 * servo_wait if pen == "servo" else None
         self.up, self.down = [f"G0 Z{lift:g}"], [f"G1 Z{depth:g} F{feed:g}"]
         if pen == "servo":
             wait = [f"G4 P{servo_wait:g}"] if servo_wait else []
@@ -101,19 +105,22 @@ class Gcode(Exporter):
         if stroke is None:
             return
         if isinstance(strokes, Tensor):
-            shapes = self._shapes(stroke, strokes, _ANY_SIZE, _ANY_SIZE)
-            self._check_work(self._work(shapes), _MOST_LINES)
+            shapes = self._shapes(stroke, strokes, ANY_SIZE, ANY_SIZE)
+            self._check_work(self._work(shapes, 1, 1), _MOST_LINES)
             return
         faintest = limit_shape(stroke, torch.zeros(1, stroke.shape_dim))[0]
-        _check_mark(stroke.mark(faintest, _ANY_SIZE, _ANY_SIZE), "a stroke")
+        mark = stroke.mark(faintest, ANY_SIZE, ANY_SIZE)
+        _check_mark(mark, "a stroke")
+        outline(mark, "Gcode")
         if strokes is not None:
             some = stroke.sample(_SAMPLES, torch.Generator().manual_seed(0))
-            work = self._work(self._shapes(stroke, some, _ANY_SIZE, _ANY_SIZE))
-            self._check_work(work * strokes / _SAMPLES, _MOST_LINES / _UNSURE)
+            shapes = self._shapes(stroke, some, ANY_SIZE, ANY_SIZE)
+            work = self._work(shapes, strokes / _SAMPLES, 1)
+            self._check_work(work, _MOST_LINES / _UNSURE)
 
     def write(self, folder: Path, painting: StrokeRecord) -> Path:
         """See `Exporter.write`; strokes must be opaque, and have an outline."""
-        path = folder / f"{STEM}.gcode"
+        path = folder / self.file
         with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in self.lines(painting))
         return path
@@ -124,26 +131,36 @@ class Gcode(Exporter):
         Raises:
             UserError: A stroke can't be drawn so, or they are far too many lines.
         """
+        planned = self.plan(painting)
+        lift = sum(abs(self.lift / speed) * 60 for speed in (self.feed, self.travel))
+        minutes = planned.minutes(self.feed, self.travel, lift if self.wait is None else self.wait)
+        said = planned.summary(minutes)
+        log.info("G-code: %s", said)
+        height = self.width * painting.height / painting.width
+        yield f"; {len(painting.strokes)} strokes on {self.width:g} x {height:.2f} mm"
+        yield f"; {said}"
+        yield from self.header
+        yield from self.up
+        for number, pen in enumerate(planned.pens):
+            yield f"{self._change(number + 1) if number else ''}; paint {pen.color}"
+            for path in pen.lines:
+                yield from self._draw(path)
+        yield from self.footer
+
+    def plan(self, painting: StrokeRecord) -> Plan:
+        """Return what the tool draws, in mm, y up; errors as in `lines`."""
         strokes, dim = painting.strokes, painting.stroke.shape_dim
         height, width = painting.height, painting.width
         shapes = list(self._shapes(painting.stroke, strokes, height, width))
-        self._check_work(self._work(shapes), _MOST_LINES, say=False)
-        yield f"; {len(strokes)} strokes on {self.width:g} x {self.width * height / width:.2f} mm"
-        yield from self.header
-        yield from self.up
-        colors: list[str] = []  # in the order of their first strokes
-        present = None
-        for number, (one, shape) in enumerate(zip(strokes, shapes, strict=True)):
-            color = to_hex(one[dim:])
-            paths = list(self._fill(shape))
-            if paths and color != present:
-                colors += [color] if color not in colors else []
-                change = self._change(colors.index(color) + 1) if present else ""
-                yield f"{change}; paint {color}"
-                present = color
-            for path in paths:
-                yield from self._draw(path, number)
-        yield from self.footer
+        self._check_work(self._work(shapes, 1, height / width), _MOST_LINES, say=False)
+        colors = [to_hex(one[dim:]) for one in strokes]
+        seen = [*visible(shapes, shapes)][::-1]
+        areas = {
+            color: unary_union([one for one, own in zip(seen, colors, strict=True) if own == color])
+            for color in dict.fromkeys(colors)
+        }
+        paths = self.watched(areas.items())
+        return plan((color, path) for color, area in paths for path in self._fill(area))
 
     def _change(self, number: int) -> str:
         """Return the G-code that changes to the tool of a number."""
@@ -162,17 +179,22 @@ class Gcode(Exporter):
         for number, one in enumerate(strokes):
             mark = stroke.mark(one[: stroke.shape_dim], height, width)
             _check_mark(mark, f"stroke {number}")
-            placed = affine_transform(_outline(mark), [scale, 0, 0, -scale, 0, height * scale])
+            shape = outline(mark, "Gcode")
+            placed = affine_transform(shape, [scale, 0, 0, -scale, 0, height * scale])
             yield placed.intersection(page)
 
-    def _work(self, shapes: Iterable[BaseGeometry]) -> float:
-        """Estimate from above how many lines fill shapes: 1.2 to 2.4 times the true number."""
-        lines = 0.0
-        for part in (part for shape in shapes for part in _polygons(shape)):
-            outline = part.simplify(_ROUND * self.tool, preserve_topology=False)
-            around = get_num_coordinates(outline) + len(self.up) + len(self.down) + 1
-            lines += around * (1 + 2 * part.area / part.length / self.tool)
-        return lines
+    def _work(self, shapes: Iterable[BaseGeometry], times: float, aspect: float) -> float:
+        """Estimate how many lines fill shapes that come so many times; mostly there are fewer.
+
+        However large they are, what is seen of them is no larger than the page.
+        """
+        lines = area = 0.0
+        for part in (part for shape in shapes for part in polygons(shape)):
+            round_ = part.simplify(_ROUND * self.tool, preserve_topology=False)
+            lines += get_num_coordinates(round_) * (1 + 2 * part.area / part.length / self.tool)
+            area += part.area
+        page = self.width**2 * aspect
+        return lines * times * min(1.0, 4 * page / max(area * times, 1e-9))
 
     def _check_work(self, lines: float, most: float, say: bool = True) -> None:
         if lines > most:
@@ -181,27 +203,36 @@ class Gcode(Exporter):
                 "give a wider `Gcode.tool`, a smaller `Gcode.width` or fewer strokes",
             )
         if say:
-            log.info("G-code: at most about %s lines", f"{float(f'{lines:.2g}'):,.0f}")
+            log.info("G-code: about %s lines", f"{float(f'{lines:.2g}'):,.0f}")
 
     def _fill(self, shape: BaseGeometry) -> Iterator[Points]:
         """Yield paths (P, 2) of the tool's middle that fill a shape, from its border inwards."""
-        for part in _polygons(shape):
-            inner = part.buffer(-self.tool / 2)
-            if inner.is_empty:  # thinner than the tool
+        for part in polygons(shape):
+            inner = polygons(part.buffer(-self.tool / 2))
+            if not inner and part.area > _LEAST * self.tool**2:  # thinner than the tool
                 yield _long_axis(part)
-            while not inner.is_empty:
-                for polygon in _polygons(inner):
-                    for ring in (polygon.exterior, *polygon.interiors):
-                        yield np.asarray(
-                            ring.simplify(_ROUND * self.tool, preserve_topology=False).coords
-                        )
-                inner = inner.buffer(-self.tool)
+            path: list[Points] = []
+            for ring in self._rings(inner):
+                if path and ring.distance(Point(path[-1][-1])) > _BESIDE * self.tool:
+                    yield np.concatenate(path)
+                    path = []
+                path.append(_begun_beside(ring, path[-1][-1]) if path else np.asarray(ring.coords))
+            if path:
+                yield np.concatenate(path)
 
-    def _draw(self, path: Points, number: int) -> Iterator[str]:
+    def _rings(self, areas: list[Polygon]) -> Iterator[LinearRing]:
+        """Yield outlines of areas, each followed by those within it."""
+        while areas:
+            area = areas.pop()
+            for ring in (area.exterior, *area.interiors):
+                yield ring.simplify(_ROUND * self.tool, preserve_topology=False)
+            areas += polygons(area.buffer(-self.tool))
+
+    def _draw(self, path: Points) -> Iterator[str]:
         (x, y), *rest = path
-        yield f"G0 X{x:.3f} Y{y:.3f} F{self.travel:g} ; stroke {number}"
+        yield f"G0 X{x:.3f} Y{y:.3f} F{self.travel:g}"
         yield from self.down
-        (x, y), *rest = rest or [path[0]]
+        (x, y), *rest = rest
         yield f"G1 X{x:.3f} Y{y:.3f} F{self.feed:g}"
         for x, y in rest:
             yield f"G1 X{x:.3f} Y{y:.3f}"
@@ -223,29 +254,21 @@ def _check_mark(mark: geometry.Mark, name: str) -> None:
     Raises:
         UserError: It is not opaque, or has no outline.
     """
-    if isinstance(mark, geometry.Stamp):
-        raise UserError("`Gcode`: the picture of a brush has no outline", "use another stroke kind")
-    if np.min(mark.opacity) < _OPAQUE:
+    if not isinstance(mark, geometry.Stamp) and not is_opaque(mark):
         raise UserError(
             f"`Gcode`: {name} is not opaque, as a pen's or a brush's is",
             "paint with `opaque=true` (and `palette=8` for eight paints)",
         )
 
 
-def _outline(mark: geometry.Mark) -> BaseGeometry:
-    """Return the area that a checked mark covers, in pixels."""
-    if isinstance(mark, geometry.Disc):
-        return Point(mark.center).buffer(mark.radius)
-    if isinstance(mark, geometry.Area):
-        return Polygon(mark.corners).buffer(0)
-    assert isinstance(mark, geometry.Path)
-    discs = [Point(p).buffer(r) for p, r in zip(mark.points, mark.radii, strict=True)]
-    return unary_union([unary_union(pair).convex_hull for pair in pairwise(discs)])
-
-
-def _polygons(shape: BaseGeometry) -> list[Polygon]:
-    parts = getattr(shape, "geoms", [shape])
-    return [one for one in parts if isinstance(one, Polygon) and not one.is_empty]
+def _begun_beside(ring: LinearRing, place: Points) -> Points:
+    """Return the points of a ring from where it is nearest to a place, around to there."""
+    points = np.asarray(ring.coords)
+    along = ring.project(Point(place))
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=1).cumsum()
+    first = min(int(np.searchsorted(steps, along)), len(steps) - 1) + 1
+    start = np.asarray(ring.interpolate(along).coords)
+    return np.concatenate([start, points[first:-1], points[:first], start])
 
 
 def _long_axis(polygon: Polygon) -> Points:

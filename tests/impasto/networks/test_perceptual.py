@@ -8,7 +8,7 @@ from torchmetrics.functional.image.lpips import _LPIPS
 from torchvision.models import alexnet
 
 from impasto.errors import UserError
-from impasto.networks.lpips import Lpips
+from impasto.networks.perceptual import Lpips
 
 
 @pytest.fixture(scope="module")
