@@ -245,5 +245,5 @@ def test_without_a_finished_run_there_is_no_report(
     plan = {**PLAN, "scales": {"small": {"base": ["fails"], "seeds": [0]}}}
     with pytest.raises(UserError, match=r"no run in .* has finished"):
         ablations(plan, "small", tmp_path / "out")
-    with pytest.raises(UserError, match=r"^`jobs` is 0 — give a whole number, at least 1, or null$"):
+    with pytest.raises(UserError, match=r"^`jobs` is 0 — give a whole number"):
         ablations(plan, "small", tmp_path / "out", jobs=0)
