@@ -24,6 +24,8 @@ Positive = Annotated[float, Gt(0)]
 NotNegative = Annotated[float, Ge(0)]
 Fraction = Annotated[float, Ge(0), Le(1)]
 Rgb = Annotated[Sequence[Fraction], Len(3, 3), Field(description="red, green and blue")]
+Word = Annotated[str, Field(description="a word")]
+Tags = Annotated[Sequence[Word], Field(description="a list of words, as in [first,of-paper]")]
 # Pixels on a side: what the learned renderers' upsampling and folding divide.
 CanvasSize = Annotated[int, Ge(16), MultipleOf(16)]
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]

@@ -100,6 +100,20 @@ ENDINGS = {
 }
 
 
+def test_the_config_is_shown_if_asked_for_and_tags_are_kept(
+    run_main: RunMain, fake_tasks: FakeTasks, tmp_path: Path
+) -> None:
+    done = run_main(*fake_tasks.arguments, "tags=[first,of-paper]", "hydra.run.dir=out")
+    assert (done.code, done.out) == (0, "")
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["tags"] == ["first", "of-paper"]
+    shown = run_main(*fake_tasks.arguments, "extras.print_config=true", "hydra.run.dir=other").out
+    lines = [line.rstrip() for line in shown.splitlines()]
+    assert lines[0] == "config"
+    assert {"├── canvas", "│   └── size: 128", "├── updates: ${task.updates}"} <= set(lines)
+    assert "tags" not in json.loads((tmp_path / "other" / "summary.json").read_text())
+
+
 @pytest.mark.parametrize("kind", ENDINGS)
 def test_every_ending_has_its_status_code_and_line(
     kind: str, run_main: RunMain, tmp_path: Path, fake_tasks: FakeTasks

@@ -31,7 +31,7 @@ from impasto.persistence.atomic import remove_leftovers
 from impasto.persistence.checkpoints import newest_good
 from impasto.runtime.memory import MemoryPeak, return_large_blocks
 from impasto.runtime.ranks import assigned_rank
-from impasto.tasks.runs.run_folder import command
+from impasto.tasks.runs.run_folder import LEARNING, command
 from impasto.tasks.runs.written_files import begin_list, end_list
 
 _NO_NEWS = (
@@ -145,10 +145,31 @@ def _try_task(cfg: DictConfig, folder: Path, facts: dict[str, object]) -> Outcom
         register_process(folder)
         remove_leftovers(folder)
         (folder / SUMMARY).unlink(missing_ok=True)
+        print_config(cfg)
         result = call_task(cfg, folder, facts)
         return Outcome(str(result.get("status", "finished")), result=result)
     except BaseException as error:  # whatever it is, the summary says so
         return outcome_of(error)
+
+
+def print_config(cfg: DictConfig) -> None:
+    """Print the config as a tree, a branch for each section, if `extras` says so."""
+    learns = HydraConfig.get().runtime.choices["task"] in LEARNING
+    wanted = cfg.extras.print_config
+    if not (sys.stdout.isatty() and learns if wanted is None else wanted):
+        return
+    from rich import print  # slow to import
+    from rich.syntax import Syntax
+    from rich.tree import Tree
+
+    tree, values = Tree("config"), OmegaConf.to_container(cfg)  # references as they stand
+    assert isinstance(values, dict)
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            tree.add(str(key)).add(Syntax(OmegaConf.to_yaml(value), "yaml"))
+        elif value not in (None, {}, []):
+            tree.add(Syntax(OmegaConf.to_yaml({key: value}).strip(), "yaml"))
+    print(tree)
 
 
 def _add_checkpoint(outcome: Outcome, folder: Path) -> Outcome:
@@ -169,6 +190,7 @@ def _write_summary(
     summary = {
         "task": choices["task"],
         "experiment": choices["experiment"],
+        "tags": list(cfg.tags) or None,
         "status": outcome.status,
         "seed": cfg.seed,
         "seconds": None,  # here by its place in the file

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from omegaconf import AnyNode, DictConfig
 
-from impasto.bounds import CanvasSize, Count, Rgb, Seed, bounded
+from impasto.bounds import CanvasSize, Count, Rgb, Seed, Tags, bounded
 from impasto.errors import UserError
 from impasto.launch.validation.devices import check_ranks
 from impasto.launch.validation.numbers import check_numbers, check_section, select
@@ -22,6 +22,13 @@ class Canvas:
 
     size: CanvasSize
     background: Rgb
+
+
+@dataclass
+class Extras:
+    """The section `extras`."""
+
+    print_config: bool | None
 
 
 @dataclass
@@ -72,6 +79,8 @@ def validate(cfg: DictConfig) -> None:
     knobs = {key: one for key, one in bounded(Knobs).items() if key not in absent}
     check_section(cfg, cfg, knobs)  # some tasks have none of these; what needs them says so
     check_section(cfg, cfg.canvas, bounded(Canvas))
+    check_section(cfg, cfg.extras, bounded(Extras))
+    check_section(cfg, cfg, {"tags": Tags})
     for key in cfg.task.get("required", ()):
         if select(cfg, key) in (None, ""):
             raise UserError(f"{key} is not given", f"add {key}=... to the command")

@@ -17,6 +17,7 @@ def compare(
     folder: Path,
     level: Positive | None = None,
     baseline: str | None = None,
+    tags: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Compare runs of `train` or `evaluate`, grouped into variants that differ only in the seed.
 
@@ -28,15 +29,21 @@ def compare(
         level: The validation L2 for the time to it; None is the lowest that at least one seed of
             every variant reached.
         baseline: The label of the variant to judge the others by; None is the first.
+        tags: Only runs that have all of these are compared.
 
     Returns:
         Metrics for the summary.
 
     Raises:
-        UserError: A folder holds no run, or one that can't be read; none is finished; they are of
-            different tasks; the baseline is none of them.
+        UserError: A folder holds no run, or one that can't be read; none has the tags, or is
+            finished; they are of different tasks; the baseline is none of them.
     """
-    comparison = compare_runs([read_run(run) for run in find_runs(runs)], level, baseline)
+    found = [read_run(run) for run in find_runs(runs)]
+    tagged = [run for run in found if set(tags) <= set(run.summary.get("tags", ()))]
+    if not tagged:
+        what = f"runs: none of the {len(found)} has tags=[{','.join(tags)}]"
+        raise UserError(what, "give tags that runs have, or none")
+    comparison = compare_runs(tagged, level, baseline)
     _report(folder, comparison)
     return {
         "runs": len(comparison.runs),

@@ -18,6 +18,7 @@ _LARGEST_BYTES = 3_000_000
 _METRICS = (
     "experiment",
     "status",
+    "tags",
     "updates",
     "strokes",
     "l2",
@@ -87,4 +88,6 @@ def _figure(run: Path, path: Path) -> str:
 
 
 def _short(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)

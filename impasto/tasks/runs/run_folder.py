@@ -21,6 +21,8 @@ _HOPS = 16  # from reference to reference; more lead in a circle
 WHEREABOUTS = (
     "resume",
     "may_change",
+    "tags",
+    "extras",
     "compile",
     "image",
     "data.root",

@@ -112,6 +112,17 @@ def test_mistakes_are_named(
         compare_runs(made(tmp_path, *runs), **arguments)
 
 
+def test_only_runs_with_all_of_the_tags_are_compared(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    for i, tags in enumerate((["a", "b"], ["b", "a", "c"], ["a"], None)):
+        made_by = {"summary": {"tags": tags}} if tags else {}
+        write_run(runs / str(i), bundle=i + 1, **made_by)
+    assert compare(str(runs), tmp_path)["runs"] == 4
+    assert compare(str(runs), tmp_path, tags=["a", "b"])["runs"] == 2
+    with pytest.raises(UserError, match=r"none of the 4 has tags=\[a,d\]"):
+        compare(str(runs), tmp_path, tags=["a", "d"])
+
+
 def test_a_level_is_above_zero(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^`level` is 0 — give a number, above 0, or null$"):
         compare(str(tmp_path), tmp_path, level=0)
