@@ -21,6 +21,7 @@ _FORMER_KEYS = {
 }
 # Keys that came later, and what was done before there was a choice.
 _LATER_KEYS = {
+    "agent.environment.relative_color": False,
     "data.protocol": "official",
     "data.train_limit": None,
     "renderer.activation": "relu",

@@ -41,10 +41,12 @@ class AgentProposer(Proposer):
     Attributes:
         policy: The agent; of the canvas's stroke kind, on its device.
         fewest: Fewer strokes than that are random.
+        narrowed: Factor on the width of the agent's strokes.
     """
 
     policy: PaintingPolicy
     fewest: int
+    narrowed: float = 1.0
 
     @torch.no_grad()
     def propose(self, canvas: Tensor, count: int, scale: float) -> Tensor:
@@ -71,6 +73,8 @@ class AgentProposer(Proposer):
             return canvas.new_empty(0, tiled.stroke.dim)
         strokes, gain = paint_regions(self.policy, tiled, canvas, regions, bundles=1)
         free = release(tiled.stroke, strokes[gain > 0].flatten(0, 1))
+        widths = [name.startswith(tiled.stroke.across) for name in tiled.stroke.parameters]
+        free[:, : len(widths)][:, widths] *= self.narrowed
         return into_range(tiled.stroke, free, THINNEST / shorter)
 
 

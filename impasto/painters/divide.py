@@ -16,7 +16,6 @@ from impasto.canvas import decibels
 from impasto.compositing import to_tiles
 from impasto.painters.agent import AgentPainter
 from impasto.painters.base import Painter, Progress, Sketch
-from impasto.rl.environment import PaintingEnvironment
 from impasto.rl.policy import PaintingPolicy
 from impasto.strokes import Stroke
 from impasto.strokes.conversion import from_region
@@ -109,14 +108,13 @@ class DividePainter(Painter):
 
     def _round(self, device: torch.device) -> PaintingPolicy:
         """Return the agent that paints as many bundles as each of the two rounds has."""
-        ours = self.policy.environment
         tiles = 1 + self.divide**2 if self.divide > 1 else 1
-        bundles = math.ceil(self.strokes / (ours.bundle * tiles))
         policy = copy.deepcopy(self.policy).to(device)
-        environment = PaintingEnvironment(
-            policy.renderer, bundles * ours.bundle, ours.bundle, ours.background
+        environment = policy.environment
+        environment.strokes = environment.bundle * math.ceil(
+            self.strokes / (environment.bundle * tiles)
         )
-        return PaintingPolicy(policy.actor, environment).eval()
+        return policy.eval()
 
     def _of_picture(self, strokes: Tensor) -> Tensor:
         """Turn the tiles' strokes (d², P, D) into the picture's, (P d², D), in painting order."""

@@ -76,7 +76,9 @@ class Collector:
         if self.start is None:
             state = self.environment.reset(policy.seen(target))
         else:
-            state = self.start(policy, target, generator)
+            # Compiled networks would be compiled anew for every number of squares, or given up.
+            with torch.compiler.set_stance("force_eager"):
+                state = self.start(policy, target, generator)
         behave = self.exploration.begin(policy.actor, generator)
         # As bytes at once: a quarter of what an episode's floats would take.
         canvases, actions = [to_uint8(state.canvas)], []

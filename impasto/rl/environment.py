@@ -15,8 +15,11 @@ from impasto.canvas import blank_canvas
 from impasto.compositing import paint
 from impasto.errors import UserError
 from impasto.renderers import Renderer
+from impasto.runtime.precision import full_precision
 from impasto.strokes import COLOR_DIM
+from impasto.strokes.limits import limit_color
 
+_NEXT_TO_NOTHING = 1e-3  # pixels of paint, of which no colour is told
 OBSERVATION_CHANNELS = 9
 CANVAS = slice(0, 3)
 TARGET = slice(3, 6)
@@ -66,6 +69,9 @@ class PaintingEnvironment:
         strokes: Strokes in a painting, exactly: surplus strokes of the last bundle are not painted.
         bundle: Strokes per action, K.
         background: RGB of the blank canvas, in [0, 1].
+        relative_color: Whether the colour in an action is a difference from the target's mean under
+            the stroke: 0.5 is none, 0 and 1 are half of what there is. So an agent need not tell
+            what it sees, and learns where; this project's own, half a decibel for small networks.
 
     Raises:
         UserError: The stroke kind's palette is a mere number: an agent has no one picture to find
@@ -78,6 +84,7 @@ class PaintingEnvironment:
         strokes: Count,
         bundle: Count,
         background: Rgb = (0.0, 0.0, 0.0),
+        relative_color: bool = False,
     ) -> None:
         if isinstance(renderer.stroke.palette, int):
             raise UserError(
@@ -89,6 +96,7 @@ class PaintingEnvironment:
         self.strokes = strokes
         self.bundle = bundle
         self.background = tuple(background)
+        self.relative_color = relative_color
 
     @property
     def max_steps(self) -> int:
@@ -102,6 +110,7 @@ class PaintingEnvironment:
             "canvas.size": self.renderer.canvas_size,
             "strokes": self.strokes,
             "bundle": self.bundle,
+            **({"relative_color": True} if self.relative_color else {}),
         }
 
     @property
@@ -115,12 +124,11 @@ class PaintingEnvironment:
         canvas = blank_canvas(count, height, width, self.background, target.device)
         return State(canvas, target, torch.zeros(count, dtype=torch.long, device=target.device))
 
-    def strokes_of(self, actions: Tensor) -> Tensor:
-        """Return the strokes (B, n K, D), within their limits, of n actions (B, n K * D) each."""
-        stroke = self.renderer.stroke
-        return stroke.limit(actions.unflatten(1, (-1, stroke.dim)))
-
     def step(self, state: State, action: Tensor) -> State:
+        """Paint one bundle: see `advance`."""
+        return self.advance(state, action)[0]
+
+    def advance(self, state: State, action: Tensor) -> tuple[State, Tensor]:
         """Paint one bundle.
 
         Args:
@@ -128,14 +136,31 @@ class PaintingEnvironment:
             action: (B, K * D) in [0, 1]; the stroke kind's limits are applied to it here.
 
         Returns:
-            The next state; differentiable in the action and in the canvas.
+            The next state, and the bundle's strokes (B, K, D), within their limits; differentiable
+            in the action and in the canvas.
         """
-        strokes = self.strokes_of(action)
-        shape, color = strokes.split([self.renderer.stroke.shape_dim, COLOR_DIM], dim=2)
-        alpha = self.renderer.stroke_alpha(shape.flatten(0, 1)).unflatten(0, strokes.shape[:2])
+        shape, color, alpha = self._drawn(state, action)
+        strokes = torch.cat([shape, color], dim=2)
         if self.strokes % self.bundle:
             alpha = alpha * self._painted(state.step)[:, :, None, None, None]
-        return State(paint(state.canvas, alpha, color), state.target, state.step + 1)
+        return State(paint(state.canvas, alpha, color), state.target, state.step + 1), strokes
+
+    def strokes_of(self, state: State, action: Tensor) -> Tensor:
+        """Return the strokes (B, K, D) of `advance` alone."""
+        if not self.relative_color:
+            return self.renderer.stroke.limit(action.unflatten(1, (self.bundle, -1)))
+        return torch.cat(self._drawn(state, action)[:2], dim=2)
+
+    def _drawn(self, state: State, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return a bundle's shapes (B, K, S), colours (B, K, 3), opacities (B, K, 1, H, W)."""
+        stroke = self.renderer.stroke
+        free = action.unflatten(1, (-1, stroke.dim))
+        shape, color = stroke.limit(free).split([stroke.shape_dim, COLOR_DIM], dim=2)
+        alpha = self.renderer.stroke_alpha(shape.flatten(0, 1)).unflatten(0, shape.shape[:2])
+        if self.relative_color:
+            difference = free[:, :, stroke.shape_dim :] - 0.5
+            color = limit_color(stroke, (_under(alpha, state.target) + difference).clamp(0, 1))
+        return shape, color, alpha
 
     def _painted(self, step: Tensor) -> Tensor:
         """Return a mask (B, K) of the bundle's strokes at `step` (B,) that are in the painting."""
@@ -149,3 +174,11 @@ class PaintingEnvironment:
     def observe(self, state: State) -> Tensor:
         """Return what the networks see of a state, (B, 9, H, W): see `impasto.rl.environment`."""
         return observation(state.canvas, state.target, state.step / self.max_steps)
+
+
+def _under(alpha: Tensor, target: Tensor) -> Tensor:
+    """Return the mean colours (B, K, 3) of targets (B, 3, H, W) under paint (B, K, 1, H, W)."""
+    weight = alpha.flatten(2)
+    with full_precision(weight):
+        total = weight @ target.to(weight).flatten(2).transpose(1, 2)
+    return total / weight.sum(2, keepdim=True).clamp_min(_NEXT_TO_NOTHING)

@@ -71,14 +71,12 @@ class PaintingPolicy(nn.Module):
         state = environment.reset(target)
         if canvas is not None:
             state = state._replace(canvas=canvas)
-        actions = []
+        painted = []
         for _ in range(environment.max_steps if bundles is None else bundles):
-            action = self.actor(environment.observe(state))
-            state = environment.step(state, action)
-            actions.append(action)
+            state, strokes = environment.advance(state, self.actor(environment.observe(state)))
+            painted.append(strokes)
         self.actor.train(training)
-        strokes = environment.strokes_of(torch.cat(actions, dim=1))
-        return strokes[:, : environment.strokes], state.canvas
+        return torch.cat(painted, dim=1)[:, : environment.strokes], state.canvas
 
     def seen(self, picture: Tensor) -> Tensor:
         """Average larger pictures (B, 3, N, N) down to the actor's canvas, (B, 3, n, n)."""
@@ -112,6 +110,7 @@ class PaintingPolicy(nn.Module):
             "strokes": environment.strokes,
             "bundle": environment.bundle,
             "background": list(environment.background),
+            "relative_color": environment.relative_color,
             "actor": describe(self.actor),
             "renderer": describe(self.renderer),
         }
@@ -150,9 +149,9 @@ class PaintingPolicy(nn.Module):
         has = {"bundle": config["bundle"], "canvas_size": renderer.canvas_size}
         has |= renderer.stroke.geometry()
         check_agreement(folder, asked, has, renderer.stroke.fingerprints)
-        environment = PaintingEnvironment(
-            renderer, config["strokes"], config["bundle"], config["background"]
-        )
+        told = (config[key] for key in ("strokes", "bundle", "background"))
+        relative_color = config.get("relative_color", False)  # earlier exports say nothing of it
+        environment = PaintingEnvironment(renderer, *told, relative_color)
         _check_actor(folder, config["actor"], environment)
         policy = cls(build_part(config, "actor", folder, tensors, nn.Module), environment)
         load_weights(policy, tensors, folder)

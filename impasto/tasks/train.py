@@ -6,6 +6,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from datamodules.base import ImageDataModule
+from impasto.bounds import Count, validated
 from impasto.tasks.evaluate.agent import evaluate
 from impasto.tasks.fit import TRIED, find_callback, fit, save_history
 from lightning_modules.agents.lstm_adversarial import LstmAdversarial
@@ -14,6 +15,7 @@ from lightning_modules.callbacks import Checkpoints
 from lightning_modules.distributed import goes_on_alone
 
 
+@validated
 def train(
     agent: OffPolicyAgent | LstmAdversarial,
     datamodule: ImageDataModule,
@@ -21,6 +23,7 @@ def train(
     folder: Path,
     ckpt_path: Path | None = None,
     compiled: bool | str = "auto",
+    test_strokes: Count | None = None,
 ) -> dict[str, Any]:
     """Train an agent, export the best one by validation, and measure it on the test split.
 
@@ -33,6 +36,7 @@ def train(
         folder: The run folder.
         ckpt_path: Where to go on.
         compiled: Whether networks are compiled: see `quicken`.
+        test_strokes: See `strokes` of `impasto.tasks.evaluate.agent.evaluate`.
 
     Returns:
         Metrics for the summary, and how the run ended: see `fit`.
@@ -49,7 +53,8 @@ def train(
     policy = agent.policy
     policy.save(folder / "agent")
     save_history(folder / "learning.png", trainer, {"validation L2": "val_l2"}, "L2")
-    metrics = evaluate(policy, datamodule, folder, device=str(trainer.strategy.root_device))
+    device = str(trainer.strategy.root_device)
+    metrics = evaluate(policy, datamodule, folder, device, test_strokes)
     # What a search goes by: test figures are no business of its.
     measured = {"val_l2": checkpoints.best_value, **metrics}
     return {"updates": agent.update_count, "status": status, **measured}

@@ -225,14 +225,15 @@ class LstmAdversarial(UpdateModule):
             The finished paintings, and their strokes (B, N, D) within their limits.
         """
         environment = self.environment
-        actions = []
+        painted = []
         for number in range(environment.max_steps):
             action = self._decided(self.actor(environment.observe(state)))
-            actions.append(action)
             if finish or number + 1 < environment.max_steps:
-                state = environment.step(state, action)
-        strokes = environment.strokes_of(torch.cat(actions, dim=1))
-        return state, strokes[:, : environment.strokes]
+                state, strokes = environment.advance(state, action)
+            else:
+                strokes = environment.strokes_of(state, action)
+            painted.append(strokes)
+        return state, torch.cat(painted, dim=1)[:, : environment.strokes]
 
     def _decided(self, action: Tensor) -> Tensor:
         """Return actions (B, K * D), their levels drawn by Gumbel-softmax if `gumbel` is set."""
@@ -313,5 +314,5 @@ class LstmAdversarial(UpdateModule):
     def load_training_state(self, state: dict[str, Any], replay: Path | None) -> None:
         """Load what `training_state` returned."""
         self.batch_count = state["rollout_count"]
-        self.generator.set_state(state["generator"].cpu())
+        self.load_generator(state["generator"])
         self._batch = {key: part.to(self.device) for key, part in state["batch"].items()}

@@ -306,7 +306,7 @@ class OffPolicyAgent(UpdateModule):
 
     def load_training_state(self, state: dict[str, Any], replay: Path | None) -> None:
         """Load what `training_state` returned, and the replay."""
-        self.generator.set_state(state["generator"].cpu())
+        self.load_generator(state["generator"])
         as_before = self.collector.load_state_dict(state, replay, self.device)
         if not as_before and self.trainer.is_global_zero:
             log.warning(

@@ -337,6 +337,25 @@ def test_the_seed_alone_fixes_what_updates_draw(seed: int) -> None:
     assert not torch.equal(drawn[0], drawn[2])
 
 
+def test_a_generator_of_another_device_is_drawn_anew(caplog: pytest.LogCaptureFixture) -> None:
+    """A GPU's state has 16 bytes; numbers follow from the seed and the update."""
+    drawn = []
+    for seed, updates in ((0, 3), (0, 3), (1, 3), (0, 4)):
+        agent = make_agent(seed=seed)
+        agent.trainer = pl.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
+        agent.update_count = updates
+        agent.load_generator(torch.zeros(16, dtype=torch.uint8))
+        drawn.append(torch.rand(3, generator=agent.generator))
+    assert torch.equal(drawn[0], drawn[1])
+    assert not any(torch.equal(drawn[0], other) for other in drawn[2:])
+    assert caplog.text.count("saved on another kind of device") == 4
+    state = agent.generator.get_state()
+    expected = torch.rand(3, generator=agent.generator)
+    agent.load_generator(state)
+    assert torch.equal(torch.rand(3, generator=agent.generator), expected)
+    assert caplog.text.count("saved on another kind of device") == 4
+
+
 def test_random_states_are_taken_back(tmp_path: Path) -> None:
     seed_everything(3)
     np.random.standard_normal()  # leaves a second value in store

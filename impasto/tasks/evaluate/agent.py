@@ -15,10 +15,12 @@ from torchmetrics.functional.image import (
 from tqdm import tqdm
 
 from datamodules.base import ImageDataModule
+from impasto.bounds import Count
 from impasto.canvas import to_float, to_uint8
 from impasto.io.figures import save_curves, save_sheet
+from impasto.painters import AgentPainter
 from impasto.persistence.atomic import atomic_write
-from impasto.rendering import draw_each
+from impasto.rendering import draw, draw_each
 from impasto.rl.policy import PaintingPolicy
 from impasto.rl.rewards import l2_distance
 from impasto.tasks.evaluate.legibility import ReadingCount, reading_count
@@ -129,7 +131,11 @@ class Sheet:
 
 @torch.no_grad()
 def evaluate(
-    policy: PaintingPolicy, datamodule: ImageDataModule, folder: Path, device: str = "cpu"
+    policy: PaintingPolicy,
+    datamodule: ImageDataModule,
+    folder: Path,
+    device: str = "cpu",
+    strokes: Count | None = None,
 ) -> dict[str, Any]:
     """Paint the whole test split, draw the strokes exactly, and measure after every stroke.
 
@@ -142,6 +148,8 @@ def evaluate(
         datamodule: The data, at the agent's canvas size.
         folder: The run folder.
         device: Where to paint.
+        strokes: How many strokes, painted feed-forward by `AgentPainter` on squares of the picture;
+            by default as many as an episode has, on the whole picture.
 
     Returns:
         Metrics for the summary; ``l2_renderer`` is that of the canvas that the agent saw.
@@ -149,7 +157,8 @@ def evaluate(
     datamodule.setup("test")
     order = order_count(datamodule, policy)
     reading = reading_count(datamodule)
-    curve, sheet, means = _paint(policy.to(device), datamodule, device, order, reading)
+    painter = None if strokes is None else AgentPainter(policy, strokes)
+    curve, sheet, means = _paint(policy.to(device), painter, datamodule, device, order, reading)
     rows = curve.rows()
     blank, final = rows[0]["l2_mean"], rows[-1]
     sheet.save(folder / "paintings.png", "target", "painted")
@@ -171,7 +180,7 @@ def evaluate(
             f"({shares[1]:.1%} of the real ones)"
         )
     metrics = {
-        "strokes": policy.environment.strokes,
+        "strokes": len(rows) - 1,
         "images": curve.count,
         "l2": final["l2_mean"],
         "psnr": final["psnr_mean"],
@@ -185,6 +194,7 @@ def evaluate(
 
 def _paint(
     policy: PaintingPolicy,
+    painter: AgentPainter | None,
     datamodule: ImageDataModule,
     device: str,
     order: OrderCount | None,
@@ -200,15 +210,19 @@ def _paint(
     metrics: dict[str, Means] = {}
     loader = datamodule.test_dataloader()
     for batch in tqdm(loader, desc="painting the test split", file=sys.stderr, leave=False):
-        target = policy.seen(to_float(batch["target"].to(device)))
-        strokes, agent_canvas = policy.paint(target)
+        target = to_float(batch["target"].to(device))
+        if painter is None:
+            target = policy.seen(target)
+            strokes, agent_canvas = policy.paint(target)
+        else:
+            strokes = torch.stack([painter.paint(picture) for picture in target])
+            agent_canvas = draw(policy.stroke, strokes, *target.shape[2:], painter.background)
         l2 = l2_distance(agent_canvas, target)
         of_batch = {"l2_renderer": l2, **policy.stroke.watched(strokes)}
         for name, value in of_batch.items():
             metrics.setdefault(name, Means()).add(value.expand(len(target)))
         background = policy.environment.background
-        height, width = target.shape[2:]
-        canvases = draw_each(policy.stroke, strokes, height, width, background)
+        canvases = draw_each(policy.stroke, strokes, *target.shape[2:], background)
         painted = to_uint8(curve.add(canvases, target)).cpu()
         if order is not None:
             order.add(strokes, batch["label"])

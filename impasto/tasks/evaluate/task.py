@@ -26,6 +26,7 @@ def evaluate(
     counts: Sequence[Count] | Count | None = None,
     size: MeasuredSize | None = None,
     device: str = "cpu",
+    test_strokes: Count | None = None,
     **measuring: Any,
 ) -> dict[str, Any]:
     """Measure painters where pictures are given, else an agent.
@@ -41,6 +42,7 @@ def evaluate(
         counts: See `evaluate_painters`.
         size: See there.
         device: Where to paint.
+        test_strokes: Of an agent: see `strokes` of `impasto.tasks.evaluate.agent.evaluate`.
         measuring: Further arguments of `evaluate_painters`.
 
     Returns:
@@ -50,7 +52,7 @@ def evaluate(
         UserError: A painter isn't there, or a number is out of its bounds.
     """
     if images in (None, ""):
-        return evaluate_agent(policy(), datamodule, folder, device)
+        return evaluate_agent(policy(), datamodule, folder, device, test_strokes)
     chosen = [painter] if names is None else [names] if isinstance(names, str) else names
     if not isinstance(chosen, Sequence) or not chosen:
         raise UserError(f"painters is {names}", f"give some of painters=[{','.join(painters)}]")

@@ -1,5 +1,7 @@
 """The agent's strokes, refined."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -133,6 +135,18 @@ def test_too_few_strokes_are_random_ones() -> None:
     random = Proposer(one.tiled, 4, 2.0, torch.Generator().manual_seed(0))
     found, expected = (each.propose(blank(target), 5, 0.1) for each in (one, random))
     assert torch.equal(found, expected)
+
+
+def test_what_many_steps_widen_begins_narrower() -> None:
+    target = picture()
+    wide = proposer(target)
+    narrow = replace(wide, narrowed=0.5, generator=torch.Generator().manual_seed(0))
+    found, expected = (each.propose(blank(target), BUNDLE, 0.1) for each in (narrow, wide))
+    expected[:, 2] *= 0.5
+    torch.testing.assert_close(found, expected)
+    few, many = (painter(steps).proposer(wide.tiled, wide.generator) for steps in (59, 60))
+    assert few == replace(many, policy=few.policy, narrowed=1.0)
+    assert many.narrowed < 1
 
 
 def test_bundles_are_the_agents_on_the_worst_square() -> None:

@@ -6,15 +6,18 @@ from torch import Tensor
 
 from impasto.compositing import composite
 from impasto.renderers import AnalyticRenderer
+from impasto.rendering import draw
 from impasto.rl.environment import OBSERVATION_CHANNELS, PaintingEnvironment, State
-from impasto.strokes import Circle, Line
+from impasto.strokes import Circle, Line, Stroke
 
 SIZE, B = 16, 3
 
 
-def environment(strokes: int = 5, bundle: int = 2) -> PaintingEnvironment:
-    renderer = AnalyticRenderer(Line(), SIZE)
-    return PaintingEnvironment(renderer, strokes, bundle, (0.1, 0.2, 0.3))
+def environment(
+    strokes: int = 5, bundle: int = 2, stroke: Stroke | None = None, relative_color: bool = False
+) -> PaintingEnvironment:
+    renderer = AnalyticRenderer(stroke or Line(), SIZE)
+    return PaintingEnvironment(renderer, strokes, bundle, (0.1, 0.2, 0.3), relative_color)
 
 
 def random(*shape: int) -> Tensor:
@@ -99,6 +102,32 @@ def test_surplus_strokes_have_no_gradient() -> None:
     assert gradient[:, 11:].eq(0).all()
 
 
+def test_a_relative_color_is_a_difference_from_what_lies_under_the_stroke() -> None:
+    world = environment(strokes=4, bundle=2, relative_color=True)
+    line, state = world.renderer.stroke, world.reset(random(B, 3, SIZE, SIZE))
+    action = random(B, 2, line.dim)
+    following, strokes = world.advance(state, action.flatten(1))
+    shape = action[:, :, : line.shape_dim]
+    assert torch.equal(strokes[:, :, : line.shape_dim], shape)
+    for k in range(2):
+        alpha = line.rasterize(shape[:, k], SIZE, SIZE)
+        mean = (alpha * state.target).sum((2, 3)) / alpha.sum((2, 3))
+        expected = (mean + action[:, k, line.shape_dim :] - 0.5).clamp(0, 1)
+        torch.testing.assert_close(strokes[:, k, line.shape_dim :], expected)
+    drawn = draw(line, strokes, SIZE, SIZE, world.background)
+    torch.testing.assert_close(following.canvas, drawn)
+    assert torch.equal(world.strokes_of(state, action.flatten(1)), strokes)
+    assert world.geometry() == environment(strokes=4).geometry() | {"relative_color": True}
+
+
+def test_a_relative_color_is_one_of_the_palette() -> None:
+    palette = ((0.0, 0.0, 0.0), (1.0, 0.5, 0.25))
+    world = environment(stroke=Circle(palette=palette), relative_color=True)
+    state = world.reset(random(B, 3, SIZE, SIZE))
+    colors = world.strokes_of(state, random(B, 14))[:, :, 4:].flatten(0, 1).tolist()
+    assert {tuple(color) for color in colors} <= set(palette)
+
+
 def test_done() -> None:
     world = environment(strokes=5, bundle=2)
     state = world.reset(torch.zeros(4, 3, SIZE, SIZE))._replace(step=torch.tensor([0, 2, 3, 400]))
@@ -128,8 +157,9 @@ def test_late_steps_do_not_overflow() -> None:
     assert world.observe(following)[0, 6, 0, 0].item() == pytest.approx(0.256)
 
 
-def test_step_is_differentiable_in_action_and_canvas() -> None:
-    world = environment(strokes=3, bundle=2)
+@pytest.mark.parametrize("relative_color", [False, True])
+def test_step_is_differentiable_in_action_and_canvas(relative_color: bool) -> None:
+    world = environment(strokes=3, bundle=2, relative_color=relative_color)
     state = world.reset(torch.zeros(1, 3, SIZE, SIZE))
     canvas = random(1, 3, SIZE, SIZE).double().requires_grad_()
     action = (0.1 + 0.8 * random(1, 22)).double().requires_grad_()

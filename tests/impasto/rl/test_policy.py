@@ -105,6 +105,7 @@ def test_a_loaded_policy_paints_the_same(
     tmp_path: Path, renderer: Renderer, actor: dict[str, object]
 ) -> None:
     painter = policy(renderer=renderer, **actor)
+    painter.environment.relative_color = bool(actor)
     painter.save(tmp_path / "agent")
     for where in (tmp_path / "agent", tmp_path, str(tmp_path)):
         loaded = PaintingPolicy.load(where)

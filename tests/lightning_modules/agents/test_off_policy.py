@@ -2,8 +2,10 @@
 
 import re
 import signal
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -225,6 +227,21 @@ def test_rollouts_begin_where_the_start_says() -> None:
         assert (to_float(found) - wanted).abs().max() <= 0.5 / 255 + 1e-6
     assert not torch.equal(to_float(held["target"]), target)  # some look closer
     assert agent.actor.training is False
+
+
+def test_what_a_start_paints_is_not_compiled() -> None:
+    """It paints another number of squares each time."""
+    compiled = list[torch.fx.GraphModule]()
+
+    def backend(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., Any]:
+        compiled.append(graph)
+        return graph.forward
+
+    agent = make_agent("l2", start=ContinuedStart(rounds=3), seed=3)
+    agent.actor.compile(backend=backend, dynamic=False)
+    for seed in range(4):
+        agent.rollout(to_float(pictures(seed, 6)))
+    assert len(compiled) == 1
 
 
 def test_larger_pictures_are_seen_at_the_size_of_the_canvas() -> None:

@@ -14,7 +14,10 @@ from torch import Tensor, nn
 from datamodules.base import ImageDataModule
 from datamodules.items import Items
 from datamodules.splits import TEST, TRAIN, VAL
+from impasto.canvas import to_float
+from impasto.painters import AgentPainter
 from impasto.renderers import AnalyticRenderer
+from impasto.rendering import draw
 from impasto.rl.environment import PaintingEnvironment
 from impasto.rl.policy import PaintingPolicy
 from impasto.runtime.memory import MemoryPeak
@@ -145,3 +148,17 @@ def test_means_are_those_of_all_rows_together() -> None:
     assert means.count == 1000
     torch.testing.assert_close(means.mean, rows.mean(0), rtol=1e-14, atol=0)
     torch.testing.assert_close(means.std, rows.std(0, correction=0), rtol=1e-9, atol=0)
+
+
+def test_more_strokes_than_an_episode_has_are_those_of_the_painter(tmp_path: Path) -> None:
+    """And on the whole picture, where it is larger than the agent's canvas."""
+    policy = PaintingPolicy(Same(), PaintingEnvironment(AnalyticRenderer(Circle(), 16), 1, 1))
+    data = Plain(3, canvas_size=32, batch_size=8, cache=str(tmp_path / "cache"))
+    data.prepare_data()
+    metrics = evaluate(policy, data, tmp_path, strokes=4)
+    data.setup("test")
+    target = to_float(next(iter(data.test_dataloader()))["target"])
+    strokes = torch.stack([AgentPainter(policy, 4).paint(picture) for picture in target])
+    painted = draw(policy.stroke, strokes, 32, 32, policy.environment.background)
+    assert metrics["l2"] == pytest.approx((painted - target).square().mean().item(), rel=1e-5)
+    assert metrics["strokes"] == 4
