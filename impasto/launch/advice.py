@@ -21,6 +21,7 @@ ARGUMENTS = {
     "bundle": "bundle",
     "ckpt_path": "resume",
     "compiled": "compile",
+    "detail": "detail",
     "precision": "precision",
     "quality": "quality",
     "seconds": "seconds",

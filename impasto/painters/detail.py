@@ -96,15 +96,19 @@ def _cascade() -> Any:
 def saliency(image: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return weights (h, w) in [0, 1] by the spectral residual (Hou and Zhang, CVPR 2007, Eq. 2-5).
 
-    What stands out is what the picture's spectrum has beyond its neighbourhood's mean.
+    What stands out is what the picture's spectrum has beyond its neighbourhood's mean. It is the sum
+    of the three colours, of the picture beside its mirror images: else its borders would stand out.
     """
     from scipy.ndimage import gaussian_filter, uniform_filter  # as long to load as a first stroke
 
-    small = resize_image(image, *fit_size(image.shape[0], image.shape[1], _SPECTRUM)).mean(2)
-    spectrum = np.fft.fft2(small)
-    amplitude = np.log(np.abs(spectrum) + 1e-9)
-    residual = amplitude - uniform_filter(amplitude, 3, mode="wrap")
-    salient = np.abs(np.fft.ifft2(np.exp(residual + 1j * np.angle(spectrum)))) ** 2
+    small = resize_image(image, *fit_size(image.shape[0], image.shape[1], _SPECTRUM))
+    height, width = small.shape[:2]
+    mirrored = np.pad(small, ((0, height), (0, width), (0, 0)), mode="symmetric")
+    spectrum = np.fft.fft2(mirrored, axes=(0, 1))
+    amplitude = np.log(np.abs(spectrum) + 1)  # of levels to 255: what is less is rounding
+    residual = amplitude - uniform_filter(amplitude, (3, 3, 1), mode="wrap")
+    again = np.fft.ifft2(np.exp(residual + 1j * np.angle(spectrum)), axes=(0, 1))
+    salient = np.square(np.abs(again[:height, :width])).sum(2)
     blurred = gaussian_filter(salient, _BLUR)
     scaled = blurred / max(float(blurred.max()), 1e-12)
     return np.asarray(_AROUND + (1 - _AROUND) * scaled)

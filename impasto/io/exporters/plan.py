@@ -218,7 +218,7 @@ def outline(mark: geometry.Mark, name: str) -> BaseGeometry:
         return Point(mark.center).buffer(mark.radius)
     if isinstance(mark, geometry.Area):
         return Polygon(mark.corners).buffer(0)
-    discs = buffer(points(mark.points), mark.radii, _ROUND)
+    discs = buffer(points(mark.points), mark.radii, quad_segs=_ROUND)
     pairs = geometrycollections(np.stack([discs[:-1], discs[1:]], axis=1))
     return unary_union(convex_hull(pairs)).simplify(_NEAR * float(mark.radii.max()))
 

@@ -44,7 +44,7 @@ def test_what_stands_out_is_salient() -> None:
 
 def test_detail_of_a_flat_or_tiny_picture() -> None:
     flat = np.full((40, 40, 3), 90, np.uint8)
-    for picture in (flat, flat[:8, :8], np.dstack([flat, flat[..., 0]])):
+    for picture in (flat, flat[:8, :8], np.dstack([flat, 2 * flat[..., 0]])):
         mask = detail_mask(picture, "auto")
         assert mask is not None
         assert mask.any()

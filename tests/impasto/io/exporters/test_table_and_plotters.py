@@ -286,7 +286,7 @@ def test_vpype_finds_hardly_less_travel(tmp_path: Path) -> None:
     """`vpype read plot.svg linesort`: by less than 5 %."""
     vpype = pytest.importorskip("vpype", reason="no vpype, which reads plots")
     cli = pytest.importorskip("vpype_cli")
-    path = Plot().write(tmp_path, drawing(400))
+    path = Plot().write(tmp_path, drawing(150))
     before = vpype.read_multilayer_svg(str(path), 0.01)
     assert len(before.layers) == 3
     ours = sum(layer.pen_up_length()[0] for layer in before.layers.values())
