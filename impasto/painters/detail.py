@@ -96,8 +96,8 @@ def _cascade() -> Any:
 def saliency(image: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return weights (h, w) in [0, 1] by the spectral residual (Hou and Zhang, CVPR 2007, Eq. 2-5).
 
-    What stands out is what the picture's spectrum has beyond its neighbourhood's mean. It is the sum
-    of the three colours, of the picture beside its mirror images: else its borders would stand out.
+    What stands out is what the picture's spectrum has beyond its neighbourhood's mean: the sum of
+    the three colours, of the picture beside its mirror images, or its borders would stand out.
     """
     from scipy.ndimage import gaussian_filter, uniform_filter  # as long to load as a first stroke
 
