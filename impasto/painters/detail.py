@@ -61,7 +61,7 @@ def faces(image: NDArray[np.uint8]) -> NDArray[np.float64] | None:
     Found by scikit-image's cascade of local binary patterns (Liao et al., 2007), which comes with a
     model of faces; eyes and mouth are where they are in a face that looks straight ahead.
     """
-    small = resize_image(image, *fit_size(*image.shape[:2], _LOOKED_AT))
+    small = resize_image(image, *fit_size(image.shape[0], image.shape[1], _LOOKED_AT))
     height, width = small.shape[:2]
     if min(height, width) < _SMALLEST:
         return None
@@ -87,21 +87,21 @@ def faces(image: NDArray[np.uint8]) -> NDArray[np.float64] | None:
 
 @cache
 def _cascade() -> Any:
-    from skimage.data import lbp_frontal_face_cascade_filename  # takes a second to load
-    from skimage.feature import Cascade
+    from skimage import data, feature  # take a second to load
 
-    return Cascade(lbp_frontal_face_cascade_filename())
+    model: Any = data.lbp_frontal_face_cascade_filename
+    return feature.Cascade(model())
 
 
 def saliency(image: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return weights (h, w) in [0, 1] by the spectral residual (Hou and Zhang, CVPR 2007, Eq. 2-5).
 
-    What stands out is what the picture's spectrum has beyond its neighbourhood's mean. It is the sum
+    What stands out is what a spectrum has beyond its neighbourhood's mean. It is the sum
     of the three colours, of the picture beside its mirror images: else its borders would stand out.
     """
     from scipy.ndimage import gaussian_filter, uniform_filter  # as long to load as a first stroke
 
-    small = resize_image(image, *fit_size(*image.shape[:2], _SPECTRUM))
+    small = resize_image(image, *fit_size(image.shape[0], image.shape[1], _SPECTRUM))
     height, width = small.shape[:2]
     mirrored = np.pad(small, ((0, height), (0, width), (0, 0)), mode="symmetric")
     spectrum = np.fft.fft2(mirrored, axes=(0, 1))

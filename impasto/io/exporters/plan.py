@@ -130,7 +130,8 @@ def _nearest_next(ends: Points, start: Points) -> NDArray[np.int64]:
     from scipy.spatial import cKDTree  # nothing else on the way to a painting loads it
 
     places = ends.reshape(-1, 2)
-    left, order = np.arange(len(places)), []
+    left = np.arange(len(places))
+    order: list[int] = []
     free = np.ones(len(places), bool)
     place = start
     while len(order) < len(ends):
