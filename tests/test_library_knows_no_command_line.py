@@ -19,6 +19,7 @@ LIBRARY = ("impasto", "datamodules", "lightning_modules")
 GROUPS = groups(CONF)
 SECTIONS = {"canvas", "descent", "grid", "run", "video", "views"}  # of no group
 SVG_AND_FFMPEG = {
+    "impasto/io/exporters/plot.py",
     "impasto/io/exporters/svg.py",
     "impasto/io/video.py",
 }  # which write name=value, too

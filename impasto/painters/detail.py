@@ -87,10 +87,10 @@ def faces(image: NDArray[np.uint8]) -> NDArray[np.float64] | None:
 
 @cache
 def _cascade() -> Any:
-    from skimage.data import lbp_frontal_face_cascade_filename  # takes a second to load
-    from skimage.feature import Cascade
+    from skimage import data, feature  # take a second to load
 
-    return Cascade(lbp_frontal_face_cascade_filename())  # type: ignore[no-untyped-call]
+    model: Any = data.lbp_frontal_face_cascade_filename
+    return feature.Cascade(model())
 
 
 def saliency(image: NDArray[np.uint8]) -> NDArray[np.float64]:
