@@ -33,6 +33,7 @@ _LATER_KEYS = {
     "stroke.max_opacity": None,
     "task.loss": "mse",
     "task.module.criterion": "mse",
+    "task.test_strokes": None,
 }
 # How long a run is, what watches it, what a run that learns doesn't use, and the arguments of its
 # task, which refer to what is compared: besides whereabouts.

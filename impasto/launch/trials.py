@@ -1,4 +1,4 @@
-"""What another run would learn, built as that run would have it, but for a small batch."""
+"""Trials of other runs: what they would learn, built as they would have it, for a small batch."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Where people look in a picture: faces with their eyes, and what stands out."""
+"""Weights of where people look in a picture: faces with their eyes, and what stands out."""
 
 from functools import cache
 from typing import Any

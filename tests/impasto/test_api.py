@@ -135,7 +135,7 @@ def test_a_style_has_the_command_lines_name(name: str, compose_config: Compose) 
 def test_a_style_that_does_not_go_with_the_rest_is_refused() -> None:
     wrong = [
         ({"style": "cubism"}, "`style=cubism` is unknown — choose from photo, oil"),
-        ({"style": "oil", "stroke": Line()}, "`style=oil` beside a `stroke` that has limits"),
+        ({"style": "oil", "stroke": Line()}, "`style=oil` beside a stroke with limits of its own"),
         ({"style": "oil", "painter": quick()}, "`style` beside a painter that has its own"),
         ({"style": "ink", "painter": "agent", "weights": "photos"}, "in no `style=ink`"),
     ]

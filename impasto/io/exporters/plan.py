@@ -1,4 +1,4 @@
-"""What a plotter has to do: lines for each of its pens, in an order of little travel.
+"""Plan of a plotter's work: lines for each of its pens, in an order of little travel.
 
 Lengths are mm of the page; x to the right, y down.
 """
@@ -59,7 +59,7 @@ class Plan:
 
     @property
     def count(self) -> int:
-        """How often a pen is set down."""
+        """Number of times that a pen is set down."""
         return sum(len(pen.lines) for pen in self.pens)
 
     @property

@@ -1,4 +1,4 @@
-"""What the runs of a plan will cost, by a trial of a small batch of each."""
+"""Costs of a plan's runs, by a trial of a small batch of each."""
 
 import time
 import weakref
@@ -24,7 +24,7 @@ _ADAM = 3  # numbers beside each that is learned: its gradient and two means
 
 @dataclass(frozen=True)
 class Trial:
-    """What a run learns, made for a batch of `BATCH`, and the run's own numbers.
+    """Trial of a run: what learns, made for a batch of `BATCH`, and the run's own numbers.
 
     Attributes:
         module: With a replay of `BATCH` episodes, if it has one.
@@ -41,7 +41,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run costs: `memory` in bytes, pictures read ahead left out, and `seconds`."""
+    """Cost of a run: `memory` in bytes, pictures read ahead left out, and `seconds`."""
 
     memory: float
     seconds: float

@@ -190,7 +190,7 @@ def _row(name: str, label: str, trial: Trial, judges: Mapping[str, Judge]) -> Ro
 
 @torch.no_grad()
 def _same_class(reader: Classifier, trial: Trial) -> bool:
-    """Whether a painting's most probable class is that of its picture."""
+    """Return whether a painting's most probable class is that of its picture."""
     pair = torch.stack([trial.painting.canvas, trial.painting.target])
     painted, seen = reader(pair).argmax(1).tolist()
     return bool(painted == seen)
