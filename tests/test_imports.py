@@ -121,21 +121,28 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def import_in_empty_folder(tmp_path: Path, which: str, names: list[str]) -> set[str]:
-    folder, home = tmp_path / "empty", tmp_path / "home"  # Matplotlib makes its own in the home
-    folder.mkdir()
-    home.mkdir()
+def python(code: str, *arguments: str, cwd: Path, **more: str) -> str:
+    """What a new process prints, which must end well."""
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, which, *names],
-        cwd=folder,
-        env=environment(PYTHONPATH=str(ROOT), HOME=str(home)),
+        [sys.executable, "-c", code, *arguments],
+        cwd=cwd,
+        env=environment(**more),
         capture_output=True,
         text=True,
         timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return {name.partition(".")[0] for name in done.stdout.splitlines()}
+    return done.stdout
+
+
+def import_in_empty_folder(tmp_path: Path, which: str, names: list[str]) -> set[str]:
+    folder, home = tmp_path / "empty", tmp_path / "home"  # Matplotlib makes its own in the home
+    folder.mkdir()
+    home.mkdir()
+    more = {"PYTHONPATH": str(ROOT), "HOME": str(home)}
+    printed = python(SCRIPT, which, *names, cwd=folder, **more)
+    return {name.partition(".")[0] for name in printed.splitlines()}
 
 
 def test_importing_everything_leaves_no_trace(tmp_path: Path) -> None:
@@ -191,18 +198,9 @@ def test_the_first_stroke_waits_for_nothing_that_it_does_not_need(
         f"image={tmp_path / 'picture.png'}",
         f"hydra.run.dir={tmp_path / 'run'}",
     ]
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, *arguments],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    printed = python(RUN, *arguments, cwd=ROOT)
     assert (tmp_path / "run" / "picture" / "painting.gif").is_file()
-    loaded = done.stdout.splitlines()[-1].split()
+    loaded = printed.splitlines()[-1].split()
     assert {"torch", "impasto.api"} <= set(loaded)
     slow = [name for name in loaded if any(f"{name}.".startswith(f"{one}.") for one in SLOW)]
     assert slow == []
@@ -210,16 +208,8 @@ def test_the_first_stroke_waits_for_nothing_that_it_does_not_need(
 
 def test_a_picture_is_painted_without_what_only_posix_has(tmp_path: Path) -> None:
     Image.radial_gradient("L").resize((32, 32)).convert("RGB").save(tmp_path / "picture.png")
-    done = subprocess.run(
-        [sys.executable, "-c", WINDOWS, "picture.png", "strokes=1", "painter.steps=2"],
-        cwd=tmp_path,
-        env=environment(PYTHONPATH=str(ROOT)),
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    words = ["picture.png", "strokes=1", "painter.steps=2"]
+    python(WINDOWS, *words, cwd=tmp_path, PYTHONPATH=str(ROOT))
     assert (tmp_path / "picture-painting" / "picture" / "painting.gif").is_file()
     assert "finished" in (tmp_path / "picture-painting" / "summary.json").read_text()
 
@@ -235,17 +225,9 @@ def test_the_collector_pauses_only_while_libraries_are_loaded(tmp_path: Path) ->
         "with gc_paused(): pass\n"
         "gc.collect(); print(seen())"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env=environment(PYTHONPATH=str(ROOT)),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    printed = python(code, cwd=tmp_path, PYTHONPATH=str(ROOT))
     lines = ["False False", "True True", "False True", "True True", "None"]
-    assert done.stdout.splitlines() == lines
+    assert printed.splitlines() == lines
 
 
 def test_what_is_private_in_lightning_is_used_in_one_file() -> None:

@@ -163,7 +163,7 @@ def _with_state(
         if last not in state:
             raise UserError(f"{path} lacks {last} of {model}", todo)
         count = len(state[last])
-        network = source.build(num_classes=count)
+        network: Any = source.build(num_classes=count)
     try:
         network.load_state_dict(dict(state), assign=True)
     except RuntimeError as error:
@@ -176,7 +176,7 @@ def _with_state(
         what = f"{path.with_suffix('.txt')} names {len(classes)} classes, and {path} has {count}"
         raise UserError(what, "give one name a line")
     if hasattr(network, "transform_input"):  # undoes what ImageNet's mean and spread do
-        setattr(network, "transform_input", True)  # noqa: B010 — a module's own attribute, no tensor
+        network.transform_input = True
     return Classifier(
         name, network, classes, source.size, source.mean, source.std, source.interpolation
     )

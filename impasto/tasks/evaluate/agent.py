@@ -20,7 +20,7 @@ from impasto.canvas import to_float, to_uint8
 from impasto.io.figures import save_curves, save_sheet
 from impasto.painters import AgentPainter
 from impasto.persistence.atomic import atomic_write
-from impasto.rendering import draw, draw_each
+from impasto.rendering import draw_each
 from impasto.rl.policy import PaintingPolicy
 from impasto.rl.rewards import l2_distance
 from impasto.tasks.evaluate.legibility import ReadingCount, reading_count
@@ -216,21 +216,22 @@ def _paint(
     loader = datamodule.test_dataloader()
     for batch in tqdm(loader, desc="painting the test split", file=sys.stderr, leave=False):
         target = to_float(batch["target"].to(device))
+        agent_canvas = None
         if painter is None:
             target = policy.seen(target)
-        height, width = target.shape[2:]
-        background = policy.environment.background
-        if painter is None:
             strokes, agent_canvas = policy.paint(target)
         else:
             strokes = torch.stack([painter.paint(picture) for picture in target])
-            agent_canvas = draw(policy.stroke, strokes, height, width, background)
+        height, width = target.shape[2:]
+        background = policy.environment.background
+        drawn = curve.add(draw_each(policy.stroke, strokes, height, width, background), target)
+        if agent_canvas is None:  # the agent saw squares of it
+            agent_canvas = drawn
         l2 = l2_distance(agent_canvas, target)
         of_batch = {"l2_renderer": l2, **policy.stroke.watched(strokes)}
         for name, value in of_batch.items():
             metrics.setdefault(name, Means()).add(value.expand(len(target)))
-        canvases = draw_each(policy.stroke, strokes, height, width, background)
-        painted = to_uint8(curve.add(canvases, target)).cpu()
+        painted = to_uint8(drawn).cpu()
         if order is not None:
             order.add(strokes, batch["label"])
         if reading is not None:
