@@ -107,7 +107,7 @@ pictures: $(STAMP) ## make the pictures in docs/ again (after make quickstart)
 		anti_aliasing=True)).round().astype('uint8'))"
 	$(BIN)/python run.py task=paint strokes=100 image=outputs/pictures/coffee.png \
 		hydra.run.dir=outputs/pictures/film
-	$(BIN)/python run.py task=paint stroke=taper strokes=1000 size=1000 export=[relief] \
+	$(BIN)/python run.py task=paint style=oil strokes=1000 size=1000 export=[relief] \
 		"image=$(call PHOTOGRAPH,coffee)" hydra.run.dir=outputs/pictures/relief
 	$(BIN)/python -c "from PIL import Image; \
 		Image.open('outputs/pictures/relief/coffee/relief.png').save('docs/pictures/relief_coffee.jpg', quality=85)"
@@ -122,7 +122,7 @@ gallery: NAMES = $(shell $(BIN)/python -c 'from benchmarks.photographs import fi
 	from benchmarks.styles import PHOTOGRAPHS; print(*map(find_path, PHOTOGRAPHS), sep=",")')
 gallery: $(STAMP) ## six photographs in five styles at 2048 px, side by side in docs/gallery
 	for style in $(STYLES); do \
-		$(BIN)/python run.py task=paint style=$$style strokes=2000 quality=sketch size=2048 export=[] \
+		$(BIN)/python run.py task=paint style=$$style strokes=2000 quality=sketch detail=auto size=2048 export=[] \
 			"image=[$(NAMES)]" hydra.run.dir=outputs/gallery/$$style || exit 1; \
 	done
 	$(BIN)/python -m benchmarks.styles --sheets docs/gallery $(STYLES:%=outputs/gallery/%)

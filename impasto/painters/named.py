@@ -42,9 +42,9 @@ STYLES: Mapping[str, Style] = MappingProxyType(
     {
         "photo": Style(),
         "oil": Style("oil", {"max_width": 0.12}, (0.35, 0.24, 0.16), 1, 6),
-        "watercolor": Style("bezier", {"max_opacity": 0.25}, _WHITE),
-        "ink": Style("ink", {}, _WHITE, 1, 3),
-        "poster": Style("bezier", {"opaque": True, "palette": 12}),
+        "watercolor": Style("bezier", {"max_opacity": 0.25}, _WHITE, 0.5, 3),
+        "ink": Style("ink", {"max_width": 0.01, "palette": (_BLACK, _WHITE)}, _WHITE, 1, 3),
+        "poster": Style("bezier", {"opaque": True, "palette": 20}),
     }
 )
 
