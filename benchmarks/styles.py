@@ -59,7 +59,7 @@ def overlap(record: StrokeRecord) -> float:
 
 
 def save_sheets(out: Path, runs: Sequence[Path]) -> None:
-    """Write `sheet.jpg`, paintings made small, and `crops.jpg`, parts of them in full size.
+    """Write `sheet.jpg`, paintings made small, and `crops.jpg`, parts of the large ones in full size.
 
     A row is a photograph beside its painting in each run of `task=paint`.
     """
@@ -71,16 +71,17 @@ def save_sheets(out: Path, runs: Sequence[Path]) -> None:
         paintings = [read_image(file) for file in files]
         size = paintings[0].shape[:2]
         pictures = [as_tensor(one) for one in (resize_image(find_picture(name), *size), *paintings)]
-        side = min(CROP, *size)
-        left, top = (
-            int(np.clip(share * whole - side / 2, 0, whole - side))
-            for share, whole in zip(center, size[::-1], strict=True)
-        )
         sheet.append(torch.stack([framed(one, SMALL) for one in pictures]))
-        crops.append(torch.stack(pictures)[:, :, top : top + side, left : left + side])
+        if min(size) >= CROP:
+            left, top = (
+                int(np.clip(share * whole - CROP / 2, 0, whole - CROP))
+                for share, whole in zip(center, size[::-1], strict=True)
+            )
+            crops.append(torch.stack(pictures)[:, :, top : top + CROP, left : left + CROP])
     out.mkdir(parents=True, exist_ok=True)
     for file, rows in (("sheet.jpg", sheet), ("crops.jpg", crops)):
-        Image.fromarray(contact_sheet(*rows)).save(out / file, quality=80)
+        if rows:
+            Image.fromarray(contact_sheet(*rows)).save(out / file, quality=80)
 
 
 if __name__ == "__main__":
