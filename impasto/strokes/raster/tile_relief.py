@@ -212,7 +212,7 @@ def _bristles(stroke, along, across, radius, depth, wide, length, brush):
     stay = _step(lifted / soft + _HALF) * _step(set_down / soft + _HALF)
     dry = _step((along / wide - brush.reach) / (_TWO * brush.reach))
     stay *= _ONE - dry * (np.float32(0.28) - _HALF * groove)
-    rim = min(max(brush.rim, np.float32(0.25) * wide), _HALF * wide)  # a wide glaze has no thin edge
+    rim = min(brush.rim, _HALF * wide)
     edge = _step(depth / rim)
     ridge = edge * (_ONE - _step((depth - rim) / (np.float32(2.5) * rim)))
     pushed = _step((along - length) / wide + _HALF)  # paint before the brush where it is lifted
