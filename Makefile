@@ -109,9 +109,23 @@ pictures: $(STAMP) ## make the pictures in docs/ again (after make quickstart)
 		hydra.run.dir=outputs/pictures/film
 	$(BIN)/python run.py task=paint style=oil strokes=1000 size=1000 export=[relief] \
 		"image=$(call PHOTOGRAPH,coffee)" hydra.run.dir=outputs/pictures/relief
-	$(BIN)/python -c "from PIL import Image; \
-		Image.open('outputs/pictures/relief/coffee/relief.png').save('docs/pictures/relief_coffee.jpg', quality=85)"
+	$(BIN)/python run.py task=paint style=oil strokes=2000 size=1500 export=[relief] \
+		"image=$(call PHOTOGRAPH,chelsea)" hydra.run.dir=outputs/pictures/cat
+	for detail in none faces; do \
+		$(BIN)/python run.py task=paint detail=$$detail strokes=300 size=1024 export=[] \
+			"image=[$(call PHOTOGRAPH,astronaut)]" hydra.run.dir=outputs/pictures/detail-$$detail || exit 1; \
+	done
+	$(BIN)/python -m benchmarks.styles --sheets outputs/pictures outputs/pictures/detail-none outputs/pictures/detail-faces
+	$(BIN)/python run.py task=paint stroke.opaque=true stroke.palette=8 stroke.max_width=0.02 strokes=1000 \
+		canvas.background=[1,1,1] quality=sketch export=[plot] "image=$(call PHOTOGRAPH,coffee)" \
+		hydra.run.dir=outputs/pictures/plot
 	mkdir -p docs/pictures
+	$(BIN)/python -c "from PIL import Image as i; \
+		i.open('outputs/pictures/relief/coffee/relief.png').save('docs/pictures/relief_coffee.jpg', quality=85); \
+		i.open('outputs/pictures/cat/chelsea/relief.png').crop((200, 150, 1000, 650)).save( \
+			'docs/pictures/relief_chelsea.jpg', quality=85); \
+		i.open('outputs/pictures/plot/coffee/plot.png').resize((1000, 708), 1).save('docs/pictures/plot_coffee.png')"
+	cp outputs/pictures/crops.jpg docs/pictures/faces_astronaut.jpg
 	cp outputs/pictures/film/coffee/painting.gif docs/pictures/coffee.gif
 	cp outputs/pictures/film/coffee/painting.png docs/pictures/coffee.png
 	cp outputs/pictures/photographs/paintings.png docs/pictures/photographs.png
