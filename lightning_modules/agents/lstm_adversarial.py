@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torchmetrics import MeanMetric
+from torch import Tensor
 
 from impasto.bounds import Count, Positive, Seed, validated
 from impasto.canvas import to_float
@@ -14,12 +13,11 @@ from impasto.errors import UserError
 from impasto.rl.demonstrations import NoPreconditioning, Preconditioning
 from impasto.rl.environment import PaintingEnvironment, State
 from impasto.rl.exploration import Exploration, NoExploration
-from impasto.rl.policy import PaintingPolicy
-from impasto.rl.rewards import Reward, l2_distance
+from impasto.rl.rewards import Reward
 from impasto.strokes import COLOR_DIM
 from impasto.strokes.levels import gumbel_levels
-from lightning_modules.agents import painting
-from lightning_modules.base import Metrics, UpdateModule
+from lightning_modules.agents.painting import ActorFactory, PaintingAgent
+from lightning_modules.base import Metrics
 from lightning_modules.optimizers import Learner, OptimizerFactory, SchedulerFactory
 
 # Arguments of `OffPolicyAgent` that experiments set for any agent.
@@ -28,7 +26,7 @@ _OF_OFF_POLICY |= {"critic", "critic_optimizer", "critic_scheduler"}
 
 
 @validated
-class LstmAdversarial(UpdateModule):
+class LstmAdversarial(PaintingAgent):
     """Whole paintings against a discriminator that learns beside them (Neural Painters, section 3).
 
     With I the target, C the blank canvas, and C_T what pi paints on it in all its T bundles, which
@@ -79,7 +77,7 @@ class LstmAdversarial(UpdateModule):
     def __init__(
         self,
         environment: PaintingEnvironment,
-        actor: painting.ActorFactory,
+        actor: ActorFactory,
         reward: Reward,
         updates: Count,
         *,
@@ -98,15 +96,11 @@ class LstmAdversarial(UpdateModule):
         seed: Seed = 0,
         **off_policy: Any,
     ) -> None:
-        super().__init__(updates, seed)
+        super().__init__(environment, actor, reward, updates, batch_size, weights, seed)
         for name in off_policy.keys() - _OF_OFF_POLICY:
             raise TypeError(
                 f"LstmAdversarial.__init__() got an unexpected keyword argument '{name}'"
             )
-        self.environment = environment
-        self.renderer = environment.renderer.requires_grad_(False).eval()
-        self.actor = painting.make_actor(actor, environment, batch_size, weights)
-        self.reward = reward
         self.register_learners(
             {
                 "actor": Learner(self.actor, actor_optimizer, actor_scheduler),
@@ -116,16 +110,14 @@ class LstmAdversarial(UpdateModule):
         self.preconditioning = preconditioning or NoPreconditioning()
         self.actor_every = actor_every
         self.gumbel = gumbel
-        self.batch_size = batch_size
         self.updates_per_rollout = updates_per_rollout
-        self.validation_l2 = MeanMetric()  # counts images over all ranks: see `OffPolicyAgent`
         self.batch_count = 0
         self._batch: dict[str, Tensor] = {}
         self._examples: Tensor | None = None  # (C, N, D), once the classes are known
         self._check_combination(exploration, start)
 
     def _check_combination(self, exploration: Exploration | None, start: object) -> None:
-        painting.check_gradient(self, self.renderer)
+        self.check_gradient()
         if not isinstance(exploration, NoExploration | None) or start is not None:
             raise UserError(
                 "`LstmAdversarial` makes no rollouts that could explore or begin elsewhere",
@@ -176,7 +168,7 @@ class LstmAdversarial(UpdateModule):
         else:
             with torch.no_grad():
                 metrics, painted = {}, self.paint(state)[0]
-        return metrics if alone else metrics | painting.train_reward(self, self.reward, painted)
+        return metrics if alone else metrics | self.train_reward(painted)
 
     def update_actor(self, state: State, label: Tensor | None = None) -> tuple[Metrics, State]:
         """Make one step of pi, through the painter and every canvas, by the losses that are due.
@@ -246,40 +238,6 @@ class LstmAdversarial(UpdateModule):
         drawn = gumbel_levels(shape, levels, self.gumbel, self.generator)
         return torch.cat([drawn, color], dim=2).flatten(1)
 
-    def train(self, mode: bool = True) -> "LstmAdversarial":
-        """Set the mode; renderer and target network stay in evaluation mode."""
-        super().train(mode)
-        self.renderer.eval()
-        return self
-
-    # ---- measuring
-
-    @property
-    def policy(self) -> PaintingPolicy:
-        """Policy of the present actor."""
-        return PaintingPolicy(self.actor, self.environment)
-
-    def pictures(self, batch: Any, count: int) -> tuple[Tensor, Tensor]:
-        """Return the first targets of a batch and their exact paintings, (N, 3, n, n) each."""
-        target = to_float(batch["target"][:count]).to(self.device)
-        return target, self.policy.paint_exactly(target)
-
-    def validation_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> None:
-        """Measure the mean L2 of paintings of the validation split, drawn exactly."""
-        target = to_float(batch["target"])
-        self.validation_l2.update(l2_distance(self.policy.paint_exactly(target), target))
-        self.log("val_l2", self.validation_l2, on_epoch=True, prog_bar=True)
-
-    @property
-    def compilable(self) -> list[nn.Module]:
-        """The actor, and the renderer if it is a network."""
-        return [*super().compilable, self.actor]
-
-    @property
-    def autocast_networks(self) -> list[tuple[nn.Module, int]]:
-        """The actor, which sees whole canvases."""
-        return [(self.actor, self.renderer.canvas_size)]
-
     # ---- resume
 
     def on_train_start(self) -> None:
@@ -298,10 +256,6 @@ class LstmAdversarial(UpdateModule):
             examples = self.preconditioning.examples.of(classes, self.renderer.stroke)
             self._examples = examples.to(self.device)
         super().on_train_start()
-
-    def geometry(self) -> dict[str, Any]:
-        """Return stroke kind, canvas and bundle: an actor of others does not fit."""
-        return {"agent": type(self).__name__, **self.environment.geometry()}
 
     def training_state(self) -> dict[str, Any]:
         """Return the random state, and the batch, if it has updates left."""

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
 
 from impasto.bounds import Count, Fraction, Seed, Whole, validated
 from impasto.canvas import to_float
@@ -19,12 +18,11 @@ from impasto.rl.collector import Collector
 from impasto.rl.environment import OBSERVATION_CHANNELS, PaintingEnvironment, State
 from impasto.rl.exploration import Exploration
 from impasto.rl.initial_states import Start
-from impasto.rl.policy import PaintingPolicy
 from impasto.rl.replay import PrioritizedReplay, ReplayBuffer, Transition
-from impasto.rl.rewards import Reward, l2_distance
+from impasto.rl.rewards import Reward
 from impasto.runtime.network_memory import check_network
-from lightning_modules.agents import painting
-from lightning_modules.base import Metrics, UpdateModule
+from lightning_modules.agents.painting import ActorFactory, PaintingAgent
+from lightning_modules.base import Metrics
 from lightning_modules.distributed import rank_count
 from lightning_modules.optimizers import Learner, OptimizerFactory, SchedulerFactory
 
@@ -34,7 +32,7 @@ CriticFactory = Callable[..., nn.Module]
 
 
 @validated
-class OffPolicyAgent(UpdateModule):
+class OffPolicyAgent(PaintingAgent):
     """Learns to paint: from rollouts of targets to a replay, and from the replay in mini-batches.
 
     A batch brings the targets of the rollouts that are due before its update (`Rollouts`): those
@@ -88,7 +86,7 @@ class OffPolicyAgent(UpdateModule):
     def __init__(
         self,
         environment: PaintingEnvironment,
-        actor: painting.ActorFactory,
+        actor: ActorFactory,
         critic: CriticFactory,
         reward: Reward,
         replay: ReplayBuffer,
@@ -111,15 +109,11 @@ class OffPolicyAgent(UpdateModule):
         weights: str | Path | None = None,
         seed: Seed = 0,
     ) -> None:
-        super().__init__(updates, seed)
-        self.environment = environment
-        self.renderer = environment.renderer.requires_grad_(False).eval()
+        super().__init__(environment, actor, reward, updates, batch_size, weights, seed)
         self.replay = replay
         self.collector = Collector(
             environment, replay, updates_per_rollout, warmup_env_steps, exploration, start
         )
-        self.actor = painting.make_actor(actor, environment, batch_size, weights)
-        self.reward = reward
         check_network("critic", partial(self.make_critic, critic))
         self.critic = self.make_critic(critic)
         for name in self.target_networks:
@@ -133,18 +127,14 @@ class OffPolicyAgent(UpdateModule):
             del learners["critic"]
         self.register_learners(learners)
         self._check_combination()
-        self.batch_size = batch_size
         self.updates_per_rollout = updates_per_rollout
         self.discount = discount**environment.bundle
         self.tau = tau
         self.target_batch_statistics = target_batch_statistics
-        # Counts images over all ranks. Lightning's own mean takes that of the ranks' batch sizes
-        # for a whole number, and is wrong where their shares are not the same.
-        self.validation_l2 = MeanMetric()
 
     def _check_combination(self) -> None:
         if self.model_based:
-            painting.check_gradient(self, self.renderer)
+            self.check_gradient()
         if isinstance(self.replay, PrioritizedReplay) and "critic" not in self.networks_that_learn:
             raise UserError(
                 "`PrioritizedReplay` ranks transitions by the critic's error, and "
@@ -215,7 +205,7 @@ class OffPolicyAgent(UpdateModule):
 
     def update_discriminator(self, transition: Transition) -> Metrics:
         """Train a learned reward on the newest canvases, then update its target network."""
-        return painting.train_reward(self, self.reward, transition.next_state)
+        return self.train_reward(transition.next_state)
 
     def update_target_networks(self) -> None:
         """Average every target network: target <- (1 - tau) target + tau network."""
@@ -256,29 +246,10 @@ class OffPolicyAgent(UpdateModule):
     def train(self, mode: bool = True) -> "OffPolicyAgent":
         """Set the mode; target networks and renderer stay in evaluation mode."""
         super().train(mode)
-        self.renderer.eval()
         for name in self.target_networks:
             batch_statistics = name == "actor" and self.target_batch_statistics
             getattr(self, f"target_{name}").train(mode and batch_statistics)
         return self
-
-    # ---- measuring
-
-    @property
-    def policy(self) -> PaintingPolicy:
-        """Policy of the present actor."""
-        return PaintingPolicy(self.actor, self.environment)
-
-    def pictures(self, batch: Any, count: int) -> tuple[Tensor, Tensor]:
-        """Return the first targets of a batch and their exact paintings, (N, 3, n, n) each."""
-        target = self.policy.seen(to_float(batch["target"][:count]).to(self.device))
-        return target, self.policy.paint_exactly(target)
-
-    def validation_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> None:
-        """Measure the mean L2 of paintings of the validation split, drawn exactly."""
-        target = self.policy.seen(to_float(batch["target"]))
-        self.validation_l2.update(l2_distance(self.policy.paint_exactly(target), target))
-        self.log("val_l2", self.validation_l2, on_epoch=True, prog_bar=True)
 
     # ---- how networks run
 
@@ -286,19 +257,14 @@ class OffPolicyAgent(UpdateModule):
     def compilable(self) -> list[nn.Module]:
         """Actor, critic, and target networks; not the discriminator, differentiated twice."""
         targets = [getattr(self, f"target_{name}") for name in self.target_networks]
-        return [*super().compilable, self.actor, self.critic, *targets]
+        return [*super().compilable, self.critic, *targets]
 
     @property
     def autocast_networks(self) -> list[tuple[nn.Module, int]]:
         """Actor and critic; target networks have the same layers."""
-        size = self.renderer.canvas_size
-        return [(self.actor, size), (self.critic, size)]
+        return [*super().autocast_networks, (self.critic, self.renderer.canvas_size)]
 
     # ---- resume
-
-    def geometry(self) -> dict[str, Any]:
-        """Return stroke kind, canvas and bundle: a replay and an actor of others do not fit."""
-        return {"agent": type(self).__name__, **self.environment.geometry()}
 
     def training_state(self) -> dict[str, Any]:
         """Return what the collector has, and the agent's random state."""

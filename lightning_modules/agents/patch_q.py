@@ -10,7 +10,6 @@ from impasto.compositing import to_tiles
 from impasto.errors import UserError
 from impasto.rl.environment import State
 from impasto.rl.replay import Transition
-from lightning_modules.agents import painting
 from lightning_modules.agents.off_policy import OffPolicyAgent
 from lightning_modules.base import Metrics
 
@@ -87,7 +86,7 @@ class PatchQ(OffPolicyAgent):
         state = transition.next_state
         canvas, target = (to_tiles(p, self._side) for p in (state.canvas, state.target))
         patches = state._replace(canvas=canvas, target=target)
-        return painting.train_reward(self, self.reward, patches)
+        return self.train_reward(patches)
 
     def rewards(self, state: State, following: State) -> Tensor:
         """Return the reward of every patch, (B, P)."""
