@@ -5,6 +5,7 @@ from lightning_modules.agents.ddpg import DDPG
 from lightning_modules.agents.lstm_adversarial import LstmAdversarial
 from lightning_modules.agents.model_based_ddpg import ModelBasedDDPG
 from lightning_modules.agents.off_policy import OffPolicyAgent
+from lightning_modules.agents.painting import PaintingAgent
 from lightning_modules.agents.patch_q import PatchQ
 from lightning_modules.agents.sara import Sara
 from lightning_modules.agents.short_horizon import ShortHorizon
@@ -26,6 +27,7 @@ __all__ = [
     "LstmAdversarial",
     "ModelBasedDDPG",
     "OffPolicyAgent",
+    "PaintingAgent",
     "PatchQ",
     "RankStrategy",
     "RendererModule",
