@@ -124,7 +124,7 @@ pictures: $(STAMP) ## make the pictures in docs/ again (after make quickstart)
 		i.open('outputs/pictures/relief/coffee/relief.png').save('docs/pictures/relief_coffee.jpg', quality=85); \
 		i.open('outputs/pictures/cat/chelsea/relief.png').crop((400, 200, 1200, 700)).save( \
 			'docs/pictures/relief_chelsea.jpg', quality=85); \
-		i.open('outputs/pictures/plot/coffee/plot.png').resize((1000, 708), 1).save('docs/pictures/plot_coffee.png')"
+		i.open('outputs/pictures/plot/coffee/plot.png').resize((1000, 708), 1).quantize(64).save('docs/pictures/plot_coffee.png')"
 	cp outputs/pictures/crops.jpg docs/pictures/faces_astronaut.jpg
 	cp outputs/pictures/film/coffee/painting.gif docs/pictures/coffee.gif
 	cp outputs/pictures/film/coffee/painting.png docs/pictures/coffee.png
