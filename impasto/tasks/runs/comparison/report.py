@@ -163,7 +163,7 @@ def _runs(comparison: Comparison, home: Path) -> pd.DataFrame:
             shown_l2 = _NONE if l2 is None else f"{l2:.5f}"
             texts = [
                 str(run.folder.absolute().relative_to(home)),
-                row.variant.label,
+                row.variant.settings,
                 str(run.seed),
                 run.status,
             ]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from impasto.tasks.runs.comparison.runs import Run, read_run
-from impasto.tasks.runs.comparison.variants import group_runs
+from impasto.tasks.runs.comparison.variants import _label, group_runs
 from tests.impasto.tasks.runs.comparison.folders import write_run
 
 
@@ -131,3 +131,22 @@ def test_runs_without_choices_are_told_apart_by_keys(tmp_path: Path) -> None:
         (tmp_path / str(i) / ".hydra" / "hydra.yaml").unlink()
     variants = group_runs([read_run(tmp_path / "0"), read_run(tmp_path / "1")])
     assert [variant.label for variant in variants] == ["agent.tau=0", "agent.tau=1"]
+
+
+def test_a_long_label_is_cut_and_the_settings_are_not(tmp_path: Path) -> None:
+    many = {f"agent__a_setting_{i}": i for i in range(6)}
+    plain, first, second = group_runs(made(tmp_path, {}, {**many, "bundle": 1}, many))
+    assert plain.label == plain.settings == "bundle=5"
+    all_of_it = " ".join(f"agent.a_setting_{i}={i}" for i in range(6))
+    for variant, bundle in ((first, 1), (second, 5)):
+        assert variant.settings == f"bundle={bundle} {all_of_it}"
+        assert variant.label == f"bundle={bundle} agent.a_setting_0=0 agent.a_setting_1=1 …"
+
+
+def test_a_label_is_as_long_as_it_takes() -> None:
+    start = " ".join(f"agent.a_setting_{i}=1" for i in range(4))
+    all_settings = [f"{start} tau={tau} gamma=0.9 more=yes" for tau in (1, 2)]
+    assert [_label(one, all_settings) for one in all_settings] == [
+        f"{start} tau=1 …",
+        f"{start} tau=2 …",
+    ]
