@@ -124,6 +124,9 @@ def _facts(comparison: Comparison) -> list[str]:
             f"The level is a validation L2 of {comparison.level:.5g}, {origin}; when it was reached"
             " is interpolated between validations, over the seeds that did (so many of all)."
         )
+    for variant in (row.variant for row in comparison.rows):
+        if variant.label != variant.settings:
+            facts.append(f"{variant.label} is {variant.settings}.")
     return facts
 
 
@@ -163,7 +166,7 @@ def _runs(comparison: Comparison, home: Path) -> pd.DataFrame:
             shown_l2 = _NONE if l2 is None else f"{l2:.5f}"
             texts = [
                 str(run.folder.absolute().relative_to(home)),
-                row.variant.settings,
+                row.variant.label,
                 str(run.seed),
                 run.status,
             ]

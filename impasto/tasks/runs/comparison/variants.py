@@ -15,7 +15,7 @@ from impasto.tasks.runs.run_folder import WHEREABOUTS, identity
 _RANKS = ("devices", "num_nodes")
 _LEFT_OUT = (*WHEREABOUTS, "seed", "runs")
 _GROUPS_LEFT_OUT = ("task", "logger", "trainer")
-LONG = 60  # letters of a label, unless it takes more to tell it from the others
+LONG = 60  # letters of settings that are a label as they are
 _EXPERIMENT = "experiment"  # its files reach into every section
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 
@@ -25,7 +25,7 @@ class Variant:
     """Runs of one config, seed and whereabouts apart.
 
     Attributes:
-        label: What tells it from the others, as one would type it; of much, the beginning.
+        label: What tells it from the others, as one would type it; of much, what suffices.
         settings: All that tells it from the others.
         runs: All of its runs, in the order given.
     """
@@ -55,14 +55,16 @@ def group_runs(runs: Sequence[Run]) -> list[Variant]:
 
 
 def _label(settings: str, others: Sequence[str]) -> str:
-    """Leave of long settings the words that fit, and those that tell them from the others."""
-    words = settings.split(" ")
-    for count in range(1, len(words)):
-        start = " ".join(words[:count]) + " "
-        fits = len(start) + len(words[count]) <= LONG
-        if not fits and not any(one.startswith(start) for one in others if one != settings):
-            return f"{start}…"
-    return settings
+    """Leave of long settings the words that tell them from the others, first ones first."""
+    if len(settings) <= LONG:
+        return settings
+    alike = [set(one.split(" ")) for one in others if one != settings]
+    kept = []
+    for word in settings.split(" "):
+        if any(word not in one for one in alike):
+            kept.append(word)
+            alike = [one for one in alike if word in one]
+    return " ".join([*kept, "…"])
 
 
 def _compared_config(run: Run) -> dict[str, Any]:
