@@ -246,6 +246,9 @@ def _painter(
         raise UserError(f"`strokes={count}`", f"give a whole number, or {AUTO}")
     if isinstance(painter, str):
         return named_painter(painter, count, stroke, background, seed, weights, style)
+    if not isinstance(painter, Painter):
+        what = f"a painter can't be of type {type(painter).__name__}"
+        raise UserError(what, "give a painter, or its name, such as optimize")
     own = {
         "stroke": stroke,
         "background": background,
@@ -255,7 +258,7 @@ def _painter(
     }
     if given := [f"`{name}`" for name, value in own.items() if value is not None]:
         what = f"{' and '.join(given)} beside a painter that has its own"
-        raise UserError(what, f"give it to {type(painter).__name__}, or a painter's name")
+        raise UserError(what, f"leave it out, or give it to {type(painter).__name__}")
     return painter if count is None else painter.with_strokes(count)
 
 

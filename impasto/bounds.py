@@ -55,7 +55,7 @@ def validated(target: _Target) -> _Target:
 
     Returns:
         The class, or a function in the function's place; they raise `UserError` for an argument
-        that doesn't fit.
+        that doesn't fit, and take NumPy's numbers as Python's.
     """
     if isinstance(target, type):
         target.__init__ = validated(target.__init__)  # type: ignore[misc]
@@ -63,12 +63,18 @@ def validated(target: _Target) -> _Target:
     annotations = _own(target)
     names = tuple(signature(target).parameters)
 
+    def held(name: str, value: object) -> object:
+        if name not in annotations:
+            return value
+        plain = _plain(value)
+        if not fits(plain, annotations[name]):
+            raise misfit(f"`{name}`", plain, annotations[name])
+        return plain if isinstance(value, Real) else value
+
     @wraps(target)
     def call(*args: Any, **kwargs: Any) -> Any:
-        for name, value in (*zip(names, args, strict=False), *kwargs.items()):
-            if name in annotations and not fits(_plain(value), annotations[name]):
-                raise misfit(f"`{name}`", _plain(value), annotations[name])
-        return target(*args, **kwargs)
+        first = [*map(held, names, args), *args[len(names) :]]
+        return target(*first, **{name: held(name, value) for name, value in kwargs.items()})
 
     return cast(_Target, call)
 

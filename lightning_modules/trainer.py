@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ProgressBar
 
 from impasto.runtime.devices import pick_device
 from impasto.runtime.precision import AUTO, FULL, fastest_precision
@@ -25,6 +26,8 @@ class Trainer(pl.Trainer):
         val_check_interval: Lightning's: a number of updates, a share of the run, or a time.
         check_val_every_n_epoch: Lightning's; a share goes by epochs, whatever is given.
         overfit_batches: Lightning's: how many batches of targets are painted again and again.
+        callbacks: See Lightning's.
+        enable_progress_bar: False leaves out whatever bar is among the callbacks, too.
         options: Further arguments of Lightning's.
 
     Raises:
@@ -41,6 +44,8 @@ class Trainer(pl.Trainer):
         val_check_interval: int | float | str | None = None,
         check_val_every_n_epoch: int | None = 1,
         overfit_batches: int | float = 0,
+        callbacks: Sequence[pl.Callback] = (),
+        enable_progress_bar: bool = True,
         **options: Any,
     ) -> None:
         plugins = list(plugins)
@@ -51,6 +56,8 @@ class Trainer(pl.Trainer):
                 precision, plugins = None, [*plugins, AutoPrecision(device)]
         if isinstance(val_check_interval, float):  # of the one epoch that the run is
             check_val_every_n_epoch = 1
+        if not enable_progress_bar:
+            callbacks = [one for one in callbacks if not isinstance(one, ProgressBar)]
         super().__init__(
             accelerator=accelerator,
             precision=precision,
@@ -59,5 +66,7 @@ class Trainer(pl.Trainer):
             val_check_interval=val_check_interval,
             check_val_every_n_epoch=check_val_every_n_epoch,
             overfit_batches=overfit_batches,
+            callbacks=list(callbacks),
+            enable_progress_bar=enable_progress_bar,
             **options,
         )

@@ -1,6 +1,8 @@
 """The composed config: defaults, precedence, and that every file in conf/ works."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra.utils import instantiate
@@ -158,6 +160,19 @@ def test_help_of_a_task_shows_what_concerns_it() -> None:
     for task in choices(CONF, "task"):
         assert f"task={task} " in help_text(CONF, task)
     assert help_text(CONF, "nothing") == help_text(CONF)
+
+
+@pytest.mark.parametrize("task", ["train", "pretrain", "paint", "evaluate", "serve"])
+def test_help_of_a_task_names_keys_that_are_there(task: str, compose_config: Compose) -> None:
+    cfg = OmegaConf.to_container(compose_config(f"task={task}", "data=mnist"), resolve=False)
+    knobs = help_text(CONF, task).partition("KNOBS\n")[2]
+    keys = re.findall(r"^  ([\w.]+)", knobs, re.MULTILINE)
+    assert len(keys) == len(set(keys)) > 10
+    for key in keys:
+        node: Any = cfg
+        for name in key.split("."):
+            assert name in node, key
+            node = node[name]
 
 
 def test_help_shows_tasks_choices_and_knobs() -> None:

@@ -56,6 +56,13 @@ def test_validations_come_by_updates_by_shares_of_the_run_or_by_time(
     assert validations() == wanted
 
 
+def test_a_run_without_a_progress_bar(run_main: RunMain) -> None:
+    assert "learning" in run_main(*SETTINGS).out
+    done = run_main(*SETTINGS, "trainer.enable_progress_bar=false", "hydra.run.dir=quiet")
+    assert done.code == 0, done.out
+    assert "learning" not in done.out
+
+
 def test_fast_dev_run_tries_everything_and_writes_nothing(run_main: RunMain) -> None:
     done = run_main(*SETTINGS, "trainer.fast_dev_run=true")
     assert done.code == 0

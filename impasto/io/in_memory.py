@@ -134,7 +134,12 @@ def _levels(image: NDArray[Any]) -> NDArray[np.uint8]:
     if np.isnan(least) or np.isnan(most):
         raise UserError("the picture has NaN", "call np.nan_to_num(image)")
     if least < 0 or most > 1:
-        todo = "divide by 255" if least >= 0 and 2 < most <= 255 else "call np.clip(image, 0, 1)"
+        if least >= 0 and 2 < most <= 255:
+            todo = "divide by 255"
+        elif -1 <= least < 0 and most <= 1:
+            todo = "call (image + 1) / 2, or np.clip(image, 0, 1) if they only overshoot"
+        else:
+            todo = "call np.clip(image, 0, 1)"
         raise UserError(f"the picture's values go from {least:g} to {most:g}; {_DTYPES}", todo)
     return np.rint(image.astype(np.float64) * 255).astype(np.uint8)
 

@@ -28,7 +28,7 @@ finds the brush strokes of a picture, without any training, and leaves in PHOTO-
   hydra.run.dir=FOLDER        where to write
 
 impasto task=render record=PHOTO-painting/PHOTO/strokes.json size=4096   draws it again, larger
-impasto task=paint --help                                                shows all tasks and keys"""
+impasto task=paint --help   shows all that concerns painting; with task= alone, all there is"""
 _OVERRIDE = re.compile(r"[+~]{0,2}[\w.@/]+=")
 
 

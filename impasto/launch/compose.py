@@ -184,7 +184,7 @@ def explain(error: Exception, conf: Path, overrides: Sequence[str]) -> UserError
         key = unknown[1]
         if (refusal := refused_key(key)) is not None:
             return refusal
-        todo = f"did you mean {_nearest(key, conf, overrides)!r}? {_help()}"
+        todo = f"did you mean {_nearest(key, conf, overrides)!r}? {_help(conf, overrides)}"
         return UserError(f"unknown key {key!r}", todo)
     if several := re.search(r"Ambiguous value for argument '(.+)'", message):
         todo = "add -m to run one after the other, or write a list as key=[a,b]"
@@ -193,13 +193,13 @@ def explain(error: Exception, conf: Path, overrides: Sequence[str]) -> UserError
         error.__cause__, OmegaConfBaseException
     ):
         error = error.__cause__
-    return UserError(first_line(error), _help())
+    return UserError(first_line(error), _help(conf, overrides))
 
 
-def _help() -> str:
-    # The installed command's own help is short.
-    command = f"{' '.join(program())}{' task=paint' if len(program()) == 1 else ''} --help"
-    return f"{command} shows the tasks, groups, choices and knobs"
+def _help(conf: Path, overrides: Sequence[str]) -> str:
+    tasks = {f"task={name}" for name in choices(conf, "task")}
+    task = next((word for word in overrides if word in tasks), "task=")
+    return f"{' '.join(program())} {task} --help shows the groups, choices and knobs"
 
 
 def _named(conf: Path, group: str) -> str:

@@ -16,6 +16,7 @@ _GROUP_KNOBS = {
     "hydra.run.dir": "the run folder (outputs/TASK/DATE_TIME)",
 }
 _LISTS = {"export", "callbacks", "logger"}  # groups of which several choices may be made
+_AT_THE_TOP = "# @package _global_"  # a file that begins so has its keys there
 _WIDTH = 28
 _LONGEST = 100
 _USAGE = """\
@@ -41,7 +42,7 @@ def _lines(conf: Path, only: str | None) -> Iterator[str]:
     defaults = dict(re.findall(r"^  - (\w+): \[?(\w+)", text, re.MULTILINE))
     tasks = choices(conf, "task") if only is None else [only]
     used = None if only is None else _used(conf, only, text)
-    yield "TASKS" if only is None else "TASK (--help alone shows all)"
+    yield "TASKS" if only is None else "TASK (task= --help shows all)"
     for task in tasks:
         yield _row(f"task={task}", describe(conf / "task" / f"{task}.yaml"))
     yield "\nGROUPS (* is the default)"
@@ -55,24 +56,29 @@ def _lines(conf: Path, only: str | None) -> Iterator[str]:
             yield _row(f"{name}={choice}{star}", describe(conf / group / f"{choice}.yaml"))
     yield "\nKNOBS"
     for key, default, meaning in _knobs(text):
-        if used is not None and key not in used:
-            continue
-        yield _row(f"{key}={default}" if "$" not in default else key, meaning)
+        if used is None or key in used:
+            yield _knob(key, default, meaning)
     for key, meaning in _GROUP_KNOBS.items():
         if used is None or used & {key, key.partition(".")[0]}:
             yield _row(key, meaning)
     for task in tasks:
         for key, default, meaning in _knobs_of_task(conf / "task" / f"{task}.yaml"):
-            yield _row(f"{key}={default}", meaning if only else f"for task={task}: {meaning}")
+            yield _knob(key, default, meaning if only else f"for task={task}: {meaning}")
     for group in sorted(used & defaults.keys() - {"task"}) if used else ():
-        if group not in groups(conf):
-            continue
-        text = (conf / group / f"{defaults[group]}.yaml").read_text(encoding="utf-8")
-        for part in re.findall(r"([\w/]+)@_here_", text):
-            text += (conf / group / f"{part}.yaml").read_text(encoding="utf-8")
-        prefix = f"{group}.{defaults[group]}" if group in _LISTS else group
-        for key, default, meaning in _commented(text):
-            yield _row(f"{prefix}.{key}={default}", f"of {group}={defaults[group]}: {meaning}")
+        if group in groups(conf):
+            yield from _knobs_of_choice(conf, group, defaults[group])
+
+
+def _knobs_of_choice(conf: Path, group: str, choice: str) -> Iterator[str]:
+    """A line for each commented value of a choice's file, and of those that it includes."""
+    text = (conf / group / f"{choice}.yaml").read_text(encoding="utf-8")
+    for part in re.findall(r"([\w/]+)@_here_", text):
+        text += (conf / group / f"{part}.yaml").read_text(encoding="utf-8")
+    place = f"{group}.{choice}." if group in _LISTS else f"{group}."
+    for key, default, meaning in _commented(text):
+        name = key if text.startswith(_AT_THE_TOP) else place + key
+        if name not in _GROUP_KNOBS:
+            yield _knob(name, default, f"of {group}={choice}: {meaning}")
 
 
 def _used(conf: Path, task: str, text: str) -> set[str]:
@@ -110,22 +116,32 @@ def _knobs(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _commented(text: str) -> Iterator[tuple[str, str, str]]:
-    """Key, default and meaning of every commented value, in sections of one level."""
-    section = ""
+    """Key with its sections, default and meaning of every commented value."""
+    sections: list[tuple[int, str]] = []  # indentation and name of each that is open
     for line in text.splitlines():
-        if opening := re.fullmatch(r"(\w+):", line):
-            section = f"{opening[1]}."
-        elif knob := re.fullmatch(r"( *)(\w+): (.+?) +# (.+)", line):
-            prefix = section if knob[1] else ""
-            yield prefix + knob[2], knob[3], knob[4]
+        found = re.fullmatch(r"( *)(\w+):(?: +([^# ].*?))?(?: +# (.+))?", line)
+        if found is None:
+            continue
+        indent, key, default, meaning = found.groups()
+        while sections and sections[-1][0] >= len(indent):
+            sections.pop()
+        if default is None:
+            sections.append((len(indent), key))
+        elif meaning is not None:
+            yield ".".join([*(name for _, name in sections), key]), default, meaning
 
 
 def _knobs_of_task(path: Path) -> list[tuple[str, str, str]]:
     """Key, default and meaning of the commented values that a task adds at the top level."""
     text = path.read_text(encoding="utf-8")
-    if not text.startswith("# @package _global_"):
+    if not text.startswith(_AT_THE_TOP):
         return []
     return list(_commented(text.partition("\ntask:")[0]))
+
+
+def _knob(key: str, default: str, meaning: str) -> str:
+    """A line; a default that is computed is left out."""
+    return _row(key if "$" in default else f"{key}={default}", meaning)
 
 
 def _row(name: str, meaning: str) -> str:

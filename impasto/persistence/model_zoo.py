@@ -35,6 +35,9 @@ def find_weights(weights: str | Path, part: str) -> Path:
     Raises:
         UserError: There is no such folder, and no such name.
     """
+    if not isinstance(weights, str | Path):
+        what = f"the {part}'s `weights` can't be of type {type(weights).__name__}"
+        raise UserError(what, "give a folder that a run exported, or a name")
     if str(weights).startswith(PREFIX):
         return pull(str(weights))
     folder = Path(weights)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
+from impasto import api
 from impasto.api import paint, paint_many
 from impasto.errors import UserError
 from impasto.io.images import resize_image
@@ -151,6 +152,11 @@ def test_names_settle_strokes_kind_and_painter() -> None:
     assert torch.equal(painting.record.strokes, paint(scene(24, 32), painter=same).record.strokes)
 
 
+def test_numbers_of_numpy_count() -> None:
+    painting = paint(scene(24, 32), np.int64(2), "circle", quality="sketch", seed=np.int64(1))
+    assert len(painting.record.strokes) == 2
+
+
 def test_strokes_beside_a_painter_count() -> None:
     assert len(paint(scene(24, 32), 2, painter=quick()).record.strokes) == 2
     assert len(paint(scene(24, 32), painter=quick()).record.strokes) == 3
@@ -162,7 +168,9 @@ def test_strokes_beside_a_painter_count() -> None:
         ({"stroke": "oill"}, "`stroke=oill` is unknown — choose from .*circle.*oil"),
         ({"stroke": "brush"}, "image"),
         ({"painter": "optimise"}, "is unknown — choose from optimize, agent, agent.optimize"),
+        ({"painter": None}, "a painter can't be of type NoneType — give a painter, or its name"),
         ({"painter": "agent"}, "`weights=photos`"),
+        ({"painter": "agent", "weights": 3}, "`weights` can't be of type int"),
         ({"painter": "agent", "weights": "nobody"}, "one of digits, photos"),
         ({"weights": "photos"}, "leave out `weights`"),
         ({"painter": "agent", "weights": "photos", "stroke": "pixel"}, "leave out `stroke`"),
@@ -223,6 +231,17 @@ def test_of_many_pictures_those_before_a_wrong_one_are_painted(workers: int) -> 
     assert len([next(paintings), next(paintings)]) == 2
     with pytest.raises(UserError, match=r"nowhere\.png"):
         next(paintings)
+
+
+def test_on_a_gpu_pictures_follow_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "find_device", torch.device)
+
+    def told(image: int, device: torch.device, strokes: int) -> tuple[int, str, int]:
+        return image, device.type, strokes
+
+    monkeypatch.setattr(api, "paint", told)  # another process would not have it
+    found = list(paint_many([3, 1, 2], device="cuda", strokes=7))
+    assert found == [(3, "cuda", 7), (1, "cuda", 7), (2, "cuda", 7)]
 
 
 def test_pictures_are_taken_as_they_are_needed() -> None:

@@ -155,7 +155,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "no columns": (GREY[:, :0], r"\(H, W, 3\)"),
     "floats of bytes": (RGB.astype(np.float32), "divide by 255"),
     "floats a little above 1": (FLOAT + 0.01, r"np.clip\(image, 0, 1\)"),
-    "floats from -1 to 1": (2 * FLOAT - 1, r"np.clip\(image, 0, 1\)"),
+    "floats from -1 to 1": (2 * FLOAT - 1, r"\(image \+ 1\) / 2"),
     "NaN": (NAN, "nan_to_num"),
     "infinity": (INFINITE, "clip"),
     "int64": (RGB.astype(np.int64), r"astype\(np.uint8\)"),

@@ -98,7 +98,9 @@ def _section(folder: Path, result: _Results) -> str:
     row, l2 = result.row, result.l2
     own_folder = folder / row.key
     own_folder.mkdir(exist_ok=True)
-    variants = [Variant(name, tuple(runs)) for name, runs in result.by_variant.items() if runs]
+    variants = [
+        Variant(name, name, tuple(runs)) for name, runs in result.by_variant.items() if runs
+    ]
     write_report(own_folder, compare_variants(variants))
     baseline = l2[next(iter(row.variants))]
     table = pd.DataFrame(

@@ -9,6 +9,7 @@ import pandas as pd
 from impasto.persistence.atomic import atomic_write
 from impasto.tasks.runs.comparison.statistics import learning_curve, over_seeds
 from impasto.tasks.runs.comparison.table import Comparison, Row
+from impasto.tasks.runs.comparison.variants import LONG
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +27,6 @@ _COLORS = (
     "#17becf",
 )
 _DASHES = ("-", "--", ":", "-.")
-_LONG = 60  # letters of a label, of which two go no longer side by side
 _MOST_MARKED = 40  # a curve of more points needs no mark on each
 
 
@@ -128,7 +128,7 @@ def _save(
     axes.set(xlabel=x_label, ylabel=y_label, yscale="log")
     axes.grid(alpha=0.3, which="both")
     labels = [row.variant.label for row in rows]
-    columns = 2 if len(curves) > 5 and max(map(len, labels)) < _LONG else 1
+    columns = 2 if len(curves) > 5 and max(map(len, labels)) < LONG else 1  # side by side
     figure.legend(loc="outside lower left", ncols=columns, fontsize="small")
     FigureCanvasAgg(figure)
     with atomic_write(path) as temporary:

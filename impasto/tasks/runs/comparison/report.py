@@ -43,16 +43,18 @@ section { overflow-x: auto } figure { display: block } img { image-rendering: au
 .figures td:first-child { white-space: normal; min-width: 9rem }
 .better { color: #17722a } .worse { color: #a3201b }
 """
-# A click on the name of a column sorts by it, numbers before texts; a second one turns it round.
+# A click on the name of a column sorts by it, numbers before texts; a second one turns it round. A
+# date is a text: a number ends with its cell, or before a space.
 _SORT = """<script>
 for (const head of document.querySelectorAll("th")) head.onclick = () => {
   const body = head.closest("table").tBodies[0], up = head.ariaSort != "ascending";
   const value = row => {
-    const text = row.cells[head.cellIndex].textContent, number = parseFloat(text.replace(",", ""));
-    return isNaN(number) ? text : number;
+    const text = row.cells[head.cellIndex].textContent.replaceAll(",", "");
+    return /^[+-]?[0-9.]+( |$)/.test(text) ? parseFloat(text) : text;
   };
-  const order = (a, b) =>
-    typeof a != typeof b ? (typeof a == "number" ? -1 : 1) : a < b ? -1 : +(a > b);
+  const order = (a, b) => typeof a == "number" && typeof b == "number" ? a - b
+    : typeof a != typeof b ? (typeof a == "number" ? -1 : 1)
+    : a.localeCompare(b, "en", { numeric: true });
   for (const other of head.parentNode.cells) other.ariaSort = null;
   head.ariaSort = up ? "ascending" : "descending";
   body.append(...[...body.rows].sort((a, b) => (up ? 1 : -1) * order(value(a), value(b))));
@@ -122,6 +124,9 @@ def _facts(comparison: Comparison) -> list[str]:
             f"The level is a validation L2 of {comparison.level:.5g}, {origin}; when it was reached"
             " is interpolated between validations, over the seeds that did (so many of all)."
         )
+    for variant in (row.variant for row in comparison.rows):
+        if variant.label != variant.settings:
+            facts.append(f"{variant.label} is {variant.settings}.")
     return facts
 
 

@@ -150,7 +150,7 @@ def _find_baseline(variants: Sequence[Variant], wanted: str | None) -> Variant:
         return able[0]
     exact = [variant for variant in able if variant.label == wanted]
     words = set(wanted.split())
-    matching = exact or [variant for variant in able if words <= set(variant.label.split())]
+    matching = exact or [variant for variant in able if words <= set(variant.settings.split())]
     if len(matching) != 1:
         problem = "is no finished variant" if not matching else "is several variants"
         labels = ", ".join(repr(variant.label) for variant in able)

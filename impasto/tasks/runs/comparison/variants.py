@@ -15,6 +15,7 @@ from impasto.tasks.runs.run_folder import WHEREABOUTS, identity
 _RANKS = ("devices", "num_nodes")
 _LEFT_OUT = (*WHEREABOUTS, "seed", "runs")
 _GROUPS_LEFT_OUT = ("task", "logger", "trainer")
+LONG = 60  # letters of settings that are a label as they are
 _EXPERIMENT = "experiment"  # its files reach into every section
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 
@@ -24,11 +25,13 @@ class Variant:
     """Runs of one config, seed and whereabouts apart.
 
     Attributes:
-        label: What tells it from the others, as one would type it.
+        label: What tells it from the others, as one would type it; of much, what suffices.
+        settings: All that tells it from the others.
         runs: All of its runs, in the order given.
     """
 
     label: str
+    settings: str
     runs: tuple[Run, ...]
 
     @property
@@ -43,9 +46,25 @@ def group_runs(runs: Sequence[Run]) -> list[Variant]:
     for run in runs:
         grouped.setdefault(tuple(sorted(_values(run).items())), []).append(run)
     members = list(grouped.values())
+    settings = _settings(members)
+    labels = [_label(one, settings) for one in settings]
     return [
-        Variant(label, tuple(own)) for label, own in zip(_labels(members), members, strict=True)
+        Variant(label, one, tuple(own))
+        for label, one, own in zip(labels, settings, members, strict=True)
     ]
+
+
+def _label(settings: str, others: Sequence[str]) -> str:
+    """Leave of long settings the words that tell them from the others, first ones first."""
+    if len(settings) <= LONG:
+        return settings
+    alike = [set(one.split(" ")) for one in others if one != settings]
+    kept = []
+    for word in settings.split(" "):
+        if any(word not in one for one in alike):
+            kept.append(word)
+            alike = [one for one in alike if word in one]
+    return " ".join([*kept, "…"])
 
 
 def _compared_config(run: Run) -> dict[str, Any]:
@@ -93,8 +112,8 @@ def _typed(value: Any) -> str:
     return json.dumps(value)
 
 
-def _labels(members: Sequence[Sequence[Run]]) -> list[str]:
-    """Label each variant by what tells it from the others: choices of groups, then single keys.
+def _settings(members: Sequence[Sequence[Run]]) -> list[str]:
+    """What tells each variant from the others: choices of groups, then single keys.
 
     A key whose value follows from the choices that are named already is left out, and so is a group
     whose choice follows from the experiment, unless it stands on a command line.

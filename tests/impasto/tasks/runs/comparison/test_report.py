@@ -83,6 +83,29 @@ def test_a_click_on_a_column_sorts_by_it(tmp_path: Path, browser: Any) -> None:
     page.close()
 
 
+def test_millions_sort_as_numbers_and_dates_as_texts(tmp_path: Path, browser: Any) -> None:
+    updates = [1_234_567, 20_000, 999]
+    days = ["2026-02-01_09-00-00", "2026-01-31_10-00-00", "2026-01-31_09-00-00"]
+    runs = [
+        read_run(write_run(tmp_path / day, updates=made, summary={"updates": made}))
+        for day, made in zip(days, updates, strict=True)
+    ]
+    path = write_report(tmp_path / "report", compare_runs(runs))
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    for table, name, expected in (
+        ("figures", "updates", ["999", "20,000", "1,234,567"]),
+        ("figures", "variant", [f" updates={made}" for made in reversed(updates)]),
+        ("runs", "run", days[::-1]),
+    ):
+        heads = page.locator(f"section.{table} th")
+        place = heads.all_text_contents().index(name)
+        heads.nth(place).click()
+        cells = page.locator(f"section.{table} tbody td:nth-child({place + 1})")
+        assert cells.all_text_contents() == expected
+    page.close()
+
+
 def test_folders_are_named_from_where_the_program_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from impasto.tasks.runs.comparison.runs import Run, read_run
-from impasto.tasks.runs.comparison.variants import group_runs
+from impasto.tasks.runs.comparison.variants import _label, group_runs
 from tests.impasto.tasks.runs.comparison.folders import write_run
 
 
@@ -131,3 +131,21 @@ def test_runs_without_choices_are_told_apart_by_keys(tmp_path: Path) -> None:
         (tmp_path / str(i) / ".hydra" / "hydra.yaml").unlink()
     variants = group_runs([read_run(tmp_path / "0"), read_run(tmp_path / "1")])
     assert [variant.label for variant in variants] == ["agent.tau=0", "agent.tau=1"]
+
+
+def test_a_long_label_has_the_words_that_tell_it_from_the_others(tmp_path: Path) -> None:
+    many = {f"agent__a_setting_{i}": i for i in range(6)}
+    plain, first, second = group_runs(made(tmp_path, {}, {**many, "bundle": 1}, many))
+    assert plain.label == plain.settings == "bundle=5"
+    all_of_it = " ".join(f"agent.a_setting_{i}={i}" for i in range(6))
+    for variant, bundle in ((first, 1), (second, 5)):
+        assert variant.settings == f"bundle={bundle} {all_of_it}"
+    assert (first.label, second.label) == ("bundle=1 …", "bundle=5 agent.a_setting_0=0 …")
+
+
+def test_what_long_settings_share_is_left_out() -> None:
+    shared = " ".join(f"agent.a_setting_{i}=1" for i in range(4))
+    all_settings = [f"{shared} tau={tau} more=yes end={end}" for tau in (1, 2) for end in (3, 4)]
+    labels = [_label(one, [*all_settings, "tau=1"]) for one in all_settings]
+    start = "agent.a_setting_0=1"
+    assert labels == [f"{start} tau={tau} end={end} …" for tau in (1, 2) for end in (3, 4)]
