@@ -16,6 +16,7 @@ from impasto.painters.budget import QUALITIES
 from impasto.painters.named import STYLES
 from impasto.rendering import draw_picture
 from impasto.strokes import Stroke
+from impasto.strokes.conversion import AlongCurve
 from impasto.tasks.serve.menus import find_choice
 from impasto.tasks.serve.session import Session
 
@@ -41,8 +42,8 @@ _FILES = {
     "json": "Strokes, JSON",
 }
 _SHOWN = (64, 96)  # rows and columns of a stroke kind's picture
-_SIZE = 0.2  # of its strokes, about, in shorter sides
-_TIMES = 2  # strokes of each colour
+_SIZE = 0.12  # of its strokes, about, in shorter sides
+_TIMES = 5  # strokes of each colour
 _PAPER = (0.97, 0.96, 0.93)
 _COLORS = ((0.75, 0.22, 0.17), (0.16, 0.35, 0.58), (0.90, 0.62, 0.15), (0.24, 0.24, 0.24))
 
@@ -127,9 +128,14 @@ def example(name: str) -> bytes:
 def stroke_picture(stroke: Stroke) -> bytes:
     """Return a PNG that shows what strokes of a kind look like."""
     generator = torch.Generator().manual_seed(4)
-    colors = torch.tensor(_COLORS).repeat(_TIMES, 1)
-    center = torch.rand(len(colors), 2, generator=generator)
-    shape = stroke.place(center, _SIZE, generator, (_SHOWN[1] / _SHOWN[0], 1.0)).clamp(0, 1)
+    times = 1 if isinstance(stroke, AlongCurve) else _TIMES
+    colors = torch.tensor(_COLORS).repeat(times, 1)
+    if isinstance(stroke, AlongCurve):
+        shape = stroke.sample(len(colors), generator)
+    else:  # which at random would be small, or outside
+        center = torch.rand(len(colors), 2, generator=generator)
+        sides = _SHOWN[1] / _SHOWN[0], 1.0
+        shape = stroke.place(center, _SIZE, generator, sides).clamp(0, 1)
     with torch.no_grad():
         strokes = stroke.limit(torch.cat([shape, colors], dim=1))
         picture = draw_picture(stroke, strokes, *_SHOWN, _PAPER)

@@ -1,9 +1,17 @@
-// The page: a form, an easel, and what is asked of the server. `me` is this visitor's secret name.
-const $ = (id) => document.getElementById(id);
+// The page: an easel, and what is asked of the server. `me` is this visitor's secret name.
+import { $, buildForm, form, make, readOrder, showSeconds } from "./form.js";
+
 const me = [...crypto.getRandomValues(new Uint8Array(16))].map((n) => n.toString(16).padStart(2, "0")).join("");
-const form = await (await fetch("form")).json();
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-let photoName = "", painted = 0, paintings = 0, playing = 0, wanted = null, marked = false, timer = 0;
+let photoName = ""; // of the picture that is there
+let marked = false; // by the brush
+let painted = 0; // strokes of the painting
+let paintings = 0;
+let request = null; // while it paints
+let seen = false; // whether a stroke was, since it began
+let playing = 0; // which turn; another one ends it
+let wanted = null; // the view that is on its way
+let timer = 0;
 
 function tell(text, wrong = false) {
   $("status").textContent = text;
@@ -19,104 +27,18 @@ async function ask(what, body) {
 
 const guarded = (work) => (...given) => work(...given).catch((error) => tell(error.message, true));
 
-// --- the form -----------------------------------------------------------------------------------
-
-function choice(group, value, words, image) {
-  const label = document.createElement("label");
-  const input = Object.assign(document.createElement("input"), { type: "radio", name: group, value });
-  const span = document.createElement("span");
-  if (image) span.append(Object.assign(document.createElement("img"), { src: image, alt: "" }));
-  span.append(words);
-  label.className = "choice";
-  label.append(input, span);
-  $(group).append(label);
-}
-
-const chosen = (group) => document.querySelector(`input[name=${group}]:checked`).value;
-const choose = (group, value) => (document.querySelector(`input[name=${group}][value="${value}"]`).checked = true);
-
-function applyStyle() {
-  const style = form.styles[chosen("styles")];
-  if (form.strokes[style.stroke] !== undefined) choose("kinds", style.stroke);
-  $("background").value = style.background;
-  $("opaque").checked = style.opaque;
-  $("palette").value = style.palette ?? "";
-}
-
-function applyPainter() {
-  const takes = form.painters.find((one) => one.name === $("painter").value).takes;
-  $("look").disabled = takes.length === 0; // it has learned strokes of its own
-  for (const input of document.getElementsByName("kinds")) input.disabled = !takes.includes(input.value);
-  if (takes.length && !takes.includes(chosen("kinds"))) choose("kinds", takes[0]);
-}
-
-function order() {
-  const hex = parseInt($("background").value.slice(1), 16);
-  return {
-    painter: $("painter").value,
-    stroke: chosen("kinds"),
-    strokes: Number($("strokes").value),
-    style: chosen("styles"),
-    quality: chosen("qualities") || null,
-    opaque: $("opaque").checked,
-    palette: Number($("palette").value) || null,
-    background: [hex >> 16, (hex >> 8) & 255, hex & 255].map((level) => level / 255),
-    seed: Number($("seed").value),
-    detail: marked ? "none" : $("detail").value,
-  };
-}
-
 function askSeconds() {
   clearTimeout(timer);
-  if (!photoName || !$("stop").disabled) return;
+  if (!photoName || request) return;
   timer = setTimeout(async () => {
-    const seconds = await ask("seconds", JSON.stringify(order())).catch(() => ({}));
-    for (const input of document.getElementsByName("qualities")) {
-      const needs = seconds[input.value];
-      const words = needs >= 100 ? `${Math.round(needs / 60)} min` : `${Math.max(1, Math.round(needs))} s`;
-      input.nextSibling.textContent = form.qualities[input.value] + (needs ? `, ${words}` : "");
-    }
+    showSeconds(await ask("seconds", JSON.stringify(readOrder())).catch(() => ({})));
   }, 300);
-}
-
-function build() {
-  for (const [name, words] of Object.entries(form.qualities)) choice("qualities", name, words);
-  for (const name of Object.keys(form.styles)) choice("styles", name, name);
-  for (const name of Object.keys(form.strokes)) choice("kinds", name, name, `strokes/${name}`);
-  for (const { name, words } of form.painters) $("painter").add(new Option(words, name));
-  for (const [name, what] of Object.entries(form.examples)) {
-    const button = Object.assign(document.createElement("button"), { type: "button", id: `example-${name}` });
-    button.append(Object.assign(document.createElement("img"), { src: `examples/${name}`, alt: `Paint ${what}` }));
-    button.onclick = guarded(async () => {
-      const blob = await (await fetch(`examples/${name}`)).blob();
-      await take(new File([blob], `${name}.png`));
-      await paint();
-    });
-    $("examples").append(button);
-  }
-  for (const [name, words] of Object.entries(form.exports)) {
-    const button = Object.assign(document.createElement("button"), { type: "button", id: `export-${name}` });
-    button.textContent = words;
-    button.onclick = guarded(() => download(button, name, words));
-    $("exports").append(button);
-  }
-  const first = form.suggested;
-  $("strokes").max = form.most.strokes;
-  $("strokes").value = first.strokes;
-  $("many").value = first.strokes;
-  $("size").value = first.size ?? "";
-  $("painter").value = first.painter;
-  choose("styles", first.style);
-  choose("qualities", first.quality);
-  applyStyle();
-  choose("kinds", first.stroke);
-  applyPainter();
 }
 
 // --- the picture --------------------------------------------------------------------------------
 
 async function take(file) {
-  if (!$("stop").disabled) throw new Error("Stop first, or wait for the painting.");
+  if (request) throw new Error("Stop first, or wait for the painting.");
   if (file.size > form.most.megabytes * 1e6) throw new Error(`${file.name} is larger than ${form.most.megabytes} MB`);
   const found = await ask(`photo?name=${encodeURIComponent(file.name)}`, file);
   photoName = file.name;
@@ -128,6 +50,7 @@ async function take(file) {
   const { naturalWidth: width, naturalHeight: height } = $("photo");
   Object.assign($("mask"), { width, height });
   marked = false;
+  painted = 0;
   $("easel").style.setProperty("--aspect", width / height);
   show(100);
   over(false);
@@ -170,9 +93,10 @@ function draw(event) {
 }
 
 function maskPicture() {
-  const whole = Object.assign(document.createElement("canvas"), { width: $("mask").width, height: $("mask").height });
+  const { width, height } = $("mask");
+  const whole = make("canvas", { width, height });
   const pen = whole.getContext("2d");
-  pen.fillRect(0, 0, whole.width, whole.height);
+  pen.fillRect(0, 0, width, height);
   pen.drawImage($("mask"), 0, 0);
   return whole.toDataURL().split(",")[1];
 }
@@ -192,27 +116,48 @@ async function paint() {
   clearTimeout(timer);
   playing++;
   mark(false);
-  const wish = { ...order(), mask: marked ? maskPicture() : null };
+  const wish = { ...readOrder(), ...(marked && { mask: maskPicture(), detail: "none" }) };
+  request = new AbortController();
+  seen = false;
   working(true);
   try {
-    const answer = await fetch(`${me}/paint`, { method: "POST", body: JSON.stringify(wish) });
+    const body = JSON.stringify(wish);
+    const answer = await fetch(`${me}/paint`, { method: "POST", body, signal: request.signal });
     if (!answer.ok) throw new Error((await answer.json()).text);
     for await (const message of lines(answer.body)) {
-      tell(message.text, message.wrong);
-      $("progress").hidden = message.share === null;
-      $("progress").value = message.share ?? 0;
-      if (message.picture) {
-        over(false);
-        show(0);
-        $("picture").src = message.picture;
-        $("picture").alt = `The painting of ${photoName} so far`;
-      }
-      if (message.strokes) painted = message.strokes;
-      if (message.strokes) finished();
+      follow(message);
+      if (message.strokes) break; // of what was stopped the last step goes on
     }
+  } catch (error) {
+    if (error.name !== "AbortError") throw error;
+    tell("Stopped before the first stroke.");
   } finally {
+    request = null;
     working(false);
   }
+}
+
+function follow(message) {
+  tell(message.text, message.wrong);
+  $("progress").hidden = message.share === null;
+  $("progress").value = message.share ?? 0;
+  if (message.picture) {
+    if (!seen) show(0);
+    seen = true;
+    over(false);
+    $("picture").src = message.picture;
+    $("picture").alt = `The painting of ${photoName} so far`;
+  }
+  if (message.strokes) {
+    painted = message.strokes;
+    finished();
+  }
+}
+
+async function stop() {
+  if (!seen) request?.abort(); // nothing is there to be kept
+  tell("Stopping …");
+  await ask("stop", "");
 }
 
 function working(on) {
@@ -242,7 +187,7 @@ async function view(count) {
   wanted = count;
   while (!busy && wanted !== null) {
     const next = wanted;
-    const image = Object.assign(new Image(), { src: `${me}/view/${next}?painting=${paintings}` });
+    const image = make("img", { src: `${me}/view/${next}?painting=${paintings}` });
     await image.decode().catch(() => {});
     $("picture").src = image.src;
     if (wanted === next) wanted = null;
@@ -250,11 +195,14 @@ async function view(count) {
 }
 
 async function play() {
-  const turn = ++playing, begun = performance.now(), seconds = Math.min(8, Math.max(0.1, painted / 8));
-  for (let count = 0; turn === playing; count = Math.min(painted, Math.max(count + 1, Math.floor((painted * (performance.now() - begun)) / 1000 / seconds)))) {
+  const turn = ++playing, begun = performance.now();
+  const seconds = Math.min(8, Math.max(0.1, painted / 8));
+  for (let count = 0; turn === playing; ) {
     await view(count);
     if (count === painted) return;
     await new Promise((later) => setTimeout(later, 60));
+    const share = (performance.now() - begun) / 1000 / seconds;
+    count = Math.min(painted, Math.max(count + 1, Math.floor(painted * share)));
   }
 }
 
@@ -266,7 +214,7 @@ async function download(button, name, words) {
     if (!answer.ok) throw new Error((await answer.json()).text);
     const file = decodeURIComponent(answer.headers.get("Content-Disposition").split("''")[1]);
     const blob = await answer.blob();
-    const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: file });
+    const link = make("a", { href: URL.createObjectURL(blob), download: file });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
     tell(`${file}: ${(blob.size / 1e6).toFixed(2)} MB.`);
@@ -277,15 +225,25 @@ async function download(button, name, words) {
 
 // --- what is done by hand -----------------------------------------------------------------------
 
-build();
+buildForm();
+for (const [name, what] of Object.entries(form.examples)) {
+  const button = make("button", { type: "button", id: `example-${name}` });
+  button.append(make("img", { src: `examples/${name}`, alt: `Paint ${what}` }));
+  button.onclick = guarded(async () => {
+    const blob = await (await fetch(`examples/${name}`)).blob();
+    await take(new File([blob], `${name}.png`));
+    await paint();
+  });
+  $("examples").append(button);
+}
+for (const [name, words] of Object.entries(form.exports)) {
+  const button = make("button", { type: "button", id: `export-${name}`, textContent: words });
+  button.onclick = guarded(() => download(button, name, words));
+  $("exports").append(button);
+}
 $("form").onsubmit = (event) => (event.preventDefault(), guarded(paint)());
-$("form").onchange = (event) => {
-  if (event.target.name === "styles") applyStyle();
-  if (event.target.id === "painter") applyPainter();
-  askSeconds();
-};
-$("strokes").oninput = () => ($("many").value = $("strokes").value);
-$("stop").onclick = guarded(() => (tell("Stopping …"), ask("stop", "")));
+$("form").onchange = askSeconds;
+$("stop").onclick = guarded(stop);
 $("choose").onclick = () => $("file").click();
 $("file").onchange = guarded(async () => ($("file").files.length ? take($("file").files[0]) : null));
 $("another").onclick = () => {

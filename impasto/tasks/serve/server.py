@@ -33,7 +33,7 @@ from impasto.tasks.serve.visitor import Photo, Visitor
 log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
-_FILES = {"": "page.html", "page.css": "page.css", "page.js": "page.js"}
+_FILES = {"": "page.html", **{name: name for name in ("page.css", "page.js", "form.js")}}
 _TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 _VISITOR = re.compile(r"[0-9a-f]{32}")
 _PREVIEW = 640  # pixels on the longer side of the picture that was dropped

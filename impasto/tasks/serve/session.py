@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _PAUSE = 0.4  # seconds between two looks at a painting, at least
 _LOOKING = 4.0  # and this many times as long as a look takes: most time is for painting
+_LONGEST_PAUSE = 0.6  # seconds: who stops is answered within one
 _EARLY = 0.05  # share of the steps before which nobody can tell how long the others take
 
 
@@ -225,18 +226,16 @@ class Session:
             visitor.begin(worker)
             try:
                 yield from _watch(worker)
+                if early := None if worker.wait(0) else worker.so_far():
+                    yield _kept(visitor, photo, early)  # and the step goes on to its end
             finally:  # also when the page is closed
                 worker.stop()
                 worker.wait()
             result = worker.result()
         if result is None:
             yield Message("Stopped before the first stroke.")
-            return
-        painting, psnr = result
-        visitor.keep(painting, photo)
-        strokes = _number(len(painting.strokes), "stroke")
-        text = f"Stopped: {strokes}." if psnr is None else f"Painted: {strokes}, {psnr:.1f} dB."
-        yield Message(text, visitor.after(None), painting=painting)
+        elif early is None:
+            yield _kept(visitor, photo, *result)
 
     def export(self, visitor: Visitor, name: str, size: int | None = None) -> tuple[str, bytes]:
         """Write the visitor's painting as a file of an exporter: its name and its bytes.
@@ -261,13 +260,23 @@ def _taken(painter: Choice[Painter], strokes: Mapping[str, Stroke]) -> list[str]
     return taken
 
 
+def _kept(
+    visitor: Visitor, photo: Photo, painting: StrokeRecord, psnr: float | None = None
+) -> Message:
+    """Give a visitor their painting, and say what it is; without PSNR it was stopped."""
+    visitor.keep(painting, photo)
+    strokes = _number(len(painting.strokes), "stroke")
+    text = f"Stopped: {strokes}." if psnr is None else f"Painted: {strokes}, {psnr:.1f} dB."
+    return Message(text, visitor.after(None), painting=painting)
+
+
 def _watch(worker: Worker) -> Iterator[Message]:
-    """Yield views of a painting in progress until it is over."""
+    """Yield views of a painting in progress until it is over, or stopped with something to show."""
     pause, begun = _PAUSE, time.monotonic()
-    while not worker.wait(pause):
+    while not worker.wait(pause) and not (worker.stopped and worker.so_far()):
         now = time.monotonic()
         picture, progress = worker.look(), worker.progress
-        pause = max(_PAUSE, _LOOKING * (time.monotonic() - now))
+        pause = min(_LONGEST_PAUSE, max(_PAUSE, _LOOKING * (time.monotonic() - now)))
         if worker.stopped:
             text = "Stopping after this step."
         elif picture is None:

@@ -107,6 +107,19 @@ class Worker:
             self._tiled = canvas_beside(sketch.stroke, target, self._painter.background)
         return to_array(self._tiled.canvas(sketch.strokes))
 
+    def so_far(self) -> StrokeRecord | None:
+        """Return the painting by now, before the step that it is in is done.
+
+        None before there is any, and of a picture with alpha, of whose strokes not all are kept.
+        """
+        sketch = self._sketch
+        if sketch is None or not len(sketch.strokes) or self._image.shape[2] == 4:
+            return None
+        height, width = self._image.shape[:2]
+        red, green, blue = self._painter.background
+        strokes = sketch.strokes.detach().cpu()
+        return StrokeRecord(self._painter.stroke, strokes, width, height, (red, green, blue))
+
     def result(self) -> tuple[StrokeRecord, float | None] | None:
         """Return the painting at the picture's size, and its PSNR there, once it is over.
 

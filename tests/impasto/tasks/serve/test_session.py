@@ -3,6 +3,7 @@
 import base64
 import json
 import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -339,12 +340,36 @@ def test_one_may_leave_the_queue(waiting: Waiting) -> None:
     assert [message.text for message in second] == ["Stopped, and out of the queue."]
 
 
-def test_stop_keeps_what_is_painted(waiting: Waiting) -> None:
+def test_stop_keeps_what_is_painted_without_waiting_for_a_step(waiting: Waiting) -> None:
     waiting.session.visitor("first").stop()
+    deadline = time.monotonic() + 60
+    while waiting.messages[-1].painting is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert not waiting.painter.go.is_set()
     last = waiting.end()[-1]
-    assert last.text == "Stopped: 3 strokes."
+    assert last.text == "Stopped: 2 strokes."
+    assert last.painting is waiting.session.visitor("first").painting
     assert last.painting is not None
-    assert len(last.painting.strokes) == 3
+    assert len(last.painting.strokes) == 2
+    assert not waiting.painter.finished
+
+
+def test_of_a_picture_with_alpha_the_step_is_waited_for(waiting: Waiting) -> None:
+    image = np.full((30, 60, 4), (200, 100, 50, 255), np.uint8)
+    image[:, :30, 3] = 0
+    session, painter = waiting.session, GrowingPainter(Circle(), 5, free=2)
+    waiting.end()
+    session.painters = {"waits": Choice(lambda **look: painter)}
+    visitor = visitor_of(session, "second", Photo("photo.png", encoded(image)))
+    messages = session.paint(visitor, order("waits", strokes=5))
+    assert next(messages).share == 0
+    next(messages)
+    visitor.stop()
+    threading.Timer(0.1, painter.go.set).start()
+    *_, last = messages
+    assert last.painting is not None
+    assert last.painting.background is None
 
 
 def test_closing_a_page_ends_its_painting() -> None:
