@@ -24,28 +24,32 @@ class Film:
 
     Args:
         page: The page.
+
+    Attributes:
+        frames: Its frames.
+        times: How long each stands, in milliseconds.
     """
 
     def __init__(self, page: Any) -> None:
         self._page = page
-        self._frames: list[Image.Image] = []
-        self._times: list[int] = []
+        self.frames: list[Image.Image] = []
+        self.times: list[int] = []
 
     def frame(self, seconds: float) -> None:
         """Take a frame that stands for so long."""
         with Image.open(BytesIO(self._page.screenshot())) as image:
             height = round(image.height * _WIDTH / image.width)
-            self._frames.append(image.convert("RGB").resize((_WIDTH, height), Image.LANCZOS))
-        self._times.append(round(1000 * seconds))
+            self.frames.append(image.convert("RGB").resize((_WIDTH, height), Image.LANCZOS))
+        self.times.append(round(1000 * seconds))
 
     def save(self, path: Path, growing: slice, most: int) -> None:
         """Write the film; of the frames of a painting that grows, at most so many."""
-        grown = range(len(self._frames))[growing]
+        grown = range(len(self.frames))[growing]
         every = max(1, len(grown) // most)
-        kept = [i for i in range(len(self._frames)) if i not in grown or i % every == 0]
-        last = self._frames[-1].quantize(_COLORS)
-        frames = [self._frames[i].quantize(palette=last, dither=Image.Dither.NONE) for i in kept]
-        times = [self._times[i] for i in kept]
+        kept = [i for i in range(len(self.frames)) if i not in grown or i % every == 0]
+        last = self.frames[-1].quantize(_COLORS)
+        frames = [self.frames[i].quantize(palette=last, dither=Image.Dither.NONE) for i in kept]
+        times = [self.times[i] for i in kept]
         first, *rest = frames
         first.save(path, save_all=True, append_images=rest, duration=times, loop=0)
 
@@ -57,15 +61,16 @@ def _film(browser: Any, address: str, out: Path) -> None:
     page.hover("#example-coffee")
     film.frame(0.5)
     page.click("#example-coffee")
-    begun = 2
+    expect(page.locator("#stop")).to_be_enabled(timeout=_MINUTES)
+    begun = len(film.times)
     while page.is_disabled("#paint"):
         film.frame(0.2)
-    grown = slice(begun, len(film._frames))
+    grown = slice(begun, len(film.frames))
     film.frame(1.0)
     strokes = int(page.get_attribute("#at", "max"))
-    for share in range(0, 21):
-        page.fill("#at", str(round(strokes * (share / 20) ** 2)))
-        page.wait_for_timeout(400)
+    for share in range(0, 16):
+        page.fill("#at", str(round(strokes * (share / 15) ** 2)))
+        page.wait_for_timeout(500)
         film.frame(0.12)
     for cut in (*range(0, 101, 10), *range(90, -1, -10)):
         page.fill("#cut", str(cut))
@@ -101,6 +106,7 @@ def _opened(browser: Any, address: str, size: tuple[int, int], scheme: str = "li
     page.goto(address)
     page.wait_for_selector("#export-png", state="attached")
     page.wait_for_load_state("networkidle")
+    page.check("input[name=qualities][value=sketch]", force=True)
     return page
 
 

@@ -8,6 +8,7 @@ import base64
 import json
 import logging
 import re
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -75,7 +76,10 @@ class PageServer(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Log what went wrong; that a browser has gone is no fault."""
-        log.debug("a request failed", exc_info=True)
+        if isinstance(sys.exception(), OSError):
+            log.debug("a browser has gone", exc_info=True)
+        else:
+            log.exception("a request failed")
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -3,16 +3,11 @@
 import base64
 import json
 import re
-import signal
-import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPResponse
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -23,66 +18,8 @@ from skimage.data import coffee
 
 from impasto.io.record import read_record
 from impasto.rendering import draw_picture
-from tests.conftest import command_line, environment
+from tests.impasto.tasks.serve.conftest import STROKES, Server
 from tests.impasto.tasks.serve.pictures import hollow_png
-
-STROKES = 9
-OVERRIDES = (
-    "task=serve",
-    "trainer=cpu",
-    f"strokes={STROKES}",
-    "painter.steps=6",
-    "painter.moves=0",
-    "most_megabytes=1",
-    "most_megapixels=0.5",
-    "hydra.run.dir=out",
-)
-
-
-@dataclass(frozen=True)
-class Server:
-    """A page that is open, and where it runs."""
-
-    process: "subprocess.Popen[str]"
-    address: str
-    folder: Path
-
-    def files(self) -> list[Path]:
-        """What lies in the temporary folder."""
-        return [path for path in (self.folder / "tmp").rglob("*") if path.is_file()]
-
-    def end(self) -> int:
-        """Press Ctrl-C."""
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(60)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("serve")
-    (folder / "tmp").mkdir()
-    before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            command_line(*OVERRIDES),
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-            text=True,
-            env=environment(TMPDIR=str(folder / "tmp")),
-        )
-    signal.signal(signal.SIGINT, before)
-    try:
-        deadline = time.monotonic() + 120
-        while not (found := re.search(r"open at (\S+);", (folder / "log").read_text())):
-            assert process.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        yield Server(process, found[1], folder)
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture
@@ -318,50 +255,6 @@ def test_what_is_no_picture_gets_a_message(page: Any, photos: Path) -> None:
     wait_for_status(page, "there is no picture")
     drop(page, photos / "heavy.png")
     wait_for_status(page, "heavy.png is larger than 1 MB")
-
-
-def answer(server: Server, method: str, path: str, body: str = "", **headers: str) -> HTTPResponse:
-    """To a request with these headers and no others."""
-    connection = HTTPConnection(urlsplit(server.address).netloc, timeout=30)
-    connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-    for name, value in {"Content-Length": str(len(body)), **headers}.items():
-        connection.putheader(name, value)
-    connection.endheaders(body.encode())
-    return connection.getresponse()
-
-
-ME = "0" * 32
-
-
-def test_another_name_for_this_machine_gets_nothing(server: Server) -> None:
-    assert answer(server, "GET", "/form", Host="localhost").status == 200
-    assert answer(server, "GET", "/page.js", Host="[::1]:7860").status == 200
-    for path in ("/", "/form", "/page.js", f"/{ME}/photo", f"/{ME}/view/0", "/nothing"):
-        for method in ("GET", "POST", "OPTIONS", "HEAD"):
-            for headers in (
-                {"Host": "evil.example"},
-                {"Host": "evil.example", "Origin": "http://evil.example"},
-                {"Host": "localhost", "Origin": "http://evil.example"},
-                {"Host": "localhost", "Origin": "null"},
-            ):
-                headers["Access-Control-Request-Method"] = "POST"  # a preflight, where it is one
-                found = answer(server, method, path, **headers)
-                assert found.status == 403, (path, method, headers)
-                assert not any("access-control" in name.lower() for name in found.headers)
-
-
-def test_what_is_not_there_or_too_large_is_refused(server: Server) -> None:
-    host = {"Host": "localhost"}
-    for path in ("/x", "/..%2fpage.py", "/examples/x", "/strokes/x", "/short/view/0", f"/{ME}/x/y"):
-        assert answer(server, "GET", path, **host).status == 404, path
-    assert answer(server, "POST", f"/{ME}/x", **host).status == 404
-    assert answer(server, "POST", "/short/stop", **host).status == 404
-    assert answer(server, "GET", f"/{ME}/view/0", **host).status == 400  # nothing is painted
-    for length, status in (("1000001", 413), ("many", 411), ("-1", 411), ("", 411)):
-        found = answer(server, "POST", f"/{ME}/photo", **host, **{"Content-Length": length})
-        assert found.status == status  # before anything is sent
-    assert answer(server, "POST", f"/{ME}/paint", "{}", **host).status == 400
-    assert answer(server, "DELETE", "/", **host).status == 501
 
 
 def test_ctrl_c_ends_it_and_leaves_nothing(server: Server) -> None:

@@ -10,45 +10,28 @@ import numpy as np
 import pytest
 
 from impasto.errors import UserError
-from impasto.io.exporters import Csv, Gcode, Mp4, Svg
 from impasto.painters import OptimizePainter, Painter
 from impasto.painters.budget import Cost
 from impasto.rendering import draw_picture
-from impasto.strokes import Bezier, Brush, Circle, Line, MyPaint, Stroke
-from impasto.tasks.serve.form import EXAMPLES, Suggestion, describe_form, encoded, example
+from impasto.strokes import Circle, MyPaint, Stroke
+from impasto.tasks.serve.form import encoded
 from impasto.tasks.serve.menus import Choice, require_choice
-from impasto.tasks.serve.messages import Message, Order, read_order
+from impasto.tasks.serve.messages import Message
 from impasto.tasks.serve.session import Session
-from impasto.tasks.serve.uploads import Limits, read_upload
-from impasto.tasks.serve.visitor import Photo, Visitor
-from tests.impasto.tasks.serve.painters import BrokenPainter, GrowingPainter, no_agent
-
-LIMITS = Limits(strokes=20)
-
-
-def agent(stroke: Stroke, strokes: int, **look: object) -> Painter:
-    return GrowingPainter(Bezier(), strokes)
-
-
-def broken(stroke: Stroke, strokes: int, **look: object) -> Painter:
-    painter = BrokenPainter(RuntimeError("a bug"))
-    painter.stroke = stroke
-    return painter
-
-
-class NoFfmpeg(Mp4):
-    def check(self) -> None:
-        raise UserError("no ffmpeg", "install it")
-
-
-PAINTERS = {
-    "free": Choice(GrowingPainter),
-    "agent": Choice(agent),
-    "none": Choice(no_agent),
-    "broken": Choice(broken),
-}
-KINDS = {"circle": Choice(Circle), "line": Choice(Line), "brush": Choice(Brush)}
-EXPORTS = {"svg": Choice(Svg), "csv": Choice(Csv), "gcode": Choice(Gcode), "mp4": Choice(NoFfmpeg)}
+from impasto.tasks.serve.uploads import Limits
+from impasto.tasks.serve.visitor import Photo
+from tests.impasto.tasks.serve.painters import GrowingPainter
+from tests.impasto.tasks.serve.sessions import (
+    EXPORTS,
+    KINDS,
+    LIMITS,
+    PAINTERS,
+    PHOTO,
+    agent,
+    order,
+    picky,
+    visitor_of,
+)
 
 
 @pytest.fixture
@@ -56,20 +39,6 @@ def session() -> Iterator[Session]:
     opened = Session(PAINTERS, KINDS, EXPORTS, LIMITS)
     yield opened
     opened.close()
-
-
-PHOTO = Photo("photo.png", encoded(np.full((30, 60, 3), (200, 100, 50), np.uint8)))
-
-
-def visitor_of(session: Session, name: str = "a", photo: Photo | None = PHOTO) -> Visitor:
-    visitor = session.visitor(name)
-    visitor.photo = photo
-    return visitor
-
-
-def order(painter: str = "free", **changes: object) -> Order:
-    wanted = {"stroke": "circle", "strokes": 3, "detail": "none", **changes}
-    return Order(painter, **wanted)  # type: ignore[arg-type]
 
 
 def test_only_what_works_is_a_choice(session: Session) -> None:
@@ -80,12 +49,6 @@ def test_only_what_works_is_a_choice(session: Session) -> None:
     assert own is not None
     assert own.name == "bezier"
     assert session.own["free"] is None
-
-
-def picky(stroke: Stroke, strokes: int, **look: object) -> Painter:
-    if stroke.name == "line":
-        raise UserError("no lines", "give something round")
-    return GrowingPainter(stroke, strokes)
 
 
 def test_only_kinds_that_a_painter_can_paint_with_are_offered() -> None:
@@ -110,47 +73,6 @@ def test_what_a_program_draws_is_not_offered_to_who_needs_a_gradient() -> None:
     assert list(session.kinds) == ["circle"]
     with pytest.raises(UserError, match="mypaint is not to be had here — choose from circle"):
         require_choice(kinds, session.kinds, "mypaint")
-
-
-def test_the_form_says_in_plain_words_what_there_is() -> None:
-    painters = {"agent (mine)": Choice(agent), "agent+optimize (mine)": Choice(agent)}
-    painters |= {"optimize": Choice(GrowingPainter), "picky": Choice(picky)}
-    session = Session(painters, KINDS, EXPORTS, LIMITS)
-    form = describe_form(session, Suggestion(500, "picky", "line", "poster", size=700))
-    assert form["painters"] == [
-        {"name": "picky", "words": "picky", "takes": ["circle"]},
-        {"name": "agent (mine)", "words": f"{AGENT} (mine)", "takes": []},
-        {"name": "optimize", "words": "Gradient descent, without training", "takes": BOTH},
-    ]
-    assert form["suggested"] == {
-        "painter": "picky",
-        "stroke": "circle",  # as it can't paint with lines
-        "strokes": 20,
-        "style": "poster",
-        "quality": "good",
-        "size": 700,
-    }
-    assert list(form["qualities"]) == ["sketch", "good", "best"]
-    assert form["styles"]["poster"] == {
-        "stroke": "bezier",
-        "background": "#000000",
-        "opaque": True,
-        "palette": 12,
-    }
-    assert form["styles"]["oil"]["background"] == "#593d29"
-    own = describe_form(session, Suggestion(5, "agent+optimize", steps=7))
-    assert own["qualities"][""] == "7 steps"
-    assert (own["suggested"]["quality"], own["suggested"]["stroke"]) == ("", "circle")
-    assert own["suggested"]["painter"] == "agent+optimize (mine)"  # in the other one's place
-    assert sum(one["words"] == f"{AGENT} (mine)" for one in own["painters"]) == 1
-
-
-AGENT, BOTH = "A trained agent, then gradient descent", ["circle", "line"]
-
-
-def test_examples_are_pictures() -> None:
-    for name in EXAMPLES:
-        assert min(read_upload(example(name), name, Limits()).shape[:2]) >= 300
 
 
 def test_a_painting_and_its_files(session: Session) -> None:
@@ -181,54 +103,6 @@ def test_a_painting_and_its_files(session: Session) -> None:
     assert session.visitor("a").count == 0
     with pytest.raises(UserError, match="nothing is painted yet"):
         session.export(session.visitor("a"), "svg")
-
-
-def test_an_order_becomes_a_painter() -> None:
-    painters = {"optimize": Choice(OptimizePainter), "agent": Choice(agent)}
-    session = Session(painters, {**KINDS, "bezier": Choice(Bezier)}, {}, LIMITS)
-
-    def built(**changes: object) -> OptimizePainter:
-        painter = session.painter(order("optimize", **{"stroke": "bezier", **changes}))
-        assert isinstance(painter, OptimizePainter)
-        return painter
-
-    plain = built(seed=7, background=[0, 0.5, 1])
-    assert (plain.seed, plain.background, plain.steps) == (7, (0, 0.5, 1), 400)
-    assert plain.stroke.limits() == {}
-    assert built(quality="sketch").steps == 100
-    assert built(style="watercolor", palette=5).stroke.limits() == {
-        "max_opacity": 0.25,
-        "palette": 5,
-    }
-    assert built(style="watercolor", opaque=True).stroke.limits() == {"opaque": True}
-    poster = built(style="poster")  # whose colours were taken back in the form
-    assert poster.stroke.limits() == {}
-    ink, circle = built(style="ink"), built(style="ink", stroke="circle")
-    assert (ink.along, ink.longer) == (1, 3)
-    assert (circle.along, circle.longer) == (0, 1)  # it has no direction
-    assert session.painter(order("agent", quality="best", stroke="none")).stroke.name == "bezier"
-    for changes in ({"style": "cubist"}, {"quality": "superb"}, {"detail": "toes"}):
-        with pytest.raises(UserError, match="there is no"):
-            built(**changes)
-
-
-def test_an_order_is_read_within_its_bounds() -> None:
-    good = {"painter": "free", "stroke": "line", "strokes": 3, "background": [0, 0, 1]}
-    assert read_order(json.dumps(good).encode()) == Order(
-        "free", "line", 3, background=[0, 0, 1], detail="auto"
-    )
-    for changes, said in (
-        ({"strokes": 0}, "^strokes: "),
-        ({"strokes": 1.5}, "^strokes: "),
-        ({"background": [0, 0]}, "^background: "),
-        ({"seed": -1}, "^seed: "),
-        ({"palette": 1000}, "^palette: "),
-        ({"stroke": None}, "^stroke: "),
-    ):
-        with pytest.raises(UserError, match=said):
-            read_order(json.dumps({**good, **changes}).encode())
-    with pytest.raises(UserError, match=r"^the order: "):
-        read_order(b"{")
 
 
 def test_an_agent_paints_with_its_own_strokes(session: Session) -> None:
