@@ -134,6 +134,7 @@ async function paint() {
   } finally {
     request = null;
     working(false);
+    askSeconds();
   }
 }
 
@@ -161,7 +162,7 @@ async function stop() {
 }
 
 function working(on) {
-  $("paint").disabled = $("another").disabled = on;
+  $("paint").disabled = $("another").disabled = $("mark").disabled = on;
   $("stop").disabled = !on;
   $("files").disabled = on || !painted;
   if (!on) $("progress").hidden = true;
@@ -173,7 +174,7 @@ function finished() {
   $("picture").alt = `The painting of ${photoName}`;
   over(true);
   at(painted);
-  if (!still) play();
+  (still ? view(painted) : play()).catch(() => {});
 }
 
 function at(count) {

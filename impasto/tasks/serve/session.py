@@ -209,8 +209,9 @@ class Session:
         if visitor.photo is None:
             raise UserError("there is no picture", "drop one, or choose a file")
         painter = self.painter(order)
+        height, width = visitor.photo.read(self.limits).shape[:2]
         with self._measuring:
-            cost = painter.cost(*visitor.photo.read(self.limits).shape[:2], self.device)
+            cost = painter.cost(height, width, self.device)
         if cost is None:
             return {}
         return {name: cost.seconds(steps) for name, steps in QUALITIES.items()}
@@ -266,7 +267,9 @@ def _kept(
     """Give a visitor their painting, and say what it is; without PSNR it was stopped."""
     visitor.keep(painting, photo)
     strokes = _number(len(painting.strokes), "stroke")
-    text = f"Stopped: {strokes}." if psnr is None else f"Painted: {strokes}, {psnr:.1f} dB."
+    if psnr is None:  # drawn when it is asked for: who stops is answered at once
+        return Message(f"Stopped: {strokes}.", painting=painting)
+    text = f"Painted: {strokes}, {psnr:.1f} dB."
     return Message(text, visitor.after(None), painting=painting)
 
 

@@ -166,6 +166,7 @@ def test_examples_paint_at_once_and_stop_stops(page: Any) -> None:
     page.click("#stop")
     wait_for_status(page, "Stopped: ")
     assert page.is_enabled("#export-png")
+    expect(page.locator("#qualities")).to_contain_text("Sketch, ", timeout=60_000)
     assert download(page, "png")[0] == "coffee.png"
 
 
