@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +32,8 @@ from impasto.tasks.serve.worker import Worker
 
 log = logging.getLogger(__name__)
 
+# Of a painter when it is tried: what a style of the command line says is not for every kind.
+_ANY: Any = {"strokes": 1, "along": 0.0, "longer": 1.0}
 _PAUSE = 0.4  # seconds between two looks at a painting, at least
 _LOOKING = 4.0  # and this many times as long as a look takes: most time is for painting
 _LONGEST_PAUSE = 0.6  # seconds: who stops is answered within one
@@ -75,9 +78,9 @@ class Session:
     takes: Mapping[str, Sequence[str]] = field(init=False)
 
     def __post_init__(self) -> None:
-        built = build_choices(self.painters, stroke=Circle(), strokes=1)
+        built = build_choices(self.painters, stroke=Circle(), **_ANY)
         self.painters = {name: self.painters[name] for name in built}
-        again = build_choices(self.painters, stroke=Line(), strokes=1)
+        again = build_choices(self.painters, stroke=Line(), **_ANY)
         # Who paints with the same kind whether given circles or lines has learned it.
         self.own = {
             name: one.stroke
@@ -254,7 +257,7 @@ def _taken(painter: Choice[Painter], strokes: Mapping[str, Stroke]) -> list[str]
     taken = []
     for name, stroke in strokes.items():
         try:
-            painter.build(stroke=stroke, strokes=1)
+            painter.build(stroke=stroke, **_ANY)
         except UserError:
             continue
         taken.append(name)

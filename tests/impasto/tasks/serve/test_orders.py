@@ -1,6 +1,7 @@
 """What the page's form offers, and what becomes of an order."""
 
 import json
+from functools import partial
 
 import pytest
 
@@ -109,3 +110,9 @@ def test_an_order_is_read_within_its_bounds() -> None:
             read_order(json.dumps({**good, **changes}).encode())
     with pytest.raises(UserError, match=r"^the order: "):
         read_order(b"{")
+
+
+def test_a_style_of_the_command_line_leaves_every_kind() -> None:
+    oil = Choice(partial(OptimizePainter, along=1.0, longer=6.0))
+    session = Session({"optimize": oil}, KINDS, {}, LIMITS)
+    assert session.takes["optimize"] == BOTH
