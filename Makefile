@@ -1,7 +1,7 @@
 # `make help` shows what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install docs browser mypaint quickstart neural-painters neural-painters-docs pictures gallery ablations ablations-quick ablations-docs weights test test-all test-gpu lint format bench bench-scale bench-paint painter-curves gpu-recipes chaos clean
+.PHONY: help install docs browser mypaint quickstart neural-painters neural-painters-docs pictures page-pictures gallery ablations ablations-quick ablations-docs weights test test-all test-gpu lint format bench bench-scale bench-paint painter-curves gpu-recipes chaos clean
 
 # The first Python on this machine that the project runs on; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -130,6 +130,12 @@ pictures: $(STAMP) ## make the pictures in docs/ again (after make quickstart)
 	cp outputs/pictures/film/coffee/painting.png docs/pictures/coffee.png
 	cp outputs/pictures/photographs/paintings.png docs/pictures/photographs.png
 	cp $(OUT)/agent/paintings.png docs/pictures/digits.png
+
+page-pictures: $(STAMP) browser ## a film and pictures of the page in use, for docs/page.md (about 5 minutes)
+	@set -e; log=$$(mktemp); $(BIN)/python run.py task=serve > $$log 2>&1 & server=$$!; \
+	trap 'kill $$server; rm $$log' EXIT; \
+	until grep -q "is open at" $$log; do kill -0 $$server || { cat $$log; exit 1; }; sleep 1; done; \
+	$(BIN)/python -m scripts.page_pictures "$$(sed -n 's/.*open at \(.*\);.*/\1/p' $$log)"
 
 gallery: STYLES = photo oil watercolor ink poster
 gallery: NAMES = $(shell $(BIN)/python -c 'from benchmarks.photographs import find_path; \

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -10,12 +11,13 @@ import pytest
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium; without one the tests are skipped."""
+@contextmanager
+def open_browser() -> Iterator[Any]:
+    """Open a headless Chromium; None without one."""
     found = [path for name in _NAMES if (path := shutil.which(name))]
     if not found:
-        pytest.skip("NO BROWSER: what people see in one is not tested; run make browser")
+        yield None
+        return
     from playwright.sync_api import sync_playwright
 
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -23,3 +25,12 @@ def browser() -> Iterator[Any]:
         opened = playwright.chromium.launch(executable_path=found[0], args=sandbox)
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium; without one the tests are skipped."""
+    with open_browser() as opened:
+        if opened is None:
+            pytest.skip("NO BROWSER: what people see in one is not tested; run make browser")
+        yield opened

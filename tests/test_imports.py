@@ -30,7 +30,7 @@ SCRIPT = """
 import importlib, os, random, sys
 import numpy, torch
 if len(sys.argv) > 1 and sys.argv[1] == 'everything':
-    import gradio, pytorch_lightning  # draw from `random` themselves
+    import pytorch_lightning  # draws from `random` itself
 before = (torch.get_rng_state().tolist(), random.getstate(), numpy.random.get_state()[1].tolist())
 for name in sys.argv[2:]:
     importlib.import_module(name)

@@ -19,13 +19,12 @@ from tests.bad_input_files import RECORD, png
 
 
 @pytest.mark.parametrize(("width", "height"), [(60_000, 60_000), (2**31 - 1, 1), (1, 2**31 - 1)])
-def test_a_bomb_is_refused_before_it_is_decoded(width: int, height: int, tmp_path: Path) -> None:
+def test_a_bomb_is_refused_before_it_is_decoded(width: int, height: int) -> None:
     bomb = png(width, height)
     with pytest.raises(UserError, match="pixels"):
         decode_image(bomb, "bomb.png")
-    (tmp_path / "bomb.png").write_bytes(bomb)
     with pytest.raises(UserError, match="pixels"):
-        read_upload(tmp_path / "bomb.png", Limits())
+        read_upload(bomb, "bomb.png", Limits())
 
 
 def test_of_a_picture_of_many_frames_one_is_decoded(tmp_path: Path) -> None:

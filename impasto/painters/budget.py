@@ -165,7 +165,7 @@ class Budget:
             about, cost = "", painter.cost(height, width, device) if told else None
             if cost is not None:
                 steps = steps if self.seconds is None else cost.steps(self.seconds)
-                about = f": about {_in_words(cost.seconds(steps))}"
+                about = f": about {in_words(cost.seconds(steps))}"
             painter = painter.with_steps(steps)
             what += f", {steps:,} step{'s' * (steps != 1)}{about}"
         log.info("%s", what)
@@ -308,10 +308,10 @@ def _colored(stroke: Stroke, generator: torch.Generator) -> Stroke:
     return with_palette(stroke, [(red, green, blue) for red, green, blue in colors])
 
 
-def _in_words(seconds: float) -> str:
+def in_words(seconds: float) -> str:
     """Write a time as a person would.
 
-    >>> _in_words(0.3), _in_words(59), _in_words(400)
+    >>> in_words(0.3), in_words(59), in_words(400)
     ('1 s', '59 s', '7 min')
     """
     if seconds < 100:

@@ -1,12 +1,14 @@
-"""Session of the page, without its looks: it paints orders one at a time, plays and exports."""
+"""Session of the page, without its looks: it paints orders one at a time, and exports."""
 
+import base64
+import binascii
 import logging
-import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,22 +18,26 @@ from impasto.errors import UserError
 from impasto.io.exporters import Exporter
 from impasto.io.record import StrokeRecord, write_record
 from impasto.painters import Painter
+from impasto.painters.budget import QUALITIES, in_words
+from impasto.painters.detail import DETAILS
+from impasto.painters.named import STYLES
 from impasto.strokes import Bezier, Circle, Line, Stroke
+from impasto.strokes.conversion import AlongCurve
 from impasto.tasks.serve.menus import Choice, build_choices
 from impasto.tasks.serve.messages import Message, Order
 from impasto.tasks.serve.queue import Queue
-from impasto.tasks.serve.storage import TemporaryStorage
 from impasto.tasks.serve.uploads import Limits, read_upload
-from impasto.tasks.serve.visitor import Visitor
+from impasto.tasks.serve.visitor import Photo, Visitor
 from impasto.tasks.serve.worker import Worker
 
 log = logging.getLogger(__name__)
 
+# Of a painter when it is tried: what a style of the command line says is not for every kind.
+_ANY: Any = {"strokes": 1, "along": 0.0, "longer": 1.0}
 _PAUSE = 0.4  # seconds between two looks at a painting, at least
 _LOOKING = 4.0  # and this many times as long as a look takes: most time is for painting
-_PLAY_SECONDS = 8.0  # at most
-_STROKES_A_SECOND = 8.0  # that are played, at least
-_FRAME_SECONDS = 0.1
+_LONGEST_PAUSE = 0.6  # seconds: who stops is answered within one
+_EARLY = 0.05  # share of the steps before which nobody can tell how long the others take
 
 
 class RecordFile(Exporter):
@@ -56,10 +62,7 @@ class Session:
             can paint with, are left out.
         exports: Exporters by name; those that lack something are left out. `json` is added.
         limits: What is too much.
-        folder: Where files may go: a temporary one, in which uploads lie as well.
-        size: Pixels on the longer side of what is exported; the picture's by default.
         device: Where to paint.
-        storage: The folder, and its bound.
         exporters: The exporters that are left, by name.
         own: Of each painter that has learned a stroke kind, that kind; None if it is given one.
         takes: The names of the kinds that each painter can be given; none where it has its own.
@@ -69,19 +72,15 @@ class Session:
     kinds: Mapping[str, Choice[Stroke]]
     exports: Mapping[str, Choice[Exporter]]
     limits: Limits
-    folder: Path
-    size: int | None = None
     device: torch.device | str = "cpu"
-    storage: TemporaryStorage = field(init=False)
     exporters: Mapping[str, Exporter] = field(init=False)
     own: Mapping[str, Stroke | None] = field(init=False)
     takes: Mapping[str, Sequence[str]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.storage = self.limits.storage(self.folder)
-        built = build_choices(self.painters, stroke=Circle(), strokes=1)
+        built = build_choices(self.painters, stroke=Circle(), **_ANY)
         self.painters = {name: self.painters[name] for name in built}
-        again = build_choices(self.painters, stroke=Line(), strokes=1)
+        again = build_choices(self.painters, stroke=Line(), **_ANY)
         # Who paints with the same kind whether given circles or lines has learned it.
         self.own = {
             name: one.stroke
@@ -104,21 +103,22 @@ class Session:
             **build_choices(self.exports, check=lambda one: one.check()),
             "json": RecordFile(),
         }
-        self._queue = Queue()
+        self._queue, self._measuring = Queue(), threading.Lock()
         self._visitors: dict[str, Visitor] = {}
         self._lock = threading.Lock()
 
     def visitor(self, name: str) -> Visitor:
-        """Return the visitor of that name, a new one if need be."""
+        """Return the visitor of that name; a new one if need be, in place of the oldest."""
         with self._lock:
-            if name not in self._visitors:
-                # Who knows a file's path can download it, so nobody must be able to guess one.
-                folder = self.folder / secrets.token_hex(16)
-                self._visitors[name] = Visitor(self.limits.storage(folder, one=True), self.storage)
-            return self._visitors[name]
+            visitor = self._visitors.pop(name, None) or Visitor()
+            self._visitors[name] = visitor  # the last one
+            gone = list(self._visitors)[: -self.limits.visitors]
+        for one in gone:
+            self.leave(one)
+        return visitor
 
     def leave(self, name: str) -> None:
-        """Let a visitor go, and remove their files."""
+        """Let a visitor go, and forget what they have."""
         with self._lock:
             visitor = self._visitors.pop(name, None)
         if visitor is not None:
@@ -136,31 +136,90 @@ class Session:
 
     def paint(self, visitor: Visitor, order: Order) -> Iterator[Message]:
         """Paint an order when its turn has come, and show it meanwhile."""
-        visitor.order()
         try:
-            if order.path is None:
-                raise UserError("there is no picture", "drop one, or choose a file")
-            image = read_upload(order.path, self.limits)
-            painter = self._painter(order)
-            yield from self._paint(visitor, image, painter)
+            photo = visitor.order()
+            image = photo.read(self.limits)
+            mask = None if order.mask is None else self._mask(order.mask)
+            worker = Worker(image, self.painter(order), self.device, mask, order.detail)
+            yield from self._paint(visitor, photo, worker)
         except UserError as error:
             yield Message(str(error), wrong=True)
         except Exception:  # whatever it is, the page goes on
             log.exception("a painting failed")
             yield Message("The painting failed; the program's log says why.", wrong=True)
 
-    def _painter(self, order: Order) -> Painter:
-        strokes, most = order.strokes, self.limits.strokes
-        if not 1 <= strokes <= most or strokes != int(strokes):
-            raise UserError(f"{strokes:g} strokes make no painting here", f"give 1 to {most}")
-        opaque = {"opaque": True} if order.opaque else {}
-        takes_any = self.own[order.painter] is None
-        stroke = self.kinds[order.stroke].build(**opaque) if takes_any else Bezier()
-        return self.painters[order.painter].build(stroke=stroke, strokes=int(strokes))
+    def painter(self, order: Order) -> Painter:
+        """Build the painter of an order.
 
-    def _paint(
-        self, visitor: Visitor, image: NDArray[np.uint8], painter: Painter
-    ) -> Iterator[Message]:
+        Raises:
+            UserError: Something in it is not to be had, or doesn't go with the rest.
+        """
+        for value, known in (
+            (order.painter, self.painters),
+            (order.style, STYLES),
+            (order.detail, DETAILS),
+            (order.quality, (None, *QUALITIES)),
+        ):
+            if value not in known:
+                raise UserError(f"there is no {value}", f"choose from {', '.join(map(str, known))}")
+        if order.strokes > (most := self.limits.strokes):
+            raise UserError(f"{order.strokes} strokes make no painting here", f"give 1 to {most}")
+        build = self.painters[order.painter].build
+        if self.own[order.painter] is not None:
+            painter = build(stroke=Bezier(), strokes=order.strokes, seed=order.seed)
+        else:
+            stroke, look = self._stroke(order), STYLES[order.style]
+            aligned = isinstance(stroke, AlongCurve)  # others have no direction
+            painter = build(
+                stroke=stroke,
+                strokes=order.strokes,
+                seed=order.seed,
+                background=tuple(order.background),
+                along=look.along if aligned else 0.0,
+                longer=look.longer if aligned else 1.0,
+            )
+        steps = None if order.quality is None else QUALITIES[order.quality]
+        if steps is None or painter.gradient_steps is None:
+            return painter
+        return painter.with_steps(steps)
+
+    def _stroke(self, order: Order) -> Stroke:
+        if order.stroke not in self.takes[order.painter]:
+            todo = f"choose from {', '.join(self.takes[order.painter])}"
+            raise UserError(f"{order.stroke} is not to be had here", todo)
+        build, limits = self.kinds[order.stroke].build, dict(STYLES[order.style].limits)
+        for name, value in (("opaque", order.opaque or None), ("palette", order.palette)):
+            limits.pop(name, None)  # the form has what the style says, unless it was changed
+            if value is not None:
+                limits[name] = value
+        if order.opaque or build().opaque:
+            limits.pop("max_opacity", None)
+        return build(**limits)
+
+    def _mask(self, text: str) -> NDArray[np.uint8]:
+        try:
+            data = base64.b64decode(text, validate=True)
+        except binascii.Error as error:
+            raise UserError("the mask is no picture", "draw it again") from error
+        return read_upload(data, "the mask", self.limits)[..., :3]
+
+    def seconds(self, visitor: Visitor, order: Order) -> dict[str, float]:
+        """Measure how long each quality takes for a visitor's picture; none without steps.
+
+        Raises:
+            UserError: There is no picture, or see `painter`.
+        """
+        if visitor.photo is None:
+            raise UserError("there is no picture", "drop one, or choose a file")
+        painter = self.painter(order)
+        height, width = visitor.photo.read(self.limits).shape[:2]
+        with self._measuring:
+            cost = painter.cost(height, width, self.device)
+        if cost is None:
+            return {}
+        return {name: cost.seconds(steps) for name, steps in QUALITIES.items()}
+
+    def _paint(self, visitor: Visitor, photo: Photo, worker: Worker) -> Iterator[Message]:
         with self._queue.place() as place:
             while ahead := place.wait(1.0):
                 if visitor.stopped:
@@ -168,30 +227,29 @@ class Session:
                     return
                 yield Message(f"In the queue: {_number(ahead, 'painting')} before this one.")
             yield Message("Looking at the picture.", share=0.0)
-            worker = Worker(image, painter, self.device, self.size)
             visitor.begin(worker)
             try:
-                yield from _watch(worker, painter)
+                yield from _watch(worker)
+                if early := None if worker.wait(0) else worker.so_far():
+                    yield _kept(visitor, photo, early)  # and the step goes on to its end
             finally:  # also when the page is closed
                 worker.stop()
                 worker.wait()
             result = worker.result()
         if result is None:
             yield Message("Stopped before the first stroke.")
-            return
-        painting, psnr = result
-        visitor.keep(painting)
-        word = "Stopped" if visitor.stopped else "Painted"
-        strokes = _number(len(painting.strokes), "stroke")
-        yield Message(f"{word}: {strokes}, {psnr:.1f} dB.", visitor.after(None), painting=painting)
+        elif early is None:
+            yield _kept(visitor, photo, *result)
 
-    def export(self, visitor: Visitor, name: str) -> Path:
-        """Write the visitor's painting as a file of that name.
+    def export(self, visitor: Visitor, name: str, size: int | None = None) -> tuple[str, bytes]:
+        """Write the visitor's painting as a file of an exporter: its name and its bytes.
 
         Raises:
             UserError: There is none, or it cannot be written so.
         """
-        return visitor.export(self.exporters[name], self.size)
+        if name not in self.exporters:
+            raise UserError(f"there is no {name}", f"choose from {', '.join(self.exporters)}")
+        return visitor.export(self.exporters[name], size, self.limits)
 
 
 def _taken(painter: Choice[Painter], strokes: Mapping[str, Stroke]) -> list[str]:
@@ -199,46 +257,42 @@ def _taken(painter: Choice[Painter], strokes: Mapping[str, Stroke]) -> list[str]
     taken = []
     for name, stroke in strokes.items():
         try:
-            painter.build(stroke=stroke, strokes=1)
+            painter.build(stroke=stroke, **_ANY)
         except UserError:
             continue
         taken.append(name)
     return taken
 
 
-def play(visitor: Visitor, seconds: float | None = None) -> Iterator[int]:
-    """Yield after how many strokes a visitor's painting is to be shown, in real time.
-
-    From the blank canvas to the end in so many seconds, by default what its number of strokes
-    needs; as many frames as there is time for, at most one a stroke.
-    """
-    strokes = visitor.count
-    if seconds is None:
-        seconds = max(_FRAME_SECONDS, min(_PLAY_SECONDS, strokes / _STROKES_A_SECOND))
-    begun = time.monotonic()
-    shown = 0
-    yield shown
-    while shown < strokes:
-        time.sleep(_FRAME_SECONDS)
-        share = (time.monotonic() - begun) / seconds
-        shown = min(strokes, max(shown + 1, int(strokes * share)))
-        yield shown
+def _kept(
+    visitor: Visitor, photo: Photo, painting: StrokeRecord, psnr: float | None = None
+) -> Message:
+    """Give a visitor their painting, and say what it is; without PSNR it was stopped."""
+    visitor.keep(painting, photo)
+    strokes = _number(len(painting.strokes), "stroke")
+    if psnr is None:  # drawn when it is asked for: who stops is answered at once
+        return Message(f"Stopped: {strokes}.", painting=painting)
+    text = f"Painted: {strokes}, {psnr:.1f} dB."
+    return Message(text, visitor.after(None), painting=painting)
 
 
-def _watch(worker: Worker, painter: Painter) -> Iterator[Message]:
-    """Yield views of a painting in progress until it is over."""
-    pause = _PAUSE
-    while not worker.wait(pause):
-        begun = time.monotonic()
+def _watch(worker: Worker) -> Iterator[Message]:
+    """Yield views of a painting in progress until it is over, or stopped with something to show."""
+    pause, begun = _PAUSE, time.monotonic()
+    while not worker.wait(pause) and not (worker.stopped and worker.so_far()):
+        now = time.monotonic()
         picture, progress = worker.look(), worker.progress
-        pause = max(_PAUSE, _LOOKING * (time.monotonic() - begun))
+        pause = min(_LONGEST_PAUSE, max(_PAUSE, _LOOKING * (time.monotonic() - now)))
         if worker.stopped:
             text = "Stopping after this step."
         elif picture is None:
             text = "Looking at the picture."
         else:
-            strokes = f"{progress.strokes} of {_number(painter.strokes, 'stroke')}"
-            text = f"Painting: {strokes}, canvas {progress.psnr:.1f} dB."
+            text = f"Painting: {_number(progress.strokes, 'stroke')}"
+            if progress.share > _EARLY:
+                left = (now - begun) * (1 / progress.share - 1)
+                text += f", about {in_words(left)} left"
+            text += "."
         yield Message(text, picture, progress.share)
 
 

@@ -12,8 +12,9 @@ from impasto.canvas import to_array
 from impasto.io.images import fit_size
 from impasto.io.record import StrokeRecord
 from impasto.painters import Painter, Sketch
+from impasto.painters.detail import detail_mask
 from impasto.painters.tiled_canvas import TiledCanvas, canvas_beside
-from impasto.painting import Painting, Unfinished
+from impasto.painting import Unfinished
 
 _SKETCH = 256  # pixels on the longer side, at most, of a painting that is on its way
 
@@ -44,8 +45,8 @@ class Worker:
         image: (H, W, 3) uint8, RGB, or (H, W, 4) with alpha.
         painter: Finds the strokes.
         device: Where to paint.
-        size: Pixels on the longer side at which the painting is measured; the picture's own by
-            default.
+        mask: (h, w, 3) uint8, white where detail goes.
+        detail: Where it goes without one: see `impasto.paint`.
     """
 
     def __init__(
@@ -53,11 +54,13 @@ class Worker:
         image: NDArray[np.uint8],
         painter: Painter,
         device: torch.device | str = "cpu",
-        size: int | None = None,
+        mask: NDArray[np.uint8] | None = None,
+        detail: str = "none",
     ) -> None:
-        self._image, self._painter, self._device, self._size = image, painter, device, size
+        self._image, self._painter, self._device = image, painter, device
+        self._mask, self._detail = mask, detail
         self._sketch: Sketch | None = None
-        self._result: tuple[StrokeRecord, float] | None = None
+        self._result: tuple[StrokeRecord, float | None] | None = None
         self._error: BaseException | None = None
         self._stop = threading.Event()
         self._over = threading.Event()
@@ -104,10 +107,24 @@ class Worker:
             self._tiled = canvas_beside(sketch.stroke, target, self._painter.background)
         return to_array(self._tiled.canvas(sketch.strokes))
 
-    def result(self) -> tuple[StrokeRecord, float] | None:
-        """Return the painting at the picture's size, and its PSNR as it is delivered, once over.
+    def so_far(self) -> StrokeRecord | None:
+        """Return the painting by now, before the step that it is in is done.
 
-        None if it was stopped before there was any.
+        None before there is any, and of a picture with alpha, of whose strokes not all are kept.
+        """
+        sketch = self._sketch
+        if sketch is None or not len(sketch.strokes) or self._image.shape[2] == 4:
+            return None
+        height, width = self._image.shape[:2]
+        red, green, blue = self._painter.background
+        strokes = sketch.strokes.detach().cpu()
+        return StrokeRecord(self._painter.stroke, strokes, width, height, (red, green, blue))
+
+    def result(self) -> tuple[StrokeRecord, float | None] | None:
+        """Return the painting at the picture's size, and its PSNR there, once it is over.
+
+        None if it was stopped before there was any; of one that was stopped the PSNR is None, as
+        drawing a large picture takes long.
 
         Raises:
             UserError: Of the painter.
@@ -119,18 +136,18 @@ class Worker:
 
     def _run(self) -> None:
         try:
-            done = paint_picture(self._image, self._painter, self._report, self._device)
-            self._result = self._measured(done)
+            mask = self._mask
+            if mask is None:
+                mask = detail_mask(self._image, self._detail)
+            done = paint_picture(self._image, self._painter, self._report, self._device, mask=mask)
+            self._result = done.record, done.psnr
         except Unfinished as stop:
-            so_far = stop.painting
-            self._result = self._measured(so_far) if len(so_far.record.strokes) else None
+            record = stop.painting.record
+            self._result = (record, None) if len(record.strokes) else None
         except BaseException as error:  # handed on by `result`
             self._error = error
         finally:
             self._over.set()
-
-    def _measured(self, painting: Painting) -> tuple[StrokeRecord, float]:
-        return painting.record, painting.at(self._size).psnr
 
     def _report(self, sketch: Sketch) -> None:
         self._sketch = sketch

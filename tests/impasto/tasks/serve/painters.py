@@ -15,7 +15,10 @@ class GrowingPainter(Painter):
 
     background = (0.0, 0.0, 0.0)
 
-    def __init__(self, stroke: Stroke | None = None, strokes: int = 3, free: int = 99) -> None:
+    def __init__(
+        self, stroke: Stroke | None = None, strokes: int = 3, free: int = 99, **look: object
+    ) -> None:
+        self.look = look
         self.stroke = stroke or Circle()
         self.strokes = self.steps = strokes
         self.free = free
@@ -62,5 +65,5 @@ class BrokenPainter(GrowingPainter):
         raise self.error
 
 
-def no_agent(stroke: Stroke, strokes: int) -> Painter:
+def no_agent(stroke: Stroke, strokes: int, **look: object) -> Painter:
     raise UserError("no weights", "train an agent")

@@ -2,13 +2,8 @@
 
 import json
 import logging
-import os
-import re
 import socket
-import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,31 +61,8 @@ def test_what_the_command_line_chose_must_be_there() -> None:
 def test_the_next_free_port_is_taken_and_said(
     taken: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tried: list[int] = []
-
-    def launch(port: int) -> str:
-        tried.append(port)
-        if len(tried) == 1:  # another program is faster
-            raise OSError
-        return f"address {port}"
-
     monkeypatch.setattr(module, "_PORTS", range(taken, taken + 50))
-    with caplog.at_level(logging.INFO):
-        address = module._launched(module._candidates(None), launch)
-    lost, port = tried
-    assert taken < lost < port < taken + 50
-    assert address == f"address {port}"
+    with caplog.at_level(logging.INFO), module._listening(None, []) as server:
+        port = server.server_port
+    assert taken < port < taken + 50
     assert caplog.messages == [f"port {taken} is taken by another program; this page has {port}"]
-
-
-def test_without_gradio_it_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    for name in ("impasto.tasks.serve.layout", "impasto.tasks.serve.events"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setitem(sys.modules, "gradio", None)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with pytest.raises(UserError, match=re.escape("pip install '.[serve]'")):
-        open_page()
-    assert list(tmp_path.iterdir()) == []
-    assert "GRADIO_TEMP_DIR" not in os.environ

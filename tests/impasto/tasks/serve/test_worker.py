@@ -35,7 +35,8 @@ def test_it_is_seen_growing_and_ends_with_the_painting() -> None:
     assert (len(record.strokes), record.width, record.height) == (4, 60, 30)
     two = draw_picture(record.stroke, record.strokes[:2], 8, 16, (0, 0, 0))
     assert np.abs(seen.astype(int) - two).max() <= 1  # what was seen then, at the painter's size
-    assert psnr > 0
+    delivered = draw_picture(record.stroke, record.strokes, 30, 60, (0, 0, 0))
+    assert psnr == pytest.approx(peak_signal_noise_ratio(IMAGE, delivered))
 
 
 def test_what_is_transparent_is_not_painted() -> None:
@@ -66,23 +67,30 @@ def test_stopping_keeps_what_is_painted() -> None:
     assert found is not None
     record, psnr = found
     assert len(record.strokes) == 4  # the step that it was in was done
-    delivered = draw_picture(record.stroke, record.strokes, 30, 60, (0, 0, 0))
-    measured = peak_signal_noise_ratio(IMAGE, delivered)
-    assert psnr == pytest.approx(measured)  # not what the painter said on its way, 14
+    assert psnr is None  # a large picture would take long to draw
     assert (record.width, record.height, record.background) == (60, 30, (0.0, 0.0, 0.0))
 
 
-def test_it_is_measured_at_the_size_that_is_asked_for() -> None:
-    worker = Worker(IMAGE, GrowingPainter(strokes=4), size=100)
-    worker.start()
-    assert worker.wait(60)
-    found = worker.result()
-    assert found is not None
-    record, psnr = found
-    assert (record.width, record.height) == (60, 30)
-    delivered = draw_picture(record.stroke, record.strokes, 50, 100, (0, 0, 0))
-    target = np.broadcast_to(IMAGE[0, 0], delivered.shape)
-    assert psnr == pytest.approx(peak_signal_noise_ratio(target, delivered))
+def test_detail_goes_where_the_mask_is_white() -> None:
+    seen: list[Tensor | None] = []
+
+    class Watched(GrowingPainter):
+        def paint(self, *args: object, weight: Tensor | None = None, **more: object) -> Tensor:
+            seen.append(weight)
+            return super().paint(*args, **more)  # type: ignore[arg-type]
+
+    mask = np.zeros((30, 60, 3), np.uint8)
+    mask[:, 30:] = 255
+    for settings in ({"mask": mask}, {"detail": "none"}, {"detail": "saliency"}):
+        worker = Worker(IMAGE, Watched(), **settings)  # type: ignore[arg-type]
+        worker.start()
+        assert worker.wait(60)
+        worker.result()
+    drawn, none, salient = seen
+    assert drawn is not None
+    assert drawn[:, 8:].mean() > 10 * drawn[:, :8].mean()
+    assert none is None
+    assert salient is not None
 
 
 class HesitantPainter(GrowingPainter):
