@@ -123,9 +123,8 @@ def keep_what_is_measured(config: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as temporary:
         temporary.write_bytes(safe_dumps(run, indent=1).encode())
-    terminal = config.get_terminal_writer()
-    terminal.line("\n" + list(rows(run).values())[-1].line(None))
-    terminal.flush()
+    with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print(f"\n{list(rows(run).values())[-1].line(None)}", flush=True)
 
 
 def pytest_unconfigure(config: Any) -> None:

@@ -14,7 +14,7 @@ Caches can undercut the bytes: a share above 100 % says that they did.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import torch
@@ -124,6 +124,8 @@ def count(
 ) -> Work:
     """Count what `work(batch)` needs, extrapolated from two small batches: it is linear in them.
 
+    Launches are the second one's: whatever the batch, and without what is made at the first use.
+
     Args:
         work: A piece of work, given the batch.
         batch: Size to extrapolate to.
@@ -132,7 +134,7 @@ def count(
     """
     low, high = (_counted(work, size, mixed) for size in small)
     slope = (high + low * -1) * (1 / (small[1] - small[0]))
-    return low + slope * float(batch - small[0])
+    return replace(low + slope * float(batch - small[0]), launches=high.launches)
 
 
 def _counted(work: Callable[[int], object], size: int, mixed: bool) -> Work:

@@ -160,7 +160,7 @@ class UpdateModule(pl.LightningModule, ABC):
         """
         if rank_count() == 1:
             return metrics
-        asked = torch.tensor(float(bool(self.stop_requested)), device=self.device)
+        asked = torch.full((), float(bool(self.stop_requested)), device=self.device)
         means = {name: value.detach().clone() for name, value in metrics.items()}
         # Where Lightning steps, a backward pass is still to come, and needs them as they are.
         moved = [] if self.automatic_optimization else self.moving_buffers

@@ -67,8 +67,8 @@ def exact_float32() -> None:
     bits: the difference of two nearly equal scores, which a reward is, loses several per cent. What
     bears fewer bits is in bfloat16, which is faster still.
     """
-    for kind in (torch.backends.cudnn.conv, torch.backends.cudnn.rnn):
-        kind.fp32_precision = "none"  # none of its own: that of torch.backends
+    for kind in ("conv", "rnn"):
+        getattr(torch.backends.cudnn, kind).fp32_precision = "none"  # of its own: as torch.backends
 
 
 def full_precision(like: Tensor) -> torch.autocast:
