@@ -67,8 +67,9 @@ def exact_float32() -> None:
     bits: the difference of two nearly equal scores, which a reward is, loses several per cent. What
     bears fewer bits is in bfloat16, which is faster still.
     """
-    for kind in ("conv", "rnn"):
-        getattr(torch.backends.cudnn, kind).fp32_precision = "none"  # of its own: as torch.backends
+    # Torch's newer name, fp32_precision, is then "none" for both: that of torch.backends. Set by
+    # that name, the former one could not be read any more, as torch's own compiler does.
+    torch.backends.cudnn.allow_tf32 = False
 
 
 def full_precision(like: Tensor) -> torch.autocast:
