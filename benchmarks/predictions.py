@@ -1,4 +1,4 @@
-"""What the counts predict for machines that are not here.
+"""Predictions of the counts for machines that are not here.
 
 ``python -m benchmarks.predictions`` prints the table, ``--write`` puts it into docs/performance.md.
 """
