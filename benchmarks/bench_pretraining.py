@@ -10,6 +10,7 @@ from benchmarks.agents import PRETRAINING, compose, make_trainer, new_pretrainin
 from benchmarks.bench_training import needs_gpu
 from benchmarks.conftest import Timed
 from benchmarks.workbench import Workbench
+from lightning_modules.acceleration import quicken
 
 AIM = 1 / 20
 """Error of the renderer over that of the mean image."""
@@ -49,5 +50,7 @@ def pretrain_until(
                 ratio = module.judge().ratio
                 trainer.should_stop |= ratio <= AIM or perf_counter() - started > limit
 
-    make_trainer(cfg, limit_val_batches=0, callbacks=[Look()]).fit(module)
+    trainer = make_trainer(cfg, limit_val_batches=0, callbacks=[Look()])
+    quicken(module, trainer.strategy.root_device, cfg.compile)
+    trainer.fit(module)
     return module.update_count, ratio

@@ -1,18 +1,23 @@
 """Options, fixtures and records of the benchmarks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
+from pytest_benchmark.utils import safe_dumps
 
 from benchmarks.counted import Counted
 from benchmarks.floors import Work
 from benchmarks.machine import busy, device, hardware, machine, versions
+from benchmarks.report import rows
 from benchmarks.workbench import QUICK, Workbench, default_scale
+from impasto.persistence.atomic import atomic_write
 from impasto.runtime.memory import return_large_blocks
 
 _SLOW_ROUNDS = 3
+_SO_FAR = "so_far.json"
 
 
 class Timed(Protocol):
@@ -99,8 +104,40 @@ def counted(bench: Workbench) -> Counted:
     return Counted(bench.scale)
 
 
+def keep_what_is_measured(config: Any) -> None:
+    """Print the newest row, and store those so far: a lent machine may end before the benchmarks.
+
+    At the end pytest-benchmark stores all of them, in a file of its own.
+    """
+    session = config._benchmarksession
+    if not session.benchmarks or not (session.save or session.autosave):
+        return
+    run = config.hook.pytest_benchmark_generate_json(
+        config=config,
+        benchmarks=session.benchmarks,
+        include_data=False,
+        machine_info=session.get_machine_info(),
+        commit_info=config.hook.pytest_benchmark_generate_commit_info(config=config),
+    )
+    path = Path(session.storage.path) / _SO_FAR
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(safe_dumps(run, indent=1).encode())
+    with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print(f"\n{list(rows(run).values())[-1].line(None)}", flush=True)
+
+
+def pytest_unconfigure(config: Any) -> None:
+    """Remove what was stored on the way, where all of it has been stored by now."""
+    session = getattr(config, "_benchmarksession", None)
+    if session is not None and session.groups is not None:
+        (Path(session.storage.path) / _SO_FAR).unlink(missing_ok=True)
+
+
 @pytest.fixture
-def timed(benchmark: BenchmarkFixture, bench: Workbench) -> Timed:
+def timed(
+    benchmark: BenchmarkFixture, bench: Workbench, pytestconfig: pytest.Config
+) -> Iterator[Timed]:
     """Return a function that times work, and names it for the report."""
 
     def timed(
@@ -125,4 +162,5 @@ def timed(benchmark: BenchmarkFixture, bench: Workbench) -> Timed:
             return benchmark.pedantic(work, rounds=_SLOW_ROUNDS, warmup_rounds=1)
         return benchmark(work)
 
-    return timed
+    yield timed
+    keep_what_is_measured(pytestconfig)

@@ -19,10 +19,12 @@ class Counted:
 
     Args:
         scale: How much of it.
+        mixed: Whether what may be in bfloat16 is.
     """
 
-    def __init__(self, scale: Scale) -> None:
+    def __init__(self, scale: Scale, mixed: bool = False) -> None:
         self.scale = scale
+        self.mixed = mixed
         self._agent = make_agent([*self.scale.overrides, *PLAIN, "replay.episodes=4"])
         self._renderer = make_pretraining([*self.scale.renderer, *PLAIN])
         self.steps = self._agent.environment.max_steps
@@ -42,7 +44,7 @@ class Counted:
         """One update: losses, gradients, three steps of Adam, target networks, and the batch."""
         agent = self._agent
         batch = self.scale.batch
-        work = floors.count(lambda n: agent.update(self._transition(n)), batch)
+        work = floors.count(lambda n: agent.update(self._transition(n)), batch, mixed=self.mixed)
         learned = [learner.network for learner in agent.networks_that_learn.values()]
         count = floors.parameter_count(*learned)
         return (
@@ -61,7 +63,7 @@ class Counted:
                 agent.environment.step(state, agent.act(agent.actor, state))
 
         agent.actor.eval()
-        work = floors.count(step, batch)
+        work = floors.count(step, batch, mixed=self.mixed)
         agent.actor.train()
         return work + floors.bundle_laid(size) * batch
 

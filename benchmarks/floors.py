@@ -14,7 +14,7 @@ Caches can undercut the bytes: a share above 100 % says that they did.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import torch
@@ -44,19 +44,22 @@ class Work:
         flops: Operations.
         numbers: Operands and results, of as many bytes each as the precision has.
         bytes: Bytes moved in any precision.
+        launches: Operations of tensors that a host starts one by one; views and claimed memory
+            are none.
+        coarse: Those of the operations that are in bfloat16, where that was counted.
     """
 
     flops: float = 0.0
     numbers: float = 0.0
     bytes: float = 0.0
+    launches: float = 0.0
+    coarse: float = 0.0
 
     def __add__(self, other: "Work") -> "Work":
-        return Work(
-            self.flops + other.flops, self.numbers + other.numbers, self.bytes + other.bytes
-        )
+        return Work(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
 
     def __mul__(self, times: float) -> "Work":
-        return Work(self.flops * times, self.numbers * times, self.bytes * times)
+        return Work(*(one * times for one in astuple(self)))
 
     def bytes_moved(self, precision: str) -> float:
         """Bytes moved in a precision, in all."""
@@ -83,40 +86,59 @@ class Ceilings:
 
 
 class Counter(TorchDispatchMode):
-    """Counter of operations while it is open, also in gradients of gradients; `work` is the sum."""
+    """Counter of operations while it is open, also in gradients of gradients; `work` is the sum.
 
-    def __init__(self) -> None:
+    Args:
+        mixed: Whether operands count with the bytes that they have, and those of bfloat16 apart.
+    """
+
+    def __init__(self, mixed: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.work = Work()
+        self._mixed = mixed
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run the operation, and count it if it is in torch's table of FLOPs."""
+        """Run the operation, and count it, with its FLOPs if it is in torch's table of them."""
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
         packet = func._overloadpacket
+        leaves = [one for one in tree_leaves((args, kwargs, out)) if isinstance(one, Tensor)]
+        if not (func.is_view or "empty" in str(packet)):
+            self.work += Work(launches=1)
         if packet in flop_registry:
             flops = flop_registry[packet](*args, **kwargs, out_val=out)
-            leaves = tree_leaves((args, kwargs, out))
-            numbers = sum(leaf.numel() for leaf in leaves if isinstance(leaf, Tensor))
-            self.work += Work(flops, numbers)
+            if self._mixed:
+                coarse = any(leaf.dtype == torch.bfloat16 for leaf in leaves)
+                moved = sum(leaf.numel() * leaf.element_size() for leaf in leaves)
+                self.work += Work(flops, bytes=moved, coarse=flops * coarse)
+            else:
+                self.work += Work(flops, sum(leaf.numel() for leaf in leaves))
         return out
 
 
-def count(work: Callable[[int], object], batch: int, small: tuple[int, int] = (2, 4)) -> Work:
+def count(
+    work: Callable[[int], object],
+    batch: int,
+    small: tuple[int, int] = (2, 4),
+    mixed: bool = False,
+) -> Work:
     """Count what `work(batch)` needs, extrapolated from two small batches: it is linear in them.
+
+    Launches are the second one's: whatever the batch, and without what is made at the first use.
 
     Args:
         work: A piece of work, given the batch.
         batch: Size to extrapolate to.
         small: The two sizes at which operations and bytes are counted.
+        mixed: Whether what may be in bfloat16 is.
     """
-    low, high = (_counted(work, size) for size in small)
+    low, high = (_counted(work, size, mixed) for size in small)
     slope = (high + low * -1) * (1 / (small[1] - small[0]))
-    return low + slope * float(batch - small[0])
+    return replace(low + slope * float(batch - small[0]), launches=high.launches)
 
 
-def _counted(work: Callable[[int], object], size: int) -> Work:
-    with Counter() as counter:
+def _counted(work: Callable[[int], object], size: int, mixed: bool) -> Work:
+    with Counter(mixed) as counter, torch.autocast("cpu", torch.bfloat16, enabled=mixed):
         work(size)
     total: Work = counter.work
     return total

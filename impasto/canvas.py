@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from impasto.runtime.constants import constant
+
 _LEAST_L2 = 1e-10  # a perfect canvas has an infinite PSNR, of which no mean can be taken
 
 
@@ -38,7 +40,7 @@ def blank_canvas(
     Returns:
         (B, 3, H, W) float32, contiguous.
     """
-    color = torch.tensor(background, dtype=torch.float32, device=device)
+    color = constant(background, torch.empty(0, dtype=torch.float32, device=device))
     return color.view(1, 3, 1, 1).expand(count, 3, height, width).contiguous()
 
 

@@ -25,6 +25,7 @@ from lightning_modules.distributed import (
     rank_count,
     seed_of_rank,
 )
+from lightning_modules.figures import Figures, divergence
 from lightning_modules.internals import lengthen_epoch, set_logged_step
 from lightning_modules.optimizers import (
     Learner,
@@ -38,10 +39,7 @@ from lightning_modules.optimizers import (
 
 log = logging.getLogger(__name__)
 
-# No loss of a run that learns is near this: scores that have grown so far never come back, and the
-# run would only waste its hours until they overflow.
-_EXPLODED = 1e6
-
+_STOP = "a rank was asked to stop"  # beside the metrics of an update
 Metrics = dict[str, Tensor]
 T = TypeVar("T")
 
@@ -64,6 +62,7 @@ class UpdateModule(pl.LightningModule, ABC):
         networks_that_learn: By name; one without parameters that learn is left out.
         stop_requested: The signal that asked this rank to stop; 0 if none did.
         moving_buffers: What training moves beside parameters: see `distributed.moving_buffers`.
+        figures: The newest metrics that the host knows: on CUDA those of the update before.
     """
 
     renderer: Renderer
@@ -77,6 +76,8 @@ class UpdateModule(pl.LightningModule, ABC):
         self.stop_requested = 0
         self.moving_buffers: list[Tensor] = []
         self.networks_that_learn: dict[str, Learner] = {}
+        self.figures: dict[str, float] = {}
+        self._arriving: Figures | None = None
         self._generator: torch.Generator | None = None
         self._has_stepped = False  # in the present update
         self._all_stop = False  # the ranks, once they know that one of them was asked to
@@ -131,12 +132,17 @@ class UpdateModule(pl.LightningModule, ABC):
             The ranks' means of them.
 
         Raises:
-            Diverged: One of them is NaN or infinite, or beyond a million: a discriminator or a
-                critic whose scores explode.
+            Diverged: One of them, or on CUDA of the update before, is NaN or infinite, or beyond a
+                million: a discriminator or a critic whose scores explode.
         """
-        metrics = self._agree(metrics)
-        self._check_finite(metrics)
-        self.log_dict(metrics, prog_bar=True)
+        agreed = self._agree(metrics)
+        arriving = Figures(self.update_count + 1, agreed)
+        self.settle()  # the update before
+        self._arriving = arriving
+        if arriving.arrived:
+            self.settle()
+        metrics = {name: value for name, value in agreed.items() if name != _STOP}
+        self.log_dict(metrics)
         if not self.automatic_optimization:
             for scheduler in _as_list(self.lr_schedulers() or []):
                 advance(scheduler)  # also that of a network that made no step
@@ -153,24 +159,35 @@ class UpdateModule(pl.LightningModule, ABC):
         alone would leave the others waiting.
         """
         if rank_count() == 1:
-            return dict(metrics)
-        asked = torch.tensor(float(bool(self.stop_requested)), device=self.device)
+            return metrics
+        asked = torch.full((), float(bool(self.stop_requested)), device=self.device)
         means = {name: value.detach().clone() for name, value in metrics.items()}
         # Where Lightning steps, a backward pass is still to come, and needs them as they are.
         moved = [] if self.automatic_optimization else self.moving_buffers
         average([*means.values(), asked, *moved])
-        self._all_stop |= bool(asked > 0)
-        return means
+        return means | {_STOP: asked}
 
-    def _check_finite(self, metrics: Metrics) -> None:
-        values = torch.stack([torch.zeros((), device=self.device), *metrics.values()]).abs()
-        if not (values < _EXPLODED).all():  # NaN is not, either
-            what = "explodes" if values.isfinite().all() else "is not finite"
-            raise Diverged(
-                f"a loss {what} at update {self.update_count + 1}: "
-                + ", ".join(f"{name} {value.item():g}" for name, value in metrics.items()),
-                "lower the learning rates",
-            )
+    def settle(self) -> None:
+        """Read the metrics that are on their way; nothing is measured or saved before.
+
+        Raises:
+            Diverged: See `record`.
+        """
+        arriving, self._arriving = self._arriving, None
+        if arriving is None:
+            return
+        self.figures = arriving.read()
+        self._all_stop |= self.figures.pop(_STOP, 0.0) > 0
+        if found := divergence(self.figures, arriving.update):
+            raise Diverged(found, "lower the learning rates")
+
+    def on_validation_start(self) -> None:
+        """Read what is on its way."""
+        self.settle()
+
+    def on_train_end(self) -> None:
+        """Read what is on its way."""
+        self.settle()
 
     @property
     def stops(self) -> bool:
@@ -290,7 +307,12 @@ class UpdateModule(pl.LightningModule, ABC):
         self.generator.manual_seed(seed)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add counters, settings, and each process's own state: random numbers, replay and data."""
+        """Add counters, settings, and each process's own state: random numbers, replay and data.
+
+        Raises:
+            Diverged: See `record`.
+        """
+        self.settle()
         data = None if self._datamodule is None else self._datamodule.state_dict()
         own = {"random": get_random_state(), "state": self.training_state(), "data": data}
         checkpoint["impasto"] = {

@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar
 
 from impasto.runtime.devices import pick_device
-from impasto.runtime.precision import AUTO, FULL, fastest_precision
+from impasto.runtime.precision import AUTO, FULL, exact_float32, fastest_precision
 from lightning_modules.acceleration import AutoPrecision
 
 
@@ -15,8 +15,9 @@ class Trainer(pl.Trainer):
     """Trainer of Lightning's that knows the precision ``auto``.
 
     That is bfloat16 where the hardware has it and a trial with the networks at hand finds it right
-    (`AutoPrecision`), and float32 elsewhere. A run is one epoch; with `overfit_batches` epochs are
-    as short as that, and there are as many as the run's updates need.
+    (`AutoPrecision`), and float32 elsewhere, which is IEEE's on a GPU, too (`exact_float32`). A run
+    is one epoch; with `overfit_batches` epochs are as short as that, and there are as many as the
+    run's updates need.
 
     Args:
         accelerator: See Lightning's.
@@ -48,6 +49,7 @@ class Trainer(pl.Trainer):
         enable_progress_bar: bool = True,
         **options: Any,
     ) -> None:
+        exact_float32()
         plugins = list(plugins)
         if precision == AUTO:
             device = pick_device(accelerator)

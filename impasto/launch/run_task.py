@@ -238,11 +238,13 @@ def call_on_this_rank(cfg: DictConfig, folder: Path, facts: dict[str, object]) -
 
 
 def _prepare_torch(cfg: DictConfig) -> None:
-    """Choose the device, and seed every generator."""
+    """Choose the device and what float32 is there, and seed every generator."""
     from impasto.runtime.devices import pick_device  # torch
+    from impasto.runtime.precision import exact_float32
     from impasto.runtime.random_state import seed_random_state
 
     cfg.run.device = pick_device(str(OmegaConf.select(cfg, "trainer.accelerator")))
+    exact_float32()
     silence_libraries()
     return_large_blocks()
     seed_random_state(cfg.seed)

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from impasto.metrics import REACH, similarity
 from impasto.networks.perceptual import PerceptualDistance
+from impasto.runtime.constants import constant
 
 Distance = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Of a canvas (3, H, W) from a target like it, by each pixel's weight (H, W), 1 on the mean: a
@@ -26,7 +27,7 @@ _LUMA = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
 def structural_distance(canvas: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Return the weighted mean of 1 - SSIM (Wang et al., 2004, Eq. 13) of the luma, times 0.003."""
     pictures = torch.stack([canvas, target])
-    luma = (pictures * pictures.new_tensor(_LUMA)[:, None, None]).sum(1)  # (2, H, W)
+    luma = (pictures * constant(_LUMA, pictures)[:, None, None]).sum(1)  # (2, H, W)
     wide = functional.pad(luma[None], (REACH,) * 4, mode="reflect")[0]
     return _SHARE * ((1 - similarity(*wide.split(1))[0]) * weight).mean()
 

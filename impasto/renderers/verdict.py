@@ -75,11 +75,11 @@ class Spectrum:
         waves = torch.fft.fftfreq(size, 1 / size, device=device)  # waves on a side
         radius = torch.hypot(waves[:, None], waves[None, :]).round().long()
         self._ring = radius.clamp_max(size // 2 + 1).flatten()  # the last one holds the corners
-        self._power = torch.zeros(size // 2 + 2, dtype=torch.float64, device=device)
+        self._power = torch.zeros(size // 2 + 2, dtype=_widest(device), device=device)
 
     def add(self, alpha: Tensor) -> None:
         """Add the spectra of pictures (N, 1, n, n)."""
-        power = torch.fft.fft2(alpha[:, 0].double()).abs().square().sum(0)
+        power = torch.fft.fft2(alpha[:, 0].to(self._power)).abs().square().sum(0)
         self._power.index_add_(0, self._ring, power.flatten())
 
     @property
@@ -101,6 +101,11 @@ def spectral_distance(drawn: Spectrum, exact: Spectrum) -> float:
     return float((here.log() - there.log()).abs().mean())
 
 
+def _widest(device: torch.device) -> torch.dtype:
+    """Return the type to sum in on a device: float64, which MPS lacks."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 @torch.no_grad()
 def judge(renderer: Renderer, count: int = 2048, seed: int = 0) -> Verdict:
     """Measure a renderer on fresh strokes.
@@ -115,7 +120,8 @@ def judge(renderer: Renderer, count: int = 2048, seed: int = 0) -> Verdict:
     device = next(iter(renderer.parameters()), torch.zeros(0)).device
     size, stroke = renderer.canvas_size, renderer.stroke
     shapes = stroke.sample(count, torch.Generator().manual_seed(seed)).to(device)
-    mean = torch.zeros(1, 1, size, size, device=device, dtype=torch.float64)
+    wide = _widest(device)
+    mean = torch.zeros(1, 1, size, size, device=device, dtype=wide)
     spectra = Spectrum(size, device), Spectrum(size, device)
     sums = torch.zeros(4, dtype=torch.float64)  # squares, errors, noise, structural similarity
     for shape in shapes.split(_CHUNK):
@@ -124,13 +130,13 @@ def judge(renderer: Renderer, count: int = 2048, seed: int = 0) -> Verdict:
             drawn = renderer(shape)
         for spectrum, alpha in zip(spectra, (drawn, exact), strict=True):
             spectrum.add(alpha)
-        mean += exact.sum(0, dtype=torch.float64) / count
+        mean += exact.sum(0, dtype=wide) / count
         again = stroke.reseeded().rasterize(shape, size, size) if stroke.random else exact
         parts = [exact, drawn - exact, again - exact]
         similar = ssim_of(drawn, exact, data_range=1.0, reduction="none")
         assert isinstance(similar, Tensor)
-        squares = [part.square().sum(dtype=torch.float64) for part in parts]
-        sums += torch.stack([*squares, similar.sum(dtype=torch.float64)]).cpu()
+        squares = [part.square().sum(dtype=wide) for part in parts]
+        sums += torch.stack([*squares, similar.sum(dtype=wide)]).cpu()
     pixels = count * size * size
     square, error, noise, similar_sum = sums.tolist()
     return Verdict(

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from impasto.bounds import Positive, validated
 from impasto.errors import UserError
+from impasto.runtime.constants import constant
 from impasto.strokes.geometry import Mark
 from impasto.strokes.levels import even_levels
 from impasto.strokes.limits import (
@@ -194,7 +195,7 @@ class Stroke(ABC):
             elif name.startswith("opacity"):
                 shape[:, column] = 1
         sizes = [unit(name)[0] > 0 for name in self.parameters]
-        shape = shape.clamp_max(1).maximum(-torch.tensor(sizes).to(shape))
+        shape = shape.clamp_max(1).maximum(-constant(sizes, shape))
         between = [self.parameters.index(name) for name in self.relative]
         if between:
             many = len(center), len(between)
@@ -309,7 +310,7 @@ class Stroke(ABC):
 
         The whole canvas here: right for every kind, and fast for none.
         """
-        high = shape.new_tensor([frame.width, frame.height]).expand(len(shape), 2)
+        high = constant((frame.width, frame.height), shape).expand(len(shape), 2)
         return torch.zeros_like(high), high
 
 

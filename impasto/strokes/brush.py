@@ -10,6 +10,7 @@ from torch import Tensor
 
 from impasto.bounds import validated
 from impasto.errors import UserError
+from impasto.runtime.constants import constant
 from impasto.strokes.areas import turned_extent
 from impasto.strokes.base import Frame, Stroke
 from impasto.strokes.brush_image import Pyramid, embedded, is_embedded, read_brush
@@ -116,7 +117,7 @@ class Brush(Stroke):
     def _extent(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
         center, size = frame.pixels(shape[:, 0:2]), frame.length(shape[:, 2]).clamp_min(1.0)
         pixel = size / self._longer  # of a texel
-        sides = size.new_tensor([self._pyramid.width, self._pyramid.height]) * pixel[:, None]
+        sides = constant((self._pyramid.width, self._pyramid.height), size) * pixel[:, None]
         # A texel of the coarser level is at most two pixels or, of the picture itself, one texel.
         # It may reach past the picture by nearly all of itself, and its blur by half.
         margin = 1.5 * pixel.clamp_min(2.0)

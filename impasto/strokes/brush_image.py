@@ -18,6 +18,7 @@ from impasto.errors import UserError
 from impasto.io.decoding import decode_image, picture_size
 from impasto.io.files import PICTURE, read_bytes
 from impasto.io.images import PNG_DATA_URI, png_data_uri
+from impasto.runtime.constants import constant
 
 LARGEST = 2048  # pixels on a side
 
@@ -147,7 +148,7 @@ class Pyramid:
         scale = torch.exp2(-level.to(u))[:, None, None]
         # Whatever lies outside is read from between two rows or columns of nothing.
         side = 2.0 ** (self.levels - level).to(u)[:, None, None] + 0.75
-        start = torch.tensor(self._starts, device=u.device)[level].to(u)[:, None, None]
+        start = constant(self._starts, u)[level][:, None, None]
         x = ((u + self._middle[0]) * scale).clamp(min=-0.75).minimum(side) + start
         y = ((v + self._middle[1]) * scale).clamp(min=-0.75).minimum(side) + 1
         rows, columns = atlas.shape[2:]

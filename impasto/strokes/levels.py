@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from impasto.runtime.constants import constant
+
 _CHANCE = 0.01  # at which the farther of two levels is drawn at least: nothing is ever settled
 
 
@@ -59,5 +61,5 @@ def gumbel_levels(
 
 def _steps(shape: Tensor, levels: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Return a mask (S,) of the numbers with levels, and each one's steps from 0 to 1, or 1."""
-    count = torch.tensor(levels, device=shape.device)
-    return count > 0, (count - 1).clamp_min(1).to(shape)
+    count = constant(levels, shape)
+    return count > 0, (count - 1).clamp_min(1)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UserError
+from impasto.runtime.constants import constant
 from impasto.strokes.levels import to_levels
 from impasto.strokes.raster.frame import LENGTH_LEAST, LENGTH_RANGE
 
@@ -74,7 +75,7 @@ def bounded_shape(stroke: "Stroke", shape: Tensor) -> Tensor:
     if set(limits_of(stroke)) <= {"palette"}:
         return shape
     scale, offset = _scales(stroke)
-    limited = shape * shape.new_tensor(scale) + shape.new_tensor(offset)
+    limited = shape * constant(scale, shape) + constant(offset, shape)
     if stroke.max_length is None:
         return limited
     return stroke.shorten(limited.reshape(-1, shape.shape[-1]), stroke.max_length).view_as(shape)
@@ -86,14 +87,14 @@ def limit_color(stroke: "Stroke", color: Tensor) -> Tensor:
         return color
     if isinstance(stroke.palette, int):
         raise ValueError("a number of colours is no palette yet: with_palette() takes one")
-    palette_color = nearest(color.detach(), color.new_tensor(stroke.palette))
+    palette_color = nearest(color.detach(), constant(stroke.palette, color))
     return palette_color + (color - color.detach())
 
 
 def release(stroke: "Stroke", strokes: Tensor) -> Tensor:
     """Return the free strokes that `Stroke.limit` maps to these (..., D)."""
     shape, color = strokes.split([stroke.shape_dim, 3], dim=-1)
-    scale, offset = (shape.new_tensor(numbers) for numbers in _scales(stroke))
+    scale, offset = (constant(numbers, shape) for numbers in _scales(stroke))
     # Full paint is what every opacity stands for where paint is opaque.
     free = torch.where(scale > 0, (shape - offset) / scale.clamp_min(1e-6), 1.0)
     return torch.cat([free, color], dim=-1)

@@ -8,6 +8,7 @@ from annotated_types import Ge, Le
 from torch import Tensor
 
 from impasto.bounds import validated
+from impasto.runtime.constants import constant
 from impasto.strokes.base import Frame, Stroke
 from impasto.strokes.geometry import Area, turned_corners
 from impasto.strokes.raster.coverage import in_chunks
@@ -75,7 +76,7 @@ class Pixel(Stroke):
     def _extent(self, shape: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
         # The two by two cells that the gradient looks at; the one that is painted is among them.
         first = self._first(shape[:, 0:2] * self.grid - 0.5)
-        side = shape.new_tensor([frame.width, frame.height]) / self.grid
+        side = constant((frame.width, frame.height), shape) / self.grid
         return first * side, (first + 2) * side
 
 

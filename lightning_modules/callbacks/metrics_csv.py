@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 from impasto.bounds import Count, validated
 from impasto.persistence.atomic import atomic_write
 from lightning_modules.base import UpdateModule, leaves_nothing
+from lightning_modules.figures import to_floats
 
 _FIRST = ["update", "seconds", "val_l2"]
 
@@ -78,9 +79,8 @@ class MetricsCsv(pl.Callback):
             self._sums[name] = self._sums.get(name, 0) + value
             self._counts[name] = self._counts.get(name, 0) + 1
         if pl_module.update_count % self.every == 0:
-            means = {
-                name: (total / self._counts[name]).item() for name, total in self._sums.items()
-            }
+            pl_module.settle()
+            means = to_floats({k: total / self._counts[k] for k, total in self._sums.items()})
             self._sums, self._counts = {}, {}
             self._write_row(trainer, pl_module.update_count, means)
 
@@ -89,11 +89,13 @@ class MetricsCsv(pl.Callback):
         assert isinstance(pl_module, UpdateModule)
         if trainer.sanity_checking:
             return
-        measured = {
-            name: value.item()
-            for name, value in trainer.callback_metrics.items()
-            if name.startswith("val_") or name == "mean_image_mse"
-        }
+        measured = to_floats(
+            {
+                name: value
+                for name, value in trainer.callback_metrics.items()
+                if name.startswith("val_") or name == "mean_image_mse"
+            }
+        )
         self._write_row(trainer, pl_module.update_count, measured)
 
     def _write_row(self, trainer: pl.Trainer, update: int, metrics: dict[str, float]) -> None:

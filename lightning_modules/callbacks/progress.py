@@ -54,7 +54,8 @@ class Progress(TQDMProgressBar):
     init_validation_tqdm = init_sanity_tqdm
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
-        """Return the newest metrics, without a version number."""
+        """Return the newest metrics that the host knows, without a version number."""
+        assert isinstance(pl_module, UpdateModule)
         metrics = super().get_metrics(trainer, pl_module)
         metrics.pop("v_num", None)
-        return metrics
+        return metrics | pl_module.figures

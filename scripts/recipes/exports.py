@@ -10,8 +10,10 @@ from impasto.errors import UserError
 from impasto.persistence.atomic import atomic_write
 from impasto.tasks.publish.publish import publish
 
-VOLUME = 15_000_000
+VOLUME = 16 * 2**20
 """Bytes that no file is larger than."""
+VOLUMES = 3
+"""Files that an agent has at most: with two agents, their figures and the report there are 8."""
 
 _DATA: dict[str, type[ImageDataModule]] = {"celeba": CelebA, "imagenet": ImageNet}
 _RESULTS = (
@@ -60,7 +62,7 @@ def pack(out: Path, name: str, folder: Path) -> list[Path]:
         folder: What to pack; it has no folders in it.
 
     Raises:
-        UserError: One file alone is too large.
+        UserError: One file alone is too large, or there are too many of them.
     """
     for old in out.glob(f"{name}.*.tar"):
         old.unlink()
@@ -73,6 +75,9 @@ def pack(out: Path, name: str, folder: Path) -> list[Path]:
                 raise UserError(f"{file} is larger than {VOLUME:,} bytes", "leave it out")
             volumes.append(volume := [])
         volume.append(file)
+    if len(volumes) > VOLUMES:
+        what = f"{folder} takes {len(volumes)} files of {VOLUME:,} bytes, above {VOLUMES}"
+        raise UserError(what, "take a smaller actor")
     packed = []
     for number, volume in enumerate(volumes, start=1):
         packed.append(out / f"{name}.{number}.tar")
@@ -81,13 +86,18 @@ def pack(out: Path, name: str, folder: Path) -> list[Path]:
 
 
 def pack_results(out: Path, folders: Iterable[tuple[str, Path]]) -> Path:
-    """Put what runs measured and painted into one tar file; whichever of it there is."""
+    """Put what runs measured and painted into one tar file; whichever of it there is.
+
+    If that would be too large, pictures stay behind, the largest first.
+    """
     files = [
         (f"{name}/{file}", folder / file)
         for name, folder in folders
         for file in _RESULTS
         if (folder / file).exists()
     ]
+    while _bytes([file for _, file in files]) > VOLUME:
+        files.remove(max(files, key=lambda pair: pair[1].stat().st_size))
     _write_tar(out / "figures.tar", files)
     return out / "figures.tar"
 

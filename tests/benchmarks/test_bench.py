@@ -19,19 +19,24 @@ from tests.benchmarks.test_peer import write_peer
 
 def bench(folder: Path, *words: str) -> str:
     """Run the benchmarks in a process of their own, as they are timed nowhere else."""
+    with started(folder, *words) as process:
+        return process.communicate()[0]
+
+
+def started(folder: Path, *words: str) -> "subprocess.Popen[str]":
+    """Start such a process."""
     command = [sys.executable, "-m", "pytest", "benchmarks", "-m", "", "-p", "no:cacheprovider"]
     storage = ["--benchmark-storage", str(folder), "--benchmark-save", "one"]
     timer = "--benchmark-timer=benchmarks.machine.clock"
     # By this pytest-benchmark knows a worker, in which it times nothing.
     env = {name: value for name, value in os.environ.items() if name != "PYTEST_XDIST_WORKER"}
-    done = subprocess.run(
+    return subprocess.Popen(
         [*command, *storage, timer, "-p", "no:xdist", "--quick", *words],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         env=env,
-        check=False,
     )
-    return done.stdout + done.stderr
 
 
 def test_strokes_and_floors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,6 +50,17 @@ def test_strokes_and_floors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert any(line.startswith("Ceilings measured: ") for line in lines)
     (stored,) = tmp_path.rglob("*.json")
     assert set(json.loads(stored.read_text())["machine_info"]) == {"machine", "versions", "device"}
+
+
+def test_what_was_measured_outlives_the_machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with started(tmp_path, "--only", "strokes") as process:
+        assert process.stdout is not None
+        row = next(line for line in process.stdout if line.startswith("| bezier strokes"))
+        process.kill()
+    main(["--history", str(tmp_path)])
+    assert row.strip() in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from torch import nn
 
 from benchmarks import floors
 from benchmarks.floors import Ceilings, Counter, Work, count, measure_ceilings
+from benchmarks.predictions import Chip
 
 
 def test_a_convolution_by_hand() -> None:
@@ -57,6 +58,25 @@ def test_floor_is_the_slower_of_computing_and_moving() -> None:
     assert ceilings.floor(moving) == 14.0
     both = computing + moving * 2
     assert both == Work(1002, 41, 201)
+
+
+def test_what_is_in_bfloat16_is_told_apart() -> None:
+    linear = nn.Linear(8, 4, bias=False)
+    x = torch.rand(2, 8)
+    with Counter(mixed=True) as counter, torch.no_grad():
+        linear(x)
+        with torch.autocast("cpu", torch.bfloat16):
+            linear(x)
+    work = counter.work
+    assert (work.flops, work.coarse) == (2 * 128, 128)
+    assert (work.numbers, work.bytes) == (0, (16 + 32 + 8) * (4 + 2))
+    assert work.launches == 2 + 2  # products; weight and picture rounded
+
+
+def test_a_machine_is_bound_by_one_of_three() -> None:
+    chip = Chip("x", float32=10.0, bfloat16=100.0, bandwidth=5.0)
+    bounds = chip.bounds(Work(flops=120, numbers=10, bytes=10, launches=2, coarse=100))
+    assert bounds == {"arithmetic": 2.0 + 1.0, "memory": 10.0, "launches": pytest.approx(1e-5)}
 
 
 def test_bytes_by_hand() -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from impasto.runtime.precision import exact_float32
 from lightning_modules import OffPolicyAgent
 from tests.lightning_modules.conftest import (
     Agent,
@@ -40,12 +41,10 @@ def accelerator(device: torch.device) -> str:
 
 @pytest.fixture(autouse=True)
 def _exact_convolutions() -> Iterator[None]:
-    """No 10-bit mantissas, so that what is compared may be compared closely."""
-    before = (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32)
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    """Float32 as users have it, and sums in one order, so that much may be compared closely."""
+    exact_float32()
     deterministic, torch.backends.cudnn.deterministic = torch.backends.cudnn.deterministic, True
     yield
-    torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
     torch.backends.cudnn.deterministic = deterministic
 
 

@@ -1,21 +1,46 @@
 """Rollouts and updates of every agent on the GPU: where everything lies, and that it is right."""
 
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
 from impasto.canvas import to_float
+from impasto.errors import Diverged
 from impasto.networks import Actor
 from impasto.renderers import NeuralRenderer
 from impasto.rl.environment import PaintingEnvironment
 from impasto.rl.exploration import ActionNoise, ParameterNoise
 from impasto.rl.replay import PrioritizedReplay, ReplayBuffer, Transition
 from impasto.strokes import Circle
-from lightning_modules import DDPG, TD3, ModelBasedDDPG, OffPolicyAgent, PatchQ, Sara, ShortHorizon
-from tests.gpu.conftest import agent_on, everything_of, moved
-from tests.lightning_modules.conftest import BATCH, BUNDLE, SIZE, SMALL, STEPS, STROKES, pictures
+from lightning_modules import (
+    DDPG,
+    TD3,
+    ModelBasedDDPG,
+    OffPolicyAgent,
+    PatchQ,
+    Sara,
+    ShortHorizon,
+    UpdateModule,
+)
+from lightning_modules.callbacks import Checkpoints
+from tests.gpu.conftest import ACCELERATORS, agent_on, everything_of, moved
+from tests.lightning_modules.conftest import (
+    BATCH,
+    BUNDLE,
+    SIZE,
+    SMALL,
+    STEPS,
+    STROKES,
+    MemoryData,
+    make_agent_of,
+    make_trainer,
+    pictures,
+)
 
 pytestmark = pytest.mark.gpu
 
@@ -163,25 +188,53 @@ def test_exploration_draws_on_the_device(
 @pytest.mark.parametrize(
     "replay", [ReplayBuffer, PrioritizedReplay], ids=lambda kind: kind.__name__
 )
-def test_an_update_waits_for_the_device_nowhere(
-    replay: type[ReplayBuffer], device: torch.device
+def test_a_training_step_waits_for_the_device_nowhere(
+    replay: type[ReplayBuffer], device: torch.device, tmp_path: Path
 ) -> None:
-    """A copy to the host, or one from it that is waited for, stalls all launches behind it."""
+    """A copy to the host, or one from it that is waited for, stalls all launches behind it.
+
+    With rollouts and metrics; what is made once is made in the first two steps.
+    """
     if device.type != "cuda":
         pytest.skip("only CUDA can tell")
-    agent = agent_on(
-        device,
+    agent = make_agent_of(
         ModelBasedDDPG,
         "wgan_gp",
         replay=replay(8),
         environment=world(),
         actor=partial(Actor, **SMALL),
     )
-    agent.rollout(target_on(device))
-    agent.update(agent.replay.sample(6, agent.generator, agent.device))  # what is made once
-    torch.cuda.synchronize()
-    torch.cuda.set_sync_debug_mode("error")
+    trainer = make_trainer(tmp_path, [NoWaiting()], accelerator="gpu", limit_val_batches=0)
     try:
-        agent.update(agent.replay.sample(6, agent.generator, agent.device))
+        trainer.fit(agent, MemoryData())
     finally:
         torch.cuda.set_sync_debug_mode("default")
+    assert agent.finished
+    assert agent.figures.keys() >= {"critic_loss", "actor_loss"}
+
+
+class NoWaiting(pl.Callback):
+    """Lets CUDA refuse what waits for it within training steps."""
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: UpdateModule, *_: Any) -> None:  # type: ignore[override]
+        torch.cuda.set_sync_debug_mode("error" if module.update_count >= 2 else "default")
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+def test_an_explosion_ends_a_run_at_most_an_update_later(
+    device: torch.device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverge(self: ModelBasedDDPG, transition: Transition) -> dict[str, Tensor]:
+        value = 2e6 if self.update_count == 4 else 1.0
+        return {"critic_loss": torch.full((), value, device=self.device)}
+
+    monkeypatch.setattr(ModelBasedDDPG, "update", diverge)
+    agent = make_agent_of(ModelBasedDDPG, "l2", environment=world())
+    callbacks = [Checkpoints(tmp_path, every=5)]
+    with pytest.raises(Diverged, match="explodes at update 5: critic_loss"):
+        make_trainer(tmp_path, callbacks, accelerator=ACCELERATORS[device.type]).fit(
+            agent, MemoryData()
+        )
+    assert not list(tmp_path.glob("*.ckpt"))

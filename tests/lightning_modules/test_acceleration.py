@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from impasto.errors import UserError
 from impasto.renderers import NeuralRenderer
 from impasto.rl.environment import PaintingEnvironment
+from impasto.rl.initial_states import ContinuedStart
 from impasto.strokes import Circle
 from lightning_modules import (
     TD3,
@@ -24,6 +25,7 @@ from lightning_modules import (
 from lightning_modules.acceleration import quicken
 from lightning_modules.optimizers import fused
 from tests.lightning_modules.conftest import (
+    BATCH,
     BUNDLE,
     SIZE,
     STROKES,
@@ -33,6 +35,7 @@ from tests.lightning_modules.conftest import (
     make_agent_of,
     make_renderer_module,
     make_trainer,
+    pictures,
 )
 from tests.lightning_modules.examples import transition
 
@@ -116,6 +119,22 @@ def test_what_is_compiled(agent: ModelBasedDDPG, monkeypatch: pytest.MonkeyPatch
         environment=PaintingEnvironment(NeuralRenderer(Circle(), SIZE, [8], 4), STROKES, BUNDLE)
     )
     assert with_network.renderer in with_network.compilable
+
+
+def test_what_is_compiled_is_whole_and_seldom_compiled_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No graph breaks, and few forms: of rollouts, of starts with ever other counts, of updates."""
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager", fullgraph=True))
+    world = PaintingEnvironment(NeuralRenderer(Circle(), SIZE, [8], 4), STROKES, BUNDLE)
+    agent = attached(make_agent(environment=world, start=ContinuedStart()))
+    quicken(agent, CPU, True)
+    most = {"fail_on_recompile_limit_hit": True, "recompile_limit": 4}
+    with torch._dynamo.config.patch(most):
+        for seed in range(3):
+            agent.rollout(pictures(seed, BATCH) / 255)
+            agent.update(transition(agent))
 
 
 def test_without_a_compiler_auto_says_so_and_true_refuses(

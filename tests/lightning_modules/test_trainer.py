@@ -29,3 +29,9 @@ def test_auto_is_settled_later_where_bfloat16_is_fast(
     )
     assert type(trainer.precision_plugin) is kind
     assert isinstance(trainer.strategy.checkpoint_io, AtomicCheckpointIO)
+
+
+def test_float32_is_that_of_ieee() -> None:
+    torch.backends.cudnn.allow_tf32 = True  # torch's default
+    Trainer(accelerator="cpu", precision="32-true", logger=False, enable_checkpointing=False)
+    assert torch.backends.cudnn.allow_tf32 is False

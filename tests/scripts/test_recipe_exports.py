@@ -38,16 +38,24 @@ def test_volumes_hold_every_byte_once_and_none_is_too_large(
     (folder / "huge").write_bytes(bytes(70_000))
     with pytest.raises(UserError, match="huge is larger than 60,000 bytes"):
         pack(tmp_path, "celeba", folder)
-    assert VOLUME < 15.5e6
+    assert VOLUME == 16 * 2**20
+    (folder / "huge").unlink()
+    (folder / "shard-3").write_bytes(bytes(40_000))
+    with pytest.raises(UserError, match="takes 4 files of 60,000 bytes, above 3"):
+        pack(tmp_path, "celeba", folder)
 
 
-def test_results_are_those_that_there_are(tmp_path: Path) -> None:
+def test_results_are_those_that_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "celeba").mkdir()
     (tmp_path / "celeba" / "metrics.csv").write_text("update,seconds\n1,2\n")
     (tmp_path / "celeba" / "run.log").touch()
     (tmp_path / "closed").mkdir()
     (tmp_path / "closed" / "summary.json").write_text("{}")
     pairs = [("celeba", tmp_path / "celeba"), ("closed/celeba", tmp_path / "closed")]
+    with tarfile.open(pack_results(tmp_path, pairs)) as tar:
+        assert tar.getnames() == ["celeba/metrics.csv", "closed/celeba/summary.json"]
+    (tmp_path / "closed" / "paintings.png").write_bytes(bytes(30_000))
+    monkeypatch.setattr(exports, "VOLUME", 30_000)
     with tarfile.open(pack_results(tmp_path, pairs)) as tar:
         assert tar.getnames() == ["celeba/metrics.csv", "closed/celeba/summary.json"]
 

@@ -61,6 +61,7 @@ def test_the_recipes_are_the_papers(data: Path, compose_config: Compose) -> None
         assert cfg.data.root == str(data / name)
         assert cfg.renderer.weights == str(WEIGHTS)
         assert cfg.agent.actor.width == 64
+        assert cfg.data.test_limit == 2000  # however many there are, closing takes as long
         assert cfg.reward._target_.endswith("WganGpReward")
 
 

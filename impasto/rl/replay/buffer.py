@@ -98,10 +98,10 @@ class ReplayBuffer:
                 shape = (self.episodes, *value.shape[1:])
                 self._pictures[key] = torch.empty(shape, dtype=value.dtype, device=device)
         count = new["target"].shape[0]
-        slots = (self._next + torch.arange(count)) % self.episodes
+        slots = (self._next + torch.arange(count, device=self._place)) % self.episodes
         for key, value in new.items():
             storage = self._pictures[key]
-            storage[slots.to(storage.device)] = value.detach().to(storage.device)
+            storage[slots] = value.detach().to(storage.device)
         self._added(slots)
         self._next = (self._next + count) % self.episodes
         self._filled = min(self._filled + count, self.episodes)

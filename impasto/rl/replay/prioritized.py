@@ -79,7 +79,7 @@ class PrioritizedReplay(ReplayBuffer):
             self._claim_priorities()
         largest = self._priority.max()
         by_episode = self._priority.view(self.episodes, steps)
-        by_episode[slots.to(self._place)] = torch.where(largest > 0, largest, 1.0)
+        by_episode[slots] = torch.where(largest > 0, largest, 1.0)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors of the buffer, with the priorities (N,)."""

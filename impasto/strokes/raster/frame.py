@@ -3,8 +3,9 @@
 import math
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
+
+from impasto.runtime.constants import constant
 
 # Algorithm 1 of SARA at its n = 128: a radius r in [0, 1] is 1 + 64 r pixels of a 256 px layer.
 _RADIUS_LEAST = 1 / 256
@@ -35,7 +36,7 @@ class Frame:
 
     def pixels(self, point: Tensor) -> Tensor:
         """Convert points (N, ..., 2), fractions of width and height, to pixels from the corner."""
-        pixel = point * pair(self.width, self.height, point)
+        pixel = point * constant((self.width, self.height), point)
         if self.corner is None:
             return pixel
         corner = self.corner.to(pixel)
@@ -65,14 +66,6 @@ class Windows:
     columns: int
     owner: Tensor | None = None
     corner: Tensor | None = None
-
-
-def pair(x: float, y: float, like: Tensor) -> Tensor:
-    """Return two numbers as (2,), of `like`'s dtype and device.
-
-    They are filled in there: copying them from the host would wait for all that is queued.
-    """
-    return torch.stack([like.new_full((), x), like.new_full((), y)])
 
 
 def radius_pixels(radius: Tensor, height: int, width: int) -> Tensor:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from impasto.strokes.raster.frame import Frame, Windows, pair
+from impasto.runtime.constants import constant
+from impasto.strokes.raster.frame import Frame, Windows
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Outlines(ABC):
             at least one pixel wide and high.
         """
         low, high = self._extent()
-        canvas = pair(self.width, self.height, low)
+        canvas = constant((self.width, self.height), low)
         start = torch.minimum((low - 0.5).floor().clamp_min(0), canvas - 1)
         end = torch.maximum(torch.minimum((high + 0.5).ceil(), canvas), start + 1)
         return torch.cat([start, end], dim=1).long()

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from impasto.runtime.constants import constant
 from impasto.strokes.raster.coverage import THINNEST
-from impasto.strokes.raster.frame import Windows, pair
+from impasto.strokes.raster.frame import Windows
 
 LEAVES = 0.175  # pixels by which a segment may leave its curve
 FEWEST = 8  # segments of a curve
@@ -158,7 +159,7 @@ def to_segments(points: Tensor, radii: Tensor) -> Tensor:
     square = step.square().sum(-1)
     standing = square < 1e-8  # a pen that does not move has no direction: any will do
     length = torch.where(standing, 1e-4, square.clamp_min(1e-8).sqrt())  # (N, M)
-    along_x = pair(1.0, 0.0, step)
+    along_x = constant((1.0, 0.0), step)
     direction = torch.where(standing[..., None], along_x, step / length[..., None])
     drawn = radii.clamp_min(THINNEST)
     ink = radii / drawn

@@ -20,6 +20,9 @@ from torch import Tensor
 from impasto.strokes.raster import pen_triton_loops
 from impasto.strokes.raster.frame import Windows
 
+# A product and a sum are two roundings, as on a CPU, whatever a user's Triton does by default: what
+# is drawn and what is differentiated then agree on which segment shows at a pixel.
+OPTIONS = {"enable_fp_fusion": False}
 _TILE = 32  # pixels on a side, at most
 _WARP_PIXELS = 256  # of a tile, for each of its program's warps
 _OWN_SUMS = 2**26  # numbers, 256 MB: at most so many are kept so that tiles need not share
@@ -62,6 +65,7 @@ def draw(segments: Tensor, opacity: Tensor, count: Tensor, windows: Windows) -> 
             rows=grid.rows,
             columns=grid.columns,
             num_warps=grid.warps,
+            **OPTIONS,
         )
     return alpha
 
@@ -94,6 +98,7 @@ def differentiate(
             rows=grid.rows,
             columns=grid.columns,
             num_warps=grid.warps,
+            **OPTIONS,
         )
     if alone:
         of_segments = _summed(of_segments, windows, len(segments), grid)
@@ -112,7 +117,7 @@ def touches(segments: Tensor, count: Tensor, windows: Windows) -> Tensor:
     inputs = (*_contiguous(segments, count), owner, middle)
     with torch.cuda.device_of(segments):
         pen_triton_loops.touch[(len(owner),)](
-            *inputs, around, touched, segments.shape[1], num_warps=1
+            *inputs, around, touched, segments.shape[1], num_warps=1, **OPTIONS
         )
     return touched
 

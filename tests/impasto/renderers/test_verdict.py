@@ -1,13 +1,16 @@
 """What is said of a renderer: likeness of texture, and what random numbers excuse."""
 
 import math
+from dataclasses import astuple
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from impasto.renderers import AnalyticRenderer, Renderer, Verdict, judge
+from impasto.renderers import AnalyticRenderer, NeuralRenderer, Renderer, Verdict, judge, verdict
 from impasto.renderers.verdict import Spectrum, spectral_distance
 from impasto.strokes import Circle, Stroke
 
@@ -91,3 +94,25 @@ def test_where_there_is_nothing_to_learn_nothing_was_learned(
     verdict = Verdict(mse=0.002, mean_image=mean_image, noise=noise)
     assert verdict.ratio == math.inf
     assert not verdict.trained
+
+
+class NoDoubles(TorchDispatchMode):
+    """Refuses float64 for more than the sums on the host, as MPS does."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        assert not (isinstance(out, Tensor) and out.dtype == torch.float64 and out.numel() > 4)
+        return out
+
+
+def test_a_verdict_needs_no_float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    renderer = NeuralRenderer(Circle(), 16, [8], 4)
+    expected = judge(renderer, 300)
+    monkeypatch.setattr(verdict, "_widest", lambda device: torch.float32)
+    with NoDoubles():
+        found = judge(renderer, 300)
+    assert astuple(found) == pytest.approx(astuple(expected), rel=1e-4)
+    monkeypatch.undo()
+    kinds = [verdict._widest(torch.device(kind)) for kind in ("mps", "cuda", "cpu")]
+    assert kinds == [torch.float32, torch.float64, torch.float64]

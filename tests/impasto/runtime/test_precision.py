@@ -1,6 +1,6 @@
 """Where networks compute in bfloat16, and where they do not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +14,12 @@ from impasto.networks.layers import Conv, weight_normed_conv
 from impasto.renderers import NeuralRenderer
 from impasto.rl.environment import PaintingEnvironment
 from impasto.rl.rewards import WganGpReward
-from impasto.runtime.precision import check_precision, fastest_precision, settled_precision
+from impasto.runtime.precision import (
+    check_precision,
+    exact_float32,
+    fastest_precision,
+    settled_precision,
+)
 from impasto.strokes import Bezier
 from tests.impasto.small_networks import observation, stir
 
@@ -264,3 +269,22 @@ def test_few_channels_with_a_stride_are_what_they_are_in_float64(channels: int) 
     wanted = torch.autograd.grad(exact(wide).square().sum(), (wide, exact.weight))
     for one, other in zip(found, wanted, strict=True):
         torch.testing.assert_close(one.double(), other, atol=1e-5, rtol=1e-5)
+
+
+@pytest.fixture
+def tf32() -> Iterator[None]:
+    """Torch's default on CUDA, whatever was set before."""
+    torch.backends.cudnn.allow_tf32 = True
+    yield
+    exact_float32()
+
+
+@pytest.mark.usefixtures("tf32")
+def test_float32_is_that_of_ieee() -> None:
+    """In convolutions and LSTMs, too; who asks by the former name is answered, and may choose."""
+    kinds = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
+    assert [kind.fp32_precision for kind in kinds[:2]] == ["tf32", "tf32"]
+    exact_float32()
+    assert {kind.fp32_precision for kind in kinds} <= {"none", "ieee"}
+    assert torch.backends.cudnn.allow_tf32 is torch.backends.cuda.matmul.allow_tf32 is False
+    assert torch.get_float32_matmul_precision() == "highest"

@@ -19,7 +19,8 @@ from impasto.rl.initial_states import ContinuedStart
 from impasto.rl.replay import ReplayBuffer, Transition
 from impasto.rl.rewards import l2_distance
 from lightning_modules import ModelBasedDDPG, UpdateModule
-from lightning_modules.callbacks import Checkpoints
+from lightning_modules.callbacks import Checkpoints, MetricsCsv
+from lightning_modules.figures import Figures
 from tests.lightning_modules.conftest import (
     BATCH,
     SIZE,
@@ -155,6 +156,39 @@ def test_a_loss_that_is_not_finite_or_explodes_ends_the_run(
     assert all(value.isfinite().all() for value in kept["state_dict"].values())
     names = sorted(path.name.partition("-")[0] for path in tmp_path.iterdir())
     assert names == ["last.ckpt", "previous.ckpt", "replay", "replay"]
+
+
+class LateFigures(Figures):
+    """Figures as on a device that computes behind the host."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.arrived = False
+
+
+@pytest.mark.parametrize(
+    ("every", "updates", "saved"),
+    [(4, 20, 8), (5, 20, 5), (4, 10, 8)],
+    ids=["one update later", "before it would be saved", "at the end"],
+)
+def test_what_is_seen_late_is_seen_before_anything_is_saved(
+    tmp_path: Path, every: int, updates: int, saved: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = make_agent("l2", updates=updates)
+
+    def diverge(self: ModelBasedDDPG, transition: Transition) -> dict[str, Tensor]:
+        return {"critic_loss": torch.tensor(2e6 if self.update_count == 9 else 1.0)}
+
+    monkeypatch.setattr(ModelBasedDDPG, "update", diverge)
+    monkeypatch.setattr("lightning_modules.base.Figures", LateFigures)
+    csv = MetricsCsv(tmp_path / "metrics.csv", every=3)
+    callbacks = [csv, Checkpoints(tmp_path, every=every)]
+    with pytest.raises(Diverged, match=r"explodes at update 10: critic_loss 2e\+06 "):
+        make_trainer(tmp_path, callbacks).fit(agent, MemoryData())
+    assert agent.update_count <= 11
+    kept = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert kept["impasto"]["update_count"] == saved
+    assert [row["critic_loss"] for row in csv.rows] == [1.0] * 3
 
 
 def test_a_request_stops_between_two_updates(tmp_path: Path) -> None:
