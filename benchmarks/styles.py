@@ -59,7 +59,7 @@ def overlap(record: StrokeRecord) -> float:
 
 
 def save_sheets(out: Path, runs: Sequence[Path]) -> None:
-    """Write `sheet.jpg`, paintings made small, and `crops.jpg`, parts of the large ones in full size.
+    """Write `sheet.jpg`, paintings made small, and `crops.jpg`, parts of large ones in full size.
 
     A row is a photograph beside its painting in each run of `task=paint`.
     """
