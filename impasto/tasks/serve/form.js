@@ -24,7 +24,7 @@ function applyStyle() {
   if (form.strokes[style.stroke] !== undefined) choose("kinds", style.stroke);
   $("background").value = style.background;
   $("opaque").checked = style.opaque;
-  $("palette").value = style.palette ?? "";
+  $("palette").value = "";
 }
 
 function applyPainter() {

@@ -91,7 +91,6 @@ def describe_form(session: Session, suggestion: Suggestion) -> dict[str, Any]:
                 "stroke": look.stroke,
                 "background": "#" + bytes(round(255 * v) for v in look.background).hex(),
                 "opaque": bool(look.limits.get("opaque")),
-                "palette": look.limits.get("palette"),
             }
             for name, look in STYLES.items()
         },

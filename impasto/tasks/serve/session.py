@@ -188,10 +188,11 @@ class Session:
             todo = f"choose from {', '.join(self.takes[order.painter])}"
             raise UserError(f"{order.stroke} is not to be had here", todo)
         build, limits = self.kinds[order.stroke].build, dict(STYLES[order.style].limits)
-        for name, value in (("opaque", order.opaque or None), ("palette", order.palette)):
-            limits.pop(name, None)  # the form has what the style says, unless it was changed
-            if value is not None:
-                limits[name] = value
+        limits.pop("opaque", None)  # the form has what the style says, unless it was changed
+        if order.opaque:
+            limits["opaque"] = True
+        if order.palette is not None:
+            limits["palette"] = order.palette
         if order.opaque or build().opaque:
             limits.pop("max_opacity", None)
         return build(**limits)

@@ -49,7 +49,6 @@ def test_the_form_says_in_plain_words_what_there_is() -> None:
         "stroke": "bezier",
         "background": "#000000",
         "opaque": True,
-        "palette": 12,
     }
     assert form["styles"]["oil"]["background"] == "#593d29"
     own = describe_form(session, Suggestion(5, "agent+optimize", steps=7))
@@ -82,8 +81,9 @@ def test_an_order_becomes_a_painter() -> None:
         "palette": 5,
     }
     assert built(style="watercolor", opaque=True).stroke.limits() == {"opaque": True}
-    poster = built(style="poster")  # whose colours were taken back in the form
-    assert poster.stroke.limits() == {}
+    assert built(style="poster", opaque=True).stroke.limits() == {"opaque": True, "palette": 20}
+    poster = built(style="poster", palette=3)  # of which the form took opaque back
+    assert poster.stroke.limits() == {"palette": 3}
     ink, circle = built(style="ink"), built(style="ink", stroke="circle")
     assert (ink.along, ink.longer) == (1, 3)
     assert (circle.along, circle.longer) == (0, 1)  # it has no direction
