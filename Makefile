@@ -1,7 +1,7 @@
 # `make help` shows what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install docs browser mypaint quickstart neural-painters neural-painters-docs pictures page-pictures gallery ablations ablations-quick ablations-docs weights test test-all test-gpu lint format bench bench-scale bench-paint painter-curves gpu-recipes chaos clean
+.PHONY: help install docs browser mypaint quickstart neural-painters neural-painters-docs pictures page-pictures gallery class-pictures ablations ablations-quick ablations-docs weights test test-all test-gpu lint format bench bench-scale bench-paint painter-curves gpu-recipes chaos clean
 
 # The first Python on this machine that the project runs on; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -146,6 +146,18 @@ gallery: $(STAMP) ## six photographs in five styles at 2048 px, side by side in 
 			"image=[$(NAMES)]" hydra.run.dir=outputs/gallery/$$style || exit 1; \
 	done
 	$(BIN)/python -m benchmarks.styles --sheets docs/gallery $(STYLES:%=outputs/gallery/%)
+
+class-pictures: $(STAMP) ## five of ImageNet's classes in 200 strokes: docs/pictures/classes.jpg (20 minutes)
+	for class in violin "school bus" pineapple strawberry starfish; do \
+		$(BIN)/python run.py task=visualize "class='$$class'" classifiers=[efficientnet_lite0] \
+			held_out=efficientnet_lite1 goal=logit strokes=200 stroke.max_width=0.15 canvas.size=192 size=1024 \
+			views.count=3 views.shift=0.2 views.scale=0.35 views.angle=20 \
+			"hydra.run.dir=outputs/classes/$$(echo $$class | tr ' ' _)" || exit 1; \
+	done
+	$(BIN)/python -c "from PIL import Image as i; sheet = i.new('RGB', (1500, 300)); \
+		[sheet.paste(i.open(f'outputs/classes/{name}/painting.png').convert('RGB').resize((300, 300)), (300 * k, 0)) \
+			for k, name in enumerate('violin school_bus pineapple strawberry starfish'.split())]; \
+		sheet.save('docs/pictures/classes.jpg', quality=85)"
 
 ablations: $(STAMP) ## the papers' experiments in small (3 hours; MNIST=FOLDER, or it is downloaded)
 	$(BIN)/python run.py task=ablations hydra.run.dir=outputs/ablations
