@@ -23,6 +23,7 @@ from impasto.io.in_memory import as_picture
 from impasto.io.record import StrokeRecord
 from impasto.metrics import target_of
 from impasto.painters import Painter, Progress, Sketch
+from impasto.painters.base import canvas_in_memory
 from impasto.painters.budget import AUTO, Budget
 from impasto.painters.detail import check_detail, detail_mask
 from impasto.painters.named import named_painter
@@ -37,7 +38,6 @@ from impasto.painters.transparency import (
 from impasto.painters.weight_map import weights as weights_of
 from impasto.painting import Painting, Unfinished
 from impasto.runtime.devices import find_device
-from impasto.runtime.memory import check_finding
 from impasto.runtime.warm_up import compiling
 from impasto.strokes import Stroke
 
@@ -323,6 +323,4 @@ def _paint_opaque(
 
 def _target(image: NDArray[np.uint8], painter: Painter) -> Tensor:
     """Resize a picture (H, W, 3) to the painter's canvas: (3, rows, columns)."""
-    rows, columns = painter.canvas(*image.shape[:2])
-    check_finding(rows, columns, painter.stroke.has_form)
-    return target_of(image, (rows, columns))
+    return target_of(image, canvas_in_memory(painter, *image.shape[:2]))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UserError
+from impasto.runtime.memory import MOVING, check_count, check_finding
 from impasto.strokes import Stroke
 
 if TYPE_CHECKING:
@@ -132,3 +133,15 @@ class Painter(ABC):
         Returns:
             (N, D) in [0, 1] with N = `strokes`, in painting order, on the target's device.
         """
+
+
+def canvas_in_memory(painter: Painter, height: int, width: int) -> tuple[int, int]:
+    """Return rows and columns of a painter's canvas for a picture of this size.
+
+    Raises:
+        UserError: There is not the memory for it, or for so many strokes.
+    """
+    check_count("strokes", painter.strokes, MOVING * painter.stroke.dim)
+    rows, columns = painter.canvas(height, width)
+    check_finding(rows, columns, painter.stroke.has_form)
+    return rows, columns

@@ -23,11 +23,10 @@ from torch.nn import functional
 from impasto.bounds import validated
 from impasto.errors import UserError
 from impasto.io.images import fit_size, resize_image
-from impasto.painters.base import Painter, Sketch
+from impasto.painters.base import Painter, Sketch, canvas_in_memory
 from impasto.painters.schedule import View, plan_events, plan_views
 from impasto.painters.tiled_canvas import canvas_beside
 from impasto.painters.transparency import shown_on
-from impasto.runtime.memory import check_finding
 from impasto.strokes import Stroke
 from impasto.strokes.conversion import into_range
 from impasto.strokes.limits import with_palette
@@ -225,8 +224,7 @@ def measure_cost(
     Raises:
         UserError: There is not the memory.
     """
-    rows, columns = painter.canvas(height, width)
-    check_finding(rows, columns, painter.stroke.has_form)
+    rows, columns = canvas_in_memory(painter, height, width)
     views = plan_views(rows, columns, painter.strokes, _PLANNED)
     events = plan_events(views, 0, _PLANNED, painter.moves, painter.moved)
     times = np.empty((_PLANNED, 3))

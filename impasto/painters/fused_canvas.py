@@ -15,8 +15,10 @@ from torch.nn import functional
 
 from impasto.canvas import decibels
 from impasto.compositing import to_tiles
+from impasto.errors import UserError
 from impasto.painters.objective import Distance
 from impasto.painters.tiled_canvas import TiledCanvas
+from impasto.runtime.memory import has_room, lack
 from impasto.runtime.threads import in_threads
 from impasto.strokes import Stroke
 from impasto.strokes.raster import tile_loops
@@ -186,5 +188,8 @@ def _equations(layout: Layout, fits: bool) -> Fit:
         none = np.empty((0, 3), np.float32)
         return Fit(np.empty(0, np.int64), none[:, 0].copy(), none)
     begin = np.concatenate([[0], np.square(np.diff(layout.start)).cumsum()])
+    if not has_room(4 * float(begin[-1])):  # a float32 for each two strokes on a tile
+        what = f"fitting the colours of so many strokes {lack(4 * float(begin[-1]))}"
+        raise UserError(what, "give fewer `strokes`, or a larger picture and `work_size`")
     right = np.empty((len(layout.strokes), 3), np.float32)
     return Fit(begin, np.empty(begin[-1], np.float32), right)

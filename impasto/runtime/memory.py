@@ -23,6 +23,7 @@ READING = 20  # bytes a pixel: decoding, turning upright, alpha (measured at 12 
 # Bytes a pixel of the canvas on which strokes are found (painter=optimize): by compiled loops, that
 # keep no picture of a stroke (measured: 150 at 15 megapixels), and by tensor operations.
 FINDING = {True: 250, False: 6_000}
+MOVING = 40  # bytes a number of a stroke: itself, limited, its gradient, its averages, its step
 DRAWING = 10  # bytes a pixel of the painting, and of the file's picture (likewise)
 LEARNING = 100  # bytes a pixel of a batch: bytes, floats, a canvas, and what an agent sees of both
 WORKER = 2**26  # bytes of a process that reads

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+import impasto
 from impasto.errors import UserError
 from impasto.io.images import read_picture
 from impasto.io.record import StrokeRecord, write_record
@@ -74,6 +75,14 @@ def test_nothing_is_begun(
     with pytest.raises(UserError, match=r"a\.png: reading 400 x 300"):
         paint(painter, tmp_path / "a.png", tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_more_strokes_than_there_is_memory_for(little_memory: None) -> None:
+    picture = np.zeros((16, 16, 3), np.uint8)
+    line = r"^`strokes=1000000000` needs about 280\.0 GB .* — give `strokes=3214285` or less$"
+    for asked in ({"quality": None}, {"quality": "sketch"}, {"seconds": 1.0}):
+        with pytest.raises(UserError, match=line):
+            impasto.paint(picture, strokes=10**9, stroke="circle", **asked)
 
 
 def test_more_pixels_than_pillow_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
