@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from impasto.bounds import Count
+from impasto.bounds import Count, validated
 from impasto.io.images import Size
 from impasto.painters.budget import QUALITIES
 from impasto.painters.named import STYLES
@@ -48,6 +48,7 @@ _PAPER = (0.97, 0.96, 0.93)
 _COLORS = ((0.75, 0.22, 0.17), (0.16, 0.35, 0.58), (0.90, 0.62, 0.15), (0.24, 0.24, 0.24))
 
 
+@validated
 @dataclass(frozen=True)
 class Suggestion:
     """Choices of the form when it is opened.

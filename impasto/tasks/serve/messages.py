@@ -8,11 +8,12 @@ from annotated_types import Ge, Le
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from impasto.bounds import Count, Rgb, Seed
+from impasto.bounds import Count, Rgb, Seed, validated
 from impasto.errors import UserError
 from impasto.io.record import StrokeRecord
 
 
+@validated
 @dataclass(frozen=True)
 class Order:
     """Order of a visitor: how to paint their picture.

@@ -113,7 +113,7 @@ def _typed(value: Any) -> str:
 
 
 def _settings(members: Sequence[Sequence[Run]]) -> list[str]:
-    """What tells each variant from the others: choices of groups, then single keys.
+    """Name what tells each variant from the others: choices of groups, then single keys.
 
     A key whose value follows from the choices that are named already is left out, and so is a group
     whose choice follows from the experiment, unless it stands on a command line.
